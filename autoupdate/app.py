@@ -1,0 +1,69 @@
+"""One app with everything that an update of it touches; tests replace the effects one by one."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from autoupdate.errors import Exit
+from autoupdate.events import Event, Kind
+from autoupdate.log import Log
+from autoupdate.paths import AppPaths
+from autoupdate.services import Services
+from autoupdate.settings import Settings, Upstream
+from autoupdate.state import Result
+from autoupdate.store import Store
+from autoupdate.workshop import Workshop
+
+
+class Clock:
+    """The host's clocks."""
+
+    def monotonic(self) -> float:
+        """Return seconds that only go forward."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def now(self) -> str:
+        """Return the time of day, RFC 3339 in UTC."""
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+class App(NamedTuple):
+    """An app: its settings, its paths, and the effects by which it is updated."""
+
+    settings: Settings
+    paths: AppPaths
+    store: Store
+    check: Callable[[Upstream], str]
+    workshop: Workshop
+    services: Services
+    provide_shared: Callable[[str], None]
+    hand_over_shared: Callable[[], None]
+    place: Callable[[str, AppPaths], None]
+    clock: Clock
+    log: Log
+
+    @property
+    def name(self) -> str:
+        """The app's name."""
+        return self.settings.app
+
+    def tell(
+        self, kind: Kind, message: str, *, commit: str = "", release: str = "", step: str = ""
+    ) -> None:
+        """Record an event of this app."""
+        self.log.write(Event(kind, message, self.name, commit, release, step))
+
+
+class Outcome(NamedTuple):
+    """How a run ended: what the caller is told, and the exit code."""
+
+    result: Result
+    exit_code: Exit
+    reason: str
+    commit: str = ""
+    release: str = ""
+    advice: str = ""

@@ -1,0 +1,86 @@
+"""Puts an app together with the real effects of this host."""
+
+import os
+
+from autoupdate import shared
+from autoupdate.app import App, Clock
+from autoupdate.check import check
+from autoupdate.config import load
+from autoupdate.errors import ConfigurationError, NotPermittedError
+from autoupdate.events import OUTPUT, Event
+from autoupdate.git_environment import git_environment
+from autoupdate.installer import cache_environment
+from autoupdate.log import HostLog
+from autoupdate.paths import AppPaths, Paths
+from autoupdate.publish import place
+from autoupdate.run import Identity
+from autoupdate.services import Systemd
+from autoupdate.store import Store
+from autoupdate.workshop import WorkerProcess
+
+BUILDER = "_autoupdate"
+
+
+def builder() -> Identity | None:
+    """Return the user that git, pip and upstream's code run as; None: whoever runs this."""
+    import pwd
+
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(BUILDER)
+    except KeyError:
+        raise ConfigurationError(
+            f"there is no user {BUILDER} on this host", "systemd-sysusers, then try again"
+        ) from None
+    return Identity(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
+    """Read an app's configuration and make it ready for a run.
+
+    Raises ConfigurationError, and NotPermittedError for those who may not run updates.
+    """
+    settings = load(paths, name)
+    app_paths = paths.app(name)
+    make_directories(paths, app_paths, identity)
+    log = HostLog(paths.log)
+    services = Systemd()
+
+    def output(line: str) -> None:
+        log.write(Event(OUTPUT, line, name, step="build"))
+
+    return App(
+        settings=settings,
+        paths=app_paths,
+        store=Store(app_paths.state),
+        check=lambda upstream: check(upstream, paths.cache, identity),
+        workshop=WorkerProcess(
+            app_paths,
+            identity,
+            git_environment(paths.cache) | cache_environment(paths.cache),
+            output,
+        ),
+        services=services,
+        provide_shared=lambda release: shared.provide(
+            settings, app_paths, release, identity, services
+        ),
+        hand_over_shared=lambda: shared.hand_over(settings, app_paths, services),
+        place=place,
+        clock=Clock(),
+        log=log,
+    )
+
+
+def make_directories(paths: Paths, app: AppPaths, identity: Identity | None) -> None:
+    """Make the directories of an app that are missing, each for its owner."""
+    try:
+        os.makedirs(os.path.dirname(paths.log), mode=0o750, exist_ok=True)
+        os.makedirs(app.home, mode=0o755, exist_ok=True)
+        for directory in (paths.cache, app.mirror, app.releases, app.environments):
+            if not os.path.isdir(directory):
+                os.makedirs(directory, mode=0o755)
+                if identity:
+                    os.chown(directory, identity.uid, identity.gid)
+    except PermissionError as error:
+        raise NotPermittedError(f"{error.filename}: {error.strerror}", "try it with sudo") from None

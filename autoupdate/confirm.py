@@ -1,0 +1,42 @@
+"""The probation of a release that came in while a service waited to start (its own unit)."""
+
+import sys
+
+from autoupdate import probation, runtime, session
+from autoupdate.app import App
+from autoupdate.assemble import assemble, builder
+from autoupdate.errors import AutoupdateError, Exit
+from autoupdate.log import say
+from autoupdate.paths import Paths
+from autoupdate.state import Step
+
+
+def confirm(app: App) -> Exit:
+    """Watch the release on probation, if there still is one; confirm it or roll back."""
+    with runtime.exclusive(app.paths, app.name, wait=True):
+        transaction = app.store.unfinished()
+        if transaction is None or transaction.step != Step.PROBATION:
+            return Exit.DONE
+        started = app.clock.now()
+        try:
+            with runtime.activating(app.paths):
+                outcome = probation.resume(app, transaction)
+        finally:
+            app.workshop.close()
+        session.remember(app, outcome, started)
+        if outcome.exit_code != Exit.DONE:
+            runtime.set_stale(app.paths)
+        return outcome.exit_code
+
+
+def main(arguments: list[str], paths: Paths | None = None) -> int:
+    """Run the probation for one app."""
+    try:
+        return confirm(assemble(paths or Paths(), arguments[0], identity=builder()))
+    except AutoupdateError as error:
+        say(f"autoupdate: {error.message}")
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

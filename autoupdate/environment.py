@@ -1,0 +1,203 @@
+"""build: the virtual environment of a release.
+
+The dependencies are installed once for each key into `environments/KEY`; a release's own `.venv`
+is a copy of that by hard links, in which the app itself is then installed. So a commit that
+changes no dependency downloads and unpacks nothing, and yet no release shares a file name
+with another. Runs in the worker, as the builds' user.
+"""
+
+import glob
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from autoupdate.errors import UpdateFailedError
+from autoupdate.installer import Installer, choose, summary
+from autoupdate.publish import sync_directory
+from autoupdate.settings import SETTINGS, Build
+
+MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
+COMPLETE = "complete"
+BUILD_TOOLS = "build-tools"
+DEFAULT_REQUIREMENTS = next(
+    tuple(setting.default) for setting in SETTINGS if setting.key == "build.requirements"
+)
+
+# Runs a command in a directory with additions to the environment; gives its exit status and output.
+Command = Callable[[Sequence[str], str, dict[str, str]], tuple[int, str]]
+
+
+class Environment(NamedTuple):
+    """The environment of a release: its key, and the interpreter it was made with."""
+
+    key: str
+    interpreter: str
+    reused: bool
+
+
+class EnvironmentBuilder:
+    """Builds the `.venv` of releases from one app's settings."""
+
+    def __init__(self, environments: str, build: Build, command: Command) -> None:
+        self.environments = environments
+        self.build = build
+        self.command = command
+        installer = choose(build.installer)
+        if installer is None:
+            raise UpdateFailedError("build.installer is uv, and there is no uv on this host")
+        self.installer: Installer = installer
+
+    def provide(self, release: str) -> Environment:
+        """Give a release its `.venv`, with the app in it. Raises UpdateFailedError."""
+        manifests = self._manifests(release)
+        interpreter = self._interpreter()
+        key = self._key(release, manifests, interpreter)
+        template = f"{self.environments}/{key}"
+        reused = os.path.exists(f"{template}/{COMPLETE}")
+        if not reused:
+            self._install_dependencies(release, template)
+        copy_environment(template, f"{release}/.venv")
+        self._install_app(release, f"{template}/{BUILD_TOOLS}")
+        self._compile(f"{release}/.venv/bin/python", release)
+        return Environment(key, interpreter, reused)
+
+    def _manifests(self, release: str) -> list[str]:
+        """Return the files of a release that decide about its dependencies."""
+        requirements = []
+        for path in self.build.requirements:
+            if os.path.isfile(f"{release}/{path}"):
+                requirements.append(path)
+            elif self.build.requirements != DEFAULT_REQUIREMENTS:
+                raise UpdateFailedError(
+                    f"the commit has no {path}", "correct build.requirements, or the repository"
+                )
+        pending = list(requirements)
+        while pending:
+            path = pending.pop()
+            for included in included_files(f"{release}/{path}"):
+                other = os.path.normpath(f"{os.path.dirname(path)}/{included}").lstrip("/")
+                inside = not other.startswith("..") and os.path.isfile(f"{release}/{other}")
+                if inside and other not in requirements:
+                    requirements.append(other)
+                    pending.append(other)
+        return requirements + [path for path in MANIFESTS if os.path.isfile(f"{release}/{path}")]
+
+    def _interpreter(self) -> str:
+        """Return the interpreter's real path and version."""
+        python = self.build.python
+        if not os.access(python, os.X_OK):
+            raise UpdateFailedError(f"build.python: {python} is no program", "apt install python3")
+        status, output = self.command([python, "-I", "-VV"], "/", {})
+        if status:
+            raise UpdateFailedError(f"{python} does not run: {summary(output)}")
+        return f"{os.path.realpath(python)} {output.strip()}"
+
+    def _key(self, release: str, manifests: Sequence[str], interpreter: str) -> str:
+        digest = hashlib.sha256()
+        facts = [
+            interpreter, self.installer.name, str(self.build.editable), repr(self.build.extras),
+            repr(self.build.extra_requirements), repr(self.build.requirements),
+        ]  # fmt: skip
+        for path in manifests:
+            with open(f"{release}/{path}", "rb") as stream:
+                facts += [path, hashlib.sha256(stream.read()).hexdigest()]
+        for fact in facts:
+            digest.update(fact.encode() + b"\0")
+        return digest.hexdigest()[:24]
+
+    def _install_dependencies(self, release: str, template: str) -> None:
+        shutil.rmtree(template, ignore_errors=True)
+        os.makedirs(self.environments, exist_ok=True)
+        self._do(self.installer.create(self.build.python, template), release)
+        self._do(self.installer.update_itself(template), release)
+        arguments = []
+        for path in self.build.requirements:
+            if os.path.isfile(f"{release}/{path}"):
+                arguments += ["--requirement", f"{release}/{path}"]
+        arguments += self.build.extra_requirements
+        if is_installable(release):
+            extras = f"[{','.join(self.build.extras)}]" if self.build.extras else ""
+            arguments += ["--editable", f"{release}{extras}"]
+            tools = ["--target", f"{template}/{BUILD_TOOLS}", *build_requirements(release), "wheel"]
+            self._do(self.installer.install(template, tools), release)
+        if arguments:
+            self._do(self.installer.install(template, arguments), release)
+        self._compile(f"{template}/bin/python", f"{template}/lib")
+        with open(f"{template}/{COMPLETE}", "w", encoding="utf-8") as mark:
+            os.fsync(mark.fileno())
+        sync_directory(template)
+
+    def _install_app(self, release: str, tools: str) -> None:
+        if not is_installable(release):
+            return
+        target = ["--editable", release] if self.build.editable else [release]
+        if self.installer.name == "uv" and not self.build.editable:
+            target = ["--reinstall", *target]
+        command = self.installer.install(f"{release}/.venv", ["--no-deps", *target])
+        # The build tools were installed with the dependencies: nothing is downloaded here.
+        offline = [*command, "--no-build-isolation"]
+        status, _ = self.command(offline, release, {"PYTHONPATH": tools})
+        if status:
+            # A build back end may ask for more than pyproject.toml says (PEP 517, dynamic).
+            self._do(command, release)
+
+    def _compile(self, python: str, directory: str) -> None:
+        """Compile what can be compiled; a file that cannot be is upstream's, and may be unused."""
+        # The release's own environment was compiled with its template.
+        skip = r"/(\.venv|\.git)/"
+        command = [python, "-I", "-m", "compileall", "-q", "-j0", "-x", skip, directory]
+        self.command(command, "/", {})
+
+    def _do(self, command: Sequence[str], release: str) -> None:
+        status, output = self.command(command, release, {})
+        if status:
+            raise UpdateFailedError(summary(output))
+
+
+def is_installable(release: str) -> bool:
+    """Tell whether the app can be installed as a package."""
+    return any(os.path.isfile(f"{release}/{name}") for name in ("pyproject.toml", "setup.py"))
+
+
+def build_requirements(release: str) -> list[str]:
+    """Return what the app's build back end needs (PEP 518)."""
+    import tomllib
+
+    try:
+        with open(f"{release}/pyproject.toml", "rb") as stream:
+            requires = tomllib.load(stream)["build-system"]["requires"]
+    except (OSError, KeyError, TypeError, ValueError):
+        return ["setuptools"]
+    return [str(requirement) for requirement in requires] or ["setuptools"]
+
+
+def included_files(path: str) -> list[str]:
+    """Return the files that a requirements file includes by -r or -c."""
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        text = stream.read()
+    return re.findall(r"^\s*(?:-[rc]|--requirement|--constraint)[\s=]*(\S+)", text, re.MULTILINE)
+
+
+def copy_environment(template: str, target: str) -> None:
+    """Copy a virtual environment by hard links; what holds its path is written anew."""
+    shutil.rmtree(target, ignore_errors=True)
+
+    def left_out(directory: str, _: list[str]) -> set[str]:
+        return {COMPLETE, BUILD_TOOLS} if directory == template else set()
+
+    shutil.copytree(template, target, symlinks=True, copy_function=os.link, ignore=left_out)
+    for file in [f"{target}/pyvenv.cfg", *glob.glob(f"{glob.escape(target)}/bin/*")]:
+        if os.path.islink(file) or not os.path.isfile(file):
+            continue
+        with open(file, "rb") as stream:
+            content = stream.read()
+        if template.encode() in content:
+            mode = os.stat(file).st_mode
+            # Unlinked first: writing in place would reach the template and its other copies.
+            os.unlink(file)
+            with open(file, "wb") as written:
+                written.write(content.replace(template.encode(), target.encode()))
+                os.fchmod(written.fileno(), mode & 0o777)

@@ -1,0 +1,43 @@
+"""What can happen, once each: name, journal message id (catalog), priority."""
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """A kind of event; priorities are those of syslog(3)."""
+
+    name: str
+    message_id: str
+    priority: int
+
+
+class Event(NamedTuple):
+    """Something that happened, in words and with its facts."""
+
+    kind: Kind
+    message: str
+    app: str = ""
+    commit: str = ""
+    release: str = ""
+    step: str = ""
+
+
+ERROR, WARNING, NOTICE, INFO, DEBUG = 3, 4, 5, 6, 7
+
+CURRENT = Kind("current", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a801", INFO)
+CANDIDATE = Kind("candidate", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a802", INFO)
+STEP = Kind("step", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a803", INFO)
+OUTPUT = Kind("output", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a804", DEBUG)
+STASHED = Kind("stashed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a805", WARNING)
+UPDATED = Kind("updated", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a806", NOTICE)
+CONFIRMED = Kind("confirmed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a807", INFO)
+FAILED = Kind("failed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a808", ERROR)
+ROLLED_BACK = Kind("rolled-back", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a809", ERROR)
+BROKEN = Kind("broken", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80a", 2)
+DEFERRED = Kind("deferred", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80b", NOTICE)
+RECOVERED = Kind("recovered", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80c", NOTICE)
+BLOCKED = Kind("blocked", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80d", ERROR)
+STARTED_OLD = Kind("started-old", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80e", WARNING)
+UNMANAGED = Kind("unmanaged", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80f", NOTICE)
+NO_SUPERVISOR = Kind("no-supervisor", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a810", WARNING)
+LOG_UNWRITABLE = Kind("log-unwritable", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a811", WARNING)

@@ -1,0 +1,126 @@
+"""The gate before a service's start, where units/pre-start could not decide by itself.
+
+It asks systemd for a run of the app's unit, so that the build is not paid for by the service's
+own limits, and so that services that start together share one run.
+"""
+
+import os
+import sys
+
+from autoupdate import runtime
+from autoupdate.app import Clock
+from autoupdate.config import load
+from autoupdate.decide import stuck
+from autoupdate.errors import AutoupdateError
+from autoupdate.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
+from autoupdate.log import HostLog, say
+from autoupdate.paths import Paths
+from autoupdate.publish import describe, is_managed
+from autoupdate.run import NotStartedError, TimedOutError, base_environment, run
+from autoupdate.settings import Settings
+from autoupdate.store import Store
+
+# Longer than the unit's own TimeoutStartSec=.
+LONGEST_RUN = 3 * 3600.0 + 60
+
+
+def main(arguments: list[str], paths: Paths | None = None) -> int:
+    """Let a service start (0) or keep it down (1)."""
+    paths = paths or Paths()
+    name = arguments[0] if arguments else ""
+    try:
+        return pass_gate(paths, load(paths, name))
+    except AutoupdateError as error:
+        tell(
+            paths, name, BLOCKED, f"{name} may not start: {error.message}. {error.advice}".rstrip()
+        )
+        return 1
+
+
+def pass_gate(paths: Paths, settings: Settings) -> int:
+    """Decide about one start of a service of a configured app."""
+    app = paths.app(settings.app)
+    if os.path.lexists(settings.path) and not is_managed(settings.path, app):
+        tell(paths, settings.app, UNMANAGED,
+             f"{settings.app} is not managed: {settings.path} is {describe(settings.path)};"
+             " the service starts as it is")  # fmt: skip
+        return 0
+    if runtime.is_activating(app):
+        return 0
+    if not settings.start.update and not _was_interrupted(app.state):
+        return 0
+    wish = runtime.UPDATE if settings.start.update else runtime.RECOVER
+    runtime.leave_request(app, wish)
+    before = Clock().now()
+    fault = start_run(settings.app)
+    if fault:
+        return decide(paths, settings, _last_words(app.state, before) or fault)
+    fault = _stuck(app.state)
+    return decide(paths, settings, fault) if fault else 0
+
+
+def start_run(app: str) -> str:
+    """Start a run and wait for it; return why it failed, or nothing."""
+    unit = f"autoupdate@{app}.service"
+    try:
+        answer = run(
+            ["systemctl", "start", "--", unit],
+            environment=base_environment("/root"),
+            timeout=LONGEST_RUN,
+        )
+    except (NotStartedError, TimedOutError) as error:
+        return str(error)
+    if answer.returncode:
+        return answer.stderr.strip().partition("\n")[0] or f"{unit} failed"
+    return ""
+
+
+def decide(paths: Paths, settings: Settings, fault: str) -> int:
+    """Apply `start.if_update_fails` to an update that failed."""
+    name = settings.app
+    if settings.start.if_update_fails == "start":
+        tell(paths, name, STARTED_OLD, f"{name} starts on the last good release, because: {fault}")
+        return 0
+    advice = (
+        f"see: autoupdatectl status {name}; to start on the last good release instead, set"
+        f' if_update_fails = "start" under [start] in {paths.etc}/apps/{name}.toml'
+    )
+    tell(paths, name, BLOCKED,
+         f"{name} may not start, as start.if_update_fails is block: {fault}; {advice}")  # fmt: skip
+    return 1
+
+
+def _stuck(state: str) -> str:
+    store = Store(state, read_only=True)
+    failed = stuck(store)
+    store.close()
+    return f"commit {failed.commit}: {failed.reason}" if failed else ""
+
+
+def _was_interrupted(state: str) -> bool:
+    if not os.path.exists(state):
+        return False
+    store = Store(state, read_only=True)
+    interrupted = store.unfinished() is not None
+    store.close()
+    return interrupted
+
+
+def _last_words(state: str, since: str) -> str:
+    """Return why the run that began since then failed; it says more than systemctl can."""
+    if not os.path.exists(state):
+        return ""
+    store = Store(state, read_only=True)
+    last = store.last_run()
+    store.close()
+    return last.reason if last and last.finished_at >= since else ""
+
+
+def tell(paths: Paths, app: str, kind: Kind, message: str) -> None:
+    """Log an event, and print it: systemd shows it with the status of the service."""
+    HostLog(paths.log).write(Event(kind, message, app))
+    say(message)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""How every git process here is confined: no configuration but this, no prompt, no hook."""
+
+import re
+
+from autoupdate.run import base_environment
+
+# git-config(1). Given through the environment, so that no argument list has to repeat it.
+CONFIGURATION = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.attributesFile": "/dev/null",
+    "credential.helper": "",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "fetch.recurseSubmodules": "false",
+    "submodule.recurse": "false",
+    "protocol.version": "2",
+    # A server that sends less than 1,000 bytes a second for a minute has hung.
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+    "advice.detachedHead": "false",
+    "user.name": "autoupdate",
+    "user.email": "autoupdate@localhost",
+}
+
+
+def git_environment(home: str) -> dict[str, str]:
+    """Return the environment of a git process whose home directory is `home`."""
+    environment = base_environment(home) | {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "/bin/false",
+        "SSH_ASKPASS": "/bin/false",
+        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=30",
+        "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_CONFIG_COUNT": str(len(CONFIGURATION)),
+    }
+    for index, (key, value) in enumerate(CONFIGURATION.items()):
+        environment[f"GIT_CONFIG_KEY_{index}"] = key
+        environment[f"GIT_CONFIG_VALUE_{index}"] = value
+    return environment
+
+
+def redact(words: str) -> str:
+    """Hide user names and passwords in the URLs of a text."""
+    return re.sub(r"([a-z][a-z0-9+.-]*://)[^/\s@']+@", r"\1***@", words)
+
+
+def complaint(stderr: str) -> str:
+    """Return the line of git's complaints that says most, without secrets."""
+    lines = [line.strip() for line in redact(stderr).splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
+    line = next((line for line in telling if line.startswith("fatal:")), "")
+    return (line or (telling or lines or ["git gave no reason"])[0]).removeprefix("fatal: ")

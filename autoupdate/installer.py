@@ -1,0 +1,66 @@
+"""The command lines of the package installers, pip and uv, for one virtual environment."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autoupdate.run import SEARCH_PATH
+
+
+class Installer(NamedTuple):
+    """What installs packages; `program` is the path of uv, or empty for pip."""
+
+    name: str
+    program: str
+
+    def create(self, python: str, directory: str) -> list[str]:
+        """Return the command that makes a virtual environment."""
+        if self.program:
+            return [self.program, "venv", "--quiet", "--seed", "--python", python, directory]
+        return [python, "-I", "-m", "venv", directory]
+
+    def update_itself(self, directory: str) -> list[str]:
+        """Return the command that updates pip in a virtual environment."""
+        return self.install(directory, ["--upgrade", "pip"])
+
+    def install(self, directory: str, arguments: Sequence[str]) -> list[str]:
+        """Return the command that installs into a virtual environment."""
+        python = f"{directory}/bin/python"
+        if self.program:
+            return [self.program, "pip", "install", "--no-progress", "--python", python, *arguments]
+        # -P: the release's directory must not take pip's place.
+        return [
+            python, "-P", "-m", "pip", "install",
+            "--no-input", "--disable-pip-version-check", "--progress-bar=off", *arguments,
+        ]  # fmt: skip
+
+
+def choose(wanted: str) -> Installer | None:
+    """Return the installer for the setting `build.installer`; None when uv is asked for in vain."""
+    program = shutil.which("uv", path=SEARCH_PATH) if wanted in ("auto", "uv") else None
+    if program:
+        return Installer("uv", program)
+    return None if wanted == "uv" else Installer("pip", "")
+
+
+def cache_environment(home: str) -> dict[str, str]:
+    """Return where the installers keep what they downloaded, and how they behave."""
+    return {
+        "PIP_CACHE_DIR": f"{home}/pip",
+        "UV_CACHE_DIR": f"{home}/uv",
+        # The host's certificate authorities count for uv as they do for pip and git.
+        "UV_NATIVE_TLS": "true",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - private to the unit
+    }
+
+
+def summary(output: str) -> str:
+    """Return the lines of an installer's output that say why it failed."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [
+        line for line in lines if line.lower().startswith(("error", "\u00d7", "\u2570\u2500\u25b6"))
+    ]
+    chosen = errors[-2:] or lines[-2:] or ["no output"]
+    return "; ".join(line[:300] for line in chosen)

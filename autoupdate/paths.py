@@ -1,0 +1,101 @@
+"""Every path that the package uses, below one root, so that tests can have a root of their own."""
+
+from typing import NamedTuple
+
+
+class Paths(NamedTuple):
+    """The paths of the host; `root` is empty on a real one."""
+
+    root: str = ""
+
+    @property
+    def vendor(self) -> str:
+        """Settings shipped by the package."""
+        return f"{self.root}/usr/lib/autoupdate"
+
+    @property
+    def etc(self) -> str:
+        """Settings of the administrator."""
+        return f"{self.root}/etc/autoupdate"
+
+    @property
+    def cache(self) -> str:
+        """Download caches of the builds; also the home directory of the builds' user."""
+        return f"{self.root}/var/cache/autoupdate"
+
+    @property
+    def log(self) -> str:
+        """The log file."""
+        return f"{self.root}/var/log/autoupdate/auto-update.log"
+
+    def app(self, name: str) -> "AppPaths":
+        """Return the paths of one app."""
+        return AppPaths(
+            f"{self.root}/var/lib/autoupdate/{name}", f"{self.root}/run/autoupdate/{name}"
+        )
+
+
+class AppPaths(NamedTuple):
+    """The paths of one app: what it keeps, and what lasts until the next boot."""
+
+    home: str
+    run: str
+
+    @property
+    def current(self) -> str:
+        """Symbolic link to the release that the services run."""
+        return f"{self.home}/current"
+
+    @property
+    def previous(self) -> str:
+        """Symbolic link to the release before it."""
+        return f"{self.home}/previous"
+
+    @property
+    def state(self) -> str:
+        """The SQLite database with transactions, history and quarantine."""
+        return f"{self.home}/state.db"
+
+    @property
+    def mirror(self) -> str:
+        """The local Git repository that everything is fetched into."""
+        return f"{self.home}/repo.git"
+
+    @property
+    def releases(self) -> str:
+        """Directory of the releases, one directory each."""
+        return f"{self.home}/releases"
+
+    @property
+    def environments(self) -> str:
+        """Directory of the installed dependency sets, one directory for each key."""
+        return f"{self.home}/environments"
+
+    @property
+    def shared(self) -> str:
+        """Directory of what outlives a release."""
+        return f"{self.home}/shared"
+
+    @property
+    def lock(self) -> str:
+        """File that the one run of this app holds locked."""
+        return f"{self.run}/lock"
+
+    @property
+    def activating(self) -> str:
+        """Marker: process id and start time of the run that switches releases now."""
+        return f"{self.run}/activating"
+
+    @property
+    def fresh(self) -> str:
+        """Stamp: seconds since boot until which the last check is good enough for a start."""
+        return f"{self.run}/fresh"
+
+    @property
+    def request(self) -> str:
+        """Left by the gate for the run that it starts: that run serves a service's start."""
+        return f"{self.run}/start-request"
+
+    def release(self, release: str) -> str:
+        """Return the directory of one release."""
+        return f"{self.releases}/{release}"

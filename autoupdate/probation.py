@@ -1,0 +1,156 @@
+"""activate → probation → confirm | roll back: the services restart and are watched."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from autoupdate import retention
+from autoupdate.app import App, Outcome
+from autoupdate.decide import is_complete
+from autoupdate.errors import AutoupdateError, Exit
+from autoupdate.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
+from autoupdate.health import Baseline, UnhealthyError, settle, soak
+from autoupdate.publish import linked_release, switch
+from autoupdate.services import Service
+from autoupdate.state import Result, Step
+from autoupdate.store import Transaction
+
+
+class Restarted(NamedTuple):
+    """The services that were restarted, and those that wait for the end of this run to start."""
+
+    baselines: Mapping[str, Baseline]
+    waiting: tuple[str, ...]
+
+
+def begin_probation(app: App, transaction: Transaction) -> Restarted | str:
+    """Restart what runs; return what is to be watched, or why that failed."""
+    present = [service for service in look(app) if service.exists]
+    waiting = tuple(service.name for service in present if service.waits_for_gate)
+    running = [service for service in present if service.runs]
+    names = [service.name for service in running]
+    app.store.set_services(transaction.id, [*names, *waiting])
+    app.store.enter(transaction.id, Step.PROBATION)
+    try:
+        app.services.restart(names)
+    except AutoupdateError as error:
+        return error.message
+    return Restarted(after_restart(running), waiting)
+
+
+def look(app: App) -> list[Service]:
+    """Look at the app's services; say it when there is nothing to look with."""
+    names = app.settings.services
+    present = app.services.look(names)
+    if names and not present:
+        app.tell(NO_SUPERVISOR, f"{app.name}: no service manager answers; nothing is restarted")
+    return present
+
+
+def after_restart(services: list[Service]) -> dict[str, Baseline]:
+    """Return what a restarted service is compared with: systemd then counts restarts from zero."""
+    return {service.name: Baseline(service.invocation, 0) for service in services}
+
+
+def watch(app: App, transaction: Transaction, restarted: Restarted | str) -> Outcome:
+    """Watch the restarted services; confirm the release, or roll back."""
+    if isinstance(restarted, str):
+        return roll_back(app, transaction, restarted)
+    commit, release = transaction.commit, transaction.release
+    if restarted.waiting:
+        # They start when this run ends, and so can only be watched after it.
+        app.services.watch_later(app.name)
+        announce(app, transaction)
+        reason = f"updated {app.name} to commit {commit}; {', '.join(restarted.waiting)} to follow"
+        return Outcome(Result.UPDATED, Exit.DONE, reason, commit, release)
+    try:
+        soak_all(app, restarted.baselines)
+    except UnhealthyError as error:
+        return roll_back(app, transaction, str(error))
+    announce(app, transaction)
+    return confirm(app, transaction)
+
+
+def soak_all(app: App, baselines: Mapping[str, Baseline]) -> None:
+    """Wait for services to come up and watch them. Raises UnhealthyError."""
+    if baselines:
+        health = app.settings.health
+        soak(app.services, settle(app.services, baselines, health, app.clock), health, app.clock)
+
+
+def resume(app: App, transaction: Transaction) -> Outcome:
+    """Go on with a probation that another process began."""
+    names = transaction.services.split()
+    baselines = {
+        service.name: Baseline("", service.restarts)
+        for service in app.services.look(names)
+        if service.exists
+    }
+    try:
+        soak_all(app, baselines)
+    except UnhealthyError as error:
+        return roll_back(app, transaction, str(error))
+    return confirm(app, transaction)
+
+
+def announce(app: App, transaction: Transaction) -> None:
+    """Log the line that users look for."""
+    app.tell(
+        UPDATED,
+        f"Successfully updated to commit: {transaction.commit}",
+        commit=transaction.commit,
+        release=transaction.release,
+        step=Step.ACTIVATE,
+    )
+
+
+def confirm(app: App, transaction: Transaction) -> Outcome:
+    """confirm: the release has proved itself."""
+    commit, release = transaction.commit, transaction.release
+    reason = f"{app.name}: release {release} is confirmed at commit {commit}"
+    app.store.release_from_quarantine(commit)
+    app.store.finish(transaction.id, Result.UPDATED, Exit.DONE, "", app.clock.now())
+    app.tell(CONFIRMED, reason, commit=commit, release=release)
+    retention.prune(app)
+    return Outcome(Result.UPDATED, Exit.DONE, reason, commit, release)
+
+
+def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
+    """Go back to the release before; restart, watch, and put the commit into quarantine."""
+    transaction = app.store.transaction(transaction.id)
+    commit, release, good = transaction.commit, transaction.release, transaction.previous
+    if transaction.step != Step.ROLL_BACK:
+        app.store.enter(transaction.id, Step.ROLL_BACK)
+        app.store.quarantine(commit, Step.PROBATION, fault, app.clock.now())
+    if not good or not is_complete(app, good):
+        reason = f"{app.name}: commit {commit} does not run ({fault}), and there is no release"
+        return end(app, transaction, Result.BROKEN, f"{reason} to go back to; it was left in place")
+    app.tell(STEP, f"{app.name}: {fault}; going back to release {good}",
+             commit=commit, release=good, step=Step.ROLL_BACK)  # fmt: skip
+    switch(app.paths, good, retention.before(app, good, release))
+    names = transaction.services.split()
+    present = [service for service in app.services.look(names) if service.exists]
+    try:
+        app.services.restart([service.name for service in present])
+        soak_all(app, after_restart(present))
+    except (UnhealthyError, AutoupdateError) as error:
+        reason = f"{app.name}: commit {commit} does not run ({fault}), and neither does {good} now"
+        return end(app, transaction, Result.BROKEN, f"{reason} ({error}); a person is needed")
+    retention.remove(app, release)
+    before = app.store.release(good)
+    reason = (
+        f"{app.name}: rolled back from commit {commit} to {before.commit if before else good}:"
+        f" {fault}"
+    )
+    return end(app, transaction, Result.ROLLED_BACK, reason)
+
+
+def end(app: App, transaction: Transaction, result: Result, reason: str) -> Outcome:
+    """Record and tell that a release did not prove itself."""
+    broken = result is Result.BROKEN
+    code = Exit.BROKEN if broken else Exit.FAILED
+    current = linked_release(app.paths.current)
+    app.store.finish(transaction.id, result, code, reason, app.clock.now())
+    app.tell(BROKEN if broken else ROLLED_BACK, reason,
+             commit=transaction.commit, release=current, step=Step.ROLL_BACK)  # fmt: skip
+    advice = f"journalctl -t autoupdate; systemctl status {transaction.services or app.name}"
+    return Outcome(result, code, reason, transaction.commit, current, advice)

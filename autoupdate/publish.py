@@ -1,0 +1,108 @@
+"""activate: the links `current` and `previous`, switched by one atomic rename each."""
+
+import os
+from contextlib import suppress
+
+from autoupdate.errors import ConfigurationError
+from autoupdate.paths import AppPaths
+from autoupdate.run import NotStartedError, TimedOutError, base_environment, run
+
+
+def linked_release(link: str) -> str:
+    """Return the release that `current` or `previous` leads to; empty if there is none."""
+    try:
+        target = os.readlink(link)
+    except OSError:
+        return ""
+    return os.path.basename(target) if target.startswith("releases/") else ""
+
+
+def switch(paths: AppPaths, release: str, previous: str) -> None:
+    """Make a release the current one, and another, if any, the previous one; durable."""
+    if previous:
+        replace_link(f"releases/{previous}", paths.previous)
+    else:
+        remove_link(paths.previous)
+    replace_link(f"releases/{release}", paths.current)
+
+
+def replace_link(target: str, link: str) -> None:
+    """Let a symbolic link lead to another target, without a moment in which it is missing."""
+    # A fixed name: what a dead run left is overwritten by the next one.
+    temporary = f"{link}.new"
+    remove_link(temporary)
+    os.symlink(target, temporary)
+    os.rename(temporary, link)
+    sync_directory(os.path.dirname(link))
+
+
+def remove_link(link: str) -> None:
+    """Remove a symbolic link if it is there."""
+    with suppress(FileNotFoundError):
+        os.unlink(link)
+
+
+def sync_directory(directory: str) -> None:
+    """Make the renames in a directory durable (fsync(2))."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_managed(path: str, paths: AppPaths) -> bool:
+    """Tell whether the services' path is our link."""
+    try:
+        return os.readlink(path) == paths.current
+    except OSError:
+        return False
+
+
+def describe(path: str) -> str:
+    """Say what lies where our link should be."""
+    if os.path.islink(path):
+        return f"a link to {os.readlink(path)}, not ours"
+    return "a directory, not ours" if os.path.isdir(path) else "a file, not ours"
+
+
+def claim(path: str, paths: AppPaths) -> None:
+    """Make sure that the services' path is our link or can become it; changes nothing.
+
+    Raises ConfigurationError when something else is there.
+    """
+    if is_managed(path, paths):
+        return
+    if os.path.lexists(path):
+        raise ConfigurationError(
+            f"{path} lies in the way: it is {describe(path)}; nothing was changed",
+            f"move it away (mv {path} {path}.old), or set another path",
+        )
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        raise ConfigurationError(
+            f"{path} cannot be made: {parent} is no directory", f"mkdir -p {parent}"
+        )
+
+
+def place(path: str, paths: AppPaths) -> None:
+    """Put our link where the services look for the app.
+
+    Raises ConfigurationError, with the command to type, when it cannot be put there.
+    """
+    if is_managed(path, paths):
+        return
+    claim(path, paths)
+    try:
+        os.symlink(paths.current, path)
+        sync_directory(os.path.dirname(path))
+    except OSError as error:
+        link = ["ln", "--symbolic", "--no-target-directory", "--", paths.current, path]
+        # The unit's sandbox shows most of the host read-only; systemd can place the one link.
+        command = ["systemd-run", "--quiet", "--wait", "--collect", "--", *link]
+        with suppress(NotStartedError, TimedOutError):
+            run(command, environment=base_environment("/root"), timeout=60)
+        if not is_managed(path, paths):
+            raise ConfigurationError(
+                f"{path} cannot be made: {error.strerror}", " ".join(link)
+            ) from None

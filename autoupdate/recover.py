@@ -1,0 +1,60 @@
+"""Finishes or undoes what a run that died has left, before anything else is done."""
+
+from autoupdate import probation, retention, runtime
+from autoupdate.app import App, Outcome
+from autoupdate.errors import Exit
+from autoupdate.events import RECOVERED
+from autoupdate.publish import linked_release
+from autoupdate.state import Remedy, Result, Step, remedy
+from autoupdate.store import Transaction
+
+
+def recover(app: App) -> Outcome | None:
+    """End the unfinished transaction, if there is one.
+
+    Returns an outcome only when it must stay open, because a service that it watches waits for
+    this very run.
+    """
+    transaction = app.store.unfinished()
+    if transaction is None:
+        return None
+    switched = linked_release(app.paths.current) == transaction.release
+    cure = remedy(Step(transaction.step), switched=switched)
+    app.tell(
+        RECOVERED,
+        f"{app.name}: the update to commit {transaction.commit} was interrupted in step"
+        f" {transaction.step}; now: {cure}",
+        commit=transaction.commit,
+        release=transaction.release,
+        step=transaction.step,
+    )
+    if cure is Remedy.DISCARD:
+        discard(app, transaction)
+        return None
+    with runtime.activating(app.paths):
+        if cure is Remedy.ROLL_BACK:
+            probation.roll_back(app, transaction, "the roll back was interrupted")
+            return None
+        if transaction.step == Step.ACTIVATE:
+            probation.watch(app, transaction, probation.begin_probation(app, transaction))
+            return None
+        return resume_or_leave(app, transaction)
+
+
+def discard(app: App, transaction: Transaction) -> None:
+    """Remove a release that was never switched to."""
+    if transaction.release:
+        retention.remove(app, transaction.release)
+    reason = f"interrupted in step {transaction.step}; nothing was switched"
+    app.store.finish(transaction.id, Result.INTERRUPTED, Exit.FAILED, reason, app.clock.now())
+
+
+def resume_or_leave(app: App, transaction: Transaction) -> Outcome | None:
+    """Go on with a probation, unless one of its services cannot start before this run ends."""
+    watched = app.services.look(transaction.services.split())
+    if not any(service.waits_for_gate for service in watched):
+        probation.resume(app, transaction)
+        return None
+    app.services.watch_later(app.name)
+    reason = f"{app.name}: release {transaction.release} is on probation"
+    return Outcome(Result.DEFERRED, Exit.DONE, reason, transaction.commit, transaction.release)

@@ -1,0 +1,66 @@
+"""Words for people: how results look on a terminal or in plain lines."""
+
+from collections.abc import Sequence
+from typing import Any
+
+STATES = {
+    "unmanaged": "nothing deployed by autoupdate yet",
+    "current": "up to date",
+    "behind": "a newer commit is waiting",
+    "deferred": "a newer commit is held back by policy",
+    "updating": "an update is under way",
+    "probation": "the new release is being watched",
+    "rolled-back": "went back to the last good release",
+    "failed": "the last update failed",
+    "held": "updates are on hold",
+    "pinned": "pinned to a commit",
+}
+
+
+def status(facts: dict[str, Any]) -> str:
+    """Return where an app stands, a fact a line."""
+    lines = [f"{facts['app']}: {facts['state']} ({STATES[facts['state']]})"]
+    for name in ("current", "previous"):
+        release = facts[name]
+        if release:
+            lines.append(f"  {name:<12} {release['commit'][:12]}  {release['release']}")
+            if release["activated_at"]:
+                lines.append(f"  {'':<12} active since {release['activated_at']}")
+    candidate = facts["candidate"]
+    if candidate and candidate["commit"] != (facts["current"] or {}).get("commit"):
+        lines.append(f"  {'candidate':<12} {candidate['commit'][:12]}  seen {candidate['seen_at']}")
+    last = facts["last_run"]
+    if last:
+        lines.append(f"  {'last run':<12} {last['result']} at {last['finished_at']}")
+        if last["exit_code"]:
+            lines.append(f"  {'':<12} {last['reason']}")
+    lines.append(f"  {'last success':<12} {facts['last_success_at'] or 'never'}")
+    lines += [
+        f"  {'quarantine':<12} {item['commit'][:12]}  {item['reason']}"
+        for item in facts["quarantine"]
+    ]
+    for name, service in facts["services"].items():
+        restarts = f", restarted {service['restarts']} times" if service["restarts"] else ""
+        lines.append(f"  {'service':<12} {name}: {service['active']}/{service['sub']}{restarts}")
+    return "\n".join(lines)
+
+
+def history(entries: Sequence[dict[str, Any]]) -> str:
+    """Return past transactions, one a line."""
+    if not entries:
+        return "no update has been made yet"
+    lines = []
+    for entry in entries:
+        result = entry["result"] or f"in step {entry['step']}"
+        line = f"{entry['started_at']}  {entry['commit'][:12]}  {result:<12}  {entry['trigger']}"
+        lines.append(line + (f"\n    {entry['reason']}" if entry["reason"] else ""))
+    return "\n".join(lines)
+
+
+def check(facts: dict[str, Any]) -> str:
+    """Return what a check found."""
+    if facts["update"]:
+        return (
+            f"{facts['app']}: new commit {facts['candidate']} (here: {facts['current'] or 'none'})"
+        )
+    return f"{facts['app']}: up to date at commit {facts['current']}"

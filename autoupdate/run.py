@@ -1,0 +1,116 @@
+"""The one place where processes are started: argument lists, a small environment, a time limit."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+
+
+class Identity(NamedTuple):
+    """The user that a process runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+class Completed(NamedTuple):
+    """How a process ended, and what it said."""
+
+    returncode: int
+    stdout: bytes
+    stderr: str
+
+
+class TimedOutError(Exception):
+    """A process did not end within its limit; it and its process group were killed."""
+
+
+class NotStartedError(Exception):
+    """A program is missing or cannot be executed."""
+
+
+def base_environment(home: str) -> dict[str, str]:
+    """Return the environment of every child: nothing is inherited but the host's proxies."""
+    environment = {"PATH": SEARCH_PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HOME": home}
+    for name in PROXIES:
+        for spelling in (name, name.upper()):
+            if spelling in os.environ:
+                environment[spelling] = os.environ[spelling]
+    return environment
+
+
+def run(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    timeout: float,
+    identity: Identity | None = None,
+    directory: str = "/",
+    stdin: bytes = b"",
+) -> Completed:
+    """Run a command to its end.
+
+    Raises TimedOutError after `timeout` seconds, NotStartedError if the program is missing.
+    """
+    process = start(
+        command,
+        environment=environment,
+        identity=identity,
+        directory=directory,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        stdout, stderr = process.communicate(stdin, timeout)
+    except subprocess.TimeoutExpired:
+        raise TimedOutError(f"{command[0]} did not end within {timeout:g} s") from None
+    finally:
+        kill_group(process)
+    return Completed(process.returncode, stdout, stderr.decode(errors="replace"))
+
+
+def start(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    identity: Identity | None = None,
+    directory: str = "/",
+    stderr: int | None = None,
+    own_session: bool = True,
+) -> "subprocess.Popen[bytes]":
+    """Start a process, in a session of its own unless told, with pipes to its input and output.
+
+    Raises NotStartedError if the program is missing.
+    """
+    try:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=dict(environment),
+            cwd=directory,
+            umask=0o022,
+            start_new_session=own_session,
+            user=identity.uid if identity else None,
+            group=identity.gid if identity else None,
+            extra_groups=[] if identity else None,
+        )
+    except OSError as error:
+        raise NotStartedError(f"{command[0]} cannot be started: {error.strerror}") from None
+
+
+def kill_group(process: "subprocess.Popen[bytes]") -> None:
+    """End whatever is left of a process and its group, and collect it."""
+    # Nothing may be left of the group, or only processes of other users.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            pipe.close()

@@ -1,0 +1,140 @@
+"""What lasts until the next boot, in /run: the lock, the marker, the freshness stamp, requests."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from autoupdate.errors import BusyError, NotPermittedError
+from autoupdate.paths import AppPaths
+from autoupdate.publish import remove_link
+
+# Longer than a run may take: fetch, build and probation at their limits.
+LONGEST_WAIT = 3 * 3600.0
+LOOK_AGAIN = 0.1
+# What a gate wishes: an update, or only that an interrupted run is finished or undone.
+UPDATE, RECOVER = "update", "recover"
+
+
+@contextmanager
+def exclusive(paths: AppPaths, app: str, *, wait: bool) -> Iterator[None]:
+    """Hold the lock of an app (flock(2)); it ends with the process, however that ends.
+
+    Raises BusyError when another run holds it and `wait` is false, or holds it for hours;
+    NotPermittedError for those who may not run updates.
+    """
+    try:
+        os.makedirs(paths.run, mode=0o755, exist_ok=True)
+        # Unreadable for others: whoever may open it could hold it, and block every update.
+        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except PermissionError as error:
+        raise NotPermittedError(f"{error.filename}: {error.strerror}", "try it with sudo") from None
+    try:
+        _acquire(descriptor, app, time.monotonic() + (LONGEST_WAIT if wait else 0))
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, app: str, deadline: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+                raise BusyError(
+                    f"another run of {app} is under way (process {holder or 'unknown'})",
+                    "wait for it, or look at it with: autoupdatectl status",
+                ) from None
+            time.sleep(LOOK_AGAIN)
+
+
+def is_running(paths: AppPaths) -> bool:
+    """Tell whether a run of the app holds the lock; also for users who cannot open it (proc(5))."""
+    try:
+        inode = os.stat(paths.lock).st_ino
+        with open("/proc/locks", encoding="ascii") as locks:
+            return any(f":{inode} " in line and "FLOCK" in line for line in locks)
+    except OSError:
+        return False
+
+
+@contextmanager
+def activating(paths: AppPaths) -> Iterator[None]:
+    """Let the gate pass services at once while this process switches releases and watches."""
+    _write(paths.activating, f"{os.getpid()} {start_time('self')}\n")
+    try:
+        yield
+    finally:
+        remove_link(paths.activating)
+
+
+def is_activating(paths: AppPaths) -> bool:
+    """Tell whether a living process switches releases now."""
+    try:
+        with open(paths.activating, encoding="ascii") as marker:
+            pid, started = marker.read().split()
+        return start_time(pid) == started
+    except (OSError, ValueError):
+        return False
+
+
+def start_time(pid: str) -> str:
+    """Return the start time of a process in clock ticks since boot: field 22 of proc(5)'s stat."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+        # The command name, in brackets, may itself hold spaces and brackets.
+        return stat.read().rpartition(")")[2].split()[19]
+
+
+def set_fresh(paths: AppPaths, seconds: float) -> None:
+    """Let starts of services do without a check of upstream for some time."""
+    _write(paths.fresh, f"{int(_uptime() + seconds)}\n")
+
+
+def is_fresh(paths: AppPaths) -> bool:
+    """Tell whether the last check is still good enough for a service's start."""
+    try:
+        with open(paths.fresh, encoding="ascii") as stamp:
+            return int(_uptime()) < int(stamp.read())
+    except (OSError, ValueError):
+        return False
+
+
+def set_stale(paths: AppPaths) -> None:
+    """Make the next start of a service look at upstream and at the transaction."""
+    remove_link(paths.fresh)
+
+
+def leave_request(paths: AppPaths, wish: str) -> None:
+    """Tell the run that is about to begin that it serves a service's start, and what is wished."""
+    os.makedirs(paths.run, mode=0o755, exist_ok=True)
+    # Not by a rename: several gates may do this at once, all with the same wish.
+    with open(paths.request, "w", encoding="ascii") as request:
+        request.write(wish)
+
+
+def take_request(paths: AppPaths) -> str:
+    """Take what the gate wishes of this run; empty when no service waits for it."""
+    try:
+        with open(paths.request, encoding="ascii") as request:
+            wish = request.read()
+        os.unlink(paths.request)
+    except FileNotFoundError:
+        return ""
+    return wish or UPDATE
+
+
+def _uptime() -> float:
+    with open("/proc/uptime", encoding="ascii") as stream:
+        return float(stream.read().split()[0])
+
+
+def _write(path: str, text: str) -> None:
+    temporary = f"{path}.new"
+    with open(temporary, "w", encoding="ascii") as stream:
+        stream.write(text)
+    os.rename(temporary, path)

@@ -1,0 +1,107 @@
+"""The services that run the app, as systemd sees them (systemctl(1), systemd.service(5))."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from autoupdate.errors import UpdateFailedError
+from autoupdate.run import Completed, NotStartedError, TimedOutError, base_environment, run
+
+PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User"
+# Before the main process: the service waits for its ExecStartPre lines, our gate among them.
+BEFORE_START = ("start-pre", "condition")
+
+
+class Service(NamedTuple):
+    """One service at one moment; `invocation` is another one after each start."""
+
+    name: str
+    load: str
+    active: str
+    sub: str
+    result: str
+    main_pid: int
+    restarts: int
+    invocation: str
+    user: str
+
+    @property
+    def exists(self) -> bool:
+        """Whether the host has this unit."""
+        return self.load not in ("not-found", "")
+
+    @property
+    def waits_for_gate(self) -> bool:
+        """Whether its start waits for the gate, and with it perhaps for us."""
+        return self.active == "activating" and self.sub in BEFORE_START
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is up, or trying to be."""
+        return self.active in ("active", "reloading", "refreshing") or (
+            self.active == "activating" and not self.waits_for_gate
+        )
+
+
+class Services(Protocol):
+    """What an update needs of the service manager."""
+
+    def look(self, names: Sequence[str]) -> list[Service]:
+        """Return the services as they are now; without a service manager, none."""
+
+    def restart(self, names: Sequence[str]) -> None:
+        """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
+
+    def watch_later(self, app: str) -> None:
+        """Start the unit that watches a release after the services' start."""
+
+
+class Systemd:
+    """The service manager of the host."""
+
+    def look(self, names: Sequence[str]) -> list[Service]:
+        """Return the services as they are now; without a service manager, none."""
+        if not names:
+            return []
+        answer = self._systemctl("show", f"--property={PROPERTIES}", "--", *names)
+        if answer is None or answer.returncode:
+            return []
+        blocks = answer.stdout.decode(errors="replace").strip().split("\n\n")
+        return [parse(name, block) for name, block in zip(names, blocks, strict=True)]
+
+    def restart(self, names: Sequence[str]) -> None:
+        """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
+        if not names:
+            return
+        # A service that crashed too often would otherwise be refused its next start.
+        self._systemctl("reset-failed", "--", *names)
+        answer = self._systemctl("restart", "--no-block", "--", *names)
+        if answer is None or answer.returncode:
+            reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
+            raise UpdateFailedError(f"{', '.join(names)} cannot be restarted: {reason}")
+
+    def watch_later(self, app: str) -> None:
+        """Start the unit that watches a release after the services' start."""
+        self._systemctl("start", "--no-block", "--", f"autoupdate-confirm@{app}.service")
+
+    def _systemctl(self, *arguments: str) -> Completed | None:
+        environment = base_environment("/root")
+        try:
+            return run(["systemctl", *arguments], environment=environment, timeout=60)
+        except (NotStartedError, TimedOutError):
+            return None
+
+
+def parse(name: str, block: str) -> Service:
+    """Read one block of `systemctl show`."""
+    found = dict(line.partition("=")[::2] for line in block.splitlines())
+    return Service(
+        name=name,
+        load=found.get("LoadState", ""),
+        active=found.get("ActiveState", ""),
+        sub=found.get("SubState", ""),
+        result=found.get("Result", ""),
+        main_pid=int(found.get("MainPID", "") or 0),
+        restarts=int(found.get("NRestarts", "") or 0),
+        invocation=found.get("InvocationID", ""),
+        user=found.get("User", ""),
+    )

@@ -1,0 +1,75 @@
+"""One run of an app, whoever started it: lock, update, remember how it ended."""
+
+import os
+
+from autoupdate import runtime
+from autoupdate.app import App, Outcome
+from autoupdate.decide import stuck
+from autoupdate.errors import AutoupdateError, Exit
+from autoupdate.events import FAILED
+from autoupdate.recover import recover
+from autoupdate.shared import is_handed_over
+from autoupdate.state import Result
+from autoupdate.store import LastRun
+from autoupdate.update import update
+
+RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}
+
+
+def run(app: App, *, wait: bool, force: bool = False) -> Outcome:
+    """Run one update under the lock of the app.
+
+    Raises BusyError and NotPermittedError; every other failure is an outcome.
+    """
+    with runtime.exclusive(app.paths, app.name, wait=wait):
+        started = app.clock.now()
+        wish = runtime.take_request(app.paths)
+        if wish and runtime.is_fresh(app.paths):
+            # Another service's start has just had this looked at.
+            reason = f"{app.name}: the last check is still fresh"
+            return Outcome(Result.CURRENT, Exit.DONE, reason)
+        try:
+            outcome = attempt(app, wish, force=force)
+        except AutoupdateError as error:
+            outcome = failed(app, error)
+        except OSError as error:
+            outcome = failed(app, AutoupdateError(f"{error.filename}: {error.strerror}"))
+        finally:
+            app.workshop.close()
+        remember(app, outcome, started)
+        if outcome.exit_code == Exit.DONE:
+            app.hand_over_shared()
+            if is_handed_over(app.paths) and may_start(app):
+                runtime.set_fresh(app.paths, app.settings.start.fresh_for)
+        return outcome
+
+
+def attempt(app: App, wish: str, *, force: bool) -> Outcome:
+    """Do what the run was started for."""
+    if wish == runtime.RECOVER:
+        unwatched = recover(app)
+        return unwatched or Outcome(Result.CURRENT, Exit.DONE, f"{app.name}: nothing interrupted")
+    by_timer = "TRIGGER_UNIT" in os.environ
+    trigger = "start" if wish else "timer" if by_timer else "manual"
+    return update(app, trigger, force=force)
+
+
+def remember(app: App, outcome: Outcome, started: str) -> None:
+    """Record how the last run ended, for `status` and for the gate."""
+    app.store.set_last_run(
+        LastRun(outcome.result, outcome.exit_code, started, app.clock.now(), outcome.reason),
+        success=outcome.exit_code == Exit.DONE,
+    )
+
+
+def may_start(app: App) -> bool:
+    """Tell whether services may start without another look at upstream."""
+    return app.settings.start.if_update_fails == "start" or stuck(app.store) is None
+
+
+def failed(app: App, error: AutoupdateError) -> Outcome:
+    """Turn an error that ended a run into its outcome, and log it."""
+    reason = f"{app.name}: {error.message}"
+    app.tell(FAILED, reason)
+    result = RESULTS.get(error.exit_code, Result.FAILED)
+    return Outcome(result, error.exit_code, reason, advice=error.advice)

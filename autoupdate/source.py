@@ -1,0 +1,166 @@
+"""fetch: the local mirror, the releases' work trees, and the local changes found in them.
+
+Runs in the worker, as the builds' user. The process environment confines git (git_environment).
+"""
+
+import os
+import shutil
+import tempfile
+from typing import Any, NamedTuple
+
+from git.cmd import Git
+from git.exc import GitCommandError
+from git.repo import Repo
+
+from autoupdate.errors import UnreachableError, UpdateFailedError
+from autoupdate.git_environment import complaint, redact
+from autoupdate.publish import sync_directory
+
+UPSTREAM_REF = "refs/autoupdate/upstream"
+# What a build leaves in a release is no local change.
+NOT_CHANGES = "/.venv/\n__pycache__/\n*.pyc\n*.egg-info/\n/build/\n"
+
+
+class Commit(NamedTuple):
+    """A fetched commit."""
+
+    commit: str
+    subject: str
+    committed_at: int
+
+
+class Mirror:
+    """The local Git repository of an app; its work tree is the current release."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def open(self) -> Git:
+        """Open the mirror, making it first where it is missing."""
+        if not os.path.isfile(f"{self.path}/info/exclude"):
+            repository = Repo.init(self.path, bare=True)
+            with repository.config_writer() as configuration:
+                # With a work tree, `git stash list` works in the mirror.
+                configuration.set_value("core", "bare", "false")
+                configuration.set_value("core", "worktree", "../current")
+            os.makedirs(f"{self.path}/info", exist_ok=True)
+            with open(f"{self.path}/info/exclude", "w", encoding="utf-8") as exclude:
+                exclude.write(NOT_CHANGES)
+        git = Git("/")
+        # Before the first deployment there is no current release to be the work tree.
+        git.update_environment(GIT_DIR=self.path, GIT_WORK_TREE=self.path)
+        return git
+
+    def fetch(self, url: str, wanted: str) -> Commit:
+        """Fetch a ref, or a commit by its name, with its history.
+
+        Raises UnreachableError when upstream does not give it.
+        """
+        git = self.open()
+        try:
+            git.fetch("--no-tags", "--", url, f"+{wanted}:{UPSTREAM_REF}")
+            line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
+        except GitCommandError as error:
+            raise UnreachableError(
+                f"upstream {redact(url)} did not give {wanted}: {_complaint(error)}"
+            ) from None
+        commit, committed_at, subject = line.split("\0", 2)
+        return Commit(commit, subject, int(committed_at))
+
+    def check_out(self, directory: str, commit: str) -> None:
+        """Make the work tree of a release. Raises UpdateFailedError."""
+        try:
+            self.open().worktree("add", "--detach", "--force", directory, commit)
+        except GitCommandError as error:
+            raise UpdateFailedError(
+                f"commit {commit} cannot be checked out: {_complaint(error)}"
+            ) from None
+
+    def remove(self, directory: str) -> None:
+        """Remove what is left of a release, its record in the mirror included."""
+        shutil.rmtree(directory, ignore_errors=True)
+        self.open().worktree("prune")
+
+    def note_built_files(self, directory: str, shared: tuple[str, ...]) -> None:
+        """Remember the untracked files that a build left, so that they are no local changes."""
+        git = Git(directory)
+        left = [path for code, path in _status(git, shared) if code == "??"]
+        with open(_built_files(git), "w", encoding="utf-8") as exclude:
+            # gitignore(5) cannot express a line feed in a name.
+            exclude.writelines(f"/{_pattern(path)}\n" for path in left if "\n" not in path)
+
+    def save_local_changes(
+        self, directory: str, shared: tuple[str, ...], message: str
+    ) -> list[str]:
+        """Save local changes of a release as a stash in the mirror; return the changed paths.
+
+        The release itself is left as it is: services may run from it.
+        """
+        git = Git(directory)
+        changes = _status(git, shared)
+        if not changes:
+            return []
+        with tempfile.TemporaryDirectory() as scratch:
+            index = f"{scratch}/index"
+            shutil.copyfile(f"{_git_directory(git)}/index", index)
+            with git.custom_environment(GIT_INDEX_FILE=index):
+                git.execute(["git", *_options(git), "add", "--all", "--", *_pathspec(shared)])
+                tree = git.write_tree()
+        if tree not in git.stash("list", "--format=%T").split():
+            # A stash is a commit with two parents: HEAD and the state of the index (git-stash(1)).
+            head = git.rev_parse("HEAD")
+            index_commit = git.commit_tree("HEAD^{tree}", "-p", head, "-m", f"index on {message}")
+            stash = git.commit_tree(tree, "-p", head, "-p", index_commit, "-m", message)
+            git.stash("store", "-m", message, stash)
+        return [path for _, path in changes]
+
+
+def _status(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the changed and untracked paths of a work tree, each with its code (git-status(1))."""
+    command = ["git", *_options(git), "status", "--porcelain", "-z", "--no-renames"]
+    answer = git.execute([*command, "--untracked-files=all", "--", *_pathspec(shared)])
+    entries = [entry for entry in str(answer).split("\0") if entry]
+    return [(entry[:2], entry[3:]) for entry in entries]
+
+
+def _git_directory(git: Git) -> str:
+    return str(git.rev_parse("--absolute-git-dir"))
+
+
+def _built_files(git: Git) -> str:
+    return f"{_git_directory(git)}/built-files"
+
+
+def _options(git: Git) -> list[str]:
+    return ["-c", f"core.excludesFile={_built_files(git)}"]
+
+
+def _pathspec(shared: tuple[str, ...]) -> list[str]:
+    # Shared paths are links in a release; what lies behind them is not the release's.
+    return [":/", *(f":(top,exclude,literal){path}" for path in shared)]
+
+
+def _pattern(path: str) -> str:
+    """Write a path as a pattern of gitignore(5) that matches it alone."""
+    return "".join(f"\\{character}" if character in "\\*?[ !#" else character for character in path)
+
+
+def _complaint(error: Any) -> str:
+    # GitPython wraps what git said as: stderr: '...'
+    return complaint(str(error.stderr).strip().removeprefix("stderr: ").strip("'"))
+
+
+def link_shared(directory: str, shared_directory: str, shared: tuple[str, ...]) -> None:
+    """Replace each shared path of a release by a link to what outlives it."""
+    for path in shared:
+        place = f"{directory}/{path}"
+        parent = os.path.dirname(place)
+        os.makedirs(parent, exist_ok=True)
+        if os.path.realpath(parent) != parent:
+            raise UpdateFailedError(f"shared path {path} lies behind a symbolic link of upstream")
+        if os.path.isdir(place) and not os.path.islink(place):
+            shutil.rmtree(place)
+        elif os.path.lexists(place):
+            os.unlink(place)
+        os.symlink(os.path.relpath(f"{shared_directory}/{path}", parent), place)
+        sync_directory(parent)

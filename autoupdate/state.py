@@ -1,0 +1,58 @@
+"""The states of a transaction and the transitions between them; pure, without effects."""
+
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """The step that a transaction is in; each is recorded before it begins."""
+
+    FETCH = "fetch"
+    BUILD = "build"
+    ACTIVATE = "activate"
+    PROBATION = "probation"
+    ROLL_BACK = "roll-back"
+    DONE = "done"
+
+
+class Result(StrEnum):
+    """How a run, or a transaction, ended."""
+
+    UPDATED = "updated"
+    CURRENT = "current"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled-back"
+    BROKEN = "broken"
+    INTERRUPTED = "interrupted"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+
+
+NEXT = {
+    Step.FETCH: {Step.BUILD, Step.DONE},
+    Step.BUILD: {Step.ACTIVATE, Step.DONE},
+    Step.ACTIVATE: {Step.PROBATION, Step.ROLL_BACK},
+    Step.PROBATION: {Step.DONE, Step.ROLL_BACK},
+    Step.ROLL_BACK: {Step.DONE},
+    Step.DONE: set(),
+}
+
+
+class Remedy(StrEnum):
+    """What to do with a transaction whose run has died."""
+
+    DISCARD = "discard the release that was being built"
+    WATCH = "go on with the probation"
+    ROLL_BACK = "finish the way back"
+
+
+def may_follow(step: Step, following: Step) -> bool:
+    """Tell whether a transaction may go from one step to another."""
+    return following in NEXT[step]
+
+
+def remedy(step: Step, *, switched: bool) -> Remedy:
+    """Choose how to end an interrupted transaction; `switched`: current is its new release."""
+    if step is Step.ROLL_BACK:
+        return Remedy.ROLL_BACK
+    return Remedy.WATCH if switched else Remedy.DISCARD

@@ -1,0 +1,100 @@
+"""What `status`, `history` and `check` tell, as plain data; reading needs no rights."""
+
+import os
+from typing import Any
+
+from autoupdate import runtime
+from autoupdate.decide import stuck
+from autoupdate.paths import AppPaths
+from autoupdate.publish import linked_release
+from autoupdate.services import Services
+from autoupdate.settings import Settings
+from autoupdate.state import Result, Step
+from autoupdate.store import Store, Transaction
+
+
+def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str, Any]:
+    """Return where an app stands."""
+    store = Store(paths.state, read_only=True) if os.path.exists(paths.state) else None
+    release = linked_release(paths.current)
+    candidate = store.candidate() if store else None
+    last = store.last_run() if store else None
+    quarantined = store.quarantined() if store else []
+    return {
+        "app": settings.app,
+        "state": state(store, paths, release),
+        "current": describe(store, release),
+        "previous": describe(store, linked_release(paths.previous)),
+        "candidate": candidate._asdict() if candidate else None,
+        "last_run": last._asdict() if last else None,
+        "last_success_at": store.last_success_at() if store else None,
+        "hold": None,
+        "pin": None,
+        "quarantine": [
+            {"commit": item.commit, "reason": item.reason, "since": item.since}
+            for item in quarantined
+        ],
+        "services": {
+            service.name: {
+                "active": service.active,
+                "sub": service.sub,
+                "restarts": service.restarts,
+            }
+            for service in services.look(settings.services)
+            if service.exists
+        },
+    }
+
+
+def state(store: Store | None, paths: AppPaths, release: str) -> str:
+    """Return the one word for where an app stands."""
+    unfinished = store.unfinished() if store else None
+    if unfinished and unfinished.step == Step.PROBATION:
+        return "probation"
+    if unfinished and runtime.is_running(paths):
+        return "updating"
+    last = store.last_run() if store else None
+    if store is None or not release:
+        return "failed" if last and last.exit_code else "unmanaged"
+    if unfinished or (last and last.result in (Result.FAILED, Result.BROKEN, Result.UNREACHABLE)):
+        return "failed"
+    current, candidate = store.release(release), store.candidate()
+    behind = candidate and current and candidate.commit != current.commit
+    if candidate and candidate.commit in {item.commit for item in store.quarantined()}:
+        return "failed" if stuck(store) else "rolled-back"
+    if last and last.result == Result.DEFERRED:
+        return "deferred"
+    return "behind" if behind else "current"
+
+
+def describe(store: Store | None, release: str) -> dict[str, Any] | None:
+    """Return one release as status shows it."""
+    found = store.release(release) if store and release else None
+    if found is None:
+        return (
+            {"release": release, "commit": "", "activated_at": "", "signer": None}
+            if release
+            else None
+        )
+    return {
+        "release": found.id,
+        "commit": found.commit,
+        "activated_at": found.activated_at,
+        "signer": found.signer or None,
+    }
+
+
+def history(paths: AppPaths, limit: int) -> list[dict[str, Any]]:
+    """Return the last transactions, newest first."""
+    if not os.path.exists(paths.state):
+        return []
+    return [entry(transaction) for transaction in Store(paths.state, read_only=True).history(limit)]
+
+
+def entry(transaction: Transaction) -> dict[str, Any]:
+    """Return one transaction as history shows it; what is still open has no result."""
+    shown = transaction._asdict()
+    shown["services"] = transaction.services.split()
+    shown["finished_at"] = transaction.finished_at or None
+    shown["result"] = transaction.result or None
+    return shown

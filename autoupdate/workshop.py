@@ -1,0 +1,176 @@
+"""The run's side of the worker: starts it as the builds' user, asks, and believes little."""
+
+import json
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from autoupdate.check import COMMIT
+from autoupdate.errors import UnreachableError, UpdateFailedError
+from autoupdate.paths import AppPaths
+from autoupdate.run import Identity, kill_group, start
+from autoupdate.settings import Build
+
+COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker")
+LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# One line of a worker; more than this is no answer of ours.
+LONGEST_LINE = 1_000_000
+
+
+class Fetched(NamedTuple):
+    """A commit that is now in the mirror."""
+
+    commit: str
+    subject: str
+
+
+class Built(NamedTuple):
+    """What a build made: the key of its environment, and the interpreter."""
+
+    environment: str
+    interpreter: str
+    reused: bool
+
+
+class Workshop(Protocol):
+    """What an update needs done by the builds' user."""
+
+    def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
+        """Fetch a ref or commit. Raises UnreachableError."""
+
+    def check_out(self, release: str, commit: str) -> None:
+        """Make the work tree of a release. Raises UpdateFailedError."""
+
+    def build(self, release: str, shared: tuple[str, ...], build: Build) -> Built:
+        """Build the environment of a release. Raises UpdateFailedError."""
+
+    def save_local_changes(
+        self, release: str, shared: tuple[str, ...], message: str
+    ) -> tuple[str, ...]:
+        """Save local changes of a release as a stash; return the changed paths."""
+
+    def remove(self, release: str) -> None:
+        """Remove a release."""
+
+    def tidy(self, environments: set[str]) -> None:
+        """Remove all environments but these."""
+
+    def close(self) -> None:
+        """End the worker with everything that it started."""
+
+
+class WorkerProcess:
+    """A worker in a process of its own, started when it is first needed."""
+
+    def __init__(
+        self,
+        paths: AppPaths,
+        identity: Identity | None,
+        environment: Mapping[str, str],
+        output: Callable[[str], None],
+    ) -> None:
+        self.paths = paths
+        self.identity = identity
+        # The worker must be of the same version as this run, wherever that was loaded from.
+        self.environment = {**environment, "PYTHONPATH": LIBRARY}
+        self.output = output
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unread = b""
+
+    def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
+        """Fetch a ref or commit. Raises UnreachableError."""
+        done = self._ask("fetch", {"url": url, "wanted": wanted}, timeout, "fetch")
+        commit = done.get("commit")
+        if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
+            raise UpdateFailedError(f"the worker's answer names no commit: {commit!r}")
+        return Fetched(commit, str(done.get("subject", "")))
+
+    def check_out(self, release: str, commit: str) -> None:
+        """Make the work tree of a release. Raises UpdateFailedError."""
+        self._ask("check_out", {"release": release, "commit": commit}, 600, "check out")
+
+    def build(self, release: str, shared: tuple[str, ...], build: Build) -> Built:
+        """Build the environment of a release. Raises UpdateFailedError."""
+        request = {"release": release, "shared": shared, "settings": build._asdict()}
+        done = self._ask("build", request, build.timeout, "build")
+        return Built(str(done.get("key")), str(done.get("interpreter")), bool(done.get("reused")))
+
+    def save_local_changes(
+        self, release: str, shared: tuple[str, ...], message: str
+    ) -> tuple[str, ...]:
+        """Save local changes of a release as a stash; return the changed paths."""
+        request = {"release": release, "shared": shared, "message": message}
+        done = self._ask("save_local_changes", request, 600, "stash")
+        return tuple(str(path) for path in done.get("paths", ()))
+
+    def remove(self, release: str) -> None:
+        """Remove a release."""
+        self._ask("remove", {"release": release}, 600, "removal")
+
+    def tidy(self, environments: set[str]) -> None:
+        """Remove all environments but these."""
+        self._ask("tidy", {"environments": sorted(environments)}, 600, "removal")
+
+    def close(self) -> None:
+        """End the worker with everything that it started."""
+        if self._process:
+            kill_group(self._process)
+            self._process = None
+            self._unread = b""
+
+    def _ask(self, do: str, arguments: dict[str, Any], timeout: float, what: str) -> dict[str, Any]:
+        deadline = time.monotonic() + timeout
+        if self._process is None:
+            self._process = start(
+                [*COMMAND, self.paths.home], environment=self.environment, identity=self.identity
+            )
+        request = json.dumps({"do": do, "with": arguments}) + "\n"
+        try:
+            assert self._process.stdin is not None  # noqa: S101 - for the type checker: a pipe
+            self._process.stdin.write(request.encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self.close()
+            raise UpdateFailedError(f"the {what} could not be started: its worker died") from None
+        while True:
+            message = self._message(deadline, timeout, what)
+            if isinstance(message.get("output"), str):
+                self.output(message["output"])
+            elif isinstance(message.get("done"), dict):
+                return dict(message["done"])
+            elif "failed" in message:
+                error = UnreachableError if message.get("kind") == "unreachable" else None
+                raise (error or UpdateFailedError)(
+                    str(message["failed"]), str(message.get("advice", ""))
+                )
+
+    def _message(self, deadline: float, timeout: float, what: str) -> dict[str, Any]:
+        """Read one line of the worker and make sure that it is an object."""
+        while b"\n" not in self._unread:
+            chunk = self._read(deadline)
+            if chunk is None:
+                self.close()
+                raise UpdateFailedError(f"the {what} did not end within {timeout:g} s")
+            if not chunk or len(self._unread) > LONGEST_LINE:
+                self.close()
+                raise UpdateFailedError(f"the {what} ended without an answer: its worker died")
+            self._unread += chunk
+        line, _, self._unread = self._unread.partition(b"\n")
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        return message if isinstance(message, dict) else {}
+
+    def _read(self, deadline: float) -> bytes | None:
+        """Read what is there; None when the time is over, empty when the worker is gone."""
+        assert self._process is not None  # noqa: S101 - for the type checker
+        assert self._process.stdout is not None  # noqa: S101
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                return None
+        return self._process.stdout.read1(65536)  # type: ignore[attr-defined,no-any-return]
