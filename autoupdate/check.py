@@ -25,10 +25,24 @@ def check(upstream: Upstream, home: str, identity: Identity | None) -> str:
     ref = tracked_ref(upstream)
     if not ref:
         return upstream.track.partition(":")[2]
+    commits = list_refs(upstream, [ref], home, identity)
+    if ref in commits:
+        return commits[ref]
+    url, branch = redact(upstream.url), ref.removeprefix("refs/heads/")
+    # A web page that answers in place of the server looks to Git like a repository without refs.
+    if not list_refs(upstream, [], home, identity):
+        raise UnreachableError(f"upstream {url} shows no branch at all, nor {branch}")
+    raise ConfigurationError(f"upstream {url} has no branch {branch}", "correct upstream.track")
+
+
+def list_refs(
+    upstream: Upstream, patterns: list[str], home: str, identity: Identity | None
+) -> dict[str, str]:
+    """Return the commits of refs by git-ls-remote(1). Raises UnreachableError."""
     url = redact(upstream.url)
     try:
         answer = run(
-            ["git", "ls-remote", "--", upstream.url, ref],
+            ["git", "ls-remote", "--", upstream.url, *patterns],
             environment=git_environment(home),
             identity=identity,
             timeout=upstream.timeout,
@@ -41,13 +55,7 @@ def check(upstream: Upstream, home: str, identity: Identity | None) -> str:
         raise ConfigurationError(str(error), "apt install git") from None
     if answer.returncode:
         raise UnreachableError(f"upstream {url} cannot be read: {complaint(answer.stderr)}")
-    commits = parse(answer.stdout.decode(errors="replace"))
-    if ref not in commits:
-        raise ConfigurationError(
-            f"upstream {url} has no branch {ref.removeprefix('refs/heads/')}",
-            "correct upstream.track",
-        )
-    return commits[ref]
+    return parse(answer.stdout.decode(errors="replace"))
 
 
 def parse(answer: str) -> dict[str, str]:

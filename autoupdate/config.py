@@ -52,7 +52,7 @@ def read(paths: Paths, app: str) -> dict[str, Value]:
     """Return the merged values of one app with their origin; later files win."""
     if not APP_NAME.fullmatch(app):
         raise ConfigurationError(
-            f'"{app}" cannot be the name of an app: use lower-case letters, digits, ".", "_", "-"'
+            f'{app!r} cannot be the name of an app: use lower-case letters, digits, ".", "_", "-"'
         )
     known = apps(paths)
     if app not in known:
@@ -172,9 +172,8 @@ def _flat(file: str, document: dict[str, Any]) -> list[tuple[str, Any]]:
 def _nearest(word: str, known: list[str]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(word, known, 1, 0.5)
-    if not close:
-        # A key in the wrong section is close by its last part.
-        last = word.rpartition(".")[2]
-        close = [name for name in known if name.rpartition(".")[2] == last][:1]
+    # A key in the wrong section is close by its last part.
+    last = word.rpartition(".")[2]
+    close = [name for name in known if name.rpartition(".")[2] == last]
+    close = close or difflib.get_close_matches(word, known, 1, 0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"

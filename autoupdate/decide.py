@@ -13,17 +13,18 @@ def nothing_to_do(app: App, commit: str, *, force: bool) -> Outcome | None:
     """Return why there is nothing to do for a commit; None when it is to be taken."""
     release = linked_release(app.paths.current)
     current = app.store.release(release) if release else None
-    if current and current.commit == commit and is_usable(app, current):
+    fault = next((item for item in app.store.quarantined() if item.commit == commit), None)
+    # A first release that does not run is current, for want of another, and yet in quarantine.
+    if current and current.commit == commit and not fault and is_usable(app, current):
         reason = f"{app.name}: already up to date at commit {commit}"
         return Outcome(Result.CURRENT, Exit.DONE, reason, commit, release)
-    for failed in app.store.quarantined():
-        if failed.commit == commit and not force:
-            reason = (
-                f"{app.name}: commit {commit} is in quarantine since {failed.since}, because"
-                f" {failed.step} failed: {failed.reason}; release {release or 'none'} stays"
-            )
-            advice = f"wait for a newer commit, or: autoupdatectl run --force {app.name}"
-            return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)
+    if fault and not force:
+        reason = (
+            f"{app.name}: commit {commit} is in quarantine since {fault.since}, because"
+            f" {fault.step} failed: {fault.reason}; release {release or 'none'} stays"
+        )
+        advice = f"wait for a newer commit, or: autoupdatectl run --force {app.name}"
+        return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)
     return None
 
 

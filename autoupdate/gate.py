@@ -6,6 +6,7 @@ own limits, and so that services that start together share one run.
 
 import os
 import sys
+from collections.abc import Callable
 
 from autoupdate import runtime
 from autoupdate.app import Clock
@@ -24,41 +25,6 @@ from autoupdate.store import Store
 LONGEST_RUN = 3 * 3600.0 + 60
 
 
-def main(arguments: list[str], paths: Paths | None = None) -> int:
-    """Let a service start (0) or keep it down (1)."""
-    paths = paths or Paths()
-    name = arguments[0] if arguments else ""
-    try:
-        return pass_gate(paths, load(paths, name))
-    except AutoupdateError as error:
-        tell(
-            paths, name, BLOCKED, f"{name} may not start: {error.message}. {error.advice}".rstrip()
-        )
-        return 1
-
-
-def pass_gate(paths: Paths, settings: Settings) -> int:
-    """Decide about one start of a service of a configured app."""
-    app = paths.app(settings.app)
-    if os.path.lexists(settings.path) and not is_managed(settings.path, app):
-        tell(paths, settings.app, UNMANAGED,
-             f"{settings.app} is not managed: {settings.path} is {describe(settings.path)};"
-             " the service starts as it is")  # fmt: skip
-        return 0
-    if runtime.is_activating(app):
-        return 0
-    if not settings.start.update and not _was_interrupted(app.state):
-        return 0
-    wish = runtime.UPDATE if settings.start.update else runtime.RECOVER
-    runtime.leave_request(app, wish)
-    before = Clock().now()
-    fault = start_run(settings.app)
-    if fault:
-        return decide(paths, settings, _last_words(app.state, before) or fault)
-    fault = _stuck(app.state)
-    return decide(paths, settings, fault) if fault else 0
-
-
 def start_run(app: str) -> str:
     """Start a run and wait for it; return why it failed, or nothing."""
     unit = f"autoupdate@{app}.service"
@@ -73,6 +39,43 @@ def start_run(app: str) -> str:
     if answer.returncode:
         return answer.stderr.strip().partition("\n")[0] or f"{unit} failed"
     return ""
+
+
+def main(
+    arguments: list[str], paths: Paths | None = None, start: Callable[[str], str] = start_run
+) -> int:
+    """Let a service start (0) or keep it down (1)."""
+    paths = paths or Paths()
+    name = arguments[0] if arguments else ""
+    try:
+        return pass_gate(paths, load(paths, name), start)
+    except AutoupdateError as error:
+        tell(
+            paths, name, BLOCKED, f"{name} may not start: {error.message}. {error.advice}".rstrip()
+        )
+        return 1
+
+
+def pass_gate(paths: Paths, settings: Settings, start: Callable[[str], str]) -> int:
+    """Decide about one start of a service of a configured app; `start` starts a run."""
+    app = paths.app(settings.app)
+    if os.path.lexists(settings.path) and not is_managed(settings.path, app):
+        tell(paths, settings.app, UNMANAGED,
+             f"{settings.app} is not managed: {settings.path} is {describe(settings.path)};"
+             " the service starts as it is")  # fmt: skip
+        return 0
+    if runtime.is_activating(app):
+        return 0
+    if not settings.start.update and not _was_interrupted(app.state):
+        return 0
+    wish = runtime.UPDATE if settings.start.update else runtime.RECOVER
+    runtime.leave_request(app, wish)
+    before = Clock().now()
+    fault = start(settings.app)
+    if fault:
+        return decide(paths, settings, _last_words(app.state, before) or fault)
+    fault = _stuck(app.state)
+    return decide(paths, settings, fault) if fault else 0
 
 
 def decide(paths: Paths, settings: Settings, fault: str) -> int:

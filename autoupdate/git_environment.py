@@ -46,7 +46,7 @@ def git_environment(home: str) -> dict[str, str]:
 
 def redact(words: str) -> str:
     """Hide user names and passwords in the URLs of a text."""
-    return re.sub(r"([a-z][a-z0-9+.-]*://)[^/\s@']+@", r"\1***@", words)
+    return re.sub(r"([a-z][a-z0-9+.-]*://)[^/\s']+@", r"\1***@", words)
 
 
 def complaint(stderr: str) -> str:

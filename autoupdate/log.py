@@ -40,7 +40,7 @@ class HostLog:
 def append_line(file: str, message: str) -> None:
     """Append one line with the local time to the log file. Raises OSError."""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-    line = f"[{stamp}] {message}\n".encode(errors="backslashreplace")
+    line = f"[{stamp}] {printable(message)}\n".encode()
     # Opened for each line, so that logrotate may take the file away at any time.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(file, flags, 0o640)
@@ -48,6 +48,14 @@ def append_line(file: str, message: str) -> None:
         os.write(descriptor, line)
     finally:
         os.close(descriptor)
+
+
+def printable(text: str) -> str:
+    """Escape what could begin another line or move a cursor; upstream has a say in messages."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def to_journal(event: Event) -> None:
@@ -85,4 +93,4 @@ def goes_to_journal(descriptor: int) -> bool:
 
 def say(line: str) -> None:
     """Print a line for people on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)

@@ -26,14 +26,22 @@ def begin_probation(app: App, transaction: Transaction) -> Restarted | str:
     """Restart what runs; return what is to be watched, or why that failed."""
     present = [service for service in look(app) if service.exists]
     waiting = tuple(service.name for service in present if service.waits_for_gate)
-    running = [service for service in present if service.runs]
+    # Those that a run restarted before it died may have failed since, and count all the same.
+    known = transaction.services.split()
+    running = [
+        service
+        for service in present
+        if service.runs or (service.name in known and not service.waits_for_gate)
+    ]
     names = [service.name for service in running]
     app.store.set_services(transaction.id, [*names, *waiting])
-    app.store.enter(transaction.id, Step.PROBATION)
     try:
         app.services.restart(names)
     except AutoupdateError as error:
         return error.message
+    # Recorded after the restart: a run that dies in between restarts them once more, rather than
+    # watching services that still run the old release.
+    app.store.enter(transaction.id, Step.PROBATION)
     return Restarted(after_restart(running), waiting)
 
 
@@ -119,8 +127,9 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     transaction = app.store.transaction(transaction.id)
     commit, release, good = transaction.commit, transaction.release, transaction.previous
     if transaction.step != Step.ROLL_BACK:
-        app.store.enter(transaction.id, Step.ROLL_BACK)
+        # In this order: a way back that is interrupted must not take the same commit once more.
         app.store.quarantine(commit, Step.PROBATION, fault, app.clock.now())
+        app.store.enter(transaction.id, Step.ROLL_BACK)
     if not good or not is_complete(app, good):
         reason = f"{app.name}: commit {commit} does not run ({fault}), and there is no release"
         return end(app, transaction, Result.BROKEN, f"{reason} to go back to; it was left in place")

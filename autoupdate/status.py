@@ -6,7 +6,7 @@ from typing import Any
 from autoupdate import runtime
 from autoupdate.decide import stuck
 from autoupdate.paths import AppPaths
-from autoupdate.publish import linked_release
+from autoupdate.publish import is_managed, linked_release
 from autoupdate.services import Services
 from autoupdate.settings import Settings
 from autoupdate.state import Result, Step
@@ -22,7 +22,7 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     quarantined = store.quarantined() if store else []
     return {
         "app": settings.app,
-        "state": state(store, paths, release),
+        "state": state(settings, store, paths, release),
         "current": describe(store, release),
         "previous": describe(store, linked_release(paths.previous)),
         "candidate": candidate._asdict() if candidate else None,
@@ -46,8 +46,10 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     }
 
 
-def state(store: Store | None, paths: AppPaths, release: str) -> str:
+def state(settings: Settings, store: Store | None, paths: AppPaths, release: str) -> str:
     """Return the one word for where an app stands."""
+    if os.path.lexists(settings.path) and not is_managed(settings.path, paths):
+        return "unmanaged"
     unfinished = store.unfinished() if store else None
     if unfinished and unfinished.step == Step.PROBATION:
         return "probation"
@@ -61,7 +63,7 @@ def state(store: Store | None, paths: AppPaths, release: str) -> str:
     current, candidate = store.release(release), store.candidate()
     behind = candidate and current and candidate.commit != current.commit
     if candidate and candidate.commit in {item.commit for item in store.quarantined()}:
-        return "failed" if stuck(store) else "rolled-back"
+        return "rolled-back" if behind and not stuck(store) else "failed"
     if last and last.result == Result.DEFERRED:
         return "deferred"
     return "behind" if behind else "current"

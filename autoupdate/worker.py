@@ -84,7 +84,8 @@ def command(words: Sequence[str], directory: str, additions: dict[str, str]) -> 
     for raw in process.stdout:
         line = raw.decode(errors="replace").rstrip()
         lines.append(line)
-        answer({"output": line})
+        if line:
+            answer({"output": line})
     return process.wait(), "\n".join(lines)
 
 

@@ -1,0 +1,175 @@
+"""A Git server over HTTP on the loopback interface, which can be told to misbehave.
+
+It runs Git's own `git http-backend`, so that clients meet the real protocol, version 2 included.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from enum import Enum
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+from tests.hosts.git_backend import Handler
+from tests.hosts.ports import free_port
+
+
+class Mode(Enum):
+    """How the server answers."""
+
+    GOOD = "as Git does"
+    NOT_FOUND = "404"
+    UNAUTHORIZED = "401"
+    SERVER_ERROR = "500"
+    GARBAGE = "200 and a page of several lines"
+    GARBAGE_LINE = "200 and a page of one line, which Git takes for a repository without branches"
+    HANG = "takes the request and never answers"
+    RESET = "resets the connection"
+    HALF_PACK = "sends half of a pack, then closes the connection; checks are answered"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, as it came in."""
+
+    time: float
+    method: str
+    path: str
+    service: str
+    """`git-upload-pack` or `git-receive-pack`; empty if it asked for neither."""
+    command: str
+    """In protocol 2: `ls-refs` or `fetch`; empty for the first request of a client."""
+    protocol: str
+    """What the client asked for by its Git-Protocol header, e.g. `version=2`."""
+
+
+class GitServer:
+    """Serves every repository `NAME.git` in a directory; `with GitServer(directory) as server`."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take a port; `start` listens on it."""
+        self.directory = directory
+        self.mode = Mode.GOOD
+        self.port = free_port()
+        self.requests: list[Request] = []
+        self._stopping = threading.Event()
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def url(self, repository: str) -> str:
+        """Return the address to clone from."""
+        return f"http://127.0.0.1:{self.port}/{repository}.git"
+
+    def checks(self) -> list[Request]:
+        """Return the requests by which clients began a conversation: one per check or fetch."""
+        return [request for request in self.requests if request.path.endswith("/info/refs")]
+
+    def fetches(self) -> list[Request]:
+        """Return the requests that asked for objects."""
+        return [request for request in self.requests if request.command == "fetch"]
+
+    def forget(self) -> None:
+        """Empty the list of requests."""
+        self.requests.clear()
+
+    def start(self) -> None:
+        """Listen. After a `stop` on the same port again."""
+        if self._server is not None:
+            return
+        self._stopping.clear()
+        self._server = _Server(self)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="git server", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Refuse connections, and drop those that hang."""
+        if self._server is None or self._thread is None:
+            return
+        self._stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        self._server, self._thread = None, None
+
+    def __enter__(self) -> Self:
+        """Listen."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening."""
+        self.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, owner: GitServer) -> None:
+        self.owner = owner
+        super().__init__(("127.0.0.1", owner.port), _Misbehaving)
+
+
+class _Misbehaving(Handler):
+    """Records each request, then answers as the server's mode says."""
+
+    def respond(self, body: bytes) -> None:
+        if not isinstance(self.server, _Server):
+            raise TypeError("this handler belongs to GitServer")
+        owner = self.server.owner
+        owner.requests.append(self._describe(body))
+        mode = owner.mode
+        if mode is Mode.NOT_FOUND:
+            self.send_text(404, "Not found")
+        elif mode is Mode.UNAUTHORIZED:
+            self.send_text(401, "Who are you?", {"WWW-Authenticate": 'Basic realm="Git"'})
+        elif mode is Mode.SERVER_ERROR:
+            self.send_text(500, "Something broke")
+        elif mode is Mode.GARBAGE:
+            self.send_text(200, "<html>\n<body>Please log in to this hotspot.</body>\n</html>\n")
+        elif mode is Mode.GARBAGE_LINE:
+            self.send_text(200, "<html><body>Please log in to this hotspot.</body></html>")
+        elif mode is Mode.HANG:
+            self._hang(owner)
+        elif mode is Mode.RESET:
+            self.reset_connection()
+        else:
+            half = mode is Mode.HALF_PACK and owner.requests[-1].command == "fetch"
+            self.run_backend(owner.directory, body, half)
+
+    def _hang(self, owner: GitServer) -> None:
+        # Ends with the server, or when the client has gone.
+        self.connection.settimeout(0.1)
+        while not owner._stopping.is_set() and owner.mode is Mode.HANG:
+            try:
+                if self.connection.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        self.close_connection = True
+
+    def _describe(self, body: bytes) -> Request:
+        split = urlsplit(self.path)
+        asked = parse_qs(split.query).get("service", [""])[0]
+        last = split.path.rsplit("/", 1)[-1]
+        service = asked or (last if last in ("git-upload-pack", "git-receive-pack") else "")
+        command = next((word for word in ("ls-refs", "fetch") if _asks(body, word)), "")
+        protocol = self.headers.get("Git-Protocol", "")
+        return Request(time.time(), self.command, split.path, service, command, protocol)
+
+
+def _asks(body: bytes, command: str) -> bool:
+    return f"command={command}".encode() in body[:64]

@@ -1,0 +1,27 @@
+"""TCP ports on the loopback interface, which all test hosts share with the machine."""
+
+import os
+import socket
+import threading
+
+# Below the range from which the kernel takes ports for outgoing connections.
+_FIRST, _LAST = 20000, 32000
+
+_lock = threading.Lock()
+# Two test processes start at different places.
+_next = _FIRST + os.getpid() * 97 % (_LAST - _FIRST)
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens, and which this process has not given out lately."""
+    global _next
+    with _lock:
+        for _ in range(_LAST - _FIRST):
+            _next = _next + 1 if _next < _LAST else _FIRST
+            with socket.socket() as trial:
+                try:
+                    trial.bind(("127.0.0.1", _next))
+                except OSError:
+                    continue
+                return _next
+    raise OSError("no free port on the loopback interface")

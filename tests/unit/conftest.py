@@ -1,0 +1,69 @@
+"""What every unit test gets: the guard, a captured journal, and an app with made-up effects."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from systemd import _journal
+
+from tests.unit.guard import GUARD, HostAccessError
+from tests.unit.world import World
+
+
+class Journal:
+    """The entries that would have gone to the journal."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, str]] = []
+
+    def sendv(self, *fields: bytes) -> None:
+        """Take one entry."""
+        self.entries.append(dict(field.decode().split("=", 1) for field in fields))
+
+
+@pytest.fixture(autouse=True)
+def _no_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that starts a process, opens a connection, or leaves its directory."""
+
+    def refuse(*fields: bytes) -> None:
+        GUARD.violations.append(f"journal entry {fields!r}")
+        raise HostAccessError("a unit test must not write to the journal")
+
+    monkeypatch.setattr(_journal, "sendv", refuse)
+    GUARD.violations.clear()
+    GUARD.home = tmp_path
+    yield
+    GUARD.home = None
+    GUARD.before_change = None
+    assert not GUARD.violations, "this test touched the host"
+
+
+@pytest.fixture
+def journal(_no_host: None, monkeypatch: pytest.MonkeyPatch) -> Journal:
+    """Take what goes to the journal."""
+    taken = Journal()
+    monkeypatch.setattr(_journal, "sendv", taken.sendv)
+    return taken
+
+
+@pytest.fixture
+def memory_path(_no_host: None, tmp_path: Path) -> Iterator[Path]:
+    """Return a directory for tests that write very much: in memory, where the host has that."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    GUARD.home = None
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="autoupdate-test-") as directory:
+        GUARD.home = Path(directory)
+        yield Path(directory)
+        GUARD.home = None
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Return an app whose effects are made up, with three running services."""
+    made = World(tmp_path)
+    yield made
+    made.close()

@@ -1,0 +1,219 @@
+"""The command line: arguments, exit codes, what is printed."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoupdate import render
+from autoupdate.cli import finish, main
+from autoupdate.errors import Exit, UnreachableError, UpdateFailedError
+from autoupdate.parser import parser
+from autoupdate.state import Result
+from autoupdate.status import history, status
+from tests.unit.world import APP, SERVICES, World, commit
+
+RELEASE = {"release", "commit", "activated_at", "signer"}
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+
+
+@pytest.fixture
+def configured(world: World) -> World:
+    """Return a world whose app has a configuration file."""
+    file = Path(world.all_paths.etc, "apps", f"{APP}.toml")
+    file.parent.mkdir(parents=True)
+    # No services: looking at them would ask the host's systemd.
+    file.write_text(f'path = "{world.settings.path}"\n[upstream]\nurl = "https://x/y"\n')
+    return world
+
+
+def facts(world: World) -> dict[str, Any]:
+    """Return what status tells, as a reader of its JSON gets it."""
+    text = json.dumps(status(world.settings, world.paths, world.services))
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "required: VERB"),
+        (["updaet"], "invalid choice: 'updaet'"),
+        (["run", "--nowait"], "--nowait"),
+        (["run", "--no-w"], "--no-w"),
+        (["run", "a", "b"], "b"),
+        (["history", "--limit", "0"], "at least 1"),
+        (["history", "--limit", "many"], "at least 1"),
+        (["status", "--limit", "3"], "--limit"),
+    ],
+)
+def test_usage_error(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == Exit.USAGE
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("autoupdatectl")
+    assert said in last
+
+
+@pytest.mark.parametrize(
+    ("arguments", "app", "no_wait", "force", "as_json"),
+    [
+        (["run"], None, False, False, False),
+        (["run", "demo", "--no-wait", "--force", "--json"], "demo", True, True, True),
+        (["run", "--", "demo"], "demo", False, False, False),
+    ],
+)
+def test_run_arguments(
+    arguments: list[str], app: str | None, no_wait: bool, force: bool, as_json: bool
+) -> None:
+    chosen = parser().parse_args(arguments)
+    assert (chosen.app, chosen.no_wait, chosen.force, chosen.json) == (
+        app, no_wait, force, as_json,
+    )  # fmt: skip
+
+
+def test_unknown_app_is_one_line(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "demo"], configured.all_paths) == Exit.USAGE
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    first, advice = printed.err.splitlines()
+    assert first.startswith("autoupdatectl: there is no app demo on this host")
+    assert advice.startswith("  ")
+
+
+def test_error_as_json(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "demo", "--json"], configured.all_paths) == Exit.USAGE
+    told = json.loads(capsys.readouterr().out)
+    assert (told["result"], told["exit_code"]) == ("error", 2)
+    assert told["reason"].startswith("there is no app demo")
+
+
+@pytest.mark.parametrize("code", [Exit.DONE, Exit.FAILED, Exit.BROKEN, Exit.UNREACHABLE])
+def test_exit_code_of_a_run(code: Exit, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = world.run()._replace(exit_code=code, reason="how it went", advice="do this")
+    assert finish(outcome, APP, parser().parse_args(["run"])) == code
+    printed = capsys.readouterr()
+    if code == Exit.DONE:
+        assert (printed.out, printed.err) == ("how it went\n", "")
+    else:
+        assert (printed.out, printed.err) == ("", "autoupdatectl: how it went\n  do this\n")
+
+
+def test_run_as_json(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    finish(world.run(), APP, parser().parse_args(["run", "--json"]))
+    told = json.loads(capsys.readouterr().out)
+    assert told["app"] == APP
+    assert (told["result"], told["exit_code"], told["commit"]) == ("updated", 0, commit(1))
+
+
+def test_status_of_a_host_without_a_deployment(
+    configured: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configured.close()
+    Path(configured.paths.state).unlink()
+    assert main(["status", "--json"], configured.all_paths) == Exit.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert told["state"] == "unmanaged"
+    assert told["current"] is None
+    assert not Path(configured.paths.state).exists(), "reading made a file"
+    assert main(["status"], configured.all_paths) == Exit.DONE
+    assert main(["history"], configured.all_paths) == Exit.DONE
+    assert "nothing deployed" in capsys.readouterr().out
+
+
+def test_shape_of_status(world: World) -> None:
+    """The keys that users' monitoring relies on."""
+    world.deploy(1)
+    world.workshop.faults["build"] = UpdateFailedError("broken")
+    world.deploy(2)
+    world.workshop.faults.clear()
+    world.deploy(3)
+    told = facts(world)
+    assert set(told) == {
+        "app", "state", "current", "previous", "candidate", "last_run", "last_success_at",
+        "hold", "pin", "quarantine", "services",
+    }  # fmt: skip
+    assert (told["app"], told["state"]) == (APP, "current")
+    assert set(told["current"]) == set(told["previous"]) == RELEASE
+    assert (told["current"]["commit"], told["previous"]["commit"]) == (commit(3), commit(1))
+    assert set(told["candidate"]) == {"commit", "seen_at"}
+    assert set(told["last_run"]) == {
+        "result", "exit_code", "started_at", "finished_at", "reason",
+    }  # fmt: skip
+    assert [set(item) for item in told["quarantine"]] == [{"commit", "reason", "since"}]
+    assert set(told["services"]) == set(SERVICES)
+    assert set(told["services"]["web.service"]) == {"active", "sub", "restarts"}
+    for time in (
+        told["current"]["activated_at"], told["candidate"]["seen_at"], told["last_success_at"],
+        told["last_run"]["started_at"], told["last_run"]["finished_at"],
+        told["quarantine"][0]["since"],
+    ):  # fmt: skip
+        assert re.fullmatch(TIME, time), time
+
+
+def test_states(world: World) -> None:
+    assert facts(world)["state"] == "unmanaged"
+    world.deploy(1)
+    assert facts(world)["state"] == "current"
+    world.store.set_candidate(commit(2), "t")
+    assert facts(world)["state"] == "behind"
+    world.check_fault = UnreachableError("down")
+    world.run()
+    assert facts(world)["state"] == "failed"
+    world.check_fault = None
+    world.services.bad = {commit(2)}
+    world.deploy(2)
+    assert facts(world)["state"] == "rolled-back"
+    world.run()
+    assert facts(world)["state"] == "rolled-back"
+    world.workshop.faults["build"] = UpdateFailedError("broken")
+    world.deploy(3)
+    assert facts(world)["state"] == "failed"
+    world.run()
+    assert facts(world)["state"] == "failed", "deferred, but the commit still cannot be built"
+    world.workshop.faults.clear()
+    world.services.change("web.service", active="activating", sub="start-pre")
+    world.deploy(4)
+    assert facts(world)["state"] == "probation"
+
+
+def test_state_of_a_first_release_that_does_not_run(world: World) -> None:
+    world.services.bad = {commit(1)}
+    world.run()
+    assert facts(world)["state"] == "failed"
+    again = world.run()
+    assert again.result is Result.DEFERRED, "in place, but by no means up to date"
+    assert "web.service failed" in again.reason
+    assert facts(world)["state"] == "failed"
+
+
+def test_every_state_has_words(world: World) -> None:
+    world.deploy(1)
+    for state in render.STATES:
+        assert state in render.status(facts(world) | {"state": state})
+
+
+def test_words_of_status(world: World) -> None:
+    world.deploy(1)
+    world.services.bad = {commit(2)}
+    world.deploy(2)
+    text = render.status(facts(world))
+    for words in ("rolled-back", commit(1)[:12], "quarantine", "web.service failed", "api.service"):
+        assert words in text
+
+
+def test_history(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
+    configured.deploy(1)
+    configured.workshop.faults["build"] = UpdateFailedError("broken")
+    configured.deploy(2)
+    assert main(["history", "--json", "--limit", "1"], configured.all_paths) == Exit.DONE
+    (newest,) = json.loads(capsys.readouterr().out)
+    assert (newest["commit"], newest["result"]) == (commit(2), Result.FAILED)
+    assert newest["step"] == "build"
+    assert main(["history"], configured.all_paths) == Exit.DONE
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    configured.store.begin("timer", commit(3), "", "t")
+    assert history(configured.paths, 1)[0]["result"] is None

@@ -1,0 +1,175 @@
+"""Which files make up the configuration of an app, and what is said of bad ones."""
+
+from pathlib import Path
+
+import pytest
+
+from autoupdate import config
+from autoupdate.errors import ConfigurationError, Exit
+from autoupdate.paths import Paths
+from autoupdate.settings import NOT_YET, SETTINGS
+
+BASE = """
+path = "/opt/app"
+[upstream]
+url = "https://upstream.example/app.git"
+"""
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """Return the paths of a host on which the app `demo` has the least of settings."""
+    paths = Paths(str(tmp_path))
+    write(f"{paths.etc}/apps/demo.toml", BASE)
+    return paths
+
+
+def write(file: str, text: str | bytes) -> None:
+    """Write a file and the directories above it."""
+    path = Path(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+
+
+def refusal(paths: Paths, app: str = "demo") -> str:
+    """Return the one line with which a configuration is refused."""
+    with pytest.raises(ConfigurationError) as caught:
+        config.load(paths, app)
+    assert caught.value.exit_code == Exit.USAGE
+    assert "\n" not in caught.value.message
+    return caught.value.message
+
+
+def test_defaults(paths: Paths) -> None:
+    loaded = config.load(paths, "demo")
+    assert (loaded.app, loaded.path) == ("demo", "/opt/app")
+    assert loaded.upstream.track == "branch:main"
+    assert (loaded.keep, loaded.build.timeout, loaded.start.if_update_fails) == (3, 1800.0, "block")
+
+
+def test_later_files_win(paths: Paths) -> None:
+    app = "apps/demo.toml"
+    order = [
+        f"{paths.vendor}/autoupdate.toml",
+        f"{paths.vendor}/autoupdate.toml.d/10.toml",
+        f"{paths.vendor}/{app}",
+        f"{paths.vendor}/{app}.d/10.toml",
+        f"{paths.etc}/autoupdate.toml",
+        f"{paths.etc}/autoupdate.toml.d/10.toml",
+        f"{paths.etc}/{app}",
+        f"{paths.etc}/{app}.d/10.toml",
+        f"{paths.etc}/{app}.d/9.toml",
+    ]
+    for number, file in enumerate(order, 10):
+        write(file, BASE.replace("[upstream]", f"keep = {number}\n[upstream]"))
+        merged = config.read(paths, "demo")
+        assert (merged["keep"].value, merged["keep"].origin) == (number, file)
+
+
+def test_one_key_does_not_reset_the_others_of_its_table(paths: Paths) -> None:
+    write(f"{paths.etc}/apps/demo.toml.d/50.toml", '[upstream]\ntrack = "branch:next"\n')
+    loaded = config.load(paths, "demo")
+    assert loaded.upstream.url == "https://upstream.example/app.git"
+    assert loaded.upstream.track == "branch:next"
+
+
+def test_app_that_is_described_by_a_directory_alone(paths: Paths) -> None:
+    write(f"{paths.etc}/apps/other.toml.d/10.toml", BASE)
+    assert config.load(paths, "other").path == "/opt/app"
+    assert config.apps(paths) == ["demo", "other"]
+
+
+def test_default_app(paths: Paths) -> None:
+    assert config.default_app(paths) == "demo"
+    write(f"{paths.etc}/apps/other.toml", BASE)
+    assert config.default_app(paths) == "ipfs-accelerate"
+
+
+def test_editors_hidden_files_are_left_out(paths: Paths) -> None:
+    write(f"{paths.etc}/apps/.demo.toml.swp", b"\xff")
+    config.load(paths, "demo")
+
+
+@pytest.mark.parametrize(
+    ("addition", "said"),
+    [
+        ('pathh = "/x"', ["'pathh'", "'path'"]),
+        ('[upstraem]\nurl = "x"', ["'upstraem'", "'upstream'"]),
+        ('[health]\nsok = "1s"', ["'health.sok'", "'health.soak'"]),
+        ('[build]\nsoak = "1s"', ["'build.soak'", "'health.soak'"]),
+        ("zzzz = 1", ["'zzzz'", "known:", "upstream"]),
+        ("keep = true", ["keep", "whole number"]),
+        ('services = "a.service"', ["services", "list of strings"]),
+        ('[start]\nupdate = "yes"', ["start.update", "true or false"]),
+        ('[start]\nif_update_fails = "maybe"', ["start.if_update_fails", '"block" or "start"']),
+        ('health = "1s"', ["health", "[health]"]),
+        ("[services]\na = 1", ["services", "list"]),
+        ("[[upstream]]\nurl = 1", ["upstream", "[upstream]"]),
+        ("not toml", ["is not TOML", "line 1"]),
+        ("keep = 1\nkeep = 2", ["is not TOML"]),
+        ('path = "opt/app"', ["path", "absolute"]),
+        ('[upstream]\nurl = "somewhere"', ["upstream.url", "URL"]),
+        ('[trust]\nsignatures = "enforce"', ["trust.signatures", "not supported"]),
+    ],
+)
+def test_bad_file(paths: Paths, addition: str, said: list[str]) -> None:
+    file = f"{paths.etc}/apps/demo.toml.d/50.toml"
+    write(file, addition)
+    message = refusal(paths)
+    assert message.startswith(file)
+    for words in said:
+        assert words in message
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b'path = "\xff"', "is not UTF-8 at byte 8"), (b"a=" + b"[" * 100_000, "is not TOML")],
+)
+def test_file_that_is_no_text(paths: Paths, content: bytes, said: str) -> None:
+    file = f"{paths.etc}/autoupdate.toml"
+    write(file, content)
+    assert refusal(paths).startswith(f"{file}: {said}")
+
+
+@pytest.mark.parametrize("name", ["50-mine.conf", "50.toml.bak", "50.TOML", "README"])
+def test_other_suffix(paths: Paths, name: str) -> None:
+    write(f"{paths.etc}/apps/demo.toml.d/{name}", "")
+    assert refusal(paths).startswith(f"{paths.etc}/apps/demo.toml.d/{name}: only files")
+
+
+def test_what_cannot_be_read(paths: Paths) -> None:
+    Path(f"{paths.etc}/autoupdate.toml").mkdir()
+    assert "cannot be read: Is a directory" in refusal(paths)
+
+
+def test_dangling_link(paths: Paths) -> None:
+    Path(f"{paths.etc}/autoupdate.toml").symlink_to("/nowhere")
+    assert "autoupdate.toml: cannot be read" in refusal(paths)
+
+
+def test_file_where_a_directory_belongs(paths: Paths) -> None:
+    write(f"{paths.etc}/autoupdate.toml.d", "")
+    assert "autoupdate.toml.d: must be a directory" in refusal(paths)
+
+
+def test_app_that_does_not_exist(paths: Paths) -> None:
+    assert "there is no app demmo on this host; did you mean 'demo'?" in refusal(paths, "demmo")
+
+
+@pytest.mark.parametrize("name", ["", "../demo", "Demo", "a/b", ".d", "a b", "x" * 64, "démo", "a\n"])
+def test_name_that_no_app_can_have(paths: Paths, name: str) -> None:
+    assert "cannot be the name of an app" in refusal(paths, name)
+
+
+def test_setting_without_default(paths: Paths) -> None:
+    write(f"{paths.etc}/apps/demo.toml", "keep = 2")
+    assert "demo has no path" in refusal(paths)
+
+
+@pytest.mark.parametrize("key", sorted(NOT_YET))
+def test_what_does_nothing_yet_is_refused_unless_it_is_the_default(key: str, paths: Paths) -> None:
+    merged = config.read(paths, "demo")
+    setting = next(setting for setting in SETTINGS if setting.key == key)
+    config.build("demo", {**merged, key: config.Value(setting.default, "file")})
+    with pytest.raises(ConfigurationError, match=r"file: .* is not supported"):
+        config.build("demo", {**merged, key: config.Value("something else", "file")})

@@ -1,0 +1,152 @@
+"""Whether a service may start, where the shell script could not decide by itself."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from autoupdate import gate, runtime
+from autoupdate.errors import UnreachableError, UpdateFailedError
+from tests.unit.conftest import Journal
+from tests.unit.world import APP, World, commit
+
+
+class Gate:
+    """The gate of an app, with runs that are made up."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.started: list[str] = []
+        self.fault = ""
+        Path(world.all_paths.log).parent.mkdir(parents=True)
+        self.configure()
+
+    def configure(self, start: str = "") -> None:
+        """Write the app's settings; `start` is the content of [start]."""
+        file = Path(self.world.all_paths.etc, "apps", f"{APP}.toml")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        path = json.dumps(self.world.settings.path)
+        file.write_text(f'path = {path}\n[upstream]\nurl = "https://x/y"\n[start]\n{start}\n')
+
+    def start_run(self, app: str) -> str:
+        """Start a run, as systemd would; say why that failed."""
+        self.started.append(app)
+        outcome = self.world.run()
+        return self.fault or (f"unit of {app} failed" if outcome.exit_code else "")
+
+    def ask(self, *arguments: str) -> int:
+        """Ask whether a service may start."""
+        return gate.main(list(arguments or (APP,)), self.world.all_paths, self.start_run)
+
+
+@pytest.fixture
+def asked(world: World, journal: Journal) -> Gate:
+    """Return the gate of an app on which version 1 is deployed."""
+    world.deploy(1)
+    runtime.set_stale(world.paths)
+    return Gate(world)
+
+
+def said(journal: Journal) -> list[str]:
+    """Return the names of the events that were logged."""
+    return [entry["AUTOUPDATE_EVENT"] for entry in journal.entries]
+
+
+def test_start_brings_the_new_commit_in(asked: Gate) -> None:
+    asked.world.upstream = commit(2)
+    assert asked.ask() == 0
+    assert asked.started == [APP]
+    assert asked.world.current_commit() == commit(2)
+    history = asked.world.store.history(1)
+    assert history[0].trigger == "start"
+
+
+def test_service_starts_on_the_release_before_a_rolled_back_one(asked: Gate) -> None:
+    """The host dealt with the bad commit: the service may start."""
+    asked.world.services.bad = {commit(2)}
+    asked.world.deploy(2)
+    assert asked.ask() == 0
+
+
+@pytest.mark.parametrize("policy", ["block", "start"])
+def test_upstream_is_down(
+    asked: Gate, journal: Journal, policy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked.configure(f'if_update_fails = "{policy}"')
+    asked.world.check_fault = UnreachableError("upstream did not answer")
+    assert asked.ask() == (1 if policy == "block" else 0)
+    assert said(journal)[-1] == ("blocked" if policy == "block" else "started-old")
+    message = capsys.readouterr().err
+    assert "upstream did not answer" in message, "the run's reason says more than systemctl"
+    assert ("if_update_fails" in message) == (policy == "block")
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("policy", ["block", "start"])
+def test_commit_that_cannot_be_built_blocks_every_start(asked: Gate, policy: str) -> None:
+    asked.configure(f'if_update_fails = "{policy}"')
+    asked.world.workshop.faults["build"] = UpdateFailedError("no such requirement")
+    asked.world.upstream = commit(2)
+    # The first start tries; the second finds the commit in quarantine, where the run ends well.
+    for _ in range(2):
+        assert asked.ask() == (1 if policy == "block" else 0)
+        runtime.set_stale(asked.world.paths)
+
+
+def test_path_that_is_not_managed(asked: Gate, journal: Journal) -> None:
+    path = Path(asked.world.settings.path)
+    path.unlink()
+    path.mkdir()
+    assert asked.ask() == 0
+    assert asked.started == []
+    assert said(journal) == ["unmanaged"]
+
+
+def test_first_start_deploys(world: World, journal: Journal) -> None:
+    asked = Gate(world)
+    assert asked.ask() == 0
+    assert world.current_commit() == commit(1)
+
+
+def test_run_that_switches_now_is_not_waited_for(asked: Gate) -> None:
+    with runtime.activating(asked.world.paths):
+        assert asked.ask() == 0
+    assert asked.started == []
+
+
+def test_without_update_only_an_interrupted_run_is_looked_at(asked: Gate) -> None:
+    asked.configure("update = false")
+    asked.world.upstream = commit(2)
+    assert asked.ask() == 0
+    assert asked.started == []
+    asked.world.store.begin("timer", commit(2), "", "t")
+    assert asked.ask() == 0
+    assert asked.started == [APP]
+    assert asked.world.store.unfinished() is None
+    assert asked.world.current_commit() == commit(1)
+
+
+def test_systemctl_fails_without_a_run(asked: Gate, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(app: str) -> str:
+        return f"Unit autoupdate@{app}.service is masked."
+
+    assert gate.main([APP], asked.world.all_paths, refuse) == 1
+    assert "is masked" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("nothing",), ("../x",)])
+def test_unknown_app_may_not_start(
+    asked: Gate, arguments: tuple[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert asked.ask(*arguments) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_bad_settings_block(asked: Gate, capsys: pytest.CaptureFixture[str]) -> None:
+    asked.configure("updat = true")
+    assert asked.ask() == 1
+    message = capsys.readouterr().err
+    assert "'start.updat'" in message
+    assert message.count("\n") == 1
+    assert not os.path.exists(asked.world.paths.request)

@@ -1,0 +1,151 @@
+"""A run that dies anywhere is finished or undone by the next one.
+
+Each scenario is run once to count its effects: what it asks of upstream, worker, services, log
+and clock, each write to the state, each change of the file system. Then it is run again for every
+one of them, and killed right before it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autoupdate import confirm
+from autoupdate.errors import Exit, UpdateFailedError
+from autoupdate.state import Result
+from tests.unit.guard import GUARD
+from tests.unit.world import Killed, World, commit
+
+Scenario = Callable[[World], None]
+
+
+def deployed(world: World) -> None:
+    """Make a world in which version 1 is deployed."""
+    assert world.deploy(1).exit_code == Exit.DONE
+
+
+def update_to_2(world: World) -> None:
+    """Bring version 2 in."""
+    world.deploy(2)
+
+
+def fail_to_build_2(world: World) -> None:
+    """Try version 2, which cannot be built."""
+    world.workshop.faults["build"] = UpdateFailedError("no such requirement")
+    world.deploy(2)
+
+
+def roll_back_from_2(world: World) -> None:
+    """Try version 2, which does not run."""
+    world.services.bad = {commit(2)}
+    world.deploy(2)
+
+
+def update_while_a_service_waits(world: World) -> None:
+    """Bring version 2 in while a service waits for the gate; it starts after the run."""
+    world.services.change("web.service", active="activating", sub="start-pre")
+    world.deploy(2)
+    world.services.start("web.service")
+    confirm.confirm(world.app)
+
+
+def roll_back_while_a_service_waits(world: World) -> None:
+    """The same with a version 2 that does not run."""
+    world.services.bad = {commit(2)}
+    update_while_a_service_waits(world)
+
+
+def nothing(world: World) -> None:
+    """Begin with nothing deployed."""
+
+
+SCENARIOS: dict[str, tuple[Scenario, Scenario, set[str]]] = {
+    "first deployment": (nothing, update_to_2, {commit(2)}),
+    "update": (deployed, update_to_2, {commit(2)}),
+    "build fails": (deployed, fail_to_build_2, {commit(1)}),
+    "roll back": (deployed, roll_back_from_2, {commit(1)}),
+    "a service waits": (deployed, update_while_a_service_waits, {commit(2)}),
+    "a service waits, roll back": (deployed, roll_back_while_a_service_waits, {commit(1)}),
+}
+
+
+def begin(root: Path, before: Scenario) -> World:
+    """Make a world and count from the end of its preparation."""
+    world = World(root)
+    before(world)
+    world.revive()
+    GUARD.before_change = world.effect
+    return world
+
+
+def count_effects(root: Path, before: Scenario, scenario: Scenario) -> list[str]:
+    """Return the effects of a scenario that nobody kills."""
+    world = begin(root, before)
+    scenario(world)
+    GUARD.before_change = None
+    world.assert_whole()
+    world.close()
+    return list(world.effect_names)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_killed_before_each_effect(memory_path: Path, name: str) -> None:
+    before, scenario, ends = SCENARIOS[name]
+    effects = count_effects(memory_path / "0", before, scenario)
+    assert len(effects) > 30, effects
+    for number, effect in enumerate(effects, 1):
+        world = begin(memory_path / str(number), before)
+        world.die_at = number
+        with pytest.raises(Killed):
+            scenario(world)
+        GUARD.before_change = None
+        world.revive()
+        try:
+            scenario(world)
+            world.assert_whole()
+            assert world.current_commit() in ends
+            if ends == {commit(1)}:
+                assert [item.commit for item in world.store.quarantined()] == [commit(2)]
+            # Whatever is left over now is no hindrance to what comes next.
+            world.services.bad = set()
+            world.workshop.faults.clear()
+            assert world.deploy(3).result == Result.UPDATED
+            world.assert_whole()
+            assert world.current_commit() == commit(3)
+            assert world.previous_commit() in ends
+        except BaseException as error:
+            error.add_note(f"killed before effect {number} of {len(effects)}: {effect}")
+            raise
+        world.close()
+
+
+def test_killed_twice(memory_path: Path) -> None:
+    """The recovery itself is killed before each of its effects, on the way there and back."""
+    effects = count_effects(memory_path / "0", deployed, roll_back_from_2)
+    for number in [number for number, effect in enumerate(effects, 1) if effect == "restart"]:
+        second = 0
+        while True:
+            second += 1
+            world = begin(memory_path / f"{number}-{second}", deployed)
+            for die_at in (number, second):
+                world.die_at = die_at
+                GUARD.before_change = world.effect
+                try:
+                    roll_back_from_2(world)
+                except Killed:
+                    world.revive()
+                    continue
+                break
+            died_in_recovery = world.die_at == 0
+            GUARD.before_change = None
+            world.revive()
+            try:
+                roll_back_from_2(world)
+                world.assert_whole()
+                assert world.current_commit() == commit(1)
+            except BaseException as error:
+                error.add_note(f"killed before effect {number}, then before effect {second}")
+                raise
+            world.close()
+            if not died_in_recovery or second >= 60:
+                break

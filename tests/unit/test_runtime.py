@@ -1,0 +1,118 @@
+"""What lasts until the next boot: lock, marker, stamp, request."""
+
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from autoupdate import runtime
+from autoupdate.errors import BusyError, Exit
+from autoupdate.paths import AppPaths, Paths
+
+DEAD = "4999999"  # above the kernel's largest process id
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> AppPaths:
+    """Return the paths of an app whose run directory exists."""
+    paths = Paths(str(tmp_path)).app("demo")
+    os.makedirs(paths.run)
+    return paths
+
+
+def test_second_run_is_refused_or_waits(paths: AppPaths) -> None:
+    entered = []
+
+    def second() -> None:
+        with runtime.exclusive(paths, "demo", wait=True):
+            entered.append(time.monotonic())
+
+    with runtime.exclusive(paths, "demo", wait=False):
+        with (
+            pytest.raises(BusyError, match=f"process {os.getpid()}") as caught,
+            runtime.exclusive(paths, "demo", wait=False),
+        ):
+            pass
+        assert caught.value.exit_code == Exit.BUSY
+        assert runtime.is_running(paths)
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        time.sleep(0.15)
+        assert entered == []
+        left = time.monotonic()
+    waiting.join(5)
+    assert entered[0] >= left
+    assert not runtime.is_running(paths)
+
+
+def test_lock_is_free_after_an_error_and_without_its_directory(paths: AppPaths) -> None:
+    os.rmdir(paths.run)
+    with pytest.raises(KeyError), runtime.exclusive(paths, "demo", wait=False):
+        raise KeyError
+    with runtime.exclusive(paths, "demo", wait=False):
+        mode = stat.S_IMODE(os.stat(paths.lock).st_mode)
+    assert mode == 0o600, "who may open the lock could hold it"
+
+
+def test_marker_while_activating(paths: AppPaths) -> None:
+    assert not runtime.is_activating(paths)
+    with runtime.activating(paths):
+        assert runtime.is_activating(paths)
+    assert not runtime.is_activating(paths)
+    assert os.listdir(paths.run) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{DEAD} 12345\n",
+        f"{os.getpid()} 1\n",  # the process id was taken by another process since
+        f"{os.getpid()}\n",
+        "",
+        "\n",
+        "a b c\n",
+        "../self 1\n",
+        "\udc80\udcff\n",
+    ],
+)
+def test_marker_that_nobody_living_set(paths: AppPaths, content: str) -> None:
+    Path(paths.activating).write_bytes(content.encode(errors="surrogateescape"))
+    assert not runtime.is_activating(paths)
+
+
+def test_start_time_survives_odd_process_names() -> None:
+    assert runtime.start_time("self") == runtime.start_time(str(os.getpid()))
+    assert runtime.start_time("self").isdecimal()
+
+
+def test_fresh(paths: AppPaths) -> None:
+    assert not runtime.is_fresh(paths)
+    runtime.set_fresh(paths, 60)
+    assert runtime.is_fresh(paths)
+    runtime.set_stale(paths)
+    assert not runtime.is_fresh(paths)
+    runtime.set_stale(paths)
+    runtime.set_fresh(paths, 0)
+    assert not runtime.is_fresh(paths)
+
+
+@pytest.mark.parametrize("content", [b"", b"soon\n", b"\xff\n", b"-1\n", b"1e9\n"])
+def test_garbage_in_the_stamp_is_not_fresh(paths: AppPaths, content: bytes) -> None:
+    Path(paths.fresh).write_bytes(content)
+    assert not runtime.is_fresh(paths)
+
+
+def test_request_is_taken_once(paths: AppPaths) -> None:
+    assert runtime.take_request(paths) == ""
+    runtime.leave_request(paths, runtime.RECOVER)
+    runtime.leave_request(paths, runtime.RECOVER)
+    assert runtime.take_request(paths) == runtime.RECOVER
+    assert runtime.take_request(paths) == ""
+
+
+def test_request_that_was_cut_short_is_an_update(paths: AppPaths) -> None:
+    Path(paths.request).touch()
+    assert runtime.take_request(paths) == runtime.UPDATE

@@ -1,0 +1,380 @@
+"""One update from the check to its end, with made-up effects."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from autoupdate import config, confirm, runtime
+from autoupdate.errors import (
+    AutoupdateError,
+    BusyError,
+    ConfigurationError,
+    Exit,
+    UnreachableError,
+    UpdateFailedError,
+)
+from autoupdate.events import STASHED, UPDATED
+from autoupdate.state import Result, Step
+from tests.unit.world import SERVICES, World, commit, settings
+
+
+def test_first_deployment(world: World) -> None:
+    outcome = world.run()
+    assert (outcome.result, outcome.exit_code) == (Result.UPDATED, Exit.DONE)
+    assert world.current_commit() == commit(1)
+    assert world.previous_commit() == ""
+    assert os.readlink(world.settings.path) == world.paths.current
+    assert world.services.restarts == [SERVICES]
+    assert "save_local_changes" not in world.workshop.calls
+    world.assert_whole()
+
+
+def test_nothing_new_does_nothing(world: World) -> None:
+    world.deploy(1)
+    before = os.stat(world.paths.current, follow_symlinks=False)
+    world.workshop.calls.clear()
+    world.services.restarts.clear()
+    outcome = world.run()
+    assert (outcome.result, outcome.exit_code) == (Result.CURRENT, Exit.DONE)
+    assert world.workshop.calls == []
+    assert world.services.restarts == []
+    assert os.stat(world.paths.current, follow_symlinks=False) == before
+    assert len(world.store.history(10)) == 1
+
+
+def test_new_commit(world: World) -> None:
+    world.deploy(1)
+    outcome = world.deploy(2)
+    assert outcome.result is Result.UPDATED
+    assert (world.current_commit(), world.previous_commit()) == (commit(2), commit(1))
+    assert world.services.runs == dict.fromkeys(SERVICES, commit(2))
+    told = [event.message for event in world.log.events if event.kind == UPDATED]
+    assert told[-1] == f"Successfully updated to commit: {commit(2)}"
+    world.assert_whole()
+
+
+def test_branch_moved_between_check_and_fetch(world: World) -> None:
+    world.deploy(1)
+    world.upstream, world.upstream_now = commit(2), commit(3)
+    assert world.run().commit == commit(3)
+    assert world.current_commit() == commit(3)
+    candidate = world.store.candidate()
+    assert candidate is not None
+    assert candidate.commit == commit(3)
+    world.upstream = commit(3)
+    assert world.run().result is Result.CURRENT
+
+
+def test_branch_moved_back_to_the_deployed_commit(world: World) -> None:
+    world.deploy(1)
+    world.upstream, world.upstream_now = commit(2), commit(1)
+    assert world.run().result is Result.CURRENT
+    assert world.workshop.calls.count("build") == 1
+    world.assert_whole()
+
+
+@pytest.mark.parametrize("step", ["check_out", "build", "save_local_changes"])
+def test_failure_before_the_switch(world: World, step: str) -> None:
+    world.deploy(1)
+    services = dict(world.services.units)
+    world.workshop.faults[step] = UpdateFailedError("no such requirement", "correct it")
+    outcome = world.deploy(2)
+    assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
+    for word in ("ipfs-accelerate", commit(2), "no such requirement", "stays"):
+        assert word in outcome.reason
+    assert outcome.advice == "correct it"
+    assert world.current_commit() == commit(1)
+    assert world.services.units == services, "the services were not disturbed"
+    assert [item.commit for item in world.store.quarantined()] == [commit(2)]
+    assert world.releases_on_disk() == world.known_releases()
+    world.assert_whole()
+
+
+def test_failed_commit_is_not_tried_again_until_forced(world: World) -> None:
+    world.deploy(1)
+    world.workshop.faults["build"] = UpdateFailedError("broken")
+    world.deploy(2)
+    world.workshop.faults.clear()
+    again = world.run()
+    assert (again.result, again.exit_code) == (Result.DEFERRED, Exit.DONE)
+    assert "quarantine" in again.reason
+    assert "--force" in again.advice
+    assert world.run(force=True).result is Result.UPDATED
+    assert world.current_commit() == commit(2)
+    assert world.store.quarantined() == []
+
+
+def test_upstream_unreachable(world: World) -> None:
+    world.deploy(1)
+    world.check_fault = UnreachableError("upstream did not answer")
+    outcome = world.deploy(2)
+    assert (outcome.result, outcome.exit_code) == (Result.UNREACHABLE, Exit.UNREACHABLE)
+    assert world.store.quarantined() == []
+    last = world.store.last_run()
+    assert last is not None
+    assert last.exit_code == Exit.UNREACHABLE
+
+
+def test_upstream_lost_while_fetching(world: World) -> None:
+    world.deploy(1)
+    world.workshop.faults["fetch"] = UnreachableError("connection reset")
+    assert world.deploy(2).exit_code == Exit.UNREACHABLE
+    assert world.store.quarantined() == []
+    world.workshop.faults.clear()
+    assert world.run().result is Result.UPDATED
+
+
+@pytest.mark.parametrize("obstacle", ["directory", "file", "link"])
+def test_something_else_at_the_path(world: World, obstacle: str) -> None:
+    path = Path(world.settings.path)
+    {
+        "directory": path.mkdir,
+        "file": path.touch,
+        "link": lambda: path.symlink_to("/nowhere"),
+    }[obstacle]()
+    outcome = world.run()
+    assert (outcome.result, outcome.exit_code) == (Result.REFUSED, Exit.USAGE)
+    assert world.settings.path in outcome.reason
+    assert world.workshop.calls == []
+    assert not os.path.lexists(world.paths.current)
+
+
+def test_release_that_does_not_run_is_rolled_back(world: World) -> None:
+    world.deploy(1)
+    world.services.bad = {commit(2)}
+    outcome = world.deploy(2)
+    assert (outcome.result, outcome.exit_code) == (Result.ROLLED_BACK, Exit.FAILED)
+    assert world.current_commit() == commit(1)
+    assert world.services.runs == dict.fromkeys(SERVICES, commit(1))
+    assert {service.active for service in world.services.units.values()} == {"active"}
+    quarantined = world.store.quarantined()
+    assert [(item.commit, item.step) for item in quarantined] == [(commit(2), Step.PROBATION)]
+    assert "web.service failed" in quarantined[0].reason
+    assert world.run().result is Result.DEFERRED
+    world.assert_whole()
+
+
+def test_service_that_crashes_during_the_soak(world: World) -> None:
+    world.deploy(1)
+
+    def crash() -> None:
+        if world.current_commit() == commit(2):
+            world.services.change("api.service", active="activating", sub="auto-restart")
+
+    world.clock.at_time = [(world.clock.seconds + moment / 4, crash) for moment in range(400)]
+    assert world.deploy(2).result is Result.ROLLED_BACK
+    assert world.current_commit() == commit(1)
+
+
+def test_neither_the_new_nor_the_old_release_runs(world: World) -> None:
+    world.deploy(1)
+    world.services.bad = {commit(1), commit(2)}
+    outcome = world.deploy(2)
+    assert (outcome.result, outcome.exit_code) == (Result.BROKEN, Exit.BROKEN)
+    assert "a person is needed" in outcome.reason
+    assert world.current_commit() == commit(1)
+    assert world.store.unfinished() is None
+
+
+def test_first_release_that_does_not_run_has_nothing_to_go_back_to(world: World) -> None:
+    world.services.bad = {commit(1)}
+    outcome = world.run()
+    assert (outcome.result, outcome.exit_code) == (Result.BROKEN, Exit.BROKEN)
+    world.services.bad = set()
+    assert world.deploy(2).result is Result.UPDATED
+    world.assert_whole()
+
+
+def test_refused_restart_rolls_back(world: World) -> None:
+    world.deploy(1)
+    world.services.refuse_restart = "web.service cannot be restarted: it is masked"
+    outcome = world.deploy(2)
+    assert outcome.exit_code == Exit.BROKEN
+    assert "it is masked" in outcome.reason
+    assert world.current_commit() == commit(1)
+
+
+def test_waiting_service_is_not_restarted_but_watched_later(world: World) -> None:
+    """Restarting a service that waits for this very run would wait for ever."""
+    world.deploy(1)
+    world.services.restarts.clear()
+    world.services.change("web.service", active="activating", sub="start-pre")
+    assert world.deploy(2).exit_code == Exit.DONE
+    assert world.services.restarts == [("api.service", "worker.service")]
+    assert world.services.watched_later == ["ipfs-accelerate"]
+    unfinished = world.store.unfinished()
+    assert unfinished is not None
+    assert unfinished.step == Step.PROBATION
+    world.services.start("web.service")
+    assert confirm.confirm(world.app) == Exit.DONE
+    world.assert_whole()
+
+
+def test_waiting_service_that_then_fails_is_rolled_back(world: World) -> None:
+    world.deploy(1)
+    world.services.change("web.service", active="activating", sub="start-pre")
+    world.deploy(2)
+    world.services.start("web.service")
+    world.services.change("web.service", active="failed", sub="failed", result="exit-code")
+    assert confirm.confirm(world.app) == Exit.FAILED
+    assert world.current_commit() == commit(1)
+    assert not runtime.is_fresh(world.paths), "the next start has to look again"
+    world.assert_whole()
+
+
+def test_confirm_without_a_probation_does_nothing(world: World) -> None:
+    world.deploy(1)
+    assert confirm.confirm(world.app) == Exit.DONE
+    assert len(world.store.history(10)) == 1
+
+
+@pytest.mark.parametrize(
+    ("active", "sub"), [("inactive", "dead"), ("failed", "failed"), ("deactivating", "stop")]
+)
+def test_stopped_service_stays_stopped(world: World, active: str, sub: str) -> None:
+    world.services.change("api.service", active=active, sub=sub)
+    assert world.run().result is Result.UPDATED
+    assert world.services.restarts == [("web.service", "worker.service")]
+    assert world.services.units["api.service"].active == active
+
+
+def test_services_that_the_host_does_not_have(world: World) -> None:
+    del world.services.units["api.service"]
+    assert world.run().result is Result.UPDATED
+    assert world.services.restarts == [("web.service", "worker.service")]
+
+
+def test_no_service_manager(world: World) -> None:
+    world.services.units.clear()
+    assert world.run().result is Result.UPDATED
+    assert "no-supervisor" in world.log.kinds
+
+
+def test_interpreter_of_the_host_changed(world: World) -> None:
+    """After an upgrade of Debian, the current commit is built again for the new interpreter."""
+    world.deploy(1)
+    other = world.root / "python3.13"
+    other.touch()
+    world.settings = settings(world.root, build__python=str(other))
+    assert world.run().result is Result.UPDATED
+    assert world.current_commit() == commit(1)
+    assert len(world.known_releases()) == 2
+    assert world.run().result is Result.CURRENT
+    world.assert_whole()
+
+
+def test_release_without_its_environment_is_built_again(world: World) -> None:
+    world.deploy(1)
+    Path(world.paths.current, ".venv/bin/python").unlink()
+    assert world.run().result is Result.UPDATED
+    world.assert_whole()
+
+
+def test_local_changes_are_named(world: World) -> None:
+    world.deploy(1)
+    world.workshop.local_changes = tuple(f"file{number}" for number in range(8))
+    world.deploy(2)
+    (told,) = [event.message for event in world.log.events if event.kind == STASHED]
+    assert "file0" in told
+    assert "and 3 more" in told
+    assert "stash list" in told
+
+
+def test_keep_and_the_linked_releases(world: World) -> None:
+    world.settings = settings(world.root, keep=3)
+    for number in range(1, 7):
+        world.deploy(number)
+    commits = [release.commit for release in world.store.releases()]
+    assert commits == [commit(4), commit(5), commit(6)]
+    assert world.releases_on_disk() == world.known_releases()
+    assert world.workshop.environments == {"key"}
+
+
+def test_keep_one_keeps_current_and_previous(world: World) -> None:
+    world.settings = settings(world.root, keep=1)
+    for number in range(1, 4):
+        world.deploy(number)
+    assert (world.current_commit(), world.previous_commit()) == (commit(3), commit(2))
+    assert len(world.releases_on_disk()) == 2
+
+
+def test_previous_after_a_roll_back_is_older_than_current(world: World) -> None:
+    world.deploy(1)
+    world.deploy(2)
+    world.services.bad = {commit(3)}
+    world.deploy(3)
+    assert (world.current_commit(), world.previous_commit()) == (commit(2), commit(1))
+
+
+def test_two_runs_at_once(world: World) -> None:
+    with (
+        runtime.exclusive(world.paths, "ipfs-accelerate", wait=False),
+        pytest.raises(BusyError) as caught,
+    ):
+        world.run()
+    assert caught.value.exit_code == Exit.BUSY
+    assert str(os.getpid()) in caught.value.message
+
+
+def test_run_for_a_start_trusts_a_fresh_check(world: World) -> None:
+    world.deploy(1)
+    runtime.leave_request(world.paths, runtime.UPDATE)
+    world.effect_names.clear()
+    assert world.run().result is Result.CURRENT
+    assert "check" not in world.effect_names
+    # The request is used up: the timer's run looks upstream.
+    world.run()
+    assert "check" in world.effect_names
+
+
+def test_run_for_a_start_without_update_asks_nobody(world: World) -> None:
+    world.deploy(1)
+    runtime.set_stale(world.paths)
+    runtime.leave_request(world.paths, runtime.RECOVER)
+    world.effect_names.clear()
+    world.upstream = commit(2)
+    assert world.run().result is Result.CURRENT
+    assert "check" not in world.effect_names
+
+
+@pytest.mark.parametrize(
+    ("fault", "fresh"),
+    [(None, True), (UnreachableError("down"), False), (UpdateFailedError("broken"), False)],
+)
+def test_freshness(world: World, fault: AutoupdateError | None, fresh: bool) -> None:
+    world.check_fault = fault
+    world.run()
+    assert runtime.is_fresh(world.paths) is fresh
+
+
+def test_commit_that_cannot_be_built_keeps_starts_from_passing(world: World) -> None:
+    """Nothing is tried again, yet `block` must go on to block."""
+    world.deploy(1)
+    world.workshop.faults["build"] = UpdateFailedError("broken")
+    world.deploy(2)
+    assert world.run().exit_code == Exit.DONE
+    assert not runtime.is_fresh(world.paths)
+
+
+def test_unexpected_operating_system_error_is_an_outcome(world: World) -> None:
+    def check_fails(_: object) -> str:
+        raise OSError(28, "No space left on device", "/var/lib/autoupdate")
+
+    app = world.app._replace(check=check_fails)
+    from autoupdate import session
+
+    outcome = session.run(app, wait=False)
+    assert outcome.exit_code == Exit.FAILED
+    assert "No space left on device" in outcome.reason
+
+
+def test_missing_branch(world: World) -> None:
+    world.deploy(1)
+    world.check_fault = ConfigurationError("upstream has no branch x")
+    assert world.run().exit_code == Exit.USAGE
+    assert world.current_commit() == commit(1)
+
+
+def test_settings_of_the_world_are_those_of_the_package(world: World) -> None:
+    assert world.settings.app == config.DEFAULT_APP

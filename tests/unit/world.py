@@ -1,0 +1,349 @@
+"""An app whose every effect is made up, in a directory of the test: upstream, builds, services.
+
+Every effect is a place where the process can be killed: World.die_at counts them.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from autoupdate import config, session
+from autoupdate.app import App, Clock, Outcome
+from autoupdate.errors import AutoupdateError
+from autoupdate.events import Event
+from autoupdate.paths import AppPaths, Paths
+from autoupdate.publish import linked_release, place
+from autoupdate.services import Service
+from autoupdate.settings import Build, Settings, Upstream
+from autoupdate.store import Store
+from autoupdate.workshop import Built, Fetched
+
+APP = "ipfs-accelerate"
+SERVICES = ("web.service", "api.service", "worker.service")
+
+
+def commit(number: int) -> str:
+    """Return the name of the commit that is version `number`."""
+    return f"{number:040x}"
+
+
+class Killed(BaseException):
+    """The process died here: nothing after it takes effect, not even a `finally`."""
+
+
+class FakeClock(Clock):
+    """A clock that stands still until somebody sleeps."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.seconds = 0.0
+        self.at_time: list[tuple[float, Callable[[], None]]] = []
+
+    def monotonic(self) -> float:
+        """Return the seconds slept so far."""
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and with it what was planned."""
+        self.seconds += seconds
+        due = [action for moment, action in self.at_time if moment <= self.seconds]
+        self.at_time = [entry for entry in self.at_time if entry[0] > self.seconds]
+        for action in due:
+            action()
+
+    def now(self) -> str:
+        """Return a time of day that is another one each time."""
+        self.effect("clock")
+        self.seconds += 1
+        whole = int(self.seconds)
+        return f"2099-01-01T{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}Z"
+
+
+class FakeLog:
+    """Keeps events."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.events: list[Event] = []
+
+    def write(self, event: Event) -> None:
+        """Record one event."""
+        self.effect("log")
+        self.events.append(event)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The names of all kinds of events so far."""
+        return [event.kind.name for event in self.events]
+
+
+class FakeWorkshop:
+    """Makes releases as plain directories with a version in them."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.paths = world.paths
+        self.local_changes: tuple[str, ...] = ()
+        self.faults: dict[str, AutoupdateError] = {}
+        self.fetches = commit(1)
+        self.closed = 0
+        self.environments: set[str] = set()
+        self.calls: list[str] = []
+
+    def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
+        """Give what the branch points to now."""
+        self._begin("fetch")
+        return Fetched(self.world.upstream_now or self.world.upstream, "subject")
+
+    def check_out(self, release: str, commit: str) -> None:
+        """Make the work tree of a release."""
+        self._begin("check_out")
+        os.makedirs(self.paths.release(release))
+        Path(self.paths.release(release), "VERSION").write_text(commit)
+
+    def build(self, release: str, shared: tuple[str, ...], build: Build) -> Built:
+        """Make the environment of a release."""
+        self._begin("build")
+        directory = Path(self.paths.release(release), ".venv/bin")
+        os.makedirs(directory)
+        (directory / "python").write_text("")
+        return Built("key", os.path.realpath(build.python) + " Python 3", reused=False)
+
+    def save_local_changes(
+        self, release: str, shared: tuple[str, ...], message: str
+    ) -> tuple[str, ...]:
+        """Tell what was changed."""
+        self._begin("save_local_changes")
+        return self.local_changes
+
+    def remove(self, release: str) -> None:
+        """Remove a release."""
+        self._begin("remove")
+        if os.path.exists(self.paths.release(release)):
+            shutil.rmtree(self.paths.release(release))
+
+    def tidy(self, environments: set[str]) -> None:
+        """Note which environments are to stay."""
+        self._begin("tidy")
+        self.environments = environments
+
+    def close(self) -> None:
+        """End the worker."""
+        self.world.effect("close")
+        self.closed += 1
+
+    def _begin(self, name: str) -> None:
+        self.world.effect(name)
+        self.calls.append(name)
+        if name in self.faults:
+            raise self.faults[name]
+
+
+class FakeServices:
+    """Services that run whatever `current` leads to when they are restarted."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.units: dict[str, Service] = {}
+        self.runs: dict[str, str] = {}
+        """The commit that each running service loaded at its start."""
+        self.restarts: list[tuple[str, ...]] = []
+        self.watched_later: list[str] = []
+        self.refuse_restart = ""
+        self.bad: set[str] = set()
+        """Commits with which services fail at their start."""
+        self._invocations = 0
+
+    def add(self, name: str, active: str = "active", sub: str = "running") -> None:
+        """Let the host have a service."""
+        self.units[name] = Service(
+            name, "loaded", active, sub, "success", 100, 0, self._invocation(), "app"
+        )
+        self.runs[name] = self.world.current_commit()
+
+    def change(self, name: str, **facts: Any) -> None:
+        """Change what systemd says of a service."""
+        self.units[name] = self.units[name]._replace(**facts)
+
+    def start(self, name: str) -> None:
+        """Let a service start, as it does when its gate passed."""
+        self.runs[name] = self.world.current_commit()
+        fails = self.runs[name] in self.bad
+        self.change(
+            name, active="failed" if fails else "active", sub="failed" if fails else "running",
+            result="exit-code" if fails else "success", restarts=0,
+            main_pid=self.units[name].main_pid + 1, invocation=self._invocation(),
+        )  # fmt: skip
+
+    def look(self, names: Sequence[str]) -> list[Service]:
+        """Return the services as they are now."""
+        self.world.effect("look")
+        missing = Service("", "not-found", "inactive", "dead", "success", 0, 0, "", "")
+        if not self.units:
+            return []
+        return [self.units.get(name, missing._replace(name=name)) for name in names]
+
+    def restart(self, names: Sequence[str]) -> None:
+        """Restart services at once."""
+        self.world.effect("restart")
+        if not names:
+            return
+        self.restarts.append(tuple(names))
+        if self.refuse_restart:
+            raise AutoupdateError(self.refuse_restart)
+        for name in names:
+            self.start(name)
+
+    def watch_later(self, app: str) -> None:
+        """Note that the unit which watches later was asked for."""
+        self.world.effect("watch_later")
+        self.watched_later.append(app)
+
+    def _invocation(self) -> str:
+        self._invocations += 1
+        return f"{self._invocations:032x}"
+
+
+class FragileStore(Store):
+    """A real store, in which each write is a place to die, and nothing waits for a disk."""
+
+    def __init__(self, path: str, effect: Callable[[str], None]) -> None:
+        super().__init__(path)
+        self.effect = effect
+        self._connection.execute("PRAGMA synchronous = OFF")
+
+    def _write(self, query: str, values: Sequence[Any] = ()) -> int:
+        self.effect("store")
+        return super()._write(query, values)
+
+
+class World:
+    """An app in a directory, with its effects; `run` is one run of autoupdatectl."""
+
+    def __init__(self, root: Path, **changes: Any) -> None:
+        self.root = root
+        self.all_paths = Paths(str(root))
+        self.paths: AppPaths = self.all_paths.app(APP)
+        self.settings = settings(root, **changes)
+        self.upstream = commit(1)
+        self.upstream_now = ""
+        """What the branch points to at the time of the fetch, if it moved on after the check."""
+        self.check_fault: AutoupdateError | None = None
+        self.effects = 0
+        self.effect_names: list[str] = []
+        self.die_at = 0
+        self.dead = False
+        for directory in (self.paths.releases, f"{root}/srv"):
+            os.makedirs(directory, exist_ok=True)
+        self.clock = FakeClock(self.effect)
+        self.log = FakeLog(self.effect)
+        self.services = FakeServices(self)
+        for name in SERVICES:
+            self.services.add(name)
+        self.workshop = FakeWorkshop(self)
+        self.store = FragileStore(self.paths.state, self.effect)
+
+    def effect(self, name: str) -> None:
+        """Count an effect that is about to happen; die there if that was asked for."""
+        self.effects += 1
+        self.effect_names.append(name)
+        if self.dead or self.effects == self.die_at:
+            self.dead = True
+            raise Killed(f"{name}, effect {self.effects}")
+
+    def check(self, upstream: Upstream) -> str:
+        """Ask upstream."""
+        self.effect("check")
+        if self.check_fault:
+            raise self.check_fault
+        return self.upstream
+
+    @property
+    def app(self) -> App:
+        """The app as the code under test gets it."""
+
+        def provide_shared(release: str) -> None:
+            self.effect("provide_shared")
+
+        def hand_over_shared() -> None:
+            self.effect("hand_over_shared")
+
+        def place_link(path: str, paths: AppPaths) -> None:
+            self.effect("place")
+            place(path, paths)
+
+        return App(
+            self.settings, self.paths, self.store, self.check, self.workshop, self.services,
+            provide_shared, hand_over_shared, place_link, self.clock, self.log,
+        )  # fmt: skip
+
+    def run(self, *, force: bool = False) -> Outcome:
+        """Do one run."""
+        return session.run(self.app, wait=False, force=force)
+
+    def deploy(self, number: int) -> Outcome:
+        """Do one run with a new commit upstream."""
+        self.upstream = commit(number)
+        return self.run()
+
+    def current_commit(self) -> str:
+        """Return the commit that a service started now would load."""
+        file = Path(self.paths.current, "VERSION")
+        return file.read_text() if file.exists() else ""
+
+    def previous_commit(self) -> str:
+        """Return the commit of the previous release."""
+        file = Path(self.paths.previous, "VERSION")
+        return file.read_text() if file.exists() else ""
+
+    def releases_on_disk(self) -> set[str]:
+        """Return the names of the release directories."""
+        return set(os.listdir(self.paths.releases))
+
+    def known_releases(self) -> set[str]:
+        """Return the names of the releases in the store."""
+        return {release.id for release in self.store.releases()}
+
+    def revive(self) -> None:
+        """Begin a new process after one died: open the state anew, lift the spell."""
+        self.dead, self.die_at, self.effects = False, 0, 0
+        self.effect_names.clear()
+        self.store.close()
+        self.store = FragileStore(self.paths.state, self.effect)
+
+    def assert_whole(self) -> None:
+        """Check what must hold after every run, whatever happened before."""
+        assert self.store.unfinished() is None
+        current, previous = linked_release(self.paths.current), linked_release(self.paths.previous)
+        for release in filter(None, (current, previous)):
+            assert release in self.known_releases()
+            assert os.path.exists(f"{self.paths.release(release)}/.venv/bin/python")
+        assert current != previous or not current
+        assert self.releases_on_disk() <= self.known_releases(), "a release without a record"
+        assert os.readlink(self.settings.path) == self.paths.current
+        for name, running in self.services.runs.items():
+            if self.services.units[name].active == "active":
+                assert running == self.current_commit(), f"{name} runs another commit"
+
+    def close(self) -> None:
+        """Close the state."""
+        self.store.close()
+
+
+def settings(root: Path, **changes: Any) -> Settings:
+    """Return settings with `changes` by key, dots written as two underscores."""
+    values: dict[str, Any] = {
+        "path": f"{root}/srv/app",
+        "services": list(SERVICES),
+        "upstream.url": "https://upstream.example/app.git",
+        "health.soak": "2s",
+        "health.start_timeout": "5s",
+    }
+    values |= {key.replace("__", "."): value for key, value in changes.items()}
+    merged = {
+        setting.key: config.Value(values.get(setting.key, setting.default), "")
+        for setting in config.SETTINGS
+    }
+    return config.build(APP, merged)
