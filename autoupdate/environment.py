@@ -171,6 +171,9 @@ def build_requirements(release: str) -> list[str]:
             requires = tomllib.load(stream)["build-system"]["requires"]
     except (OSError, KeyError, TypeError, ValueError):
         return ["setuptools"]
+    if not isinstance(requires, list):
+        # The installer will say what is wrong with it; a word is no list of its letters.
+        return ["setuptools"]
     return [str(requirement) for requirement in requires] or ["setuptools"]
 
 

@@ -69,18 +69,20 @@ def pass_gate(paths: Paths, settings: Settings, start: Callable[[str], str]) -> 
     if not settings.start.update and not _was_interrupted(app.state):
         return 0
     wish = runtime.UPDATE if settings.start.update else runtime.RECOVER
-    runtime.leave_request(app, wish)
     before = Clock().now()
-    fault = start(settings.app)
+    with runtime.request(app, wish):
+        fault = start(settings.app)
     if fault:
-        return decide(paths, settings, _last_words(app.state, before) or fault)
-    fault = _stuck(app.state)
+        fault = _last_words(app.state, before) or fault
+    elif settings.start.update:
+        fault = _stuck(app.state)
     return decide(paths, settings, fault) if fault else 0
 
 
 def decide(paths: Paths, settings: Settings, fault: str) -> int:
     """Apply `start.if_update_fails` to an update that failed."""
     name = settings.app
+    fault = fault.removeprefix(f"{name}: ")
     if settings.start.if_update_fails == "start":
         tell(paths, name, STARTED_OLD, f"{name} starts on the last good release, because: {fault}")
         return 0
@@ -97,7 +99,7 @@ def _stuck(state: str) -> str:
     store = Store(state, read_only=True)
     failed = stuck(store)
     store.close()
-    return f"commit {failed.commit}: {failed.reason}" if failed else ""
+    return f"commit {failed.commit} failed in step {failed.step}: {failed.reason}" if failed else ""
 
 
 def _was_interrupted(state: str) -> bool:
@@ -116,13 +118,26 @@ def _last_words(state: str, since: str) -> str:
     store = Store(state, read_only=True)
     last = store.last_run()
     store.close()
-    return last.reason if last and last.finished_at >= since else ""
+    return last.reason if last and last.exit_code and last.finished_at >= since else ""
 
 
 def tell(paths: Paths, app: str, kind: Kind, message: str) -> None:
-    """Log an event, and print it: systemd shows it with the status of the service."""
+    """Log an event, for the service, too: in its own journal, and as its status text."""
     HostLog(paths.log).write(Event(kind, message, app))
     say(message)
+    # With Restart=always, `systemctl status` shows no journal line from before the next try.
+    show_status(f"autoupdate: {message}")
+
+
+def show_status(text: str) -> None:
+    """Set the service's status text (sd_notify(3)); the drop-in allows it by NotifyAccess=."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
+        notify.sendto(f"STATUS={text}".encode(), address.replace("@", "\0", 1))
 
 
 if __name__ == "__main__":

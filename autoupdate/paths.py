@@ -92,9 +92,9 @@ class AppPaths(NamedTuple):
         return f"{self.run}/fresh"
 
     @property
-    def request(self) -> str:
-        """Left by the gate for the run that it starts: that run serves a service's start."""
-        return f"{self.run}/start-request"
+    def requests(self) -> str:
+        """Directory of what services' starts wish of a run, one file for each that waits."""
+        return f"{self.run}/requests"
 
     def release(self, release: str) -> str:
         """Return the directory of one release."""

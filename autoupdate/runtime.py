@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from autoupdate.errors import BusyError, NotPermittedError
 from autoupdate.paths import AppPaths
@@ -109,23 +109,29 @@ def set_stale(paths: AppPaths) -> None:
     remove_link(paths.fresh)
 
 
-def leave_request(paths: AppPaths, wish: str) -> None:
-    """Tell the run that is about to begin that it serves a service's start, and what is wished."""
-    os.makedirs(paths.run, mode=0o755, exist_ok=True)
-    # Not by a rename: several gates may do this at once, all with the same wish.
-    with open(paths.request, "w", encoding="ascii") as request:
-        request.write(wish)
-
-
-def take_request(paths: AppPaths) -> str:
-    """Take what the gate wishes of this run; empty when no service waits for it."""
+@contextmanager
+def request(paths: AppPaths, wish: str) -> Iterator[None]:
+    """Tell the runs of this app what a service's start wishes of them, for as long as it waits."""
+    os.makedirs(paths.requests, mode=0o755, exist_ok=True)
+    file = f"{paths.requests}/{os.getpid()}"
+    _write(file, f"{start_time('self')} {wish}\n")
     try:
-        with open(paths.request, encoding="ascii") as request:
-            wish = request.read()
-        os.unlink(paths.request)
-    except FileNotFoundError:
-        return ""
-    return wish or UPDATE
+        yield
+    finally:
+        remove_link(file)
+
+
+def requests(paths: AppPaths) -> set[str]:
+    """Return what the services' starts wish that wait now; a killed gate does not count."""
+    wishes = set()
+    with suppress(FileNotFoundError):
+        for pid in os.listdir(paths.requests):
+            with suppress(OSError, ValueError):
+                with open(f"{paths.requests}/{pid}", encoding="ascii") as file:
+                    started, wish = file.read().split()
+                if start_time(pid) == started:
+                    wishes.add(wish)
+    return wishes
 
 
 def _uptime() -> float:

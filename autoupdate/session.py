@@ -23,13 +23,13 @@ def run(app: App, *, wait: bool, force: bool = False) -> Outcome:
     """
     with runtime.exclusive(app.paths, app.name, wait=wait):
         started = app.clock.now()
-        wish = runtime.take_request(app.paths)
-        if wish and runtime.is_fresh(app.paths):
+        wishes = runtime.requests(app.paths)
+        if wishes and runtime.is_fresh(app.paths):
             # Another service's start has just had this looked at.
             reason = f"{app.name}: the last check is still fresh"
             return Outcome(Result.CURRENT, Exit.DONE, reason)
         try:
-            outcome = attempt(app, wish, force=force)
+            outcome = attempt(app, wishes, force=force)
         except AutoupdateError as error:
             outcome = failed(app, error)
         except OSError as error:
@@ -44,13 +44,13 @@ def run(app: App, *, wait: bool, force: bool = False) -> Outcome:
         return outcome
 
 
-def attempt(app: App, wish: str, *, force: bool) -> Outcome:
+def attempt(app: App, wishes: set[str], *, force: bool) -> Outcome:
     """Do what the run was started for."""
-    if wish == runtime.RECOVER:
+    if wishes == {runtime.RECOVER}:
         unwatched = recover(app)
         return unwatched or Outcome(Result.CURRENT, Exit.DONE, f"{app.name}: nothing interrupted")
     by_timer = "TRIGGER_UNIT" in os.environ
-    trigger = "start" if wish else "timer" if by_timer else "manual"
+    trigger = "start" if wishes else "timer" if by_timer else "manual"
     return update(app, trigger, force=force)
 
 

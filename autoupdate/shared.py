@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from autoupdate.errors import UpdateFailedError
 from autoupdate.paths import AppPaths
+from autoupdate.publish import linked_release
 from autoupdate.run import Identity, NotStartedError, TimedOutError, base_environment, run
 from autoupdate.services import Services
 from autoupdate.settings import Settings
@@ -88,7 +89,7 @@ def provide(
     user = owner(services, settings.services).user
     for path in settings.shared:
         target = f"{paths.shared}/{path}"
-        if os.path.lexists(target):
+        if os.path.lexists(target) or _take_over(paths, path):
             continue
         scratch = f"{paths.home}/seed-{secrets.token_hex(4)}"
         os.mkdir(scratch, 0o755)
@@ -103,6 +104,21 @@ def provide(
             _move_in(seeded, paths.shared, path, user)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _take_over(paths: AppPaths, path: str) -> bool:
+    """Move the services' data out of the current release, where a removal of this package put it.
+
+    Tells whether there was any. The services go on writing through a link in its place.
+    """
+    current = linked_release(paths.current)
+    place = f"{paths.release(current)}/{path}"
+    if not current or os.path.islink(place) or not os.path.isdir(place):
+        return False
+    os.makedirs(os.path.dirname(f"{paths.shared}/{path}"), exist_ok=True)
+    os.rename(place, f"{paths.shared}/{path}")
+    os.symlink(os.path.relpath(f"{paths.shared}/{path}", os.path.dirname(place)), place)
+    return True
 
 
 def _give(place: str, user: Identity | None, directory: int | None = None) -> None:

@@ -6,7 +6,7 @@ Runs in the worker, as the builds' user. The process environment confines git (g
 import os
 import shutil
 import tempfile
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from git.cmd import Git
 from git.exc import GitCommandError
@@ -62,7 +62,7 @@ class Mirror:
             line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
         except GitCommandError as error:
             raise UnreachableError(
-                f"upstream {redact(url)} did not give {wanted}: {_complaint(error)}"
+                f"upstream {redact(url)} did not give {wanted}: {said_by_git(error)}"
             ) from None
         commit, committed_at, subject = line.split("\0", 2)
         return Commit(commit, subject, int(committed_at))
@@ -73,7 +73,7 @@ class Mirror:
             self.open().worktree("add", "--detach", "--force", directory, commit)
         except GitCommandError as error:
             raise UpdateFailedError(
-                f"commit {commit} cannot be checked out: {_complaint(error)}"
+                f"commit {commit} cannot be checked out: {said_by_git(error)}"
             ) from None
 
     def remove(self, directory: str) -> None:
@@ -145,7 +145,8 @@ def _pattern(path: str) -> str:
     return "".join(f"\\{character}" if character in "\\*?[ !#" else character for character in path)
 
 
-def _complaint(error: Any) -> str:
+def said_by_git(error: GitCommandError) -> str:
+    """Return what git itself said of its failure."""
     # GitPython wraps what git said as: stderr: '...'
     return complaint(str(error.stderr).strip().removeprefix("stderr: ").strip("'"))
 

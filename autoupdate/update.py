@@ -98,7 +98,8 @@ def activate(app: App, transaction: Transaction) -> None:
 
 def prepare_switch(app: App, transaction: Transaction) -> None:
     """Do what may fail before the switch: save local changes, claim the services' path."""
-    if transaction.previous:
+    # Of a release that an earlier installation left, the mirror knows nothing to compare with.
+    if transaction.previous and app.store.release(transaction.previous):
         save_local_changes(app, transaction)
     app.place(app.settings.path, app.paths)
 

@@ -12,12 +12,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from git.exc import GitCommandError
+
 from autoupdate.environment import EnvironmentBuilder
 from autoupdate.errors import AutoupdateError, UnreachableError
 from autoupdate.paths import AppPaths
 from autoupdate.run import start
 from autoupdate.settings import Build
-from autoupdate.source import Mirror, link_shared
+from autoupdate.source import Mirror, link_shared, said_by_git
 
 
 class Worker:
@@ -104,6 +106,8 @@ def serve(worker: Worker) -> None:
             answer({"failed": error.message, "advice": error.advice, "kind": "unreachable"})
         except AutoupdateError as error:
             answer({"failed": error.message, "advice": error.advice, "kind": "failed"})
+        except GitCommandError as error:
+            answer({"failed": said_by_git(error), "advice": "", "kind": "failed"})
         except OSError as error:
             answer(
                 {"failed": f"{error.filename}: {error.strerror}", "advice": "", "kind": "failed"}

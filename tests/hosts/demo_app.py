@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.hosts.host import Host
+from tests.hosts.inside import Inside
 
 UNITS = Path(__file__).parents[1] / "app" / "units"
 SERVICES = (
@@ -23,10 +24,10 @@ _PATH_IN_UNITS = "/opt/ipfs_accelerate_py"
 _PORTS_IN_UNITS = {"serve": "PORT=9000", "mcp": "MCP_PORT=9001"}
 
 
-class DemoApp:
-    """Talks to the application of one host."""
+class Application:
+    """Talks to the application of one machine, whatever that is."""
 
-    def __init__(self, host: Host, path: str = _PATH_IN_UNITS) -> None:
+    def __init__(self, host: Inside, path: str = _PATH_IN_UNITS) -> None:
         """Name the place where the services look for the application."""
         self.host = host
         self.path = path
@@ -136,3 +137,13 @@ class DemoApp:
     def forget_freshness(self) -> None:
         """Make the next start of a service ask upstream, however young the last check is."""
         self.host.run("rm", "--force", "/run/autoupdate/ipfs-accelerate/fresh")
+
+
+class DemoApp(Application):
+    """Talks to the application of one booted host."""
+
+    host: Host
+
+    def __init__(self, host: Host, path: str = _PATH_IN_UNITS) -> None:
+        """Name the place where the services look for the application."""
+        super().__init__(host, path)

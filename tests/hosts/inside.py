@@ -31,6 +31,10 @@ class Inside(ABC):
         """Run a command in the host."""
 
     @abstractmethod
+    def port(self, name: str) -> int:
+        """Return a free TCP port of the loopback; the same one for the same name."""
+
+    @abstractmethod
     def diagnosis(self) -> str:
         """Return what a person wants to see when a test has failed."""
 

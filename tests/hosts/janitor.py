@@ -41,7 +41,7 @@ class Janitor:
             if cls._process is None or cls._owner != os.getpid():
                 cls._owner = os.getpid()
                 cls._process = subprocess.Popen(
-                    (sys.executable, "-m", "tests.hosts.janitor"),
+                    (sys.executable, "-B", "-m", "tests.hosts.janitor"),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     text=True,

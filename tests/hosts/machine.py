@@ -42,9 +42,14 @@ def unified_cgroups() -> Path:
     return beside if beside.is_dir() else alone
 
 
+def codename() -> str:
+    """Return the name of the machine's own release, such as bookworm."""
+    return _os_release().get("VERSION_CODENAME", "")
+
+
 def apt_sources(release: str) -> list[str]:
     """Return source lines for a release, from the mirrors of the machine; empty: unknown."""
-    own = _os_release().get("VERSION_CODENAME", "")
+    own = codename()
     mirrors = {suite: uri for uri, suites in _source_entries() for suite in suites}
     if not own or own not in mirrors:
         return []

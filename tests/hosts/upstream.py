@@ -133,7 +133,7 @@ class Upstream:
         for old in self.work.iterdir():
             if old.name != ".git":
                 shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*_cache")
         shutil.copytree(REPOSITORY, self.work, symlinks=True, dirs_exist_ok=True, ignore=ignored)
         healthy = broken is not Broken.UNHEALTHY
         self._write("VERSION", f"{version}\n")

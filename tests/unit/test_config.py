@@ -156,7 +156,9 @@ def test_app_that_does_not_exist(paths: Paths) -> None:
     assert "there is no app demmo on this host; did you mean 'demo'?" in refusal(paths, "demmo")
 
 
-@pytest.mark.parametrize("name", ["", "../demo", "Demo", "a/b", ".d", "a b", "x" * 64, "démo", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", "../demo", "Demo", "a/b", ".d", "a b", "x" * 64, "démo", "a\n"]
+)
 def test_name_that_no_app_can_have(paths: Paths, name: str) -> None:
     assert "cannot be the name of an app" in refusal(paths, name)
 

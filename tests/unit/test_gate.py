@@ -149,4 +149,4 @@ def test_bad_settings_block(asked: Gate, capsys: pytest.CaptureFixture[str]) -> 
     message = capsys.readouterr().err
     assert "'start.updat'" in message
     assert message.count("\n") == 1
-    assert not os.path.exists(asked.world.paths.request)
+    assert runtime.requests(asked.world.paths) == set()

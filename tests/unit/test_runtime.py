@@ -105,14 +105,16 @@ def test_garbage_in_the_stamp_is_not_fresh(paths: AppPaths, content: bytes) -> N
     assert not runtime.is_fresh(paths)
 
 
-def test_request_is_taken_once(paths: AppPaths) -> None:
-    assert runtime.take_request(paths) == ""
-    runtime.leave_request(paths, runtime.RECOVER)
-    runtime.leave_request(paths, runtime.RECOVER)
-    assert runtime.take_request(paths) == runtime.RECOVER
-    assert runtime.take_request(paths) == ""
+def test_request_lasts_while_its_gate_waits(paths: AppPaths) -> None:
+    assert runtime.requests(paths) == set()
+    with runtime.request(paths, runtime.RECOVER):
+        assert runtime.requests(paths) == {runtime.RECOVER}
+    assert runtime.requests(paths) == set()
 
 
-def test_request_that_was_cut_short_is_an_update(paths: AppPaths) -> None:
-    Path(paths.request).touch()
-    assert runtime.take_request(paths) == runtime.UPDATE
+@pytest.mark.parametrize("content", ["", "1 update\n", "x", "\n"])
+def test_request_of_a_dead_gate_does_not_count(paths: AppPaths, content: str) -> None:
+    os.makedirs(paths.requests)
+    Path(paths.requests, str(os.getpid())).write_text(content)
+    Path(paths.requests, "4194305").write_text("5 update\n")
+    assert runtime.requests(paths) == set()

@@ -22,7 +22,7 @@ GOOD: list[tuple[settings.Check, Any, Any]] = [
     (settings.duration, "7d", 604800.0),
     (settings.share, "25%", 0.25),
     (settings.share, "0.5 %", 0.005),
-    (settings.absolute_path, "/home/barberb/ipfs_accelerate_py/", "/home/barberb/ipfs_accelerate_py"),
+    (settings.absolute_path, "/home/barberb/app/", "/home/barberb/app"),
     (settings.relative_paths, ["state", "logs/", "data/keep"], ("state", "logs", "data/keep")),
     (settings.service_names, ["a.service", "b@1.service"], ("a.service", "b@1.service")),
     (settings.upstream_url, "https://github.com/a/b.git", "https://github.com/a/b.git"),

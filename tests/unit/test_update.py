@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import config, confirm, runtime
+from autoupdate import config, confirm, runtime, session
 from autoupdate.errors import (
     AutoupdateError,
     BusyError,
@@ -128,11 +128,12 @@ def test_upstream_lost_while_fetching(world: World) -> None:
 @pytest.mark.parametrize("obstacle", ["directory", "file", "link"])
 def test_something_else_at_the_path(world: World, obstacle: str) -> None:
     path = Path(world.settings.path)
-    {
-        "directory": path.mkdir,
-        "file": path.touch,
-        "link": lambda: path.symlink_to("/nowhere"),
-    }[obstacle]()
+    if obstacle == "directory":
+        path.mkdir()
+    elif obstacle == "file":
+        path.touch()
+    else:
+        path.symlink_to("/nowhere")
     outcome = world.run()
     assert (outcome.result, outcome.exit_code) == (Result.REFUSED, Exit.USAGE)
     assert world.settings.path in outcome.reason
@@ -319,11 +320,11 @@ def test_two_runs_at_once(world: World) -> None:
 
 def test_run_for_a_start_trusts_a_fresh_check(world: World) -> None:
     world.deploy(1)
-    runtime.leave_request(world.paths, runtime.UPDATE)
     world.effect_names.clear()
-    assert world.run().result is Result.CURRENT
+    with runtime.request(world.paths, runtime.UPDATE):
+        assert world.run().result is Result.CURRENT
     assert "check" not in world.effect_names
-    # The request is used up: the timer's run looks upstream.
+    # No start waits any more: the timer's run looks upstream.
     world.run()
     assert "check" in world.effect_names
 
@@ -331,10 +332,10 @@ def test_run_for_a_start_trusts_a_fresh_check(world: World) -> None:
 def test_run_for_a_start_without_update_asks_nobody(world: World) -> None:
     world.deploy(1)
     runtime.set_stale(world.paths)
-    runtime.leave_request(world.paths, runtime.RECOVER)
     world.effect_names.clear()
     world.upstream = commit(2)
-    assert world.run().result is Result.CURRENT
+    with runtime.request(world.paths, runtime.RECOVER):
+        assert world.run().result is Result.CURRENT
     assert "check" not in world.effect_names
 
 
@@ -361,10 +362,7 @@ def test_unexpected_operating_system_error_is_an_outcome(world: World) -> None:
     def check_fails(_: object) -> str:
         raise OSError(28, "No space left on device", "/var/lib/autoupdate")
 
-    app = world.app._replace(check=check_fails)
-    from autoupdate import session
-
-    outcome = session.run(app, wait=False)
+    outcome = session.run(world.app._replace(check=check_fails), wait=False)
     assert outcome.exit_code == Exit.FAILED
     assert "No space left on device" in outcome.reason
 

@@ -16,7 +16,7 @@ from autoupdate.events import Event
 from autoupdate.paths import AppPaths, Paths
 from autoupdate.publish import linked_release, place
 from autoupdate.services import Service
-from autoupdate.settings import Build, Settings, Upstream
+from autoupdate.settings import SETTINGS, Build, Settings, Upstream
 from autoupdate.store import Store
 from autoupdate.workshop import Built, Fetched
 
@@ -344,6 +344,6 @@ def settings(root: Path, **changes: Any) -> Settings:
     values |= {key.replace("__", "."): value for key, value in changes.items()}
     merged = {
         setting.key: config.Value(values.get(setting.key, setting.default), "")
-        for setting in config.SETTINGS
+        for setting in SETTINGS
     }
     return config.build(APP, merged)

@@ -1,0 +1,167 @@
+"""A host in a directory: real Git, real pip, no systemd, no rights needed."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autoupdate import session
+from autoupdate.app import App, Outcome
+from autoupdate.assemble import assemble
+from autoupdate.events import Event
+from autoupdate.git_environment import git_environment
+from autoupdate.installer import cache_environment
+from autoupdate.paths import AppPaths, Paths
+from autoupdate.publish import linked_release
+from autoupdate.services import Service
+from autoupdate.state import Result
+from autoupdate.workshop import WorkerProcess
+from tests.hosts.commands import run
+from tests.hosts.git_server import GitServer
+from tests.hosts.upstream import Upstream
+
+APP = "demo"
+PARTS = ("host", "upstream", "served")
+
+
+class NoServices:
+    """A host without a service manager."""
+
+    def look(self, names: Sequence[str]) -> list[Service]:
+        """Return no services."""
+        return []
+
+    def restart(self, names: Sequence[str]) -> None:
+        """There is nothing to restart."""
+        assert not names
+
+    def watch_later(self, app: str) -> None:
+        """There is nothing to watch."""
+        raise AssertionError(f"watch of {app}")
+
+
+class KeptLog:
+    """Keeps events, so that the journal of this machine stays clean."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def write(self, event: Event) -> None:
+        """Record one event."""
+        self.events.append(event)
+
+    def messages(self, kind: str) -> list[str]:
+        """Return the messages of one kind."""
+        return [event.message for event in self.events if event.kind.name == kind]
+
+
+class Site:
+    """A host's root, its upstream and the server between them, below one directory."""
+
+    def __init__(self, directory: Path, server: GitServer, upstream: Upstream) -> None:
+        self.directory = directory
+        self.server = server
+        self.upstream = upstream
+        self.root = directory / "host"
+        self.paths = Paths(str(self.root))
+        self.app_paths: AppPaths = self.paths.app(APP)
+        self.path = self.root / "srv" / "app"
+        self.log = KeptLog()
+        self.output: list[str] = []
+        """What git and pip printed."""
+
+    @classmethod
+    def new(cls, directory: Path) -> "Site":
+        """Make a host with nothing deployed, and an upstream with version 1."""
+        served = directory / "served"
+        served.mkdir()
+        server = GitServer(served)
+        server.start()
+        site = cls(directory, server, Upstream(directory / "upstream", server))
+        site.path.parent.mkdir(parents=True)
+        # Not among what is saved and restored: downloads are the same for every test.
+        (directory / "cache").mkdir()
+        Path(site.paths.cache).parent.mkdir(parents=True)
+        Path(site.paths.cache).symlink_to(directory / "cache")
+        site.configure()
+        return site
+
+    def configure(self, **changes: Any) -> None:
+        """Write the app's settings; dots in keys are written as two underscores."""
+        values: dict[str, Any] = {
+            "path": str(self.path),
+            "shared": ["state", "logs"],
+            "upstream.url": self.upstream.url,
+            "upstream.timeout": "30s",
+            "build.installer": "pip",
+            "health.soak": "0s",
+        }
+        values |= {key.replace("__", "."): value for key, value in changes.items()}
+        file = Path(self.paths.etc, "apps", f"{APP}.toml")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = [f"{key} = {json.dumps(value)}\n" for key, value in values.items()]
+        file.write_text("".join(lines))
+
+    def app(self) -> App:
+        """Put the app together as on a host, but for the service manager and the journal."""
+        ready = assemble(self.paths, APP, identity=None)
+        environment = git_environment(self.paths.cache) | cache_environment(self.paths.cache)
+        workshop = WorkerProcess(self.app_paths, None, environment, self.output.append)
+        return ready._replace(services=NoServices(), workshop=workshop, log=self.log)
+
+    def run(self, *, force: bool = False) -> Outcome:
+        """Do one run."""
+        app = self.app()
+        try:
+            return session.run(app, wait=False, force=force)
+        finally:
+            app.store.close()
+
+    def updates_to(self, commit: str) -> bool:
+        """Do one run; tell whether it brought a commit in."""
+        outcome = self.run()
+        done = (outcome.result, outcome.commit) == (Result.UPDATED, commit)
+        return done and run("git", "-C", self.release, "rev-parse", "HEAD").stdout == f"{commit}\n"
+
+    @property
+    def current(self) -> str:
+        """The release that the services would run."""
+        return linked_release(self.app_paths.current)
+
+    @property
+    def release(self) -> Path:
+        """The directory of the current release."""
+        return Path(self.app_paths.release(self.current))
+
+    def releases(self) -> list[str]:
+        """Return the names of the release directories."""
+        return sorted(os.listdir(self.app_paths.releases))
+
+    def version(self) -> int:
+        """Return the version that a service started now would run."""
+        program = "from ipfs_accelerate_py.version import VERSION; print(VERSION)"
+        python = self.path / ".venv/bin/python3"
+        return int(run(python, "-c", program, cwd=self.directory).stdout)
+
+    def git(self, *arguments: str) -> str:
+        """Ask the mirror."""
+        done = run("git", "-C", self.app_paths.mirror, *arguments)
+        return done.stdout.rstrip("\n")
+
+    def save(self) -> None:
+        """Keep the site as it is now, for `restore`."""
+        for part in PARTS:
+            run("cp", "--archive", self.directory / part, self.directory / f"{part}.saved")
+
+    def restore(self) -> "Site":
+        """Return the site as it was saved, at the same place: environments cannot be moved."""
+        for part in PARTS:
+            shutil.rmtree(self.directory / part)
+            run("cp", "--archive", self.directory / f"{part}.saved", self.directory / part)
+        self.server.start()
+        self.server.forget()
+        upstream = object.__new__(Upstream)
+        vars(upstream).update(vars(self.upstream))
+        return Site(self.directory, self.server, upstream)

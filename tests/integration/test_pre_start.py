@@ -1,0 +1,138 @@
+"""The shell script before a service's start: passes at once, or hands over to the gate."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autoupdate import runtime
+from autoupdate.paths import AppPaths
+from tests.hosts.commands import Completed, run
+
+SCRIPT = Path(__file__).parents[2] / "units/pre-start"
+HANDED_OVER = "gate demo\n"
+NEVER = 9_999_999  # above the kernel's largest process id
+
+
+class Script:
+    """A copy of the script whose run directory and gate are the test's."""
+
+    def __init__(self, directory: Path) -> None:
+        text = SCRIPT.read_text()
+        for old, new in (
+            ("/run/autoupdate/", f"{directory}/"),
+            ("exec /usr/bin/python3 -I -m autoupdate.gate", "exec echo gate"),
+        ):
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        self.file = directory / "pre-start"
+        self.file.write_text(text)
+        self.paths = AppPaths(home="", run=f"{directory}/demo")
+        os.makedirs(self.paths.run)
+
+    def ask(self, *arguments: str) -> Completed:
+        """Run the script with the shell that runs it on a host."""
+        return run("/bin/sh", self.file, *(arguments or ("demo",)), check=False)
+
+    def passes(self) -> bool:
+        """Tell whether the service may start at once; anything else must reach the gate."""
+        done = self.ask()
+        assert done.returncode == 0, done
+        assert done.stdout in ("", HANDED_OVER)
+        return done.stdout == ""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Script:
+    """Return the script with an empty run directory."""
+    return Script(tmp_path)
+
+
+@pytest.fixture
+def living() -> Iterator[int]:
+    """Return the process id of a process whose name is as odd as names can be."""
+    # comm, from prctl(PR_SET_NAME): what stands in brackets in /proc/PID/stat.
+    program = "import sys; open('/proc/self/comm', 'w').write(') S 1 (x'); sys.stdin.read()"
+    with subprocess.Popen(["/usr/bin/python3", "-c", program], stdin=subprocess.PIPE) as process:
+        while Path(f"/proc/{process.pid}/comm").read_text() != ") S 1 (x\n":
+            time.sleep(0.01)
+        yield process.pid
+
+
+def test_nothing_known(script: Script) -> None:
+    assert not script.passes()
+    os.rmdir(script.paths.run)
+    assert not script.passes()
+
+
+def test_no_app(script: Script) -> None:
+    done = run("/bin/sh", script.file, check=False)
+    assert done.returncode != 0
+    assert "usage: pre-start APP" in done.stderr
+
+
+def test_fresh_and_stale(script: Script) -> None:
+    runtime.set_fresh(script.paths, 60)
+    assert script.passes()
+    runtime.set_fresh(script.paths, -5)
+    assert not script.passes()
+    runtime.set_stale(script.paths)
+    assert not script.passes()
+
+
+def test_marker_of_a_living_process(script: Script, living: int) -> None:
+    Path(script.paths.activating).write_text(f"{living} {runtime.start_time(str(living))}\n")
+    assert script.passes()
+
+
+def test_marker_that_the_engine_writes(script: Script) -> None:
+    with runtime.activating(script.paths):
+        assert script.passes()
+    assert not script.passes()
+
+
+@pytest.mark.parametrize("marker", [f"{NEVER} 1\n", f"{os.getpid()} 1\n", "1 1\n"])
+def test_marker_of_a_dead_process(script: Script, marker: str) -> None:
+    Path(script.paths.activating).write_text(marker)
+    assert not script.passes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\n", b" \n", b"x", b"x\n", b"x y z\n", b"-1 -1\n", b"self \n", b"self\n",
+        b"../proc/self 1\n", b". .\n", b"$(echo x) `id`\n", b"* *\n", b"\0\0\0\n", b"\xff\xfe\n",
+        b"1" * 100_000 + b"\n", b"[ -f x ]\n", b"\\\n",
+    ],
+)  # fmt: skip
+def test_garbage_reaches_the_gate(script: Script, content: bytes) -> None:
+    """The gate decides then; a script that dies would keep services down."""
+    Path(script.paths.activating).write_bytes(content)
+    assert not script.passes()
+    Path(script.paths.fresh).write_bytes(content)
+    assert not script.passes()
+    os.unlink(script.paths.activating)
+    assert not script.passes()
+
+
+def test_directories_in_the_place_of_files(script: Script) -> None:
+    os.mkdir(script.paths.activating)
+    os.mkdir(script.paths.fresh)
+    assert not script.passes()
+
+
+def test_the_usual_case_is_quick(script: Script) -> None:
+    """Builtins only: no interpreter starts on the way of a service that may pass."""
+    runtime.set_fresh(script.paths, 60)
+    best = min(measure(script) for _ in range(5))
+    assert best < 0.05
+
+
+def measure(script: Script) -> float:
+    """Return how long the script took."""
+    begun = time.perf_counter()
+    script.ask()
+    return time.perf_counter() - begun

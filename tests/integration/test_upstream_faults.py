@@ -1,0 +1,158 @@
+"""An upstream that cannot be reached, or gives something else than a repository."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from autoupdate.errors import Exit
+from autoupdate.state import Result
+from autoupdate.store import Store
+from tests.hosts.git_server import Mode
+from tests.integration.site import Site
+
+WEDGED = pytest.mark.xfail(reason="a damaged mirror is not repaired yet", strict=True)
+
+
+def is_one_clear_line(reason: str, site: Site) -> bool:
+    """Tell whether a reason names the upstream in one line of a readable length."""
+    return "\n" not in reason and site.upstream.url in reason and len(reason) < 300
+
+
+def assert_untouched(site: Site, before: str) -> None:
+    """Check that nothing of the deployment changed and nothing is blamed."""
+    assert (site.current, site.releases()) == (before, [before])
+    store = Store(site.app_paths.state, read_only=True)
+    assert store.quarantined() == []
+    assert store.unfinished() is None
+    last = store.last_run()
+    assert last is not None
+    assert last.exit_code != Exit.DONE
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        Mode.NOT_FOUND, Mode.UNAUTHORIZED, Mode.SERVER_ERROR, Mode.GARBAGE, Mode.GARBAGE_LINE,
+        Mode.HANG, Mode.RESET, Mode.HALF_PACK,
+    ],
+)  # fmt: skip
+def test_server_misbehaves(deployed: Site, mode: Mode) -> None:
+    before = deployed.current
+    deployed.configure(upstream__timeout="2s")
+    commit = deployed.upstream.commit(version=2)
+    deployed.server.mode = mode
+    outcome = deployed.run()
+    assert (outcome.result, outcome.exit_code) == (Result.UNREACHABLE, Exit.UNREACHABLE)
+    assert is_one_clear_line(outcome.reason, deployed), outcome.reason
+    assert_untouched(deployed, before)
+    deployed.server.mode = Mode.GOOD
+    deployed.configure()
+    assert deployed.updates_to(commit)
+
+
+def test_server_is_down(deployed: Site) -> None:
+    before = deployed.current
+    deployed.server.stop()
+    outcome = deployed.run()
+    assert outcome.exit_code == Exit.UNREACHABLE
+    assert is_one_clear_line(outcome.reason, deployed)
+    assert_untouched(deployed, before)
+
+
+def test_host_name_that_does_not_exist(deployed: Site) -> None:
+    deployed.configure(upstream__url="https://no-such-host.invalid/a.git")
+    outcome = deployed.run()
+    assert outcome.exit_code == Exit.UNREACHABLE
+    assert "no-such-host.invalid" in outcome.reason
+
+
+def test_password_is_not_shown(deployed: Site) -> None:
+    deployed.server.mode = Mode.UNAUTHORIZED
+    secret = deployed.upstream.url.replace("://", "://user:secret@")
+    deployed.configure(upstream__url=secret)
+    outcome = deployed.run()
+    assert outcome.exit_code == Exit.UNREACHABLE
+    assert "secret" not in outcome.reason
+    assert "secret" not in "".join(event.message for event in deployed.log.events)
+
+
+def test_file_url_that_leads_nowhere(deployed: Site) -> None:
+    deployed.configure(upstream__url="file:///no/such/repository.git")
+    assert deployed.run().exit_code == Exit.UNREACHABLE
+
+
+@pytest.mark.parametrize("branch", ["mian", "refs/heads/main", "MAIN"])
+def test_branch_that_is_not_there(deployed: Site, branch: str) -> None:
+    before = deployed.current
+    deployed.configure(upstream__track=f"branch:{branch}")
+    outcome = deployed.run()
+    assert (outcome.result, outcome.exit_code) == (Result.REFUSED, Exit.USAGE)
+    assert f"has no branch {branch}" in outcome.reason
+    assert is_one_clear_line(outcome.reason, deployed)
+    assert "upstream.track" in outcome.advice
+    assert_untouched(deployed, before)
+
+
+def test_commit_that_is_not_there(deployed: Site) -> None:
+    before = deployed.current
+    missing = "12" * 20
+    deployed.configure(upstream__track=f"commit:{missing}")
+    outcome = deployed.run()
+    assert outcome.exit_code == Exit.UNREACHABLE
+    assert missing in outcome.reason
+    assert_untouched(deployed, before)
+
+
+def test_first_deployment_with_an_upstream_that_is_down(bare: Site) -> None:
+    bare.server.stop()
+    outcome = bare.run()
+    assert outcome.exit_code == Exit.UNREACHABLE
+    assert not os.path.lexists(bare.path)
+    assert bare.releases() == []
+
+
+@pytest.mark.parametrize("obstacle", ["directory", "file", "link"])
+def test_something_lies_in_the_way(bare: Site, obstacle: str) -> None:
+    """Refused before anything is fetched or built."""
+    if obstacle == "directory":
+        bare.path.mkdir()
+        (bare.path / "mine").touch()
+    elif obstacle == "file":
+        bare.path.write_text("mine")
+    else:
+        bare.path.symlink_to("/nowhere")
+    outcome = bare.run()
+    assert (outcome.result, outcome.exit_code) == (Result.REFUSED, Exit.USAGE)
+    assert str(bare.path) in outcome.reason
+    assert outcome.advice
+    assert bare.server.requests == []
+    assert bare.releases() == []
+    assert os.path.lexists(bare.path)
+    assert not Path(bare.app_paths.mirror, "HEAD").exists()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "index.lock", "shallow.lock", "HEAD.lock", "packed-refs.lock",
+        pytest.param("refs/autoupdate/upstream.lock", marks=WEDGED),
+        pytest.param("refs/stash.lock", marks=WEDGED),
+    ],
+)  # fmt: skip
+def test_lock_that_a_dead_git_left(deployed: Site, left: str) -> None:
+    """A power cut leaves it; nobody else comes and takes it away."""
+    (deployed.release / "README.md").write_text("to be saved as a stash")
+    Path(deployed.app_paths.mirror, left).touch()
+    commit = deployed.upstream.commit(version=2)
+    assert deployed.updates_to(commit)
+
+
+@WEDGED
+def test_mirror_that_was_damaged_is_made_anew(deployed: Site) -> None:
+    """The mirror is a cache: a power cut in it must not stop updates for ever."""
+    head = Path(deployed.app_paths.mirror, "HEAD")
+    head.write_bytes(b"\0" * 20)
+    commit = deployed.upstream.commit(version=2)
+    assert deployed.updates_to(commit)

@@ -1,0 +1,83 @@
+"""Style and types of everything that is written here, as the checkers see it."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.commands import CLEAN_ENVIRONMENT, run
+
+ROOT = Path(__file__).parents[2]
+PYTHON = ["autoupdate", "tests", "setup.py"]
+MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config")
+# Where a virtual environment of a developer may have the checkers.
+PLACES = (str(Path(sys.executable).parent), "/var/tmp/dev/bin", CLEAN_ENVIRONMENT["PATH"])
+
+
+def tool(name: str) -> str:
+    """Return the path of a checker; without it skip, but fail where all of them belong."""
+    found = shutil.which(name, path=os.pathsep.join(PLACES))
+    if found:
+        return found
+    reason = f"{name} is not installed on this machine"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def scripts(interpreter: str) -> list[str]:
+    """Return our programs without a suffix that begin with a line for some interpreter."""
+    found = []
+    for directory in ("bin", "tools", "units", "debian", ".ci"):
+        for path in sorted((ROOT / directory).glob("*")):
+            if path.is_file() and not path.suffix:
+                with path.open("rb") as stream:
+                    first = stream.readline()
+                if first.startswith(b"#!") and interpreter.encode() in first:
+                    found.append(str(path.relative_to(ROOT)))
+    return found
+
+
+def check(*command: str) -> None:
+    """Run a checker; its complaints are the reason of the failure."""
+    done = run(*command, cwd=ROOT, check=False, timeout=300)
+    assert done.ok, f"{' '.join(command[:3])}\n{done.stdout}\n{done.stderr}"
+
+
+def test_ruff() -> None:
+    check(tool("ruff"), "check", "--no-cache", *PYTHON, *scripts("python"))
+
+
+def test_format() -> None:
+    check(tool("ruff"), "format", "--no-cache", "--check", *PYTHON, *scripts("python"))
+
+
+def test_types() -> None:
+    check(tool("mypy"), "--strict", *PYTHON)
+
+
+@pytest.mark.parametrize("program", [*scripts("python")])
+def test_types_of_program(program: str) -> None:
+    """One by one: mypy takes each program without a suffix for a module of the same name."""
+    check(tool("mypy"), "--strict", "--scripts-are-modules", program)
+
+
+def test_shell() -> None:
+    programs = scripts("sh")
+    maintainer = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "debian").glob("*"))
+        if path.name.rpartition(".")[2] in MAINTAINER_SCRIPTS
+    ]
+    assert "units/pre-start" in programs
+    check(tool("shellcheck"), *sorted({*programs, *maintainer}))
+
+
+def test_units() -> None:
+    """What no checker knows: every unit opens with why it exists."""
+    units = [path for path in (ROOT / "units").rglob("*") if path.suffix in (".service", ".timer")]
+    assert len(units) >= 4
+    for unit in units:
+        assert unit.read_text().startswith("# "), f"{unit.name} does not say why it exists"

@@ -1,0 +1,250 @@
+"""The environment of a release: what its key depends on, and that copies do not share a write."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from autoupdate.environment import (
+    BUILD_TOOLS,
+    COMPLETE,
+    EnvironmentBuilder,
+    build_requirements,
+    copy_environment,
+    included_files,
+)
+from autoupdate.errors import UpdateFailedError
+from autoupdate.settings import Build
+
+SETTINGS = Build(
+    python="/usr/bin/python3", installer="pip", requirements=("requirements.txt",), extras=(),
+    extra_requirements=(), editable=True, timeout=60.0,
+)  # fmt: skip
+
+
+class Installer:
+    """Runs no command; makes the environments that commands would have made."""
+
+    def __init__(self) -> None:
+        self.commands: list[list[str]] = []
+        self.version = "Python 3.11.2"
+        self.fails: Callable[[Sequence[str]], bool] = lambda _: False
+
+    def __call__(
+        self, command: Sequence[str], directory: str, additions: dict[str, str]
+    ) -> tuple[int, str]:
+        """Note one command of a build."""
+        self.commands.append(list(command))
+        if self.fails(command):
+            return 1, "ERROR: No matching distribution found for x"
+        if "-VV" in command:
+            return 0, self.version
+        if "venv" in command:
+            make_environment(command[-1])
+        return 0, ""
+
+    @property
+    def installs(self) -> list[list[str]]:
+        """The arguments of each call of pip, from `install` on."""
+        return [words[words.index("install") :] for words in self.commands if "install" in words]
+
+
+def make_environment(directory: str) -> None:
+    """Make what looks like a virtual environment."""
+    binaries = Path(directory, "bin")
+    binaries.mkdir(parents=True)
+    (binaries / "python").symlink_to("/usr/bin/python3")
+    (binaries / "pip").write_text(f"#!{directory}/bin/python\nprint('pip')\n")
+    (binaries / "pip").chmod(0o755)
+    Path(directory, "pyvenv.cfg").write_text(f"command = python -m venv {directory}\n")
+    package = Path(directory, "lib/package")
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("VALUE = 1\n")
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """Return the work tree of a release."""
+    directory = tmp_path / "releases/r1"
+    (directory / "app").mkdir(parents=True)
+    (directory / "app/__init__.py").write_text("")
+    (directory / "requirements.txt").write_text("-r more/base.txt\nblinker\n")
+    (directory / "more").mkdir()
+    (directory / "more/base.txt").write_text("-c limits.txt\nitsdangerous\n")
+    (directory / "more/limits.txt").write_text("itsdangerous<3\n")
+    (directory / "setup.py").write_text("from setuptools import setup; setup()\n")
+    return directory
+
+
+def provide(
+    release: Path, installer: Installer | None = None, settings: Build = SETTINGS
+) -> tuple[str, bool]:
+    """Build a release's environment; return the key, and whether dependencies were there."""
+    environments = f"{release.parents[1]}/environments"
+    builder = EnvironmentBuilder(environments, settings, installer or Installer())
+    built = builder.provide(str(release))
+    return built.key, built.reused
+
+
+def test_same_dependencies_are_installed_once(release: Path) -> None:
+    first, second = Installer(), Installer()
+    key, reused = provide(release, first)
+    assert not reused
+    assert ["--requirement", f"{release}/requirements.txt"] == first.installs[2][1:][-4:-2]
+    (release / "app/__init__.py").write_text("VERSION = 2\n")
+    assert provide(release, second) == (key, True)
+    assert [words[-3:] for words in second.installs] == [
+        ["--editable", str(release), "--no-build-isolation"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "manifest", ["requirements.txt", "more/base.txt", "more/limits.txt", "setup.py"]
+)
+def test_key_changes_with_every_manifest(release: Path, manifest: str) -> None:
+    key, _ = provide(release)
+    (release / manifest).write_text((release / manifest).read_text() + "# other\n")
+    assert provide(release)[0] != key
+
+
+@pytest.mark.parametrize("manifest", ["pyproject.toml", "setup.cfg"])
+def test_key_changes_with_a_new_manifest(release: Path, manifest: str) -> None:
+    key, _ = provide(release)
+    (release / manifest).touch()
+    assert provide(release)[0] != key
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SETTINGS._replace(extras=("mcp",)),
+        SETTINGS._replace(extra_requirements=("hypercorn[trio]",)),
+        SETTINGS._replace(editable=False),
+        SETTINGS._replace(requirements=("more/base.txt",)),
+    ],
+)
+def test_key_changes_with_the_settings(release: Path, settings: Build) -> None:
+    assert provide(release, settings=settings)[0] != provide(release)[0]
+
+
+def test_key_changes_with_the_interpreter_but_not_with_code(release: Path) -> None:
+    newer = Installer()
+    newer.version = "Python 3.13.0"
+    key, _ = provide(release)
+    assert provide(release, newer)[0] != key
+    (release / "app/new.py").write_text("import app\n")
+    assert provide(release)[0] == key
+
+
+def test_dependencies_that_cannot_be_installed(release: Path) -> None:
+    installer = Installer()
+    installer.fails = lambda words: "--requirement" in words
+    with pytest.raises(UpdateFailedError, match="No matching distribution"):
+        provide(release, installer)
+    # What was half installed is begun anew.
+    assert provide(release)[1] is False
+
+
+def test_back_end_that_asks_for_more_gets_its_isolation(release: Path) -> None:
+    installer = Installer()
+    installer.fails = lambda words: "--no-build-isolation" in words
+    provide(release, installer)
+    assert installer.installs[-1][-3:] == ["--no-deps", "--editable", str(release)]
+
+
+def test_requirements_file_that_is_missing(release: Path) -> None:
+    (release / "requirements.txt").unlink()
+    provide(release)
+    with pytest.raises(UpdateFailedError, match=r"no other\.txt"):
+        provide(release, settings=SETTINGS._replace(requirements=("other.txt",)))
+
+
+def test_app_that_is_no_package(release: Path) -> None:
+    (release / "setup.py").unlink()
+    installer = Installer()
+    provide(release, installer)
+    assert not [words for words in installer.installs if "--editable" in words]
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        ("-r a.txt\n--requirement=b.txt\n  -c c.txt\n--constraint d.txt\n", ["a.txt", "b.txt",
+                                                                        "c.txt", "d.txt"]),
+        ("-ra.txt\n", ["a.txt"]),
+        ("# -r a.txt\nname-r\nflask -r x\n", []),
+        ("\udcff", []),
+    ],
+)  # fmt: skip
+def test_included_files(tmp_path: Path, text: str, files: list[str]) -> None:
+    (tmp_path / "requirements.txt").write_bytes(text.encode(errors="surrogateescape"))
+    assert included_files(f"{tmp_path}/requirements.txt") == files
+
+
+@pytest.mark.parametrize("included", ["../../secret.txt", "more/../../../secret.txt"])
+def test_included_file_outside_the_release_is_not_read(release: Path, included: str) -> None:
+    secret = release.parents[1] / "secret.txt"
+    secret.write_text("secret")
+    (release / "requirements.txt").write_text(f"-r {included}\n-r /etc/secret\n-r missing\n")
+    key, _ = provide(release)
+    secret.write_text("other secret")
+    assert provide(release)[0] == key
+
+
+def test_requirements_that_include_each_other(release: Path) -> None:
+    (release / "more/base.txt").write_text("-r ../requirements.txt\n")
+    provide(release)
+
+
+@pytest.mark.parametrize(
+    ("text", "requires"),
+    [
+        (None, ["setuptools"]),
+        ("", ["setuptools"]),
+        ('[build-system]\nrequires = ["hatchling>=1"]', ["hatchling>=1"]),
+        ("[build-system]\nrequires = []", ["setuptools"]),
+        ("[build-system]\nrequires = 1", ["setuptools"]),
+        ('[build-system]\nrequires = "wheel"', ["setuptools"]),
+        ("build-system = 1", ["setuptools"]),
+        ("not toml", ["setuptools"]),
+    ],
+)
+def test_build_requirements(tmp_path: Path, text: str | None, requires: list[str]) -> None:
+    if text is not None:
+        (tmp_path / "pyproject.toml").write_text(text)
+    assert build_requirements(str(tmp_path)) == requires
+
+
+def test_copy(tmp_path: Path) -> None:
+    template, target = f"{tmp_path}/environments/key", f"{tmp_path}/releases/r 1/.venv"
+    make_environment(template)
+    Path(template, COMPLETE).touch()
+    Path(template, BUILD_TOOLS).mkdir()
+    os.makedirs(os.path.dirname(target))
+    copy_environment(template, target)
+    shared = "lib/package/__init__.py"
+    assert os.path.samefile(f"{template}/{shared}", f"{target}/{shared}")
+    pip = Path(target, "bin/pip")
+    assert pip.read_text().startswith(f"#!{target}/bin/python\n")
+    assert pip.stat().st_mode & 0o777 == 0o755
+    assert template not in Path(target, "pyvenv.cfg").read_text()
+    assert os.readlink(f"{target}/bin/python") == "/usr/bin/python3"
+    assert not os.path.exists(f"{target}/{COMPLETE}")
+    assert not os.path.exists(f"{target}/{BUILD_TOOLS}")
+    # What holds a path is a file of its own: a write in place stays in this release.
+    for own in (pip, Path(target, "pyvenv.cfg")):
+        original = Path(template, own.relative_to(target))
+        before = original.read_text()
+        with own.open("r+") as stream:
+            stream.write("changed in place")
+        assert original.read_text() == before
+
+
+def test_copy_over_what_a_dead_build_left(tmp_path: Path) -> None:
+    template, target = f"{tmp_path}/key", f"{tmp_path}/release/.venv"
+    make_environment(template)
+    make_environment(target)
+    Path(target, "lib/left-over").touch()
+    copy_environment(template, target)
+    assert not os.path.exists(f"{target}/lib/left-over")

@@ -1,0 +1,108 @@
+"""Which module may use which: no cycles, one place for processes, one for paths."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "autoupdate"
+MODULES = {path.stem: ast.parse(path.read_text()) for path in PACKAGE.glob("*.py")}
+
+
+def imports(tree: ast.AST) -> set[str]:
+    """Return what a module imports, anywhere in it; `from autoupdate import x` as autoupdate.x."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+            if node.module == "autoupdate":
+                found |= {f"autoupdate.{alias.name}" for alias in node.names}
+    return found
+
+
+def loads(name: str) -> set[str]:
+    """Return the modules of the package that one loads when it is imported itself."""
+    top = ast.Module([node for node in MODULES[name].body if not is_for_types(node)], [])
+    for node in ast.walk(top):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = []
+    used = {found.removeprefix("autoupdate.") for found in imports(top) if "autoupdate." in found}
+    return used & set(MODULES)
+
+
+def is_for_types(node: ast.stmt) -> bool:
+    """Tell whether a statement is an `if TYPE_CHECKING`."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def users_of(module: str) -> set[str]:
+    """Return which modules import another one."""
+    return {
+        name
+        for name, tree in MODULES.items()
+        if any(found == module or found.startswith(f"{module}.") for found in imports(tree))
+    }
+
+
+def called(tree: ast.AST) -> set[str]:
+    """Return the names of all functions that a module calls, as they are written."""
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def test_no_import_cycles() -> None:
+    graph = {name: loads(name) for name in MODULES}
+    while graph:
+        free = {name for name, used in graph.items() if not used & set(graph)}
+        assert free, f"a cycle among {sorted(graph)}"
+        graph = {name: used for name, used in graph.items() if name not in free}
+
+
+def test_processes_are_started_in_one_place() -> None:
+    assert users_of("subprocess") <= {"run", "worker", "workshop"}
+    for name, tree in MODULES.items():
+        if name != "run":
+            starts = {
+                call
+                for call in called(tree)
+                if call.startswith(("subprocess.", "os.exec", "os.spawn", "os.posix_spawn"))
+                or call in ("os.system", "os.popen", "os.fork")
+            }
+            assert not starts, f"{name} starts processes"
+
+
+def test_what_touches_upstream_is_used_by_the_worker_alone() -> None:
+    assert users_of("autoupdate.source") == {"worker"}
+    assert users_of("autoupdate.environment") == {"worker"}
+    assert users_of("git") <= {"source", "worker"}
+
+
+def test_paths_of_the_package_stand_in_one_module() -> None:
+    for name, tree in MODULES.items():
+        if name == "paths":
+            continue
+        texts = {
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree)
+                if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)}  # fmt: skip
+        stray = {
+            text
+            for text in texts - docs
+            if text.startswith(("/var/lib/autoupdate", "/var/cache/autoupdate", "/run/autoupdate"))
+        }
+        assert not stray, f"{name} knows {stray}"
+
+
+@pytest.mark.parametrize("pure", ["state", "settings", "events", "errors", "paths", "render"])
+def test_modules_without_effects(pure: str) -> None:
+    effects = {"os", "sys", "subprocess", "shutil", "socket", "sqlite3", "time"}
+    assert not imports(MODULES[pure]) & effects
+
+
+def test_no_module_is_long() -> None:
+    for path in PACKAGE.glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 400, f"{path.name} holds two things"
