@@ -9,7 +9,7 @@ from autoupdate.events import Event, Kind
 from autoupdate.log import Log
 from autoupdate.paths import AppPaths
 from autoupdate.services import Services
-from autoupdate.settings import Settings, Upstream
+from autoupdate.settings import Probe, Settings, Upstream
 from autoupdate.state import Result
 from autoupdate.store import Store
 from autoupdate.workshop import Workshop
@@ -43,6 +43,7 @@ class App(NamedTuple):
     provide_shared: Callable[[str], None]
     hand_over_shared: Callable[[], None]
     place: Callable[[str, AppPaths], None]
+    probe: Callable[[Probe], str]
     clock: Clock
     log: Log
 

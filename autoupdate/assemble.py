@@ -12,9 +12,11 @@ from autoupdate.git_environment import git_environment
 from autoupdate.installer import cache_environment
 from autoupdate.log import HostLog
 from autoupdate.paths import AppPaths, Paths
+from autoupdate.probes import attempt
 from autoupdate.publish import place
-from autoupdate.run import Identity
-from autoupdate.services import Systemd
+from autoupdate.run import Identity, find_user
+from autoupdate.services import Services, Systemd
+from autoupdate.settings import Probe
 from autoupdate.store import Store
 from autoupdate.workshop import WorkerProcess
 
@@ -23,17 +25,14 @@ BUILDER = "_autoupdate"
 
 def builder() -> Identity | None:
     """Return the user that git, pip and upstream's code run as; None: whoever runs this."""
-    import pwd
-
     if os.geteuid() != 0:
         return None
-    try:
-        entry = pwd.getpwnam(BUILDER)
-    except KeyError:
+    identity = find_user(BUILDER)
+    if identity is None:
         raise ConfigurationError(
             f"there is no user {BUILDER} on this host", "systemd-sysusers, then try again"
-        ) from None
-    return Identity(entry.pw_name, entry.pw_uid, entry.pw_gid)
+        )
+    return identity
 
 
 def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
@@ -67,9 +66,21 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
         ),
         hand_over_shared=lambda: shared.hand_over(settings, app_paths, services),
         place=place,
+        probe=lambda probe: attempt(probe, settings.path, probe_user(services, probe)),
         clock=Clock(),
         log=log,
     )
+
+
+def probe_user(services: Services, probe: Probe) -> Identity | None:
+    """Return who runs a probe's command: the user of its service, or else the builds' user."""
+    if os.geteuid() != 0 or probe.type != "command":
+        return None
+    present = services.look([probe.service]) if probe.service else []
+    if present and present[0].exists:
+        # A service without User= is root's, and so is what looks after it.
+        return find_user(present[0].user or "root")
+    return builder()
 
 
 def make_directories(paths: Paths, app: AppPaths, identity: Identity | None) -> None:

@@ -34,6 +34,10 @@ class UpdateFailedError(AutoupdateError):
     """The update was not made; the last good release is in place."""
 
 
+class HostFaultError(UpdateFailedError):
+    """The update failed for a reason of the host (space, memory, permissions), not the commit's."""
+
+
 class ConfigurationError(AutoupdateError):
     """A setting or an argument that cannot be used as it stands."""
 
@@ -50,6 +54,10 @@ class UnreachableError(AutoupdateError):
     """Upstream did not answer, or answered with something that is no repository."""
 
     exit_code = Exit.UNREACHABLE
+
+
+class DamagedMirrorError(AutoupdateError):
+    """The local mirror cannot be used; it has to be made anew."""
 
 
 class BusyError(AutoupdateError):

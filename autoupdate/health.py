@@ -4,13 +4,16 @@
 only in its invocation, process and restart counter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from autoupdate.probes import describe
 from autoupdate.services import Service, Services
-from autoupdate.settings import Health
+from autoupdate.settings import Health, Probe
 
 LOOK_EVERY = 0.25
+# Tries a probe once; gives what was wrong, or nothing.
+Attempt = Callable[[Probe], str]
 
 
 class Clock(Protocol):
@@ -63,10 +66,51 @@ def settle(
         clock.sleep(LOOK_EVERY)
 
 
-def soak(services: Services, started: Sequence[Service], health: Health, clock: Clock) -> None:
-    """Watch services for `health.soak` seconds. Raises UnhealthyError when one did not stay up."""
+class Probing:
+    """One probe over the soak time: when it is due, whether it passed, how often it failed."""
+
+    def __init__(self, probe: Probe, attempt: Attempt, clock: Clock) -> None:
+        self.probe = probe
+        self.attempt = attempt
+        self.clock = clock
+        self.due = clock.monotonic()
+        self.counts_from = self.due + probe.grace
+        self.passed = False
+        self.failures = 0
+
+    def look(self) -> None:
+        """Try the probe if it is due. Raises UnhealthyError when it has failed too often."""
+        if self.clock.monotonic() < self.due:
+            return
+        seen = self.attempt(self.probe)
+        now = self.clock.monotonic()
+        self.due = now + self.probe.interval
+        if not seen:
+            self.passed, self.failures = True, 0
+        elif self.passed or now >= self.counts_from:
+            self.failures += 1
+            if self.failures > self.probe.retries:
+                raise UnhealthyError(f"{describe(self.probe)}: {seen}")
+
+
+def soak(
+    services: Services,
+    started: Sequence[Service],
+    health: Health,
+    clock: Clock,
+    attempt: Attempt,
+) -> None:
+    """Watch services for `health.soak` seconds, and until each of their probes has passed.
+
+    Raises UnhealthyError when one did not stay up, or a probe failed.
+    """
     deadline = clock.monotonic() + health.soak
     names = [service.name for service in started]
+    probings = [
+        Probing(probe, attempt, clock)
+        for probe in health.probe
+        if probe.service in names or not probe.service
+    ]
     while True:
         for first, present in zip(started, services.look(names), strict=True):
             complain_if_down(present, first.restarts)
@@ -77,7 +121,9 @@ def soak(services: Services, started: Sequence[Service], health: Health, clock: 
                     f"{present.name} did not stay up: process {first.main_pid} ended"
                     f" and was replaced by {present.main_pid}"
                 )
-        if clock.monotonic() >= deadline:
+        for probing in probings:
+            probing.look()
+        if clock.monotonic() >= deadline and all(probing.passed for probing in probings):
             return
         clock.sleep(LOOK_EVERY)
 

@@ -1,13 +1,22 @@
 """The command line of autoupdatectl; the man page is made from this parser."""
 
 import argparse
+from typing import NoReturn
 
 APP_HELP = "the app; without it the only one on this host, or else ipfs-accelerate"
 
 
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with a command line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of autoupdatectl."""
-    command = argparse.ArgumentParser(
+    command = Parser(
         prog="autoupdatectl",
         description="Keep applications deployed from Git up to date.",
         allow_abbrev=False,
@@ -31,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def verb(
-    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, meaning: str
+    verbs: "argparse._SubParsersAction[Parser]", name: str, meaning: str
 ) -> argparse.ArgumentParser:
     """Add one verb with what all of them take."""
     added: argparse.ArgumentParser = verbs.add_parser(

@@ -82,7 +82,8 @@ def soak_all(app: App, baselines: Mapping[str, Baseline]) -> None:
     """Wait for services to come up and watch them. Raises UnhealthyError."""
     if baselines:
         health = app.settings.health
-        soak(app.services, settle(app.services, baselines, health, app.clock), health, app.clock)
+        started = settle(app.services, baselines, health, app.clock)
+        soak(app.services, started, health, app.clock, app.probe)
 
 
 def resume(app: App, transaction: Transaction) -> Outcome:

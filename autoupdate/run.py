@@ -19,6 +19,17 @@ class Identity(NamedTuple):
     gid: int
 
 
+def find_user(name: str) -> Identity | None:
+    """Return a user of the host by name or number; None if there is no such user."""
+    import pwd
+
+    try:
+        entry = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Identity(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
 class Completed(NamedTuple):
     """How a process ended, and what it said."""
 

@@ -65,6 +65,14 @@ def duration(value: Any) -> float:
     return sum(float(number) * UNIT_SECONDS[unit] for number, unit in words)
 
 
+def limit(value: Any) -> float:
+    """Accept a time span of more than nothing; give seconds."""
+    seconds = duration(value)
+    if seconds <= 0:
+        raise ValueError("must be more than 0s")
+    return seconds
+
+
 def share(value: Any) -> float:
     """Accept a percentage such as "25%"; give a fraction of one."""
     match = (
@@ -140,6 +148,45 @@ def track(value: Any) -> str:
     return f"{kind}:{rest}"
 
 
+def http_url(value: Any) -> str:
+    """Accept an http or https URL with a host."""
+    from urllib.parse import urlsplit
+
+    url = text(value)
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError('must be a URL such as "http://127.0.0.1:9000/health"')
+    return url
+
+
+def address(value: Any) -> str:
+    """Accept HOST:PORT."""
+    match = re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text(value))
+    if match is None or not 0 < int(match[1]) < 65536:
+        raise ValueError('must be HOST:PORT, such as "127.0.0.1:9000"')
+    return str(value)
+
+
+def pattern(value: Any) -> str:
+    """Accept a regular expression of Python's re."""
+    try:
+        re.compile(text(value))
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return str(value)
+
+
+def whole(value: Any) -> int:
+    """Accept a whole number, zero included."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("must be a whole number, not negative")
+    return value
+
+
 def one_of(*words: str) -> Check:
     """Make a check that accepts one of some words."""
 
@@ -149,21 +196,6 @@ def one_of(*words: str) -> Check:
         return str(value)
 
     return check
-
-
-class Probe(NamedTuple):
-    """One `[[health.probe]]`."""
-
-    type: str
-    url: str
-    service: str
-
-
-def probes(value: Any) -> tuple[Probe, ...]:
-    """Accept a list of tables, each a health probe."""
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ValueError("must be written as [[health.probe]] tables")
-    return tuple(Probe(**item) for item in value)
 
 
 class Setting(NamedTuple):
@@ -181,6 +213,75 @@ class Required:
 
 REQUIRED = Required()
 
+
+class Probe(NamedTuple):
+    """One `[[health.probe]]`; time spans in seconds."""
+
+    type: str
+    service: str
+    url: str
+    expect_status: int
+    expect_body: str
+    verify_tls: bool
+    address: str
+    command: tuple[str, ...]
+    interval: float
+    timeout: float
+    retries: int
+    grace: float
+
+
+PROBE_SETTINGS = (
+    Setting("type", one_of("http", "tcp", "command"), REQUIRED, "What kind of probe this is."),
+    Setting("service", text, "",
+            "The service that is probed; the probe is left out while that does not run."),
+    Setting("url", http_url, "", "http: the page to get."),
+    Setting("expect_status", count, 200, "http: the status that is expected."),
+    Setting("expect_body", pattern, "", "http: a regular expression that must match in the page."),
+    Setting("verify_tls", boolean, True, "http: false accepts a self-signed certificate."),
+    Setting("address", address, "", "tcp: HOST:PORT to connect to."),
+    Setting("command", texts, [],
+            "command: words of a command, run as the service's user in the release;"
+            " {python} and {release} are replaced."),
+    Setting("interval", limit, "2s", "How often the probe is tried."),
+    Setting("timeout", limit, "5s", "How long one try may take."),
+    Setting("retries", whole, 2, "How many tries in a row may fail before it counts."),
+    Setting("grace", duration, "10s", "How long after the start failures do not count."),
+)  # fmt: skip
+# What a probe of each type cannot do without.
+NEEDED = {"http": "url", "tcp": "address", "command": "command"}
+
+
+def probes(value: Any) -> tuple[Probe, ...]:
+    """Accept a list of tables, each a health probe."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ValueError("must be written as [[health.probe]] tables")
+    return tuple(_probe(number, item) for number, item in enumerate(value, start=1))
+
+
+def _probe(number: int, table: dict[str, Any]) -> Probe:
+    known = {setting.key: setting for setting in PROBE_SETTINGS}
+    for key in table:
+        if key not in known:
+            raise ValueError(
+                f"number {number} has an unknown key {key!r}; known: {', '.join(known)}"
+            )
+    checked = {}
+    for key, setting in known.items():
+        value = table.get(key, setting.default)
+        if value is REQUIRED:
+            raise ValueError(f"number {number} has no {key}")
+        try:
+            # The empty default of a key that this type does not need is no value to check.
+            checked[key] = setting.check(value) if key in table or value else type(value)()
+        except ValueError as error:
+            raise ValueError(f"number {number}: {key} {error}") from None
+    if not checked[NEEDED[checked["type"]]]:
+        raise ValueError(f"number {number} is of type {checked['type']} and has no"
+                         f" {NEEDED[checked['type']]}")  # fmt: skip
+    return Probe(**{**checked, "command": tuple(checked["command"])})
+
+
 SETTINGS = (
     Setting("path", absolute_path, REQUIRED,
             "Where the services look for the app: becomes a symbolic link to the current release."),
@@ -196,7 +297,7 @@ SETTINGS = (
     Setting("upstream.submodules", relative_paths, [], "Paths of the submodules to fetch."),
     Setting("upstream.allow_rewrite", boolean, False,
             "Take a commit that does not descend from the deployed one."),
-    Setting("upstream.timeout", duration, "5min", "Limit for one exchange with upstream."),
+    Setting("upstream.timeout", limit, "5min", "Limit for one exchange with upstream."),
     Setting("trust.signatures", one_of("off", "warn", "enforce"), "off",
             "What an unsigned or wrongly signed candidate means."),
     Setting("trust.on", one_of("commit", "tag", "both"), "commit", "Whose signature counts."),
@@ -215,11 +316,11 @@ SETTINGS = (
     Setting("build.extra_requirements", texts, [],
             'Further requirements, such as "hypercorn[trio]".'),
     Setting("build.editable", boolean, True, "Install the app editable, from its release."),
-    Setting("build.timeout", duration, "30min", "Limit for one build."),
+    Setting("build.timeout", limit, "30min", "Limit for one build."),
     Setting("rehearse.commands", commands, [],
             "Commands that must succeed in the new release before it is activated;"
             " {python} and {release} are replaced."),
-    Setting("rehearse.timeout", duration, "5min", "Limit for all of these commands."),
+    Setting("rehearse.timeout", limit, "5min", "Limit for all of these commands."),
     Setting("start.update", boolean, True,
             "Update before a service starts; false: only finish or undo an interrupted run."),
     Setting("start.if_update_fails", one_of("block", "start"), "block",
@@ -227,7 +328,7 @@ SETTINGS = (
     Setting("start.fresh_for", duration, "60s",
             "A check of upstream this young is good enough for a start."),
     Setting("health.soak", duration, "30s", "How long restarted services are watched."),
-    Setting("health.start_timeout", duration, "90s",
+    Setting("health.start_timeout", limit, "90s",
             "How long a restarted service may take until it is active."),
     Setting("health.probe", probes, [], "Probes of the services' health."),
     Setting("windows.allowed", texts, [],
@@ -245,7 +346,7 @@ SETTINGS = (
 NOT_YET = frozenset({
     "upstream.submodules", "upstream.allow_rewrite", "trust.signatures", "trust.on",
     "guard.max_deleted", "guard.required", "guard.min_age", "guard.settle",
-    "rehearse.commands", "rehearse.timeout", "health.probe", "windows.allowed",
+    "rehearse.commands", "rehearse.timeout", "windows.allowed",
     "notify.urls", "notify.events", "notify.stale_after", "metrics.textfile",
 })  # fmt: skip
 

@@ -1,7 +1,6 @@
 """What outlives a release: made once, from the repository's copy, for the services' user."""
 
 import os
-import pwd
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -10,7 +9,14 @@ from typing import NamedTuple
 from autoupdate.errors import UpdateFailedError
 from autoupdate.paths import AppPaths
 from autoupdate.publish import linked_release
-from autoupdate.run import Identity, NotStartedError, TimedOutError, base_environment, run
+from autoupdate.run import (
+    Identity,
+    NotStartedError,
+    TimedOutError,
+    base_environment,
+    find_user,
+    run,
+)
 from autoupdate.services import Services
 from autoupdate.settings import Settings
 
@@ -30,19 +36,14 @@ def owner(services: Services, names: Sequence[str]) -> Owner:
     """Find out who the services run as: the user of the first one on this host that has one."""
     if os.geteuid() != 0:
         return Owner(None, known=True)
-    present = [service for service in services.look(names) if service.exists]
+    seen = services.look(names)
+    present = [service for service in seen if service.exists]
     for service in present:
-        if service.user:
-            try:
-                entry = (
-                    pwd.getpwuid(int(service.user))
-                    if service.user.isdigit()
-                    else pwd.getpwnam(service.user)
-                )
-            except KeyError:
-                continue
-            return Owner(Identity(entry.pw_name, entry.pw_uid, entry.pw_gid), known=True)
-    return Owner(None, known=bool(present))
+        user = find_user(service.user) if service.user else None
+        if user:
+            return Owner(user, known=True)
+    # Without services, or without a service manager, nothing will ever tell more.
+    return Owner(None, known=bool(present) or not seen)
 
 
 def is_handed_over(paths: AppPaths) -> bool:
@@ -88,26 +89,39 @@ def provide(
     hand_over(settings, paths, services)
     user = owner(services, settings.services).user
     for path in settings.shared:
-        target = f"{paths.shared}/{path}"
-        if os.path.lexists(target) or _take_over(paths, path):
-            continue
-        scratch = f"{paths.home}/seed-{secrets.token_hex(4)}"
-        os.mkdir(scratch, 0o755)
-        try:
-            _give(scratch, user)
-            seeded = f"{scratch}/{path}"
-            if os.path.lexists(f"{paths.release(release)}/{path}"):
-                _copy(paths.release(release), path, builder, scratch, user)
-            else:
-                os.makedirs(seeded, mode=0o755)
-                _give(seeded, user)
-            _move_in(seeded, paths.shared, path, user)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        if not os.path.lexists(f"{paths.shared}/{path}") and not _take_over(paths, path, builder):
+            _seed(paths, path, f"{paths.release(release)}/{path}", builder, user)
 
 
-def _take_over(paths: AppPaths, path: str) -> bool:
-    """Move the services' data out of the current release, where a removal of this package put it.
+def _seed(
+    paths: AppPaths, path: str, source: str, builder: Identity | None, user: Identity | None
+) -> None:
+    """Make one shared path from the release's copy, or an empty directory."""
+    scratch = f"{paths.home}/seed-{secrets.token_hex(4)}"
+    os.mkdir(scratch, 0o700)
+    try:
+        _give(scratch, user)
+        # Where upstream has a link, what it leads to is meant, if that is in the release.
+        real = os.path.realpath(source)
+        if not real.startswith(f"{os.path.realpath(paths.releases)}/"):
+            raise UpdateFailedError(f"shared path {path} is a link that leaves the release")
+        seed = f"{scratch}/seed"
+        if os.path.isdir(real):
+            _make_directory(seed, user)
+            _copy(real, ".", builder, seed, user)
+        elif os.path.exists(real):
+            name = os.path.basename(real)
+            _copy(os.path.dirname(real), name, builder, scratch, user)
+            os.rename(f"{scratch}/{name}", seed)
+        else:
+            _make_directory(seed, user)
+        _move_in(seed, paths.shared, path, user)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _take_over(paths: AppPaths, path: str, builder: Identity | None) -> bool:
+    """Move the services' data out of the current release, where a purge of this package put it.
 
     Tells whether there was any. The services go on writing through a link in its place.
     """
@@ -115,10 +129,18 @@ def _take_over(paths: AppPaths, path: str) -> bool:
     place = f"{paths.release(current)}/{path}"
     if not current or os.path.islink(place) or not os.path.isdir(place):
         return False
-    os.makedirs(os.path.dirname(f"{paths.shared}/{path}"), exist_ok=True)
-    os.rename(place, f"{paths.shared}/{path}")
+    whose = os.stat(place)
+    if builder is None or whose.st_uid == builder.uid:
+        # Upstream's own files, not a service's data.
+        return False
+    _move_in(place, paths.shared, path, Identity("", whose.st_uid, whose.st_gid))
     os.symlink(os.path.relpath(f"{paths.shared}/{path}", os.path.dirname(place)), place)
     return True
+
+
+def _make_directory(directory: str, user: Identity | None) -> None:
+    os.mkdir(directory, 0o755)
+    _give(directory, user)
 
 
 def _give(place: str, user: Identity | None, directory: int | None = None) -> None:

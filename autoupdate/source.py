@@ -6,13 +6,14 @@ Runs in the worker, as the builds' user. The process environment confines git (g
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from typing import NamedTuple
 
 from git.cmd import Git
 from git.exc import GitCommandError
 from git.repo import Repo
 
-from autoupdate.errors import UnreachableError, UpdateFailedError
+from autoupdate.errors import DamagedMirrorError, UnreachableError, UpdateFailedError
 from autoupdate.git_environment import complaint, redact
 from autoupdate.publish import sync_directory
 
@@ -34,6 +35,38 @@ class Mirror:
 
     def __init__(self, path: str) -> None:
         self.path = path
+
+    def clear_leftovers(self) -> None:
+        """Remove the locks and half-written packs of git processes that were killed.
+
+        The mirror is the run's that holds the app's lock, and that has just begun: no git process
+        of ours is at work in it.
+        """
+        for directory, _, files in os.walk(self.path):
+            for name in files:
+                if name.endswith(".lock") or name.startswith(("tmp_pack_", "tmp_idx_", "tmp_obj_")):
+                    os.unlink(f"{directory}/{name}")
+
+    def is_sound(self) -> bool:
+        """Tell whether git can read everything that the mirror should hold."""
+        try:
+            self.open().fsck("--connectivity-only", "--no-dangling", "--no-progress")
+        except GitCommandError:
+            return False
+        return True
+
+    def renew(self) -> None:
+        """Put a damaged mirror aside, with the stashes in it, and begin a new one.
+
+        The releases keep their records, so that local changes are still seen.
+        """
+        aside = f"{self.path}.damaged"
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(self.path, aside)
+        os.mkdir(self.path, 0o755)
+        self.open()
+        if os.path.isdir(f"{aside}/worktrees"):
+            shutil.copytree(f"{aside}/worktrees", f"{self.path}/worktrees")
 
     def open(self) -> Git:
         """Open the mirror, making it first where it is missing."""
@@ -61,6 +94,8 @@ class Mirror:
             git.fetch("--no-tags", "--", url, f"+{wanted}:{UPSTREAM_REF}")
             line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
         except GitCommandError as error:
+            if not self.is_sound():
+                raise DamagedMirrorError(f"{self.path}: {said_by_git(error)}") from None
             raise UnreachableError(
                 f"upstream {redact(url)} did not give {wanted}: {said_by_git(error)}"
             ) from None
@@ -72,6 +107,8 @@ class Mirror:
         try:
             self.open().worktree("add", "--detach", "--force", directory, commit)
         except GitCommandError as error:
+            if not self.is_sound():
+                raise DamagedMirrorError(f"{self.path}: {said_by_git(error)}") from None
             raise UpdateFailedError(
                 f"commit {commit} cannot be checked out: {said_by_git(error)}"
             ) from None
@@ -79,7 +116,9 @@ class Mirror:
     def remove(self, directory: str) -> None:
         """Remove what is left of a release, its record in the mirror included."""
         shutil.rmtree(directory, ignore_errors=True)
-        self.open().worktree("prune")
+        with suppress(GitCommandError):
+            # Of a damaged mirror nothing can be pruned; the next fetch renews it.
+            self.open().worktree("prune")
 
     def note_built_files(self, directory: str, shared: tuple[str, ...]) -> None:
         """Remember the untracked files that a build left, so that they are no local changes."""

@@ -99,6 +99,7 @@ class Store:
     """The state of one app."""
 
     def __init__(self, path: str, *, read_only: bool = False) -> None:
+        self._path = path
         mode = "ro" if read_only else "rwc"
         location = f"file:{path.replace('%', '%25').replace('?', '%3f')}?mode={mode}"
         try:
@@ -129,10 +130,16 @@ class Store:
         self._connection.close()
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        return self._connection.execute(query, values).fetchall()
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StateError(f"{self._path} cannot be read: {error}") from None
 
     def _write(self, query: str, values: Sequence[Any] = ()) -> int:
-        return self._connection.execute(query, values).lastrowid or 0
+        try:
+            return self._connection.execute(query, values).lastrowid or 0
+        except sqlite3.Error as error:
+            raise StateError(f"{self._path} cannot be written: {error}") from None
 
     def releases(self) -> list[Release]:
         """Return all known releases, oldest first."""
@@ -207,11 +214,11 @@ class Store:
 
     def set_last_run(self, run: LastRun, *, success: bool) -> None:
         """Remember the last run, and that it was a success."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._write("BEGIN IMMEDIATE")
         self._write("INSERT OR REPLACE INTO last_run VALUES (1, ?, ?, ?, ?, ?)", run)
         if success:
             self._write("INSERT OR REPLACE INTO last_success VALUES (1, ?)", [run.finished_at])
-        self._connection.execute("COMMIT")
+        self._write("COMMIT")
 
     def last_run(self) -> LastRun | None:
         """Return the last run."""

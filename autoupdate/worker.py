@@ -15,7 +15,7 @@ from typing import Any
 from git.exc import GitCommandError
 
 from autoupdate.environment import EnvironmentBuilder
-from autoupdate.errors import AutoupdateError, UnreachableError
+from autoupdate.errors import AutoupdateError
 from autoupdate.paths import AppPaths
 from autoupdate.run import start
 from autoupdate.settings import Build
@@ -31,7 +31,13 @@ class Worker:
 
     def fetch(self, url: str, wanted: str) -> dict[str, Any]:
         """Fetch a ref or commit into the mirror."""
+        self.mirror.clear_leftovers()
         return self.mirror.fetch(url, wanted)._asdict()
+
+    def renew_mirror(self) -> dict[str, Any]:
+        """Begin a new mirror in place of a damaged one."""
+        self.mirror.renew()
+        return {}
 
     def check_out(self, release: str, commit: str) -> dict[str, Any]:
         """Make the work tree of a release."""
@@ -102,15 +108,18 @@ def serve(worker: Worker) -> None:
         request = json.loads(line)
         try:
             done = getattr(worker, request["do"])(**request["with"])
-        except UnreachableError as error:
-            answer({"failed": error.message, "advice": error.advice, "kind": "unreachable"})
         except AutoupdateError as error:
-            answer({"failed": error.message, "advice": error.advice, "kind": "failed"})
+            kind = type(error).__name__
+            answer({"failed": error.message, "advice": error.advice, "kind": kind})
         except GitCommandError as error:
-            answer({"failed": said_by_git(error), "advice": "", "kind": "failed"})
+            answer({"failed": said_by_git(error), "advice": "", "kind": ""})
         except OSError as error:
             answer(
-                {"failed": f"{error.filename}: {error.strerror}", "advice": "", "kind": "failed"}
+                {
+                    "failed": f"{error.filename}: {error.strerror}",
+                    "advice": "",
+                    "kind": "HostFaultError",
+                }
             )
         else:
             answer({"done": done})

@@ -9,13 +9,24 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from autoupdate.check import COMMIT
-from autoupdate.errors import UnreachableError, UpdateFailedError
+from autoupdate.errors import (
+    AutoupdateError,
+    DamagedMirrorError,
+    HostFaultError,
+    UnreachableError,
+    UpdateFailedError,
+)
+from autoupdate.orphans import become_subreaper, end_descendants
 from autoupdate.paths import AppPaths
-from autoupdate.run import Identity, kill_group, start
+from autoupdate.run import Identity, NotStartedError, kill_group, start
 from autoupdate.settings import Build
 
 COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker")
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# What a worker may blame; everything else is the commit's fault.
+ERRORS: dict[str, type[AutoupdateError]] = {
+    kind.__name__: kind for kind in (DamagedMirrorError, HostFaultError, UnreachableError)
+}
 # One line of a worker; more than this is no answer of ours.
 LONGEST_LINE = 1_000_000
 
@@ -39,10 +50,13 @@ class Workshop(Protocol):
     """What an update needs done by the builds' user."""
 
     def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
-        """Fetch a ref or commit. Raises UnreachableError."""
+        """Fetch a ref or commit. Raises UnreachableError, DamagedMirrorError."""
+
+    def renew_mirror(self) -> None:
+        """Begin a new mirror in place of a damaged one."""
 
     def check_out(self, release: str, commit: str) -> None:
-        """Make the work tree of a release. Raises UpdateFailedError."""
+        """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
 
     def build(self, release: str, shared: tuple[str, ...], build: Build) -> Built:
         """Build the environment of a release. Raises UpdateFailedError."""
@@ -81,15 +95,19 @@ class WorkerProcess:
         self._unread = b""
 
     def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
-        """Fetch a ref or commit. Raises UnreachableError."""
+        """Fetch a ref or commit. Raises UnreachableError, DamagedMirrorError."""
         done = self._ask("fetch", {"url": url, "wanted": wanted}, timeout, "fetch")
         commit = done.get("commit")
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
             raise UpdateFailedError(f"the worker's answer names no commit: {commit!r}")
         return Fetched(commit, str(done.get("subject", "")))
 
+    def renew_mirror(self) -> None:
+        """Begin a new mirror in place of a damaged one."""
+        self._ask("renew_mirror", {}, 600, "renewal of the mirror")
+
     def check_out(self, release: str, commit: str) -> None:
-        """Make the work tree of a release. Raises UpdateFailedError."""
+        """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
         self._ask("check_out", {"release": release, "commit": commit}, 600, "check out")
 
     def build(self, release: str, shared: tuple[str, ...], build: Build) -> Built:
@@ -118,15 +136,16 @@ class WorkerProcess:
         """End the worker with everything that it started."""
         if self._process:
             kill_group(self._process)
+            # As root, this process has no other children than the worker's.
+            if self.identity:
+                end_descendants()
             self._process = None
             self._unread = b""
 
     def _ask(self, do: str, arguments: dict[str, Any], timeout: float, what: str) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
         if self._process is None:
-            self._process = start(
-                [*COMMAND, self.paths.home], environment=self.environment, identity=self.identity
-            )
+            self._process = self._start()
         request = json.dumps({"do": do, "with": arguments}) + "\n"
         try:
             assert self._process.stdin is not None  # noqa: S101 - for the type checker: a pipe
@@ -142,10 +161,18 @@ class WorkerProcess:
             elif isinstance(message.get("done"), dict):
                 return dict(message["done"])
             elif "failed" in message:
-                error = UnreachableError if message.get("kind") == "unreachable" else None
-                raise (error or UpdateFailedError)(
-                    str(message["failed"]), str(message.get("advice", ""))
-                )
+                kind = ERRORS.get(str(message.get("kind")), UpdateFailedError)
+                raise kind(str(message["failed"]), str(message.get("advice", "")))
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        try:
+            if self.identity:
+                become_subreaper()
+            return start(
+                [*COMMAND, self.paths.home], environment=self.environment, identity=self.identity
+            )
+        except NotStartedError as error:
+            raise UpdateFailedError(f"no worker: {error}") from None
 
     def _message(self, deadline: float, timeout: float, what: str) -> dict[str, Any]:
         """Read one line of the worker and make sure that it is an object."""
@@ -156,7 +183,7 @@ class WorkerProcess:
                 raise UpdateFailedError(f"the {what} did not end within {timeout:g} s")
             if not chunk or len(self._unread) > LONGEST_LINE:
                 self.close()
-                raise UpdateFailedError(f"the {what} ended without an answer: its worker died")
+                raise HostFaultError(f"the {what} ended without an answer: its worker died")
             self._unread += chunk
         line, _, self._unread = self._unread.partition(b"\n")
         try:

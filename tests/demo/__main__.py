@@ -25,6 +25,7 @@ from tests.hosts.tree import RELEASES
 from tests.hosts.upstream import Upstream
 
 BUILD_LIMIT = 1800.0
+PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -136,7 +137,8 @@ def package(scratch: Path, narrator: Narrator) -> Path:
         return deb
     log = scratch / "build.log"
     with narrator.long("building the package from this checkout"), log.open("wb") as output:
-        environment = {**os.environ, "TMPDIR": str(scratch)}
+        proxies = {name: os.environ[name] for name in PROXIES if name in os.environ}
+        environment = {**commands.CLEAN_ENVIRONMENT, **proxies, "TMPDIR": str(scratch)}
         process = subprocess.Popen(
             (PROJECT / "tools" / "build-deb", scratch),
             stdin=subprocess.DEVNULL,

@@ -20,6 +20,14 @@ def what_is_missing() -> str:
     """Say why this machine cannot boot test hosts; empty if it can."""
     if geteuid() != 0:
         return "test hosts need root"
+    # Most containers refuse already the namespace, some only the mount in it.
+    trial = ("unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt")
+    if not run(*trial, check=False).ok:
+        return "test hosts need to mount, which this container may not"
+    if not (unified_cgroups() / "cgroup.procs").exists():
+        return "test hosts need the unified cgroup hierarchy"
+    if not access(unified_cgroups(), W_OK):
+        return "test hosts need to make cgroups, which this container may not"
     packages = {
         "systemd-nspawn": "systemd-container",
         "mmdebstrap": "mmdebstrap",
@@ -28,10 +36,6 @@ def what_is_missing() -> str:
     for command, package in packages.items():
         if shutil.which(command) is None:
             return f"test hosts need {command}: apt install {package}"
-    if not (unified_cgroups() / "cgroup.procs").exists():
-        return "test hosts need the unified cgroup hierarchy"
-    if not access(unified_cgroups(), W_OK) or not run("unshare", "--mount", "true", check=False).ok:
-        return "test hosts need to make cgroups and mounts, which this container may not"
     return ""
 
 

@@ -55,7 +55,8 @@ def test_format() -> None:
 
 
 def test_types() -> None:
-    check(tool("mypy"), "--strict", *PYTHON)
+    # The demo application is what upstream wrote, not we.
+    check(tool("mypy"), "--strict", "--exclude=^tests/app/", *PYTHON)
 
 
 @pytest.mark.parametrize("program", [*scripts("python")])

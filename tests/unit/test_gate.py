@@ -1,7 +1,6 @@
 """Whether a service may start, where the shell script could not decide by itself."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
