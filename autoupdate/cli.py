@@ -13,7 +13,7 @@ from autoupdate.paths import Paths
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from autoupdate.app import Outcome
+    from autoupdate.app import App, Outcome
 
 
 def main(arguments: list[str], paths: Paths | None = None) -> int:
@@ -24,12 +24,14 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
     chosen = parser().parse_args(arguments)
     paths = paths or Paths()
     try:
+        read_words(chosen)
         app = chosen.app or default_app(paths)
         return VERBS[chosen.verb](paths, app, chosen)
     except AutoupdateError as error:
         if chosen.json:
-            print_json({"app": chosen.app, "result": "error", "exit_code": error.exit_code,
-                        "reason": error.message, "advice": error.advice})  # fmt: skip
+            app = getattr(chosen, "app", None)
+            facts = {"app": app, "result": "error", "exit_code": error.exit_code}
+            print_json({**facts, "reason": error.message, "advice": error.advice})
         complain(error.message, error.advice)
         return error.exit_code
     except KeyboardInterrupt:
@@ -41,20 +43,71 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
         return Exit.FAILED
 
 
+def read_words(chosen: "Namespace") -> None:
+    """Find the app among the words of a verb that takes something else as well."""
+    from autoupdate import words
+
+    if chosen.verb == "rollback":
+        chosen.release, chosen.app = words.release_and_app(chosen.words)
+    elif chosen.verb == "quarantine":
+        chosen.commit, chosen.app = words.commit_and_app(chosen.words)
+
+
 def run(paths: Paths, app: str, chosen: "Namespace") -> int:
     """autoupdatectl run"""
     from autoupdate import session
-    from autoupdate.assemble import assemble, builder
 
-    if os.geteuid() != 0 and not paths.root:
-        raise NotPermittedError("only root may run updates", "try it with sudo")
-    try:
-        ready = assemble(paths, app, identity=builder())
-    except AutoupdateError as error:
-        log_refusal(paths, app, error)
-        raise
-    outcome = session.run(ready, wait=not chosen.no_wait, force=chosen.force)
+    ready = prepare(paths, app)
+    return finish(session.run(ready, wait=not chosen.no_wait, force=chosen.force), app, chosen)
+
+
+def rollback(paths: Paths, app: str, chosen: "Namespace") -> int:
+    """autoupdatectl rollback"""
+    from autoupdate import session
+
+    ready = prepare(paths, app)
+    outcome = session.run(ready, wait=not chosen.no_wait, back_to=chosen.release)
     return finish(outcome, app, chosen)
+
+
+def prepare(paths: Paths, app: str) -> "App":
+    """Make an app ready for a run; log why that is impossible, as nobody may see it otherwise."""
+    from autoupdate.assemble import assemble, builder
+    from autoupdate.events import FAILED, Event
+    from autoupdate.log import HostLog
+
+    require_root(paths)
+    try:
+        return assemble(paths, app, identity=builder())
+    except AutoupdateError as error:
+        HostLog(paths.log).write(Event(FAILED, f"{app}: {error.message}", app))
+        raise
+
+
+def require_root(paths: Paths) -> None:
+    """Raise NotPermittedError for those who may not change anything."""
+    if os.geteuid() != 0 and not paths.root:
+        raise NotPermittedError("only root may do that", "try it with sudo")
+
+
+def quarantine(paths: Paths, app: str, chosen: "Namespace") -> int:
+    """autoupdatectl quarantine"""
+    from autoupdate import runtime
+    from autoupdate.assemble import assemble, builder
+    from autoupdate.quarantine import clear
+
+    if not chosen.commit:
+        show(status_facts(paths, app)["quarantine"], "quarantine", chosen)
+        return Exit.DONE
+    require_root(paths)
+    ready = assemble(paths, app, identity=builder())
+    with runtime.exclusive(ready.paths, app, wait=True):
+        commit = clear(ready, chosen.commit)
+    if chosen.json:
+        print_json({"app": app, "cleared": commit})
+    else:
+        print(f"{app}: commit {commit} is tried again by the next run")
+    return Exit.DONE
 
 
 def finish(outcome: "Outcome", app: str, chosen: "Namespace") -> int:
@@ -66,14 +119,6 @@ def finish(outcome: "Outcome", app: str, chosen: "Namespace") -> int:
     elif not chosen.json:
         print(outcome.reason)
     return outcome.exit_code
-
-
-def log_refusal(paths: Paths, app: str, error: AutoupdateError) -> None:
-    """Log why a run did not even begin; nobody may be looking at its output."""
-    from autoupdate.events import FAILED, Event
-    from autoupdate.log import HostLog
-
-    HostLog(paths.log).write(Event(FAILED, f"{app}: {error.message}", app))
 
 
 def check(paths: Paths, app: str, chosen: "Namespace") -> int:
@@ -145,4 +190,11 @@ def complain(message: str, advice: str) -> None:
         say(f"  {advice}")
 
 
-VERBS = {"run": run, "check": check, "status": status, "history": history}
+VERBS = {
+    "run": run,
+    "rollback": rollback,
+    "quarantine": quarantine,
+    "check": check,
+    "status": status,
+    "history": history,
+}

@@ -1,12 +1,14 @@
 """Whether a candidate is to be taken: the reasons to leave things as they are."""
 
+import math
 import os
 
 from autoupdate.app import App, Outcome
+from autoupdate.backoff import seconds_left
 from autoupdate.errors import Exit
 from autoupdate.publish import linked_release
 from autoupdate.state import Result, Step
-from autoupdate.store import Quarantined, Release, Store
+from autoupdate.store import Release, Store
 
 
 def nothing_to_do(app: App, commit: str, *, force: bool) -> Outcome | None:
@@ -18,26 +20,50 @@ def nothing_to_do(app: App, commit: str, *, force: bool) -> Outcome | None:
     if current and current.commit == commit and not fault and is_usable(app, current):
         reason = f"{app.name}: already up to date at commit {commit}"
         return Outcome(Result.CURRENT, Exit.DONE, reason, commit, release)
-    if fault and not force:
+    if force:
+        return None
+    if fault:
         reason = (
             f"{app.name}: commit {commit} is in quarantine since {fault.since}, because"
             f" {fault.step} failed: {fault.reason}; release {release or 'none'} stays"
         )
         advice = f"wait for a newer commit, or: autoupdatectl run --force {app.name}"
         return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)
-    return None
+    return too_early(app, commit, release)
 
 
-def stuck(store: Store) -> Quarantined | None:
+def too_early(app: App, commit: str, release: str) -> Outcome | None:
+    """Return why a commit that failed lately is not tried again yet; None when it is its turn."""
+    attempts = app.store.attempts(commit)
+    left = seconds_left(attempts, app.clock.now()) if attempts else 0.0
+    if attempts is None or left <= 0:
+        return None
+    reason = (
+        f"{app.name}: commit {commit} is tried again in {math.ceil(left)} s, after"
+        f" {attempts.failed + attempts.interrupted} attempts: {attempts.reason};"
+        f" release {release or 'none'} stays"
+    )
+    advice = f"to try at once: autoupdatectl run --force {app.name}"
+    return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)
+
+
+def stuck(store: Store) -> str:
     """Return the fault for which upstream's newest commit could not even be made a release.
 
     A commit that was rolled back is no such case: the host has dealt with it.
     """
     candidate = store.candidate()
+    if candidate is None:
+        return ""
     for failed in store.quarantined():
-        if candidate and failed.commit == candidate.commit and failed.step != Step.PROBATION:
-            return failed
-    return None
+        if failed.commit == candidate.commit:
+            if failed.step == Step.PROBATION:
+                return ""
+            return f"commit {failed.commit} failed in step {failed.step}: {failed.reason}"
+    attempts = store.attempts(candidate.commit)
+    if attempts is None or not attempts.failed:
+        return ""
+    return f"commit {attempts.commit} could not be brought in: {attempts.reason}"
 
 
 def is_usable(app: App, release: Release) -> bool:

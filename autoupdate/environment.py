@@ -14,8 +14,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from autoupdate.errors import UpdateFailedError
-from autoupdate.installer import Installer, choose, summary
+from autoupdate.errors import DependenciesFailedError, UpdateFailedError
+from autoupdate.installer import Installer, choose, fault, summary
 from autoupdate.publish import sync_directory
 from autoupdate.settings import SETTINGS, Build
 
@@ -50,19 +50,26 @@ class EnvironmentBuilder:
             raise UpdateFailedError("build.installer is uv, and there is no uv on this host")
         self.installer: Installer = installer
 
-    def provide(self, release: str) -> Environment:
-        """Give a release its `.venv`, with the app in it. Raises UpdateFailedError."""
-        manifests = self._manifests(release)
+    def plan(self, release: str) -> Environment:
+        """Return which environment a release needs, and whether it is there already."""
         interpreter = self._interpreter()
-        key = self._key(release, manifests, interpreter)
-        template = f"{self.environments}/{key}"
-        reused = os.path.exists(f"{template}/{COMPLETE}")
-        if not reused:
+        key = self._key(release, self._manifests(release), interpreter)
+        return Environment(
+            key, interpreter, os.path.exists(f"{self.environments}/{key}/{COMPLETE}")
+        )
+
+    def provide(self, release: str) -> None:
+        """Give a release its `.venv`, with the app in it.
+
+        Raises DependenciesFailedError, UpdateFailedError, or the host's or the network's fault.
+        """
+        planned = self.plan(release)
+        template = f"{self.environments}/{planned.key}"
+        if not planned.reused:
             self._install_dependencies(release, template)
         copy_environment(template, f"{release}/.venv")
         self._install_app(release, f"{template}/{BUILD_TOOLS}")
         self._compile(f"{release}/.venv/bin/python", release)
-        return Environment(key, interpreter, reused)
 
     def _manifests(self, release: str) -> list[str]:
         """Return the files of a release that decide about its dependencies."""
@@ -111,8 +118,10 @@ class EnvironmentBuilder:
     def _install_dependencies(self, release: str, template: str) -> None:
         shutil.rmtree(template, ignore_errors=True)
         os.makedirs(self.environments, exist_ok=True)
-        self._do(self.installer.create(self.build.python, template), release)
-        self._do(self.installer.update_itself(template), release)
+        self._do(
+            self.installer.create(self.build.python, template), release, DependenciesFailedError
+        )
+        self._do(self.installer.update_itself(template), release, DependenciesFailedError)
         arguments = []
         for path in self.build.requirements:
             if os.path.isfile(f"{release}/{path}"):
@@ -122,9 +131,9 @@ class EnvironmentBuilder:
             extras = f"[{','.join(self.build.extras)}]" if self.build.extras else ""
             arguments += ["--editable", f"{release}{extras}"]
             tools = ["--target", f"{template}/{BUILD_TOOLS}", *build_requirements(release), "wheel"]
-            self._do(self.installer.install(template, tools), release)
+            self._do(self.installer.install(template, tools), release, DependenciesFailedError)
         if arguments:
-            self._do(self.installer.install(template, arguments), release)
+            self._do(self.installer.install(template, arguments), release, DependenciesFailedError)
         self._compile(f"{template}/bin/python", f"{template}/lib")
         with open(f"{template}/{COMPLETE}", "w", encoding="utf-8") as mark:
             os.fsync(mark.fileno())
@@ -142,7 +151,7 @@ class EnvironmentBuilder:
         status, _ = self.command(offline, release, {"PYTHONPATH": tools})
         if status:
             # A build back end may ask for more than pyproject.toml says (PEP 517, dynamic).
-            self._do(command, release)
+            self._do(command, release, UpdateFailedError)
 
     def _compile(self, python: str, directory: str) -> None:
         """Compile what can be compiled; a file that cannot be is upstream's, and may be unused."""
@@ -151,10 +160,10 @@ class EnvironmentBuilder:
         command = [python, "-I", "-m", "compileall", "-q", "-j0", "-x", skip, directory]
         self.command(command, "/", {})
 
-    def _do(self, command: Sequence[str], release: str) -> None:
+    def _do(self, command: Sequence[str], release: str, error: type[UpdateFailedError]) -> None:
         status, output = self.command(command, release, {})
         if status:
-            raise UpdateFailedError(summary(output))
+            raise fault(status, output, error)
 
 
 def is_installable(release: str) -> bool:

@@ -38,6 +38,10 @@ class HostFaultError(UpdateFailedError):
     """The update failed for a reason of the host (space, memory, permissions), not the commit's."""
 
 
+class DependenciesFailedError(UpdateFailedError):
+    """The dependencies of a commit cannot be installed, whatever its code is."""
+
+
 class ConfigurationError(AutoupdateError):
     """A setting or an argument that cannot be used as it stands."""
 

@@ -97,9 +97,9 @@ def decide(paths: Paths, settings: Settings, fault: str) -> int:
 
 def _stuck(state: str) -> str:
     store = Store(state, read_only=True)
-    failed = stuck(store)
+    fault = stuck(store)
     store.close()
-    return f"commit {failed.commit} failed in step {failed.step}: {failed.reason}" if failed else ""
+    return fault
 
 
 def _was_interrupted(state: str) -> bool:

@@ -5,6 +5,12 @@ import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from autoupdate.errors import (
+    AutoupdateError,
+    HostFaultError,
+    UnreachableError,
+    UpdateFailedError,
+)
 from autoupdate.run import SEARCH_PATH
 
 
@@ -54,6 +60,30 @@ def cache_environment(home: str) -> dict[str, str]:
         "UV_PYTHON_DOWNLOADS": "never",
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - private to the unit
     }
+
+
+NETWORK_TROUBLE = (
+    "NewConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ProtocolError", "SSLError",
+    "ProxyError", "NameResolutionError", "Connection refused", "Connection reset",
+    "Temporary failure in name resolution", "error sending request", "dns error",
+    "operation timed out", "Failed to fetch:",
+)  # fmt: skip
+HOST_TROUBLE = (
+    "No space left on device", "Disk quota exceeded", "Read-only file system",
+    "Cannot allocate memory", "Input/output error",
+)  # fmt: skip
+
+
+def fault(status: int, output: str, otherwise: type[UpdateFailedError]) -> AutoupdateError:
+    """Return the error for a command of a build that failed: whose fault it is, and why."""
+    reason = summary(output)
+    if any(words in output for words in HOST_TROUBLE):
+        return HostFaultError(reason)
+    if any(words in output for words in NETWORK_TROUBLE):
+        return UnreachableError(f"the package index cannot be reached: {reason}")
+    if status < 0:
+        return HostFaultError(f"a program of the build was killed by signal {-status}: {reason}")
+    return otherwise(reason)
 
 
 def summary(output: str) -> str:

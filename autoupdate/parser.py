@@ -30,6 +30,21 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--force", action="store_true", help="also take a commit that is in quarantine"
     )
+    rollback = verb(
+        verbs,
+        "rollback",
+        "go back to the previous release, or to a named one",
+        ("RELEASE", "the release to go to, as `status` and `history` name it"),
+    )
+    rollback.add_argument(
+        "--no-wait", action="store_true", help="leave with 75 when another run is under way"
+    )
+    verb(
+        verbs,
+        "quarantine",
+        "list the commits that failed here, or let one be tried again",
+        ("clear COMMIT", "let this commit be tried again"),
+    )
     verb(verbs, "check", "ask upstream for a new commit; change nothing")
     verb(verbs, "status", "tell where the app stands")
     history = verb(verbs, "history", "list past updates, newest first")
@@ -40,13 +55,21 @@ def parser() -> argparse.ArgumentParser:
 
 
 def verb(
-    verbs: "argparse._SubParsersAction[Parser]", name: str, meaning: str
+    verbs: "argparse._SubParsersAction[Parser]",
+    name: str,
+    meaning: str,
+    subject: tuple[str, str] = ("", ""),
 ) -> argparse.ArgumentParser:
-    """Add one verb with what all of them take."""
+    """Add one verb with what all of them take, and perhaps words about what it is done to."""
     added: argparse.ArgumentParser = verbs.add_parser(
         name, help=meaning, description=meaning[0].upper() + meaning[1:] + ".", allow_abbrev=False
     )
-    added.add_argument("app", nargs="?", metavar="APP", help=APP_HELP)
+    if subject[0]:
+        words = (*(f"[{subject[0]}]",), "[APP]")
+        added.usage = f"autoupdatectl {name} [-h] [--json] {' '.join(words)}"
+        added.add_argument("words", nargs="*", metavar=subject[0], help=subject[1])
+    else:
+        added.add_argument("app", nargs="?", metavar="APP", help=APP_HELP)
     added.add_argument("--json", action="store_true", help="print JSON")
     return added
 

@@ -41,7 +41,7 @@ def begin_probation(app: App, transaction: Transaction) -> Restarted | str:
         return error.message
     # Recorded after the restart: a run that dies in between restarts them once more, rather than
     # watching services that still run the old release.
-    app.store.enter(transaction.id, Step.PROBATION)
+    app.store.enter(transaction.id, Step.PROBATION, app.clock.now())
     return Restarted(after_restart(running), waiting)
 
 
@@ -116,7 +116,7 @@ def confirm(app: App, transaction: Transaction) -> Outcome:
     """confirm: the release has proved itself."""
     commit, release = transaction.commit, transaction.release
     reason = f"{app.name}: release {release} is confirmed at commit {commit}"
-    app.store.release_from_quarantine(commit)
+    app.store.forgive(commit)
     app.store.finish(transaction.id, Result.UPDATED, Exit.DONE, "", app.clock.now())
     app.tell(CONFIRMED, reason, commit=commit, release=release)
     retention.prune(app)
@@ -130,13 +130,14 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     if transaction.step != Step.ROLL_BACK:
         # In this order: a way back that is interrupted must not take the same commit once more.
         app.store.quarantine(commit, Step.PROBATION, fault, app.clock.now())
-        app.store.enter(transaction.id, Step.ROLL_BACK)
+        app.store.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
     if not good or not is_complete(app, good):
         reason = f"{app.name}: commit {commit} does not run ({fault}), and there is no release"
         return end(app, transaction, Result.BROKEN, f"{reason} to go back to; it was left in place")
     app.tell(STEP, f"{app.name}: {fault}; going back to release {good}",
              commit=commit, release=good, step=Step.ROLL_BACK)  # fmt: skip
     switch(app.paths, good, retention.before(app, good, release))
+    app.store.set_activated(good, app.clock.now())
     names = transaction.services.split()
     present = [service for service in app.services.look(names) if service.exists]
     try:
@@ -145,7 +146,8 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     except (UnhealthyError, AutoupdateError) as error:
         reason = f"{app.name}: commit {commit} does not run ({fault}), and neither does {good} now"
         return end(app, transaction, Result.BROKEN, f"{reason} ({error}); a person is needed")
-    retention.remove(app, release)
+    if not by_hand(transaction):
+        retention.remove(app, release)
     before = app.store.release(good)
     reason = (
         f"{app.name}: rolled back from commit {commit} to {before.commit if before else good}:"
@@ -154,10 +156,16 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     return end(app, transaction, Result.ROLLED_BACK, reason)
 
 
+def by_hand(transaction: Transaction) -> bool:
+    """Tell whether an administrator asked for the way back."""
+    return transaction.trigger == "rollback"
+
+
 def end(app: App, transaction: Transaction, result: Result, reason: str) -> Outcome:
     """Record and tell that a release did not prove itself."""
     broken = result is Result.BROKEN
-    code = Exit.BROKEN if broken else Exit.FAILED
+    wanted = Exit.DONE if by_hand(transaction) else Exit.FAILED
+    code = Exit.BROKEN if broken else wanted
     current = linked_release(app.paths.current)
     app.store.finish(transaction.id, result, code, reason, app.clock.now())
     app.tell(BROKEN if broken else ROLLED_BACK, reason,

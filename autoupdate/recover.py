@@ -33,7 +33,9 @@ def recover(app: App) -> Outcome | None:
         return None
     with runtime.activating(app.paths):
         if cure is Remedy.ROLL_BACK:
-            probation.roll_back(app, transaction, "the roll back was interrupted")
+            faults = {item.commit: item.reason for item in app.store.quarantined()}
+            fault = faults.get(transaction.commit, "the roll back was interrupted")
+            probation.roll_back(app, transaction, fault)
             return None
         if transaction.step == Step.ACTIVATE:
             probation.watch(app, transaction, probation.begin_probation(app, transaction))
@@ -46,6 +48,7 @@ def discard(app: App, transaction: Transaction) -> None:
     if transaction.release:
         retention.remove(app, transaction.release)
     reason = f"interrupted in step {transaction.step}; nothing was switched"
+    app.store.count_attempt(transaction.commit, reason, app.clock.now(), interrupted=True)
     app.store.finish(transaction.id, Result.INTERRUPTED, Exit.FAILED, reason, app.clock.now())
 
 

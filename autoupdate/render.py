@@ -45,6 +45,15 @@ def status(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def quarantine(items: Sequence[dict[str, Any]]) -> str:
+    """Return the commits that are not tried again, one a line."""
+    if not items:
+        return "no commit is in quarantine"
+    return "\n".join(
+        f"{item['commit']}  since {item['since']}\n    {item['reason']}" for item in items
+    )
+
+
 def history(entries: Sequence[dict[str, Any]]) -> str:
     """Return past transactions, one a line."""
     if not entries:

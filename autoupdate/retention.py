@@ -2,6 +2,7 @@
 
 from autoupdate.app import App
 from autoupdate.decide import is_complete
+from autoupdate.in_use import is_used, used_paths
 from autoupdate.publish import linked_release
 
 
@@ -10,8 +11,12 @@ def prune(app: App) -> None:
     linked = {linked_release(app.paths.current), linked_release(app.paths.previous)}
     releases = [release.id for release in app.store.releases()]
     loose = [release for release in releases if release not in linked]
-    for release in loose[: max(0, len(releases) - app.settings.keep)]:
-        remove(app, release)
+    surplus = loose[: max(0, len(releases) - app.settings.keep)]
+    used = used_paths() if surplus else set()
+    for release in surplus:
+        # A process of an old release goes on importing from it.
+        if not is_used(app.paths.release(release), used):
+            remove(app, release)
     app.workshop.tidy({release.environment for release in app.store.releases()})
 
 

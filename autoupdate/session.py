@@ -8,28 +8,37 @@ from autoupdate.decide import stuck
 from autoupdate.errors import AutoupdateError, Exit
 from autoupdate.events import FAILED
 from autoupdate.recover import recover
+from autoupdate.rollback import rollback
+from autoupdate.salvage import begin_anew, write_facts
 from autoupdate.shared import is_handed_over
 from autoupdate.state import Result
-from autoupdate.store import LastRun
+from autoupdate.store import DamagedStateError, LastRun
 from autoupdate.update import update
 
 RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}
 
 
-def run(app: App, *, wait: bool, force: bool = False) -> Outcome:
-    """Run one update under the lock of the app.
+def run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None) -> Outcome:
+    """Run one update under the lock of the app, or go back to a release (empty: the previous one).
 
     Raises BusyError and NotPermittedError; every other failure is an outcome.
     """
     with runtime.exclusive(app.paths, app.name, wait=wait):
         started = app.clock.now()
         wishes = runtime.requests(app.paths)
-        if wishes and runtime.is_fresh(app.paths):
+        if back_to is None and wishes and runtime.is_fresh(app.paths):
             # Another service's start has just had this looked at.
             reason = f"{app.name}: the last check is still fresh"
             return Outcome(Result.CURRENT, Exit.DONE, reason)
         try:
-            outcome = attempt(app, wishes, force=force)
+            outcome = (
+                attempt(app, wishes, force=force) if back_to is None else rollback(app, back_to)
+            )
+        except DamagedStateError as error:
+            app.store.close()
+            app = app._replace(store=begin_anew(app.paths.state))
+            advice = "the state was begun anew; the next run goes on with it"
+            outcome = failed(app, AutoupdateError(error.message, advice))
         except AutoupdateError as error:
             outcome = failed(app, error)
         except OSError as error:
@@ -60,11 +69,13 @@ def remember(app: App, outcome: Outcome, started: str) -> None:
         LastRun(outcome.result, outcome.exit_code, started, app.clock.now(), outcome.reason),
         success=outcome.exit_code == Exit.DONE,
     )
+    if outcome.result not in (Result.CURRENT, Result.DEFERRED):
+        write_facts(app.store, app.paths.state)
 
 
 def may_start(app: App) -> bool:
     """Tell whether services may start without another look at upstream."""
-    return app.settings.start.if_update_fails == "start" or stuck(app.store) is None
+    return app.settings.start.if_update_fails == "start" or not stuck(app.store)
 
 
 def failed(app: App, error: AutoupdateError) -> Outcome:

@@ -1,7 +1,6 @@
 """What outlives a release: made once, from the repository's copy, for the services' user."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -97,7 +96,9 @@ def _seed(
     paths: AppPaths, path: str, source: str, builder: Identity | None, user: Identity | None
 ) -> None:
     """Make one shared path from the release's copy, or an empty directory."""
-    scratch = f"{paths.home}/seed-{secrets.token_hex(4)}"
+    # A fixed name: what a dead run left is overwritten by the next one.
+    scratch = f"{paths.home}/seed"
+    shutil.rmtree(scratch, ignore_errors=True)
     os.mkdir(scratch, 0o700)
     try:
         _give(scratch, user)

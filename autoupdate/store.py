@@ -15,7 +15,8 @@ SCHEMA = """
 CREATE TABLE releases (
     id TEXT PRIMARY KEY, "commit" TEXT NOT NULL, created_at TEXT NOT NULL,
     activated_at TEXT NOT NULL DEFAULT '', signer TEXT NOT NULL DEFAULT '',
-    environment TEXT NOT NULL DEFAULT '', interpreter TEXT NOT NULL DEFAULT ''
+    environment TEXT NOT NULL DEFAULT '', interpreter TEXT NOT NULL DEFAULT '',
+    bytes INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE transactions (
     id INTEGER PRIMARY KEY, "trigger" TEXT NOT NULL, "commit" TEXT NOT NULL,
@@ -26,6 +27,18 @@ CREATE TABLE transactions (
     reason TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX unfinished ON transactions (id) WHERE finished_at = '';
+CREATE TABLE steps (
+    "transaction" INTEGER NOT NULL, step TEXT NOT NULL, began_at TEXT NOT NULL,
+    ended_at TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX steps_of ON steps ("transaction");
+CREATE TABLE attempts (
+    "commit" TEXT PRIMARY KEY, failed INTEGER NOT NULL, interrupted INTEGER NOT NULL,
+    last_at TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT;
+CREATE TABLE failed_environments (
+    environment TEXT PRIMARY KEY, "commit" TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL
+) STRICT;
 CREATE TABLE quarantine (
     "commit" TEXT PRIMARY KEY, step TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL
 ) STRICT;
@@ -50,6 +63,34 @@ class Release(NamedTuple):
     signer: str
     environment: str
     interpreter: str
+    bytes: int
+
+
+class Attempts(NamedTuple):
+    """How often a commit could not be brought in for reasons that are not its own."""
+
+    commit: str
+    failed: int
+    interrupted: int
+    last_at: str
+    reason: str
+
+
+class FailedEnvironment(NamedTuple):
+    """A set of dependencies that cannot be installed."""
+
+    environment: str
+    commit: str
+    reason: str
+    since: str
+
+
+class StepTaken(NamedTuple):
+    """One step of a transaction, for the history."""
+
+    step: str
+    began_at: str
+    ended_at: str
 
 
 class Transaction(NamedTuple):
@@ -106,7 +147,7 @@ class Store:
             self._connection = sqlite3.connect(location, uri=True, isolation_level=None, timeout=10)
             self._prepare(path, read_only=read_only)
         except sqlite3.Error as error:
-            raise StateError(f"{path} cannot be used: {error}") from None
+            raise self._error("opened", error) from None
 
     def _prepare(self, path: str, *, read_only: bool) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -129,17 +170,23 @@ class Store:
         """Close the file."""
         self._connection.close()
 
+    def _error(self, done: str, error: sqlite3.Error) -> "StateError":
+        # A full disk or a lock is an OperationalError; what remains is a file that is no database.
+        damaged = not isinstance(error, sqlite3.OperationalError)
+        kind = DamagedStateError if damaged else StateError
+        return kind(f"{self._path} cannot be {done}: {error}")
+
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise StateError(f"{self._path} cannot be read: {error}") from None
+            raise self._error("read", error) from None
 
     def _write(self, query: str, values: Sequence[Any] = ()) -> int:
         try:
             return self._connection.execute(query, values).lastrowid or 0
         except sqlite3.Error as error:
-            raise StateError(f"{self._path} cannot be written: {error}") from None
+            raise self._error("written", error) from None
 
     def releases(self) -> list[Release]:
         """Return all known releases, oldest first."""
@@ -152,7 +199,7 @@ class Store:
 
     def add_release(self, release: Release) -> None:
         """Remember a release that was built completely."""
-        self._write("INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?)", release)
+        self._write("INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", release)
 
     def set_activated(self, release: str, at: str) -> None:
         """Remember when a release was switched to."""
@@ -162,13 +209,19 @@ class Store:
         """Forget a release whose directory is gone."""
         self._write("DELETE FROM releases WHERE id = ?", [release])
 
-    def begin(self, trigger: str, commit: str, previous: str, at: str) -> int:
+    def begin(
+        self, trigger: str, commit: str, previous: str, at: str, step: Step = Step.FETCH
+    ) -> int:
         """Open a transaction in its first step; return its number."""
-        return self._write(
+        self._write("BEGIN IMMEDIATE")
+        number = self._write(
             'INSERT INTO transactions ("trigger", "commit", previous, step, started_at)'
             " VALUES (?, ?, ?, ?, ?)",
-            [trigger, commit, previous, Step.FETCH, at],
+            [trigger, commit, previous, step, at],
         )
+        self._write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
+        self._write("COMMIT")
+        return number
 
     def transaction(self, number: int) -> Transaction:
         """Return one transaction."""
@@ -192,20 +245,36 @@ class Store:
             "UPDATE transactions SET services = ? WHERE id = ?", [" ".join(services), number]
         )
 
-    def enter(self, number: int, step: Step) -> None:
-        """Record that a transaction begins its next step."""
+    def enter(self, number: int, step: Step, at: str) -> None:
+        """Record that a transaction has ended one step and begins the next."""
         present = Step(self.transaction(number).step)
         if not may_follow(present, step):
             raise AssertionError(f"transaction {number} cannot go from {present} to {step}")
+        self._write("BEGIN IMMEDIATE")
+        self._end_step(number, at)
+        self._write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
         self._write("UPDATE transactions SET step = ? WHERE id = ?", [step, number])
+        self._write("COMMIT")
+
+    def _end_step(self, number: int, at: str) -> None:
+        query = "UPDATE steps SET ended_at = ? WHERE \"transaction\" = ? AND ended_at = ''"
+        self._write(query, [at, number])
+
+    def steps(self, number: int) -> list[StepTaken]:
+        """Return the steps of a transaction in their order."""
+        query = 'SELECT step, began_at, ended_at FROM steps WHERE "transaction" = ? ORDER BY rowid'
+        return [StepTaken(*row) for row in self._rows(query, [number])]
 
     def finish(self, number: int, result: Result, exit_code: int, reason: str, at: str) -> None:
         """Record how a transaction ended; its step stays, to show how far it came."""
+        self._write("BEGIN IMMEDIATE")
+        self._end_step(number, at)
         self._write(
             "UPDATE transactions SET result = ?, exit_code = ?, reason = ?, finished_at = ?"
             " WHERE id = ?",
             [result, int(exit_code), reason, at, number],
         )
+        self._write("COMMIT")
 
     def history(self, limit: int) -> list[Transaction]:
         """Return the last transactions, newest first."""
@@ -244,15 +313,49 @@ class Store:
         rows = self._rows('SELECT "commit", seen_at FROM candidate')
         return Candidate(*rows[0]) if rows else None
 
-    def quarantine(self, commit: str, step: Step, reason: str, at: str) -> None:
+    def quarantine(self, commit: str, step: str, reason: str, at: str) -> None:
         """Put a commit where it is not tried again."""
         self._write(
             "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?)", [commit, step, reason, at]
         )
 
-    def release_from_quarantine(self, commit: str) -> None:
-        """Let a commit be tried again."""
-        self._write('DELETE FROM quarantine WHERE "commit" = ?', [commit])
+    def forgive(self, commit: str) -> None:
+        """Let a commit be tried again at once, its dependencies included."""
+        self._write("BEGIN IMMEDIATE")
+        for table in ("quarantine", "attempts", "failed_environments"):
+            self._write(f'DELETE FROM {table} WHERE "commit" = ?', [commit])  # noqa: S608
+        self._write("COMMIT")
+
+    def count_attempt(self, commit: str, reason: str, at: str, *, interrupted: bool) -> Attempts:
+        """Count one more attempt that failed or was interrupted, not by the commit's fault."""
+        self._write(
+            'INSERT INTO attempts VALUES (?, ?, ?, ?, ?) ON CONFLICT ("commit") DO UPDATE SET'
+            " failed = failed + excluded.failed, interrupted = interrupted + excluded.interrupted,"
+            " last_at = excluded.last_at, reason = excluded.reason",
+            [commit, int(not interrupted), int(interrupted), at, reason],
+        )
+        counted = self.attempts(commit)
+        if counted is None:
+            raise StateError(f"{self._path} lost what was written to it")
+        return counted
+
+    def attempts(self, commit: str) -> Attempts | None:
+        """Return how often a commit could not be brought in."""
+        rows = self._rows('SELECT * FROM attempts WHERE "commit" = ?', [commit])
+        return Attempts(*rows[0]) if rows else None
+
+    def all_attempts(self) -> list[Attempts]:
+        """Return all commits that could not be brought in."""
+        return [Attempts(*row) for row in self._rows("SELECT * FROM attempts ORDER BY rowid")]
+
+    def add_failed_environment(self, failed: FailedEnvironment) -> None:
+        """Remember a set of dependencies that cannot be installed."""
+        self._write("INSERT OR REPLACE INTO failed_environments VALUES (?, ?, ?, ?)", failed)
+
+    def failed_environment(self, environment: str) -> FailedEnvironment | None:
+        """Return what is known of a set of dependencies that could not be installed."""
+        rows = self._rows("SELECT * FROM failed_environments WHERE environment = ?", [environment])
+        return FailedEnvironment(*rows[0]) if rows else None
 
     def quarantined(self) -> list[Quarantined]:
         """Return all commits in quarantine, oldest first."""
@@ -263,3 +366,7 @@ class StateError(AutoupdateError):
     """The state of an app cannot be used."""
 
     exit_code = Exit.FAILED
+
+
+class DamagedStateError(StateError):
+    """The file that holds the state is no database any more."""

@@ -1,15 +1,17 @@
 """One update, step by step. Each step is recorded before it begins, so that a run that dies can
 be finished or undone by the next one (recover.py)."""
 
-from autoupdate import retention, runtime
+from autoupdate import runtime
 from autoupdate.app import App, Outcome
 from autoupdate.check import tracked_ref
 from autoupdate.decide import is_complete, nothing_to_do
-from autoupdate.errors import AutoupdateError, UnreachableError
-from autoupdate.events import CANDIDATE, CURRENT, DEFERRED, FAILED, STASHED, STEP
+from autoupdate.errors import AutoupdateError, DamagedMirrorError, DependenciesFailedError
+from autoupdate.events import CANDIDATE, CURRENT, DEFERRED, MIRROR_RENEWED, STASHED, STEP
+from autoupdate.failure import give_up, refuse_failed_environment, remember_environment
 from autoupdate.probation import begin_probation, watch
 from autoupdate.publish import claim, linked_release, switch
 from autoupdate.recover import recover
+from autoupdate.space import check_space
 from autoupdate.state import Result, Step
 from autoupdate.store import Release, Transaction
 
@@ -28,7 +30,7 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
         transaction = fetch(app, transaction)
         if nothing := nothing_to_do(app, transaction.commit, force=force):
             return close(app, transaction, nothing)
-        build(app, transaction)
+        build(app, transaction, force=force)
         prepare_switch(app, transaction)
     except AutoupdateError as error:
         return give_up(app, transaction, error)
@@ -61,39 +63,67 @@ def begin(app: App, commit: str, trigger: str) -> Transaction:
 
 def fetch(app: App, transaction: Transaction) -> Transaction:
     """fetch: into the mirror. The branch may have moved on since the check: take what came."""
-    upstream = app.settings.upstream
-    wanted = tracked_ref(upstream) or transaction.commit
-    fetched = app.workshop.fetch(upstream.url, wanted, upstream.timeout)
-    if fetched.commit != transaction.commit:
-        app.store.set_candidate(fetched.commit, app.clock.now())
+    try:
+        commit = fetch_into_mirror(app, transaction.commit)
+    except DamagedMirrorError as error:
+        renew_mirror(app, error)
+        commit = fetch_into_mirror(app, transaction.commit)
+    if commit != transaction.commit:
+        app.store.set_candidate(commit, app.clock.now())
     stamp = "".join(filter(str.isdigit, app.clock.now()))
-    release = f"{stamp[:8]}T{stamp[8:]}Z-{fetched.commit[:12]}"
+    release = f"{stamp[:8]}T{stamp[8:]}Z-{commit[:12]}"
     # A second build of one commit within a second must not meet the first one's directory.
     while app.store.release(release):
         release += "x"
-    app.store.set_target(transaction.id, fetched.commit, release)
+    app.store.set_target(transaction.id, commit, release)
     return app.store.transaction(transaction.id)
 
 
-def build(app: App, transaction: Transaction) -> None:
+def build(app: App, transaction: Transaction, *, force: bool) -> None:
     """build: a release in its final place, while the old one runs."""
     commit, release = transaction.commit, transaction.release
-    app.store.enter(transaction.id, Step.BUILD)
+    settings = app.settings.build
+    app.store.enter(transaction.id, Step.BUILD, app.clock.now())
     app.tell(STEP, f"{app.name}: building release {release}",
              commit=commit, release=release, step=Step.BUILD)  # fmt: skip
-    app.workshop.check_out(release, commit)
+    check_out(app, transaction)
+    plan = app.workshop.plan(release, settings)
+    check_space(app.store.releases(), plan)
+    if not force:
+        refuse_failed_environment(app, plan.environment)
     app.provide_shared(release)
-    built = app.workshop.build(release, app.settings.shared, app.settings.build)
+    try:
+        taken = app.workshop.build(release, app.settings.shared, settings)
+    except DependenciesFailedError as error:
+        remember_environment(app, transaction, plan.environment, error)
+        raise
     app.store.add_release(
-        Release(release, commit, app.clock.now(), "", "", built.environment, built.interpreter)
+        Release(release, commit, app.clock.now(), "", "", plan.environment, plan.interpreter, taken)
     )
 
 
-def activate(app: App, transaction: Transaction) -> None:
-    """activate: one rename; whoever starts from now on gets the new release."""
-    app.store.enter(transaction.id, Step.ACTIVATE)
-    switch(app.paths, transaction.release, transaction.previous)
-    app.store.set_activated(transaction.release, app.clock.now())
+def check_out(app: App, transaction: Transaction) -> None:
+    """Make the release's work tree; a mirror that turns out to be damaged is made anew first."""
+    try:
+        app.workshop.check_out(transaction.release, transaction.commit)
+    except DamagedMirrorError as error:
+        renew_mirror(app, error)
+        fetch_into_mirror(app, transaction.commit)
+        app.workshop.check_out(transaction.release, transaction.commit)
+
+
+def fetch_into_mirror(app: App, commit: str) -> str:
+    """Fetch what is tracked; return the commit that came."""
+    upstream = app.settings.upstream
+    wanted = tracked_ref(upstream) or commit
+    return app.workshop.fetch(upstream.url, wanted, upstream.timeout).commit
+
+
+def renew_mirror(app: App, error: DamagedMirrorError) -> None:
+    """Begin a new mirror; the damaged one is kept beside it."""
+    app.tell(MIRROR_RENEWED, f"{app.name}: the mirror is damaged and is fetched anew,"
+             f" the old one is kept as {app.paths.mirror}.damaged: {error.message}")  # fmt: skip
+    app.workshop.renew_mirror()
 
 
 def prepare_switch(app: App, transaction: Transaction) -> None:
@@ -102,6 +132,13 @@ def prepare_switch(app: App, transaction: Transaction) -> None:
     if transaction.previous and app.store.release(transaction.previous):
         save_local_changes(app, transaction)
     app.place(app.settings.path, app.paths)
+
+
+def activate(app: App, transaction: Transaction) -> None:
+    """activate: one rename; whoever starts from now on gets the new release."""
+    app.store.enter(transaction.id, Step.ACTIVATE, app.clock.now())
+    switch(app.paths, transaction.release, transaction.previous)
+    app.store.set_activated(transaction.release, app.clock.now())
 
 
 def save_local_changes(app: App, transaction: Transaction) -> None:
@@ -117,29 +154,6 @@ def save_local_changes(app: App, transaction: Transaction) -> None:
             f" see: sudo -u _autoupdate git -C {app.paths.mirror} stash list",
             release=left,
         )
-
-
-def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outcome:
-    """End a transaction that failed before anything was switched: the services never noticed."""
-    transaction = app.store.transaction(transaction.id)
-    # Whatever the build left running ends here; the next request starts a worker anew.
-    app.workshop.close()
-    if transaction.release:
-        retention.remove(app, transaction.release)
-    network = isinstance(error, UnreachableError)
-    result = Result.UNREACHABLE if network else Result.FAILED
-    place = f"release {transaction.previous} stays" if transaction.previous else "nothing deployed"
-    reason = (
-        f"update of {app.name} to commit {transaction.commit} failed in step {transaction.step}:"
-        f" {error.message}; {place}"
-    )
-    if not network:
-        app.store.quarantine(
-            transaction.commit, Step(transaction.step), error.message, app.clock.now()
-        )
-    outcome = Outcome(result, error.exit_code, reason, transaction.commit, "", error.advice)
-    app.tell(FAILED, reason, commit=transaction.commit, step=transaction.step)
-    return close(app, transaction, outcome)
 
 
 def close(app: App, transaction: Transaction, outcome: Outcome) -> Outcome:

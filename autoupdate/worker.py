@@ -44,20 +44,28 @@ class Worker:
         self.mirror.check_out(self.paths.release(release), commit)
         return {}
 
+    def plan(self, release: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """Find out which environment a release needs, and how much space it takes."""
+        environment = self._builder(settings).plan(self.paths.release(release))
+        return {**environment._asdict(), "free": free_space(self.paths.releases)}
+
     def build(self, release: str, shared: list[str], settings: dict[str, Any]) -> dict[str, Any]:
         """Link what is shared, then make the release's environment with the app in it."""
         directory = self.paths.release(release)
         link_shared(directory, self.paths.shared, tuple(shared))
+        before = free_space(self.paths.releases)
+        self._builder(settings).provide(directory)
+        self.mirror.note_built_files(directory, tuple(shared))
+        # What a power cut must not lose, before anything points to it (sync(1)).
+        command(["sync", "--file-system", self.paths.releases], "/", {})
+        return {"bytes": max(0, before - free_space(self.paths.releases))}
+
+    def _builder(self, settings: dict[str, Any]) -> EnvironmentBuilder:
         settings = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in settings.items()
         }
-        builder = EnvironmentBuilder(self.paths.environments, Build(**settings), command)
-        environment = builder.provide(directory)
-        self.mirror.note_built_files(directory, tuple(shared))
-        # What a power cut must not lose, before anything points to it (sync(1)).
-        command(["sync", "--file-system", self.paths.releases], "/", {})
-        return environment._asdict()
+        return EnvironmentBuilder(self.paths.environments, Build(**settings), command)
 
     def save_local_changes(self, release: str, shared: list[str], message: str) -> dict[str, Any]:
         """Save local changes of a release as a stash."""
@@ -95,6 +103,12 @@ def command(words: Sequence[str], directory: str, additions: dict[str, str]) -> 
         if line:
             answer({"output": line})
     return process.wait(), "\n".join(lines)
+
+
+def free_space(directory: str) -> int:
+    """Return the bytes that users without rights may still write there (statvfs(3))."""
+    facts = os.statvfs(directory)
+    return facts.f_bavail * facts.f_frsize
 
 
 def answer(message: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from autoupdate.check import COMMIT
 from autoupdate.errors import (
     AutoupdateError,
     DamagedMirrorError,
+    DependenciesFailedError,
     HostFaultError,
     UnreachableError,
     UpdateFailedError,
@@ -25,7 +26,8 @@ COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker")
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What a worker may blame; everything else is the commit's fault.
 ERRORS: dict[str, type[AutoupdateError]] = {
-    kind.__name__: kind for kind in (DamagedMirrorError, HostFaultError, UnreachableError)
+    kind.__name__: kind
+    for kind in (DamagedMirrorError, DependenciesFailedError, HostFaultError, UnreachableError)
 }
 # One line of a worker; more than this is no answer of ours.
 LONGEST_LINE = 1_000_000
@@ -38,12 +40,13 @@ class Fetched(NamedTuple):
     subject: str
 
 
-class Built(NamedTuple):
-    """What a build made: the key of its environment, and the interpreter."""
+class Plan(NamedTuple):
+    """What a build will need: its environment, by key, and whether that is there; free bytes."""
 
     environment: str
     interpreter: str
     reused: bool
+    free: int
 
 
 class Workshop(Protocol):
@@ -58,8 +61,14 @@ class Workshop(Protocol):
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
 
-    def build(self, release: str, shared: tuple[str, ...], build: Build) -> Built:
-        """Build the environment of a release. Raises UpdateFailedError."""
+    def plan(self, release: str, build: Build) -> Plan:
+        """Find out what the build of a release needs. Raises UpdateFailedError."""
+
+    def build(self, release: str, shared: tuple[str, ...], build: Build) -> int:
+        """Build the environment of a release; return the bytes that it took.
+
+        Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
+        """
 
     def save_local_changes(
         self, release: str, shared: tuple[str, ...], message: str
@@ -110,11 +119,27 @@ class WorkerProcess:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
         self._ask("check_out", {"release": release, "commit": commit}, 600, "check out")
 
-    def build(self, release: str, shared: tuple[str, ...], build: Build) -> Built:
-        """Build the environment of a release. Raises UpdateFailedError."""
+    def plan(self, release: str, build: Build) -> Plan:
+        """Find out what the build of a release needs. Raises UpdateFailedError."""
+        request = {"release": release, "settings": build._asdict()}
+        done = self._ask("plan", request, 60, "plan of the build")
+        free = done.get("free")
+        return Plan(
+            str(done.get("key")),
+            str(done.get("interpreter")),
+            bool(done.get("reused")),
+            free if isinstance(free, int) else 0,
+        )
+
+    def build(self, release: str, shared: tuple[str, ...], build: Build) -> int:
+        """Build the environment of a release; return the bytes that it took.
+
+        Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
+        """
         request = {"release": release, "shared": shared, "settings": build._asdict()}
         done = self._ask("build", request, build.timeout, "build")
-        return Built(str(done.get("key")), str(done.get("interpreter")), bool(done.get("reused")))
+        taken = done.get("bytes")
+        return taken if isinstance(taken, int) else 0
 
     def save_local_changes(
         self, release: str, shared: tuple[str, ...], message: str

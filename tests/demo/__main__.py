@@ -167,7 +167,7 @@ def choose(narrator: Narrator, release: str, *, here: bool) -> Stage:
             with narrator.long(f"booting a Debian of its own ({release})"):
                 return OwnHost(release)
         except (AssertionError, OSError) as error:
-            reason = f"a Debian cannot be booted: {str(error).splitlines()[0]}"
+            reason = f"a Debian cannot be booted: {summary(error)}"
     if systemd_runs() and not here and not in_container():
         raise RefusedError(
             f"This machine cannot boot a test host: {reason}. To have the package installed on the"
@@ -185,6 +185,14 @@ def choose(narrator: Narrator, release: str, *, here: bool) -> Stage:
             " Restart=always. It has no timers, no journal, no sandbox and no limits."
         )
     return stage
+
+
+def summary(error: Exception) -> str:
+    """Return the one line of an error that says most."""
+    if isinstance(error, commands.CommandFailedError):
+        printed = error.completed.stderr.strip() or "nothing printed"
+        return f"{error.completed.arguments[0]} failed: {printed.splitlines()[-1]}"
+    return str(error).partition("\n")[0]
 
 
 def in_container() -> bool:

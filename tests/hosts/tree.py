@@ -5,12 +5,13 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.hosts import machine
 from tests.hosts.cache import obtain
-from tests.hosts.commands import run
+from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 
 RELEASES = ("bookworm", "trixie")
 
@@ -93,19 +94,24 @@ class Recipe:
     def build(self, directory: Path) -> None:
         """Make the tree in a directory that does not exist yet."""
         options = [f"--aptopt={line}" for line in machine.apt_settings().splitlines()]
-        run(
-            "mmdebstrap",
-            "--quiet",
-            "--mode=root",
-            "--variant=apt",
-            "--dpkgopt=force-unsafe-io",
-            *options,
-            f"--include={','.join(self.packages)}",
-            self.release,
-            directory,
-            *self.sources,
-            timeout=900,
-        )
+        with tempfile.TemporaryDirectory(prefix="autoupdate-tree-") as scratch:
+            run(
+                # In a namespace of its own: if it is killed, its mounts go with it. What is left
+                # of them would take the machine's /dev with it when the directory is removed.
+                *("unshare", "--mount"),
+                "mmdebstrap",
+                "--quiet",
+                "--mode=root",
+                "--variant=apt",
+                "--dpkgopt=force-unsafe-io",
+                *options,
+                f"--include={','.join(self.packages)}",
+                self.release,
+                directory,
+                *self.sources,
+                timeout=900,
+                environment={**CLEAN_ENVIRONMENT, "TMPDIR": scratch},
+            )
         # mmdebstrap keeps its own options in the tree; a host's dpkg is to be as Debian's.
         for leftover in ("etc/dpkg/dpkg.cfg.d/99mmdebstrap", "etc/apt/apt.conf.d/99mmdebstrap"):
             (directory / leftover).unlink(missing_ok=True)

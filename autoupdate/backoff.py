@@ -1,0 +1,35 @@
+"""When a commit that could not be brought in is tried again; pure.
+
+Only what is not the commit's fault is counted here: upstream or the package index out of reach,
+no space, a reboot in the middle. The wait grows with each failure of the same commit; a newer
+commit starts afresh.
+"""
+
+import calendar
+import time
+
+from autoupdate.store import Attempts
+
+FIRST_WAIT = 30.0
+LONGEST_WAIT = 6 * 3600.0
+# A host that reboots in the middle of an update tries again at once, but not for ever.
+FREE_INTERRUPTIONS = 3
+# As often as this the host itself may fail; then the commit is put away like a bad one.
+MOST_HOST_FAULTS = 5
+
+
+def wait_after(attempts: Attempts) -> float:
+    """Return how many seconds to wait after the last attempt."""
+    counted = attempts.failed + max(0, attempts.interrupted - FREE_INTERRUPTIONS)
+    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (counted - 1)) if counted else 0.0
+
+
+def seconds_left(attempts: Attempts, now: str) -> float:
+    """Return how many seconds are left to wait; a clock that was set back ends the wait."""
+    passed = seconds(now) - seconds(attempts.last_at)
+    return max(0.0, wait_after(attempts) - passed) if passed >= 0 else 0.0
+
+
+def seconds(moment: str) -> int:
+    """Return a time of day (RFC 3339 in UTC) as seconds since 1970."""
+    return calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ"))

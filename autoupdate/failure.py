@@ -1,0 +1,67 @@
+"""What an update that failed before the switch leaves behind: no release, and the blame."""
+
+from autoupdate import retention
+from autoupdate.app import App, Outcome
+from autoupdate.backoff import MOST_HOST_FAULTS, seconds
+from autoupdate.errors import (
+    AutoupdateError,
+    DependenciesFailedError,
+    HostFaultError,
+    UnreachableError,
+    UpdateFailedError,
+)
+from autoupdate.events import FAILED
+from autoupdate.state import Result, Step
+from autoupdate.store import FailedEnvironment, Transaction
+
+# The package index changes: what cannot be installed today may be there tomorrow.
+ENVIRONMENT_MEMORY = 24 * 3600
+
+
+def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outcome:
+    """End a transaction that failed before anything was switched: the services never noticed."""
+    transaction = app.store.transaction(transaction.id)
+    # Whatever the build left running ends here; the next request starts a worker anew.
+    app.workshop.close()
+    if transaction.release:
+        retention.remove(app, transaction.release)
+    place = f"release {transaction.previous} stays" if transaction.previous else "nothing deployed"
+    reason = (
+        f"update of {app.name} to commit {transaction.commit} failed in step {transaction.step}:"
+        f" {error.message}; {place}"
+    )
+    blame(app, transaction, error)
+    result = Result.UNREACHABLE if isinstance(error, UnreachableError) else Result.FAILED
+    app.tell(FAILED, reason, commit=transaction.commit, step=transaction.step)
+    app.store.finish(transaction.id, result, error.exit_code, reason, app.clock.now())
+    return Outcome(result, error.exit_code, reason, transaction.commit, "", error.advice)
+
+
+def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
+    """Put a bad commit into quarantine; count an attempt where the commit is not to blame."""
+    now = app.clock.now()
+    if isinstance(error, UnreachableError | HostFaultError):
+        counted = app.store.count_attempt(transaction.commit, error.message, now, interrupted=False)
+        if isinstance(error, UnreachableError) or counted.failed < MOST_HOST_FAULTS:
+            return
+    app.store.quarantine(transaction.commit, Step(transaction.step), error.message, now)
+
+
+def remember_environment(
+    app: App, transaction: Transaction, environment: str, error: DependenciesFailedError
+) -> None:
+    """Remember a set of dependencies that cannot be installed, for the next commits with it."""
+    app.store.add_failed_environment(
+        FailedEnvironment(environment, transaction.commit, error.message, app.clock.now())
+    )
+
+
+def refuse_failed_environment(app: App, environment: str) -> None:
+    """Raise UpdateFailedError for a set of dependencies that failed lately."""
+    known = app.store.failed_environment(environment)
+    if known and 0 <= seconds(app.clock.now()) - seconds(known.since) < ENVIRONMENT_MEMORY:
+        raise UpdateFailedError(
+            f"the same dependencies failed for commit {known.commit} at {known.since}:"
+            f" {known.reason}",
+            f"autoupdatectl quarantine clear {known.commit}",
+        )

@@ -1,0 +1,25 @@
+"""quarantine clear: an administrator lets a commit be tried again."""
+
+from autoupdate import runtime
+from autoupdate.app import App
+from autoupdate.errors import ConfigurationError
+from autoupdate.salvage import write_facts
+
+
+def clear(app: App, beginning: str) -> str:
+    """Forget what is held against a commit, named in full or by its first digits; return its name.
+
+    Raises ConfigurationError when no commit here, or more than one, begins like that.
+    """
+    known = {item.commit for item in app.store.quarantined()}
+    known |= {item.commit for item in app.store.all_attempts()}
+    matching = sorted(commit for commit in known if commit.startswith(beginning))
+    if len(matching) != 1:
+        found = "no commit" if not matching else "more than one commit"
+        advice = f"there are: {', '.join(sorted(known))}" if known else "the quarantine is empty"
+        raise ConfigurationError(f"{found} in quarantine begins with {beginning}", advice)
+    app.store.forgive(matching[0])
+    write_facts(app.store, app.paths.state)
+    # The next start of a service must not rely on a check from before.
+    runtime.set_stale(app.paths)
+    return matching[0]

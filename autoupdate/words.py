@@ -1,0 +1,32 @@
+"""Tells what the words after a verb mean, where both an app and something else may be named."""
+
+import re
+
+from autoupdate.errors import ConfigurationError
+
+RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}x*")
+
+
+def release_and_app(words: list[str]) -> tuple[str, str]:
+    """Return the release and the app that are named, each empty if it is not."""
+    releases = [word for word in words if RELEASE.fullmatch(word)]
+    others = [word for word in words if not RELEASE.fullmatch(word)]
+    if len(releases) > 1 or len(others) > 1:
+        raise ConfigurationError("name one release and one app at most")
+    return "".join(releases), "".join(others)
+
+
+def commit_and_app(words: list[str]) -> tuple[str, str]:
+    """Return the commit of `clear COMMIT`, if that is said, and the app."""
+    if words[:1] != ["clear"]:
+        if len(words) > 1:
+            raise ConfigurationError(
+                "not understood", "autoupdatectl quarantine [clear COMMIT] [APP]"
+            )
+        return "", "".join(words)
+    if len(words) not in (2, 3) or not re.fullmatch(r"[0-9a-f]{7,64}", words[1]):
+        raise ConfigurationError(
+            "name the commit by at least seven hexadecimal digits",
+            "autoupdatectl quarantine clear COMMIT [APP]",
+        )
+    return words[1], "".join(words[2:])
