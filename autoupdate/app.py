@@ -10,6 +10,7 @@ from autoupdate.log import Log
 from autoupdate.paths import AppPaths
 from autoupdate.services import Services
 from autoupdate.settings import Probe, Settings, Upstream
+from autoupdate.snapshot import Snapshots
 from autoupdate.state import Result
 from autoupdate.store import Store
 from autoupdate.workshop import Workshop
@@ -42,6 +43,7 @@ class App(NamedTuple):
     services: Services
     provide_shared: Callable[[str], None]
     hand_over_shared: Callable[[], None]
+    snapshots: Snapshots
     place: Callable[[str, AppPaths], None]
     probe: Callable[[Probe], str]
     clock: Clock

@@ -18,6 +18,7 @@ from autoupdate.run import Identity, find_user
 from autoupdate.salvage import begin_anew, restore
 from autoupdate.services import Services, Systemd
 from autoupdate.settings import Probe
+from autoupdate.snapshot import SharedSnapshots
 from autoupdate.store import DamagedStateError, Store
 from autoupdate.workshop import WorkerProcess
 
@@ -66,6 +67,9 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
             settings, app_paths, release, identity, services
         ),
         hand_over_shared=lambda: shared.hand_over(settings, app_paths, services),
+        snapshots=SharedSnapshots(
+            app_paths, lambda: shared.owner(services, settings.services).user
+        ),
         place=place,
         probe=lambda probe: attempt(probe, settings.path, probe_user(services, probe)),
         clock=Clock(),

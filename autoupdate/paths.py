@@ -96,6 +96,11 @@ class AppPaths(NamedTuple):
         """Directory of what services' starts wish of a run, one file for each that waits."""
         return f"{self.run}/requests"
 
+    @property
+    def snapshots(self) -> str:
+        """Directory of the copies of shared files, one directory for each transaction."""
+        return f"{self.home}/snapshots"
+
     def release(self, release: str) -> str:
         """Return the directory of one release."""
         return f"{self.releases}/{release}"

@@ -26,8 +26,8 @@ def begin_probation(app: App, transaction: Transaction) -> Restarted | str:
     """Restart what runs; return what is to be watched, or why that failed."""
     present = [service for service in look(app) if service.exists]
     waiting = tuple(service.name for service in present if service.waits_for_gate)
-    # Those that a run restarted before it died may have failed since, and count all the same.
-    known = transaction.services.split()
+    # Those that were stopped for a copy of their files, or restarted by a run that died since.
+    known = app.store.transaction(transaction.id).services.split()
     running = [
         service
         for service in present
@@ -118,6 +118,7 @@ def confirm(app: App, transaction: Transaction) -> Outcome:
     reason = f"{app.name}: release {release} is confirmed at commit {commit}"
     app.store.forgive(commit)
     app.store.finish(transaction.id, Result.UPDATED, Exit.DONE, "", app.clock.now())
+    app.snapshots.drop(transaction.id)
     app.tell(CONFIRMED, reason, commit=commit, release=release)
     retention.prune(app)
     return Outcome(Result.UPDATED, Exit.DONE, reason, commit, release)
@@ -139,13 +140,17 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     switch(app.paths, good, retention.before(app, good, release))
     app.store.set_activated(good, app.clock.now())
     names = transaction.services.split()
-    present = [service for service in app.services.look(names) if service.exists]
     try:
+        if put_back(app, transaction, names):
+            app.tell(STEP, f"{app.name}: shared files put back as they were before",
+                     commit=commit, release=good, step=Step.ROLL_BACK)  # fmt: skip
+        present = [service for service in app.services.look(names) if service.exists]
         app.services.restart([service.name for service in present])
         soak_all(app, after_restart(present))
     except (UnhealthyError, AutoupdateError) as error:
         reason = f"{app.name}: commit {commit} does not run ({fault}), and neither does {good} now"
         return end(app, transaction, Result.BROKEN, f"{reason} ({error}); a person is needed")
+    app.snapshots.drop(transaction.id)
     if not by_hand(transaction):
         retention.remove(app, release)
     before = app.store.release(good)
@@ -154,6 +159,14 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         f" {fault}"
     )
     return end(app, transaction, Result.ROLLED_BACK, reason)
+
+
+def put_back(app: App, transaction: Transaction, names: list[str]) -> bool:
+    """Put shared files back, with the services stopped; tell whether there were any to put back."""
+    if not app.settings.shared_snapshot:
+        return False
+    app.services.stop(names)
+    return app.snapshots.restore(transaction.id)
 
 
 def by_hand(transaction: Transaction) -> bool:

@@ -47,6 +47,9 @@ def discard(app: App, transaction: Transaction) -> None:
     """Remove a release that was never switched to."""
     if transaction.release:
         retention.remove(app, transaction.release)
+    # Services that were stopped for a copy of shared files; nobody else starts them again.
+    app.services.restart(transaction.services.split())
+    app.snapshots.drop(transaction.id)
     reason = f"interrupted in step {transaction.step}; nothing was switched"
     app.store.count_attempt(transaction.commit, reason, app.clock.now(), interrupted=True)
     app.store.finish(transaction.id, Result.INTERRUPTED, Exit.FAILED, reason, app.clock.now())

@@ -7,6 +7,8 @@ from autoupdate.errors import UpdateFailedError
 from autoupdate.run import Completed, NotStartedError, TimedOutError, base_environment, run
 
 PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User"
+# systemd itself kills a service that does not stop, as its unit says.
+LONGEST_STOP = 600.0
 # Before the main process: the service waits for its ExecStartPre lines, our gate among them.
 BEFORE_START = ("start-pre", "condition")
 
@@ -51,6 +53,9 @@ class Services(Protocol):
     def restart(self, names: Sequence[str]) -> None:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
 
+    def stop(self, names: Sequence[str]) -> None:
+        """Stop services and wait for it. Raises UpdateFailedError if one does not stop."""
+
     def watch_later(self, app: str) -> None:
         """Start the unit that watches a release after the services' start."""
 
@@ -79,14 +84,23 @@ class Systemd:
             reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
             raise UpdateFailedError(f"{', '.join(names)} cannot be restarted: {reason}")
 
+    def stop(self, names: Sequence[str]) -> None:
+        """Stop services and wait for it. Raises UpdateFailedError if one does not stop."""
+        if not names:
+            return
+        answer = self._systemctl("stop", "--", *names, timeout=LONGEST_STOP)
+        if answer is None or answer.returncode:
+            reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
+            raise UpdateFailedError(f"{', '.join(names)} cannot be stopped: {reason}")
+
     def watch_later(self, app: str) -> None:
         """Start the unit that watches a release after the services' start."""
         self._systemctl("start", "--no-block", "--", f"autoupdate-confirm@{app}.service")
 
-    def _systemctl(self, *arguments: str) -> Completed | None:
+    def _systemctl(self, *arguments: str, timeout: float = 60) -> Completed | None:
         environment = base_environment("/root")
         try:
-            return run(["systemctl", *arguments], environment=environment, timeout=60)
+            return run(["systemctl", *arguments], environment=environment, timeout=timeout)
         except (NotStartedError, TimedOutError):
             return None
 

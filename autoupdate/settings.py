@@ -289,6 +289,9 @@ SETTINGS = (
             "Units that run the app; those that run are restarted by an update."),
     Setting("shared", relative_paths, [],
             "Paths that outlive a release; linked into each, seeded once from the repository."),
+    Setting("shared_snapshot", relative_paths, [],
+            "Patterns of shared files, such as state/*.duckdb, that are copied before a switch and"
+            " put back by a roll back; the services are stopped meanwhile."),
     Setting("keep", count, 3, "Releases kept; the current and the previous one always are."),
     Setting("upstream.url", upstream_url, REQUIRED, "The Git repository to follow."),
     Setting("upstream.track", track, "branch:main",
@@ -439,6 +442,7 @@ class Settings(NamedTuple):
     path: str
     services: tuple[str, ...]
     shared: tuple[str, ...]
+    shared_snapshot: tuple[str, ...]
     keep: int
     upstream: Upstream
     trust: Trust

@@ -5,10 +5,15 @@ from autoupdate import runtime
 from autoupdate.app import App, Outcome
 from autoupdate.check import tracked_ref
 from autoupdate.decide import is_complete, nothing_to_do
-from autoupdate.errors import AutoupdateError, DamagedMirrorError, DependenciesFailedError
+from autoupdate.errors import (
+    AutoupdateError,
+    DamagedMirrorError,
+    DependenciesFailedError,
+    HostFaultError,
+)
 from autoupdate.events import CANDIDATE, CURRENT, DEFERRED, MIRROR_RENEWED, STASHED, STEP
 from autoupdate.failure import give_up, refuse_failed_environment, remember_environment
-from autoupdate.probation import begin_probation, watch
+from autoupdate.probation import begin_probation, look, roll_back, watch
 from autoupdate.publish import claim, linked_release, switch
 from autoupdate.recover import recover
 from autoupdate.space import check_space
@@ -35,7 +40,10 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
     except AutoupdateError as error:
         return give_up(app, transaction, error)
     with runtime.activating(app.paths):
-        activate(app, transaction)
+        try:
+            activate(app, transaction)
+        except (AutoupdateError, OSError) as error:
+            return undo_activation(app, transaction, error)
         return watch(app, transaction, begin_probation(app, transaction))
 
 
@@ -137,8 +145,29 @@ def prepare_switch(app: App, transaction: Transaction) -> None:
 def activate(app: App, transaction: Transaction) -> None:
     """activate: one rename; whoever starts from now on gets the new release."""
     app.store.enter(transaction.id, Step.ACTIVATE, app.clock.now())
+    if app.settings.shared_snapshot and transaction.previous:
+        copy_shared_files(app, transaction)
     switch(app.paths, transaction.release, transaction.previous)
     app.store.set_activated(transaction.release, app.clock.now())
+
+
+def undo_activation(app: App, transaction: Transaction, error: Exception) -> Outcome:
+    """End a transaction whose switch failed: undo it, or go on with the release that was left."""
+    fault = HostFaultError(f"the switch failed: {error}")
+    if linked_release(app.paths.current) == transaction.release:
+        return roll_back(app, transaction, fault.message)
+    stopped = app.store.transaction(transaction.id).services.split()
+    app.services.restart(stopped)
+    return give_up(app, transaction, fault)
+
+
+def copy_shared_files(app: App, transaction: Transaction) -> None:
+    """Stop the services and copy the shared files that a roll back puts back."""
+    running = [service.name for service in look(app) if service.runs]
+    # Recorded first: whoever finishes or undoes this starts them again.
+    app.store.set_services(transaction.id, running)
+    app.services.stop(running)
+    app.snapshots.take(transaction.id, app.settings.shared_snapshot)
 
 
 def save_local_changes(app: App, transaction: Transaction) -> None:
