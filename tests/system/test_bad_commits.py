@@ -24,12 +24,12 @@ BAD = [
 ]
 
 
-def strict(app: DemoApp) -> None:
+def strict(app: DemoApp, build_timeout: str = "5min") -> None:
     """Watch long enough to see a crash after some seconds; probe both web services."""
     web, mcp = app.host.port("serve"), app.host.port("mcp")
     app.configure_more(f"""
         [build]
-        timeout = "20s"
+        timeout = "{build_timeout}"
         [health]
         soak = "4s"
         start_timeout = "10s"
@@ -57,7 +57,8 @@ def strict(app: DemoApp) -> None:
 @pytest.mark.parametrize(("broken", "reason"), BAD, ids=[broken.name for broken, _ in BAD])
 def test_bad_commit(deployed_app: DemoApp, upstream: Upstream, broken: Broken, reason: str) -> None:
     host, good = deployed_app.host, upstream.head()
-    strict(deployed_app)
+    never_ends = broken in (Broken.BUILD_HANGS, Broken.BUILD_FORKS)
+    strict(deployed_app, "20s" if never_ends else "5min")
     bad = upstream.commit(version=3, broken=broken, seconds=2)
 
     done = host.systemctl("start", RUN, check=False, timeout=300)
@@ -82,7 +83,7 @@ def test_bad_commit(deployed_app: DemoApp, upstream: Upstream, broken: Broken, r
 def test_build_by_hand_leaves_no_process(deployed_app: DemoApp, upstream: Upstream) -> None:
     """Without a unit whose end would kill them, daemons of a build are found all the same."""
     host = deployed_app.host
-    strict(deployed_app)
+    strict(deployed_app, "20s")
     upstream.commit(version=3, broken=Broken.BUILD_FORKS)
 
     host.run("autoupdatectl", "run", check=False, timeout=300)
