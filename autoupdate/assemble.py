@@ -6,20 +6,20 @@ from autoupdate import shared
 from autoupdate.app import App, Clock
 from autoupdate.check import check
 from autoupdate.config import load
+from autoupdate.database import DamagedStateError
 from autoupdate.errors import ConfigurationError, NotPermittedError
 from autoupdate.events import OUTPUT, STATE_RENEWED, Event
 from autoupdate.git_environment import git_environment
 from autoupdate.installer import cache_environment
-from autoupdate.log import HostLog, Log
+from autoupdate.log import HostLog
 from autoupdate.paths import AppPaths, Paths
 from autoupdate.probes import attempt
 from autoupdate.publish import place
 from autoupdate.run import Identity, find_user
-from autoupdate.salvage import begin_anew, restore
+from autoupdate.salvage import open_state
 from autoupdate.services import Services, Systemd
 from autoupdate.settings import Probe
 from autoupdate.snapshot import SharedSnapshots
-from autoupdate.store import DamagedStateError, Store
 from autoupdate.workshop import WorkerProcess
 
 BUILDER = "_autoupdate"
@@ -51,10 +51,14 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
     def output(line: str) -> None:
         log.write(Event(OUTPUT, line, name, step="build"))
 
+    def damaged(error: DamagedStateError) -> None:
+        kept = f"kept as {app_paths.state}.damaged"
+        log.write(Event(STATE_RENEWED, f"{name}: {error.message}; {kept}", name))
+
     return App(
         settings=settings,
         paths=app_paths,
-        store=open_store(app_paths.state, name, log),
+        store=open_state(app_paths, damaged),
         check=lambda upstream: check(upstream, paths.cache, identity),
         workshop=WorkerProcess(
             app_paths,
@@ -75,19 +79,6 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
         clock=Clock(),
         log=log,
     )
-
-
-def open_store(state: str, app: str, log: Log) -> Store:
-    """Open the state; one that is missing or damaged is filled from its second copy."""
-    try:
-        new = not os.path.exists(state)
-        store = Store(state)
-    except DamagedStateError as error:
-        log.write(Event(STATE_RENEWED, f"{app}: {error.message}; kept as {state}.damaged", app))
-        return begin_anew(state)
-    if new:
-        restore(store, state)
-    return store
 
 
 def probe_user(services: Services, probe: Probe) -> Identity | None:

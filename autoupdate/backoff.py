@@ -12,6 +12,7 @@ from autoupdate.store import Attempts
 
 FIRST_WAIT = 30.0
 LONGEST_WAIT = 6 * 3600.0
+MOST_DOUBLINGS = 10
 # A host that reboots in the middle of an update tries again at once, but not for ever.
 FREE_INTERRUPTIONS = 3
 # As often as this the host itself may fail; then the commit is put away like a bad one.
@@ -21,7 +22,8 @@ MOST_HOST_FAULTS = 5
 def wait_after(attempts: Attempts) -> float:
     """Return how many seconds to wait after the last attempt."""
     counted = attempts.failed + max(0, attempts.interrupted - FREE_INTERRUPTIONS)
-    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (counted - 1)) if counted else 0.0
+    doublings = min(counted - 1, MOST_DOUBLINGS)
+    return min(LONGEST_WAIT, FIRST_WAIT * 2.0**doublings) if counted else 0.0
 
 
 def seconds_left(attempts: Attempts, now: str) -> float:

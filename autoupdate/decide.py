@@ -63,6 +63,10 @@ def stuck(store: Store) -> str:
     attempts = store.attempts(candidate.commit)
     if attempts is None or not attempts.failed:
         return ""
+    transaction = store.unfinished()
+    if transaction and (transaction.commit, transaction.step) == (candidate.commit, Step.PROBATION):
+        # It has come in now: to keep a service down would pass for a crash of that commit.
+        return ""
     return f"commit {attempts.commit} could not be brought in: {attempts.reason}"
 
 

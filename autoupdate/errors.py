@@ -60,7 +60,7 @@ class UnreachableError(AutoupdateError):
     exit_code = Exit.UNREACHABLE
 
 
-class DamagedMirrorError(AutoupdateError):
+class DamagedMirrorError(HostFaultError):
     """The local mirror cannot be used; it has to be made anew."""
 
 

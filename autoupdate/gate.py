@@ -7,10 +7,12 @@ own limits, and so that services that start together share one run.
 import os
 import sys
 from collections.abc import Callable
+from typing import TypeVar
 
 from autoupdate import runtime
 from autoupdate.app import Clock
 from autoupdate.config import load
+from autoupdate.database import StateError
 from autoupdate.decide import stuck
 from autoupdate.errors import AutoupdateError
 from autoupdate.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
@@ -21,6 +23,7 @@ from autoupdate.run import NotStartedError, TimedOutError, base_environment, run
 from autoupdate.settings import Settings
 from autoupdate.store import Store
 
+Answer = TypeVar("Answer")
 # Longer than the unit's own TimeoutStartSec=.
 LONGEST_RUN = 3 * 3600.0 + 60
 
@@ -96,29 +99,30 @@ def decide(paths: Paths, settings: Settings, fault: str) -> int:
 
 
 def _stuck(state: str) -> str:
-    store = Store(state, read_only=True)
-    fault = stuck(store)
-    store.close()
-    return fault
+    return _ask(state, stuck, "")
 
 
 def _was_interrupted(state: str) -> bool:
-    if not os.path.exists(state):
-        return False
-    store = Store(state, read_only=True)
-    interrupted = store.unfinished() is not None
-    store.close()
-    return interrupted
+    # A state that cannot be read is begun anew by a run.
+    return _ask(state, lambda store: store.unfinished() is not None, os.path.exists(state))
 
 
 def _last_words(state: str, since: str) -> str:
     """Return why the run that began since then failed; it says more than systemctl can."""
-    if not os.path.exists(state):
-        return ""
-    store = Store(state, read_only=True)
-    last = store.last_run()
-    store.close()
+    last = _ask(state, lambda store: store.last_run(), None)
     return last.reason if last and last.exit_code and last.finished_at >= since else ""
+
+
+def _ask(state: str, question: Callable[[Store], Answer], otherwise: Answer) -> Answer:
+    """Ask the state something; `otherwise` stands for what is missing or cannot be read."""
+    try:
+        store = Store(state, read_only=True)
+        try:
+            return question(store)
+        finally:
+            store.close()
+    except StateError:
+        return otherwise
 
 
 def tell(paths: Paths, app: str, kind: Kind, message: str) -> None:

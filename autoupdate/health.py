@@ -100,7 +100,7 @@ def soak(
     clock: Clock,
     attempt: Attempt,
 ) -> None:
-    """Watch services for `health.soak` seconds, and until each of their probes has passed.
+    """Watch services for `health.soak` seconds, and until the last try of each probe has passed.
 
     Raises UnhealthyError when one did not stay up, or a probe failed.
     """
@@ -123,7 +123,8 @@ def soak(
                 )
         for probing in probings:
             probing.look()
-        if clock.monotonic() >= deadline and all(probing.passed for probing in probings):
+        well = all(probing.passed and not probing.failures for probing in probings)
+        if well and clock.monotonic() >= deadline:
             return
         clock.sleep(LOOK_EVERY)
 

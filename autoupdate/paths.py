@@ -82,6 +82,11 @@ class AppPaths(NamedTuple):
         return f"{self.run}/lock"
 
     @property
+    def opening(self) -> str:
+        """File that is locked while the state is opened."""
+        return f"{self.run}/opening"
+
+    @property
     def activating(self) -> str:
         """Marker: process id and start time of the run that switches releases now."""
         return f"{self.run}/activating"

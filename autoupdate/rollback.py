@@ -3,11 +3,12 @@
 from autoupdate import runtime
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete
-from autoupdate.errors import ConfigurationError
+from autoupdate.errors import ConfigurationError, Exit
 from autoupdate.probation import look, roll_back
 from autoupdate.publish import linked_release
 from autoupdate.recover import recover
-from autoupdate.state import Step
+from autoupdate.state import Result, Step
+from autoupdate.store import Transaction
 
 BY_HAND = "rolled back by hand"
 
@@ -17,21 +18,59 @@ def rollback(app: App, wanted: str) -> Outcome:
 
     Raises ConfigurationError when there is no such release to go to.
     """
+    before = linked_release(app.paths.current)
+    interrupted = app.store.unfinished()
     if unwatched := recover(app):
-        return unwatched
+        return not_yet(app, unwatched)
     current = linked_release(app.paths.current)
+    if interrupted and has_gone_back(interrupted, before, current) and wanted in ("", current):
+        return ended(app.store.transaction(interrupted.id), current)
     target = wanted or linked_release(app.paths.previous)
     refuse_impossible(app, current, target, wanted)
-    left = app.store.release(current)
     runtime.set_stale(app.paths)
-    commit = left.commit if left else ""
-    number = app.store.begin("rollback", commit, target, app.clock.now(), Step.ROLL_BACK)
-    app.store.set_target(number, commit, current)
-    app.store.set_services(number, [service.name for service in look(app) if service.runs])
-    if commit:
-        app.store.quarantine(commit, Step.PROBATION, BY_HAND, app.clock.now())
+    transaction = begin(app, current, target)
     with runtime.activating(app.paths):
-        return roll_back(app, app.store.transaction(number), BY_HAND)
+        return roll_back(app, transaction, BY_HAND)
+
+
+def not_yet(app: App, unwatched: Outcome) -> Outcome:
+    """Tell that nothing was rolled back, as a probation goes on that this run cannot end."""
+    advice = f"wait for it, then type again: autoupdatectl rollback {app.name}"
+    return unwatched._replace(exit_code=Exit.FAILED, advice=advice)
+
+
+def has_gone_back(interrupted: Transaction, before: str, current: str) -> bool:
+    """Tell whether to finish an interrupted run was to leave the release that was meant to be left.
+
+    One release further back is not what somebody means who types the same again.
+    """
+    had_switched = interrupted.step == Step.ROLL_BACK or before == interrupted.release
+    return had_switched and current != interrupted.release
+
+
+def ended(transaction: Transaction, current: str) -> Outcome:
+    """Return how an interrupted way back ended."""
+    code = Exit.BROKEN if transaction.exit_code == Exit.BROKEN else Exit.DONE
+    result, reason = Result(transaction.result), transaction.reason
+    return Outcome(result, code, reason, transaction.commit, current)
+
+
+def begin(app: App, current: str, target: str) -> Transaction:
+    """Open the transaction of a way back, with everything that recovery needs, all at once."""
+    left, wanted = app.store.release(current), app.store.release(target)
+    commit = left.commit if left else ""
+    running = [service.name for service in look(app) if service.runs]
+    now = app.clock.now()
+    with app.store.atomic():
+        number = app.store.begin("rollback", commit, target, now, Step.ROLL_BACK)
+        app.store.set_target(number, commit, current)
+        app.store.set_services(number, running)
+        if commit:
+            app.store.quarantine(commit, Step.PROBATION, BY_HAND, now)
+        if wanted:
+            # Whoever goes to a release by hand lets its commit be tried, this one included.
+            app.store.forgive(wanted.commit)
+    return app.store.transaction(number)
 
 
 def refuse_impossible(app: App, current: str, target: str, wanted: str) -> None:

@@ -39,6 +39,18 @@ def exclusive(paths: AppPaths, app: str, *, wait: bool) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def opening_state(paths: AppPaths) -> Iterator[None]:
+    """Keep others from opening the state while it may have to be begun anew; for a moment only."""
+    os.makedirs(paths.run, mode=0o755, exist_ok=True)
+    descriptor = os.open(paths.opening, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _acquire(descriptor: int, app: str, deadline: float) -> None:
     while True:
         try:

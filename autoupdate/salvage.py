@@ -2,7 +2,12 @@
 
 import json
 import os
+from collections.abc import Callable
+from contextlib import suppress
 
+from autoupdate import runtime
+from autoupdate.database import DamagedStateError, StateError
+from autoupdate.paths import AppPaths
 from autoupdate.publish import sync_directory
 from autoupdate.store import Quarantined, Release, Store
 
@@ -27,14 +32,36 @@ def write_facts(store: Store, state: str) -> None:
     sync_directory(os.path.dirname(state))
 
 
-def begin_anew(state: str) -> Store:
+def open_state(paths: AppPaths, damaged: Callable[[DamagedStateError], None]) -> Store:
+    """Open the state; one that is missing or damaged is filled from its second copy."""
+    with runtime.opening_state(paths):
+        try:
+            if os.path.exists(paths.state) and os.path.getsize(paths.state):
+                return Store(paths.state)
+        except DamagedStateError as error:
+            damaged(error)
+        return _begin_anew(paths.state)
+
+
+def begin_anew(paths: AppPaths) -> Store:
     """Put a damaged database aside, and fill a new one from the second copy."""
+    with runtime.opening_state(paths):
+        return _begin_anew(paths.state)
+
+
+def _begin_anew(state: str) -> Store:
     for suffix in ("", "-journal"):
         if os.path.exists(f"{state}{suffix}"):
             os.replace(f"{state}{suffix}", f"{state}.damaged{suffix}")
-    store = Store(state)
+        with suppress(FileNotFoundError):
+            os.unlink(f"{state}.new{suffix}")
+    # It gets its name when it is complete: if we die before, the next run finds none, as we did.
+    store = Store(f"{state}.new")
     restore(store, state)
-    return store
+    store.close()
+    os.rename(f"{state}.new", state)
+    sync_directory(os.path.dirname(state))
+    return Store(state)
 
 
 def restore(store: Store, state: str) -> None:
@@ -42,11 +69,11 @@ def restore(store: Store, state: str) -> None:
     try:
         with open(facts_file(state), encoding="utf-8") as stream:
             facts = json.load(stream)
-        releases = [Release(**item) for item in facts["releases"]]
-        quarantined = [Quarantined(**item) for item in facts["quarantine"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        with store.atomic():
+            for item in facts["releases"]:
+                store.add_release(Release(**item))
+            for item in facts["quarantine"]:
+                found = Quarantined(**item)
+                store.quarantine(found.commit, found.step, found.reason, found.since)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, StateError):
         return
-    for release in releases:
-        store.add_release(release)
-    for item in quarantined:
-        store.quarantine(item.commit, item.step, item.reason, item.since)

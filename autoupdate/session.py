@@ -4,15 +4,16 @@ import os
 
 from autoupdate import runtime
 from autoupdate.app import App, Outcome
+from autoupdate.database import DamagedStateError
 from autoupdate.decide import stuck
 from autoupdate.errors import AutoupdateError, Exit
-from autoupdate.events import FAILED
+from autoupdate.events import FAILED, STATE_RENEWED, STEP
 from autoupdate.recover import recover
 from autoupdate.rollback import rollback
 from autoupdate.salvage import begin_anew, write_facts
 from autoupdate.shared import is_handed_over
 from autoupdate.state import Result
-from autoupdate.store import DamagedStateError, LastRun
+from autoupdate.store import LastRun
 from autoupdate.update import update
 
 RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}
@@ -31,21 +32,17 @@ def run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None
             reason = f"{app.name}: the last check is still fresh"
             return Outcome(Result.CURRENT, Exit.DONE, reason)
         try:
-            outcome = (
-                attempt(app, wishes, force=force) if back_to is None else rollback(app, back_to)
-            )
+            outcome = attempt(app, wishes, force=force, back_to=back_to)
+            remember(app, outcome, started)
         except DamagedStateError as error:
             app.store.close()
-            app = app._replace(store=begin_anew(app.paths.state))
-            advice = "the state was begun anew; the next run goes on with it"
-            outcome = failed(app, AutoupdateError(error.message, advice))
-        except AutoupdateError as error:
+            app = app._replace(store=begin_anew(app.paths))
+            kept = f"kept as {app.paths.state}.damaged; the next run goes on with a new one"
+            app.tell(STATE_RENEWED, f"{app.name}: {error.message}; {kept}")
             outcome = failed(app, error)
-        except OSError as error:
-            outcome = failed(app, AutoupdateError(f"{error.filename}: {error.strerror}"))
+            remember(app, outcome, started)
         finally:
             app.workshop.close()
-        remember(app, outcome, started)
         if outcome.exit_code == Exit.DONE:
             app.hand_over_shared()
             if is_handed_over(app.paths) and may_start(app):
@@ -53,14 +50,24 @@ def run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None
         return outcome
 
 
-def attempt(app: App, wishes: set[str], *, force: bool) -> Outcome:
-    """Do what the run was started for."""
-    if wishes == {runtime.RECOVER}:
-        unwatched = recover(app)
-        return unwatched or Outcome(Result.CURRENT, Exit.DONE, f"{app.name}: nothing interrupted")
-    by_timer = "TRIGGER_UNIT" in os.environ
-    trigger = "start" if wishes else "timer" if by_timer else "manual"
-    return update(app, trigger, force=force)
+def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> Outcome:
+    """Do what the run was started for; turn what goes wrong into an outcome."""
+    try:
+        if back_to is not None:
+            return rollback(app, back_to)
+        if wishes == {runtime.RECOVER}:
+            unwatched = recover(app)
+            reason = f"{app.name}: nothing interrupted"
+            return unwatched or Outcome(Result.CURRENT, Exit.DONE, reason)
+        by_timer = "TRIGGER_UNIT" in os.environ
+        trigger = "start" if wishes else "timer" if by_timer else "manual"
+        return update(app, trigger, force=force)
+    except DamagedStateError:
+        raise
+    except AutoupdateError as error:
+        return failed(app, error)
+    except OSError as error:
+        return failed(app, AutoupdateError(f"{error.filename}: {error.strerror}"))
 
 
 def remember(app: App, outcome: Outcome, started: str) -> None:
@@ -70,7 +77,10 @@ def remember(app: App, outcome: Outcome, started: str) -> None:
         success=outcome.exit_code == Exit.DONE,
     )
     if outcome.result not in (Result.CURRENT, Result.DEFERRED):
-        write_facts(app.store, app.paths.state)
+        try:
+            write_facts(app.store, app.paths.state)
+        except OSError as error:
+            app.tell(STEP, f"{app.name}: no second copy of the state: {error.strerror}")
 
 
 def may_start(app: App) -> bool:

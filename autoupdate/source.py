@@ -4,6 +4,7 @@ Runs in the worker, as the builds' user. The process environment confines git (g
 """
 
 import os
+import re
 import shutil
 import tempfile
 from contextlib import suppress
@@ -13,13 +14,25 @@ from git.cmd import Git
 from git.exc import GitCommandError
 from git.repo import Repo
 
-from autoupdate.errors import DamagedMirrorError, UnreachableError, UpdateFailedError
+from autoupdate.errors import (
+    AutoupdateError,
+    DamagedMirrorError,
+    HostFaultError,
+    UnreachableError,
+    UpdateFailedError,
+)
 from autoupdate.git_environment import complaint, redact
+from autoupdate.installer import HOST_TROUBLE
 from autoupdate.publish import sync_directory
 
 UPSTREAM_REF = "refs/autoupdate/upstream"
 # What a build leaves in a release is no local change.
 NOT_CHANGES = "/.venv/\n__pycache__/\n*.pyc\n*.egg-info/\n/build/\n"
+# What git says when the other side, or what is between, failed.
+NETWORK_TROUBLE = (
+    "unable to access", "Could not resolve", "Could not read from remote repository", "early EOF",
+    "unexpected disconnect", "hung up", "RPC failed", "couldn't find remote ref", "not our ref",
+)  # fmt: skip
 
 
 class Commit(NamedTuple):
@@ -50,23 +63,22 @@ class Mirror:
     def is_sound(self) -> bool:
         """Tell whether git can read everything that the mirror should hold."""
         try:
-            self.open().fsck("--connectivity-only", "--no-dangling", "--no-progress")
-        except GitCommandError:
-            return False
+            self.open().fsck("--no-dangling", "--no-progress")
+        except GitCommandError as error:
+            # "error in" begins what git thinks of an old commit of upstream's, not of our disk.
+            said = f"{_said(error.stdout)}\n{_said(error.stderr)}"
+            return not re.search(r"^(error:|fatal:|missing |broken )", said, re.MULTILINE)
         return True
 
-    def renew(self) -> None:
-        """Put a damaged mirror aside, with the stashes in it, and begin a new one.
-
-        The releases keep their records, so that local changes are still seen.
-        """
-        aside = f"{self.path}.damaged"
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(self.path, aside)
-        os.mkdir(self.path, 0o755)
-        self.open()
-        if os.path.isdir(f"{aside}/worktrees"):
-            shutil.copytree(f"{aside}/worktrees", f"{self.path}/worktrees")
+    def fault(self, error: GitCommandError, otherwise: AutoupdateError) -> AutoupdateError:
+        """Return whose fault it is that git failed: the host's, the mirror's, or the other one."""
+        said = str(error.stderr)
+        if any(words in said for words in HOST_TROUBLE):
+            return HostFaultError(said_by_git(error))
+        # To read all of a mirror takes long, and a network fails often.
+        if any(words in said for words in NETWORK_TROUBLE) or self.is_sound():
+            return otherwise
+        return DamagedMirrorError(f"{self.path}: {said_by_git(error)}")
 
     def open(self) -> Git:
         """Open the mirror, making it first where it is missing."""
@@ -77,6 +89,10 @@ class Mirror:
                 configuration.set_value("core", "bare", "false")
                 configuration.set_value("core", "worktree", "../current")
             os.makedirs(f"{self.path}/info", exist_ok=True)
+            aside = f"{self.path}.damaged/worktrees"
+            if os.path.isdir(aside):
+                # The releases keep their records, so that local changes are still seen.
+                shutil.copytree(aside, f"{self.path}/worktrees", dirs_exist_ok=True)
             with open(f"{self.path}/info/exclude", "w", encoding="utf-8") as exclude:
                 exclude.write(NOT_CHANGES)
         git = Git("/")
@@ -87,31 +103,28 @@ class Mirror:
     def fetch(self, url: str, wanted: str) -> Commit:
         """Fetch a ref, or a commit by its name, with its history.
 
-        Raises UnreachableError when upstream does not give it.
+        Raises UnreachableError when upstream does not give it, DamagedMirrorError, HostFaultError.
         """
         git = self.open()
         try:
             git.fetch("--no-tags", "--", url, f"+{wanted}:{UPSTREAM_REF}")
             line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
         except GitCommandError as error:
-            if not self.is_sound():
-                raise DamagedMirrorError(f"{self.path}: {said_by_git(error)}") from None
-            raise UnreachableError(
-                f"upstream {redact(url)} did not give {wanted}: {said_by_git(error)}"
-            ) from None
+            message = f"upstream {redact(url)} did not give {wanted}: {said_by_git(error)}"
+            raise self.fault(error, UnreachableError(message)) from None
         commit, committed_at, subject = line.split("\0", 2)
         return Commit(commit, subject, int(committed_at))
 
     def check_out(self, directory: str, commit: str) -> None:
-        """Make the work tree of a release. Raises UpdateFailedError."""
+        """Make the work tree of a release.
+
+        Raises UpdateFailedError, DamagedMirrorError, HostFaultError.
+        """
         try:
             self.open().worktree("add", "--detach", "--force", directory, commit)
         except GitCommandError as error:
-            if not self.is_sound():
-                raise DamagedMirrorError(f"{self.path}: {said_by_git(error)}") from None
-            raise UpdateFailedError(
-                f"commit {commit} cannot be checked out: {said_by_git(error)}"
-            ) from None
+            message = f"commit {commit} cannot be checked out: {said_by_git(error)}"
+            raise self.fault(error, UpdateFailedError(message)) from None
 
     def remove(self, directory: str) -> None:
         """Remove what is left of a release, its record in the mirror included."""
@@ -134,9 +147,20 @@ class Mirror:
         """Save local changes of a release as a stash in the mirror; return the changed paths.
 
         The release itself is left as it is: services may run from it.
+        Raises DamagedMirrorError, HostFaultError.
         """
+        try:
+            return self._save_local_changes(directory, shared, message)
+        except GitCommandError as error:
+            raise self.fault(error, HostFaultError(said_by_git(error))) from None
+
+    def _save_local_changes(
+        self, directory: str, shared: tuple[str, ...], message: str
+    ) -> list[str]:
         git = Git(directory)
-        changes = _status(git, shared)
+        if not _is_known(directory):
+            raise DamagedMirrorError(f"{self.path} has no record of {directory}")
+        changes = _changes(git, shared)
         if not changes:
             return []
         with tempfile.TemporaryDirectory() as scratch:
@@ -152,6 +176,23 @@ class Mirror:
             stash = git.commit_tree(tree, "-p", head, "-p", index_commit, "-m", message)
             git.stash("store", "-m", message, stash)
         return [path for _, path in changes]
+
+
+def _is_known(directory: str) -> bool:
+    """Tell whether the mirror has its record of a work tree (gitrepository-layout(5))."""
+    with suppress(OSError), open(f"{directory}/.git", encoding="utf-8") as file:
+        return os.path.isdir(file.read().removeprefix("gitdir:").strip())
+    return False
+
+
+def _changes(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the local changes of a work tree, whose index may have been lost in a power cut."""
+    try:
+        return _status(git, shared)
+    except GitCommandError:
+        # Nothing was ever put into the index but the commit itself.
+        git.read_tree("HEAD")
+        return _status(git, shared)
 
 
 def _status(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -186,8 +227,12 @@ def _pattern(path: str) -> str:
 
 def said_by_git(error: GitCommandError) -> str:
     """Return what git itself said of its failure."""
+    return complaint(_said(error.stderr))
+
+
+def _said(output: object) -> str:
     # GitPython wraps what git said as: stderr: '...'
-    return complaint(str(error.stderr).strip().removeprefix("stderr: ").strip("'"))
+    return re.sub(r"^std(out|err): ", "", str(output).strip()).strip("'")
 
 
 def link_shared(directory: str, shared_directory: str, shared: tuple[str, ...]) -> None:

@@ -4,53 +4,13 @@ Only root writes; any user may read. Each write is durable when its method retur
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from autoupdate.errors import AutoupdateError, Exit
+from autoupdate import database
+from autoupdate.database import StateError
 from autoupdate.state import Result, Step, may_follow
-
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE releases (
-    id TEXT PRIMARY KEY, "commit" TEXT NOT NULL, created_at TEXT NOT NULL,
-    activated_at TEXT NOT NULL DEFAULT '', signer TEXT NOT NULL DEFAULT '',
-    environment TEXT NOT NULL DEFAULT '', interpreter TEXT NOT NULL DEFAULT '',
-    bytes INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE transactions (
-    id INTEGER PRIMARY KEY, "trigger" TEXT NOT NULL, "commit" TEXT NOT NULL,
-    "release" TEXT NOT NULL DEFAULT '', previous TEXT NOT NULL DEFAULT '',
-    services TEXT NOT NULL DEFAULT '', step TEXT NOT NULL,
-    started_at TEXT NOT NULL, finished_at TEXT NOT NULL DEFAULT '',
-    result TEXT NOT NULL DEFAULT '', exit_code INTEGER NOT NULL DEFAULT 0,
-    reason TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE INDEX unfinished ON transactions (id) WHERE finished_at = '';
-CREATE TABLE steps (
-    "transaction" INTEGER NOT NULL, step TEXT NOT NULL, began_at TEXT NOT NULL,
-    ended_at TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE INDEX steps_of ON steps ("transaction");
-CREATE TABLE attempts (
-    "commit" TEXT PRIMARY KEY, failed INTEGER NOT NULL, interrupted INTEGER NOT NULL,
-    last_at TEXT NOT NULL, reason TEXT NOT NULL
-) STRICT;
-CREATE TABLE failed_environments (
-    environment TEXT PRIMARY KEY, "commit" TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL
-) STRICT;
-CREATE TABLE quarantine (
-    "commit" TEXT PRIMARY KEY, step TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL
-) STRICT;
-CREATE TABLE last_run (
-    one INTEGER PRIMARY KEY CHECK (one = 1), result TEXT NOT NULL, exit_code INTEGER NOT NULL,
-    started_at TEXT NOT NULL, finished_at TEXT NOT NULL, reason TEXT NOT NULL
-) STRICT;
-CREATE TABLE last_success (one INTEGER PRIMARY KEY CHECK (one = 1), at TEXT NOT NULL) STRICT;
-CREATE TABLE candidate (
-    one INTEGER PRIMARY KEY CHECK (one = 1), "commit" TEXT NOT NULL, seen_at TEXT NOT NULL
-) STRICT;
-"""
 
 
 class Release(NamedTuple):
@@ -141,52 +101,39 @@ class Store:
 
     def __init__(self, path: str, *, read_only: bool = False) -> None:
         self._path = path
-        mode = "ro" if read_only else "rwc"
-        location = f"file:{path.replace('%', '%25').replace('?', '%3f')}?mode={mode}"
-        try:
-            self._connection = sqlite3.connect(location, uri=True, isolation_level=None, timeout=10)
-            self._prepare(path, read_only=read_only)
-        except sqlite3.Error as error:
-            raise self._error("opened", error) from None
-
-    def _prepare(self, path: str, *, read_only: bool) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StateError(
-                f"{path} was written by a newer version of this package (schema {version},"
-                f" known here: {SCHEMA_VERSION})",
-                "install that version again; nothing was changed",
-            )
-        if read_only:
-            return
-        # With EXTRA the deletion of the rollback journal is durable, too (sqlite.org/pragma).
-        self._connection.execute("PRAGMA synchronous = EXTRA")
-        if version == 0:
-            self._connection.executescript(
-                f"BEGIN EXCLUSIVE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
+        self._connection = database.connect(path, read_only=read_only)
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
-    def _error(self, done: str, error: sqlite3.Error) -> "StateError":
-        # A full disk or a lock is an OperationalError; what remains is a file that is no database.
-        damaged = not isinstance(error, sqlite3.OperationalError)
-        kind = DamagedStateError if damaged else StateError
-        return kind(f"{self._path} cannot be {done}: {error}")
-
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise self._error("read", error) from None
+            raise database.fault(self._path, "read", error) from None
 
     def _write(self, query: str, values: Sequence[Any] = ()) -> int:
         try:
             return self._connection.execute(query, values).lastrowid or 0
         except sqlite3.Error as error:
-            raise self._error("written", error) from None
+            raise database.fault(self._path, "written", error) from None
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Make several writes count together, or none of them; within another one, with that."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._write("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._write("COMMIT")
+        finally:
+            # After some errors SQLite itself has rolled back already.
+            if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
 
     def releases(self) -> list[Release]:
         """Return all known releases, oldest first."""
@@ -213,14 +160,13 @@ class Store:
         self, trigger: str, commit: str, previous: str, at: str, step: Step = Step.FETCH
     ) -> int:
         """Open a transaction in its first step; return its number."""
-        self._write("BEGIN IMMEDIATE")
-        number = self._write(
-            'INSERT INTO transactions ("trigger", "commit", previous, step, started_at)'
-            " VALUES (?, ?, ?, ?, ?)",
-            [trigger, commit, previous, step, at],
-        )
-        self._write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
-        self._write("COMMIT")
+        with self.atomic():
+            number = self._write(
+                'INSERT INTO transactions ("trigger", "commit", previous, step, started_at)'
+                " VALUES (?, ?, ?, ?, ?)",
+                [trigger, commit, previous, step, at],
+            )
+            self._write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
         return number
 
     def transaction(self, number: int) -> Transaction:
@@ -250,11 +196,10 @@ class Store:
         present = Step(self.transaction(number).step)
         if not may_follow(present, step):
             raise AssertionError(f"transaction {number} cannot go from {present} to {step}")
-        self._write("BEGIN IMMEDIATE")
-        self._end_step(number, at)
-        self._write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
-        self._write("UPDATE transactions SET step = ? WHERE id = ?", [step, number])
-        self._write("COMMIT")
+        with self.atomic():
+            self._end_step(number, at)
+            self._write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
+            self._write("UPDATE transactions SET step = ? WHERE id = ?", [step, number])
 
     def _end_step(self, number: int, at: str) -> None:
         query = "UPDATE steps SET ended_at = ? WHERE \"transaction\" = ? AND ended_at = ''"
@@ -267,14 +212,13 @@ class Store:
 
     def finish(self, number: int, result: Result, exit_code: int, reason: str, at: str) -> None:
         """Record how a transaction ended; its step stays, to show how far it came."""
-        self._write("BEGIN IMMEDIATE")
-        self._end_step(number, at)
-        self._write(
-            "UPDATE transactions SET result = ?, exit_code = ?, reason = ?, finished_at = ?"
-            " WHERE id = ?",
-            [result, int(exit_code), reason, at, number],
-        )
-        self._write("COMMIT")
+        with self.atomic():
+            self._end_step(number, at)
+            self._write(
+                "UPDATE transactions SET result = ?, exit_code = ?, reason = ?, finished_at = ?"
+                " WHERE id = ?",
+                [result, int(exit_code), reason, at, number],
+            )
 
     def history(self, limit: int) -> list[Transaction]:
         """Return the last transactions, newest first."""
@@ -283,11 +227,10 @@ class Store:
 
     def set_last_run(self, run: LastRun, *, success: bool) -> None:
         """Remember the last run, and that it was a success."""
-        self._write("BEGIN IMMEDIATE")
-        self._write("INSERT OR REPLACE INTO last_run VALUES (1, ?, ?, ?, ?, ?)", run)
-        if success:
-            self._write("INSERT OR REPLACE INTO last_success VALUES (1, ?)", [run.finished_at])
-        self._write("COMMIT")
+        with self.atomic():
+            self._write("INSERT OR REPLACE INTO last_run VALUES (1, ?, ?, ?, ?, ?)", run)
+            if success:
+                self._write("INSERT OR REPLACE INTO last_success VALUES (1, ?)", [run.finished_at])
 
     def last_run(self) -> LastRun | None:
         """Return the last run."""
@@ -321,10 +264,9 @@ class Store:
 
     def forgive(self, commit: str) -> None:
         """Let a commit be tried again at once, its dependencies included."""
-        self._write("BEGIN IMMEDIATE")
-        for table in ("quarantine", "attempts", "failed_environments"):
-            self._write(f'DELETE FROM {table} WHERE "commit" = ?', [commit])  # noqa: S608
-        self._write("COMMIT")
+        with self.atomic():
+            for table in ("quarantine", "attempts", "failed_environments"):
+                self._write(f'DELETE FROM {table} WHERE "commit" = ?', [commit])  # noqa: S608
 
     def count_attempt(self, commit: str, reason: str, at: str, *, interrupted: bool) -> Attempts:
         """Count one more attempt that failed or was interrupted, not by the commit's fault."""
@@ -360,13 +302,3 @@ class Store:
     def quarantined(self) -> list[Quarantined]:
         """Return all commits in quarantine, oldest first."""
         return [Quarantined(*row) for row in self._rows("SELECT * FROM quarantine ORDER BY rowid")]
-
-
-class StateError(AutoupdateError):
-    """The state of an app cannot be used."""
-
-    exit_code = Exit.FAILED
-
-
-class DamagedStateError(StateError):
-    """The file that holds the state is no database any more."""

@@ -174,7 +174,7 @@ def save_local_changes(app: App, transaction: Transaction) -> None:
     """Save what somebody changed in the release that is about to be left."""
     left = transaction.previous
     message = f"autoupdate: local changes in release {left}, saved {app.clock.now()}"
-    paths = app.workshop.save_local_changes(left, app.settings.shared, message)
+    paths = stash(app, transaction, message)
     if paths:
         named = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
         app.tell(
@@ -183,6 +183,23 @@ def save_local_changes(app: App, transaction: Transaction) -> None:
             f" see: sudo -u _autoupdate git -C {app.paths.mirror} stash list",
             release=left,
         )
+
+
+def stash(app: App, transaction: Transaction, message: str) -> tuple[str, ...]:
+    """Save local changes; a mirror that turns out to be damaged is made anew first."""
+    left, shared = transaction.previous, app.settings.shared
+    try:
+        return app.workshop.save_local_changes(left, shared, message)
+    except DamagedMirrorError as error:
+        renew_mirror(app, error)
+    fetch_into_mirror(app, transaction.commit)
+    try:
+        return app.workshop.save_local_changes(left, shared, message)
+    except DamagedMirrorError as error:
+        # The mirror has lost the commit of that release, and upstream does not have it any more.
+        reason = f"cannot be told from what upstream had there, and stay only in it: {error}"
+        app.tell(STEP, f"{app.name}: local changes in release {left} {reason}", release=left)
+        return ()
 
 
 def close(app: App, transaction: Transaction, outcome: Outcome) -> Outcome:

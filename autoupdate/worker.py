@@ -34,9 +34,9 @@ class Worker:
         self.mirror.clear_leftovers()
         return self.mirror.fetch(url, wanted)._asdict()
 
-    def renew_mirror(self) -> dict[str, Any]:
+    def begin_mirror(self) -> dict[str, Any]:
         """Begin a new mirror in place of a damaged one."""
-        self.mirror.renew()
+        self.mirror.open()
         return {}
 
     def check_out(self, release: str, commit: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def serve(worker: Worker) -> None:
             kind = type(error).__name__
             answer({"failed": error.message, "advice": error.advice, "kind": kind})
         except GitCommandError as error:
-            answer({"failed": said_by_git(error), "advice": "", "kind": ""})
+            answer({"failed": said_by_git(error), "advice": "", "kind": "HostFaultError"})
         except OSError as error:
             answer(
                 {

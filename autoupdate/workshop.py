@@ -3,6 +3,7 @@
 import json
 import os
 import selectors
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -105,7 +106,8 @@ class WorkerProcess:
 
     def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
         """Fetch a ref or commit. Raises UnreachableError, DamagedMirrorError."""
-        done = self._ask("fetch", {"url": url, "wanted": wanted}, timeout, "fetch")
+        request = {"url": url, "wanted": wanted}
+        done = self._ask("fetch", request, timeout, "fetch", UnreachableError)
         commit = done.get("commit")
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
             raise UpdateFailedError(f"the worker's answer names no commit: {commit!r}")
@@ -113,7 +115,18 @@ class WorkerProcess:
 
     def renew_mirror(self) -> None:
         """Begin a new mirror in place of a damaged one."""
-        self._ask("renew_mirror", {}, 600, "renewal of the mirror")
+        self.close()
+        # The directory above is ours, and closed to the builds' user.
+        mirror, aside = self.paths.mirror, f"{self.paths.mirror}.damaged"
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            os.rename(mirror, aside)
+            os.mkdir(mirror, 0o755)
+            if self.identity:
+                os.chown(mirror, self.identity.uid, self.identity.gid)
+        except OSError as error:
+            raise HostFaultError(f"{mirror} cannot be made anew: {error.strerror}") from None
+        self._ask("begin_mirror", {}, 600, "renewal of the mirror")
 
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
@@ -137,7 +150,7 @@ class WorkerProcess:
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
         request = {"release": release, "shared": shared, "settings": build._asdict()}
-        done = self._ask("build", request, build.timeout, "build")
+        done = self._ask("build", request, build.timeout, "build", UpdateFailedError)
         taken = done.get("bytes")
         return taken if isinstance(taken, int) else 0
 
@@ -167,7 +180,15 @@ class WorkerProcess:
             self._process = None
             self._unread = b""
 
-    def _ask(self, do: str, arguments: dict[str, Any], timeout: float, what: str) -> dict[str, Any]:
+    def _ask(
+        self,
+        do: str,
+        arguments: dict[str, Any],
+        timeout: float,
+        what: str,
+        late: type[AutoupdateError] = HostFaultError,
+    ) -> dict[str, Any]:
+        """Ask the worker; `late` is the error for an answer that does not come in time."""
         deadline = time.monotonic() + timeout
         if self._process is None:
             self._process = self._start()
@@ -178,9 +199,11 @@ class WorkerProcess:
             self._process.stdin.flush()
         except BrokenPipeError:
             self.close()
-            raise UpdateFailedError(f"the {what} could not be started: its worker died") from None
+            raise HostFaultError(f"the {what} could not be started: its worker died") from None
         while True:
-            message = self._message(deadline, timeout, what)
+            message = self._message(deadline, what)
+            if message is None:
+                raise late(f"the {what} did not end within {timeout:g} s")
             if isinstance(message.get("output"), str):
                 self.output(message["output"])
             elif isinstance(message.get("done"), dict):
@@ -197,15 +220,15 @@ class WorkerProcess:
                 [*COMMAND, self.paths.home], environment=self.environment, identity=self.identity
             )
         except NotStartedError as error:
-            raise UpdateFailedError(f"no worker: {error}") from None
+            raise HostFaultError(f"no worker: {error}") from None
 
-    def _message(self, deadline: float, timeout: float, what: str) -> dict[str, Any]:
-        """Read one line of the worker and make sure that it is an object."""
+    def _message(self, deadline: float, what: str) -> dict[str, Any] | None:
+        """Read one line of the worker, made sure to be an object; None when the time is over."""
         while b"\n" not in self._unread:
             chunk = self._read(deadline)
             if chunk is None:
                 self.close()
-                raise UpdateFailedError(f"the {what} did not end within {timeout:g} s")
+                return None
             if not chunk or len(self._unread) > LONGEST_LINE:
                 self.close()
                 raise HostFaultError(f"the {what} ended without an answer: its worker died")

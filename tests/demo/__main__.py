@@ -119,13 +119,21 @@ def cleared_up(stage: Stage, narrator: Narrator) -> Iterator[None]:
     """End the stage whatever happens. Raises AssertionError if something would stay."""
     try:
         yield
-    finally:
-        hold_signals()
-        print()
-        with narrator.long("clearing up"):
-            left = stage.close()
-        if left:
-            raise AssertionError(f"left behind: {', '.join(left)}")
+    except BaseException:
+        for thing in clear_up(stage, narrator):
+            narrator.failed(f"left behind: {thing}")
+        raise
+    left = clear_up(stage, narrator)
+    if left:
+        raise AssertionError(f"left behind: {', '.join(left)}")
+
+
+def clear_up(stage: Stage, narrator: Narrator) -> list[str]:
+    """End the stage, undisturbed; return what could not be cleared away."""
+    hold_signals()
+    print()
+    with narrator.long("clearing up"):
+        return stage.close()
 
 
 def package(scratch: Path, narrator: Narrator) -> Path:
@@ -188,11 +196,14 @@ def choose(narrator: Narrator, release: str, *, here: bool) -> Stage:
 
 
 def summary(error: Exception) -> str:
-    """Return the one line of an error that says most."""
+    """Return what says most of an error of many lines."""
     if isinstance(error, commands.CommandFailedError):
         printed = error.completed.stderr.strip() or "nothing printed"
         return f"{error.completed.arguments[0]} failed: {printed.splitlines()[-1]}"
-    return str(error).partition("\n")[0]
+    first, _, report = str(error).partition("\n")
+    # The report of a host begins with its console, under a line for a title.
+    console = report.partition("\n--- ")[0].strip().splitlines()[1:]
+    return f"{first}: {console[-1]}".rstrip(".") if console else first
 
 
 def in_container() -> bool:

@@ -27,6 +27,7 @@ _DIRECTORIES = [
     Path("/home") / USER,
 ]
 _APP = Path("/opt/ipfs_accelerate_py")
+_LOCK = Path("/run/autoupdate/ipfs-accelerate/lock")
 
 
 class OnTheSpot:
@@ -81,29 +82,33 @@ class OnTheSpot:
         return left
 
     def _clear(self) -> None:
-        run = self._here.run
+        """Remove what is there, as far as possible; `_present` tells what is left."""
         if self._stand_in:
             self._stand_in.close()
         elif self.has_systemd:
-            run("systemctl", "disable", "--quiet", "--now", "autoupdate.timer", check=False)
-            run("systemctl", "stop", "autoupdate@*", *SERVICES, check=False)
+            self._try("systemctl", "disable", "--quiet", "--now", "autoupdate.timer")
+            self._try("systemctl", "stop", "autoupdate@*", *SERVICES)
         if self._knows_package():
+            # A run that a killed demo left ends by itself.
+            if _LOCK.exists():
+                self._try("flock", "--timeout=300", str(_LOCK), "true")
             # An installation may have been broken off.
-            run("dpkg", "--configure", "--pending", check=False, timeout=600)
-            run(
-                "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "purge", "--yes", PACKAGE,
-                timeout=600,
-            )  # fmt: skip
+            self._try("dpkg", "--configure", "--pending")
+            noninteractive = ("env", "DEBIAN_FRONTEND=noninteractive")
+            self._try(*noninteractive, "apt-get", "purge", "--yes", PACKAGE)
         for file in [*_UNITS, _APP, STAND_IN]:
             file.unlink(missing_ok=True)
         if self._has_user(USER):
-            run("userdel", USER)
+            self._try("userdel", USER)
         if self._builder == _NEW and self._has_user(_BUILDER):
-            run("userdel", _BUILDER)
+            self._try("userdel", _BUILDER)
         for directory in _DIRECTORIES:
             shutil.rmtree(directory, ignore_errors=True)
         if self.has_systemd:
-            run("systemctl", "daemon-reload")
+            self._try("systemctl", "daemon-reload")
+
+    def _try(self, *command: str) -> None:
+        self._here.run(*command, check=False, timeout=600)
 
     def _present(self) -> list[str]:
         """Return what the demo would make, and is there."""

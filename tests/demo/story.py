@@ -32,6 +32,7 @@ soak = "3s"          # by default, restarted services are watched for 30 s
 _FRESH_FOR = 1.0
 _LIMIT = 600.0
 _WORTH_TELLING = 0.5
+_PATIENCE = 60.0
 
 
 class Story:
@@ -111,14 +112,14 @@ class Story:
         self._status("current", commit)
 
     def _update(self) -> None:
-        before = self._machine_facts()
+        before = self._facts()
         commit = self._upstream.commit(version=2)
         self._narrator.step(f"Upstream has version 2, commit {commit[:12]}")
         self._narrator.say("One service is restarted by hand. Its start looks for updates first:")
         self._begin()
         self._type("systemctl", "restart", "ipfs-accelerate", timeout=_LIMIT)
         self._all_run(2)
-        after = self._machine_facts()
+        after = self._facts()
         moved = [name for name in before if before[name]["pid"] != after[name]["pid"]]
         self._narrator.check(
             len(moved) == len(before), "the other two were restarted by the update", after
@@ -244,17 +245,22 @@ class Story:
     def _all_run(self, version: int) -> None:
         """Make sure, by asking them, that all three services run a version, from its commit."""
 
-        def arrived() -> bool:
-            facts = self._machine_facts()
-            return [service.get("version") for service in facts.values()] == [version] * 3
-
         text = f"all three services run version {version}"
-        self._machine.wait_for(arrived, 60, text)
-        commits = {str(facts["commit"]) for facts in self._machine_facts().values()}
+        deadline = time.monotonic() + _PATIENCE
+        while not all(facts.get("version") == version for facts in self._facts().values()):
+            if time.monotonic() > deadline:
+                shown = self._machine.systemctl("show", "--", *SERVICES).stdout
+                raise NotSeenError(
+                    f"not seen: {text}\ninstead: {self._facts()}\n{shown}\n"
+                    f"{self._machine.diagnosis()}"
+                )
+            time.sleep(0.1)
+        facts = list(self._facts().values())
+        commits = {str(service.get("commit")) for service in facts}
         current = self._app.status()["current"]["commit"]
         self._narrator.check(commits == {current}, f"{text}, as they say when asked", commits)
 
-    def _machine_facts(self) -> dict[str, Mapping[str, Any]]:
+    def _facts(self) -> dict[str, Mapping[str, Any]]:
         """Return what each service says of itself; nothing for one that does not answer."""
         facts: dict[str, Mapping[str, Any]] = {}
         for name in ("serve", "mcp"):

@@ -8,7 +8,7 @@ import json
 import socket
 import sys
 
-ADDRESS = "/run/autoupdate-demo/supervisor"
+ADDRESS = "/var/lib/autoupdate-demo/supervisor"
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,6 @@
 """TCP ports on the loopback interface, which all test hosts share with the machine."""
 
-import os
+import random
 import socket
 import threading
 
@@ -8,8 +8,9 @@ import threading
 _FIRST, _LAST = 20000, 32000
 
 _lock = threading.Lock()
-# Two test processes start at different places.
-_next = _FIRST + os.getpid() * 97 % (_LAST - _FIRST)
+# Two test processes start at different places, also in containers that share a network: there
+# they may have the same number.
+_next = random.randrange(_FIRST, _LAST)
 
 
 def free_port() -> int:

@@ -37,6 +37,10 @@ class NoServices:
         """There is nothing to restart."""
         assert not names
 
+    def stop(self, names: Sequence[str]) -> None:
+        """There is nothing to stop."""
+        assert not names
+
     def watch_later(self, app: str) -> None:
         """There is nothing to watch."""
         raise AssertionError(f"watch of {app}")

@@ -83,8 +83,9 @@ def provide(
     """Build a release's environment; return the key, and whether dependencies were there."""
     environments = f"{release.parents[1]}/environments"
     builder = EnvironmentBuilder(environments, settings, installer or Installer())
-    built = builder.provide(str(release))
-    return built.key, built.reused
+    planned = builder.plan(str(release))
+    builder.provide(str(release))
+    return planned.key, planned.reused
 
 
 def test_same_dependencies_are_installed_once(release: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from autoupdate import gate, runtime
 from autoupdate.errors import UnreachableError, UpdateFailedError
+from autoupdate.salvage import open_state
 from tests.unit.conftest import Journal
 from tests.unit.world import APP, World, commit
 
@@ -124,6 +125,32 @@ def test_without_update_only_an_interrupted_run_is_looked_at(asked: Gate) -> Non
     assert asked.started == [APP]
     assert asked.world.store.unfinished() is None
     assert asked.world.current_commit() == commit(1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database" * 999])
+@pytest.mark.parametrize("update", ["true", "false"])
+def test_damaged_state_does_not_keep_services_down(
+    asked: Gate, update: str, content: bytes
+) -> None:
+    """A run begins it anew; also where a start asks for nothing but that."""
+    asked.configure(f"update = {update}")
+    asked.world.store.close()
+    Path(asked.world.paths.state).write_bytes(content)
+
+    def renew(app: str) -> str:
+        asked.started.append(app)
+        open_state(asked.world.paths, lambda _: None).close()
+        return ""
+
+    assert gate.main([APP], asked.world.all_paths, renew) == 0
+    assert asked.started == [APP]
+
+
+def test_damaged_state_and_no_run_either(asked: Gate, capsys: pytest.CaptureFixture[str]) -> None:
+    asked.configure('if_update_fails = "start"')
+    Path(asked.world.paths.state).write_bytes(b"no database" * 999)
+    assert gate.main([APP], asked.world.all_paths, lambda _: "systemctl hangs") == 0
+    assert "systemctl hangs" in capsys.readouterr().err
 
 
 def test_systemctl_fails_without_a_run(asked: Gate, capsys: pytest.CaptureFixture[str]) -> None:

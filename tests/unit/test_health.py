@@ -7,7 +7,7 @@ import pytest
 
 from autoupdate.health import Baseline, UnhealthyError, settle, soak
 from autoupdate.services import Service
-from autoupdate.settings import Health
+from autoupdate.settings import Health, Probe
 
 HEALTH = Health(soak=10.0, start_timeout=20.0, probe=())
 UP = Service("a.service", "loaded", "active", "running", "success", 100, 0, "new", "app")
@@ -41,9 +41,18 @@ class Host:
         """Not used here."""
         raise NotImplementedError
 
+    def stop(self, names: Sequence[str]) -> None:
+        """Not used here."""
+        raise NotImplementedError
+
     def watch_later(self, app: str) -> None:
         """Not used here."""
         raise NotImplementedError
+
+
+def passes(_: Probe) -> str:
+    """Pass every probe."""
+    return ""
 
 
 def then(moment: float, **facts: Any) -> Host:
@@ -94,7 +103,7 @@ def test_crash_while_starting_and_while_watched(facts: dict[str, Any], said: str
     assert said in str(caught.value)
     host = then(5, **facts)
     with pytest.raises(UnhealthyError) as caught:
-        soak(host, [UP], HEALTH, host)
+        soak(host, [UP], HEALTH, host, passes)
     assert said in str(caught.value)
     assert 5 <= host.seconds < 6
 
@@ -112,14 +121,14 @@ def test_crash_while_starting_and_while_watched(facts: dict[str, Any], said: str
 def test_does_not_stay_up(facts: dict[str, Any], said: str) -> None:
     host = then(5, **facts)
     with pytest.raises(UnhealthyError) as caught:
-        soak(host, [UP], HEALTH, host)
+        soak(host, [UP], HEALTH, host, passes)
     assert said in str(caught.value)
     assert str(caught.value).startswith("a.service")
 
 
 def test_stays_up_for_the_whole_soak() -> None:
     host = Host(lambda _: UP)
-    soak(host, [UP], HEALTH, host)
+    soak(host, [UP], HEALTH, host, passes)
     assert host.seconds >= HEALTH.soak
     assert host.looks >= HEALTH.soak / 0.25
 
@@ -127,16 +136,122 @@ def test_stays_up_for_the_whole_soak() -> None:
 def test_crash_at_the_last_moment_is_seen() -> None:
     host = then(HEALTH.soak, active="failed", sub="failed")
     with pytest.raises(UnhealthyError):
-        soak(host, [UP], HEALTH, host)
+        soak(host, [UP], HEALTH, host, passes)
 
 
 def test_restarts_before_ours_are_no_fault() -> None:
     host = Host(lambda _: UP._replace(restarts=7))
     watched = settle(host, {"a.service": Baseline("old", 7)}, HEALTH, host)
-    soak(host, watched, HEALTH, host)
+    soak(host, watched, HEALTH, host, passes)
 
 
 def test_soak_of_nothing_looks_once() -> None:
     host = Host(lambda _: UP)
-    soak(host, [UP], HEALTH._replace(soak=0.0), host)
+    soak(host, [UP], HEALTH._replace(soak=0.0), host, passes)
     assert host.looks == 1
+
+
+PROBE = Probe(
+    type="http", service="a.service", url="http://127.0.0.1:9000/health", expect_status=200,
+    expect_body="", verify_tls=True, address="", command=(), interval=2.0, timeout=5.0, retries=2,
+    grace=4.0,
+)  # fmt: skip
+
+
+class Probed:
+    """Answers to probes, by the time at which they are tried."""
+
+    def __init__(self, host: Host, answer: Callable[[float], str]) -> None:
+        self.host = host
+        self.answer = answer
+        self.tries: list[float] = []
+
+    def __call__(self, probe: Probe) -> str:
+        """Try one."""
+        self.tries.append(self.host.seconds)
+        return self.answer(self.host.seconds)
+
+
+def soak_with(answer: Callable[[float], str], **changes: Any) -> Probed:
+    """Watch a service that stays up, with one probe."""
+    host = Host(lambda _: UP)
+    probed = Probed(host, answer)
+    health = HEALTH._replace(probe=(PROBE._replace(**changes),))
+    soak(host, [UP], health, host, probed)
+    return probed
+
+
+def refused_with(answer: Callable[[float], str], **changes: Any) -> tuple[float, str]:
+    """Return when a probe ended the probation, and what was said."""
+    host = Host(lambda _: UP)
+    probed = Probed(host, answer)
+    health = HEALTH._replace(probe=(PROBE._replace(**changes),))
+    with pytest.raises(UnhealthyError) as caught:
+        soak(host, [UP], health, host, probed)
+    return host.seconds, str(caught.value)
+
+
+def test_probe_that_passes_is_tried_over_the_whole_soak() -> None:
+    assert soak_with(lambda _: "").tries == [0, 2, 4, 6, 8, 10]
+
+
+def test_probe_that_never_passes_is_named_with_what_it_saw() -> None:
+    seconds, said = refused_with(lambda _: "status 500, not 200: broken")
+    # Failures count from 4 s on, and two of them may be.
+    assert seconds == 8
+    assert said == ("probe http://127.0.0.1:9000/health of a.service: status 500, not 200: broken")
+
+
+def test_failures_within_the_grace_do_not_count() -> None:
+    assert len(soak_with(lambda now: "down" if now < 4 else "", retries=0).tries) == 6
+
+
+def test_failures_after_the_first_success_count_at_once() -> None:
+    seconds, _ = refused_with(lambda now: "down" if now else "", grace=60.0)
+    assert seconds == 6
+
+
+def test_failures_in_a_row_are_counted_from_anew() -> None:
+    soak_with(lambda now: "" if now in (0, 6) else "down", grace=0.0)
+
+
+def test_probe_that_passes_late_prolongs_the_soak() -> None:
+    probed = soak_with(lambda now: "down" if now < 20 else "", grace=30.0)
+    assert probed.tries[-1] == 20
+
+
+def test_failures_at_the_end_of_the_soak_are_not_overlooked() -> None:
+    seconds, _ = refused_with(lambda now: "" if now < 7 else "down")
+    assert seconds == 12
+    assert soak_with(lambda now: "down" if now in (8, 10) else "").tries[-1] == 12
+
+
+def test_grace_is_no_pardon() -> None:
+    seconds, _ = refused_with(lambda _: "down", grace=30.0)
+    assert seconds == 34
+
+
+def test_probe_without_a_service_is_always_tried() -> None:
+    assert soak_with(lambda _: "", service="").tries
+
+
+def test_probe_of_a_service_that_is_not_watched_is_left_out() -> None:
+    assert soak_with(lambda _: "down", service="stopped.service").tries == []
+
+
+def test_slow_tries_do_not_pile_up() -> None:
+    def slow(_: float) -> str:
+        host.seconds += 5
+        return ""
+
+    host = Host(lambda _: UP)
+    probed = Probed(host, slow)
+    soak(host, [UP], HEALTH._replace(probe=(PROBE,)), host, probed)
+    assert probed.tries == [0, 7]
+
+
+def test_crash_is_told_before_a_probe_that_fails_because_of_it() -> None:
+    host = then(5, active="failed", sub="failed", result="exit-code")
+    health = HEALTH._replace(probe=(PROBE._replace(retries=0),))
+    with pytest.raises(UnhealthyError, match=r"a\.service failed"):
+        soak(host, [UP], health, host, lambda _: "refused" if host.seconds >= 5 else "")

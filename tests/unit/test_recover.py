@@ -7,6 +7,7 @@ one of them, and killed right before it.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -22,6 +23,12 @@ Scenario = Callable[[World], None]
 def deployed(world: World) -> None:
     """Make a world in which version 1 is deployed."""
     assert world.deploy(1).exit_code == Exit.DONE
+
+
+def deployed_twice(world: World) -> None:
+    """Make a world in which version 2 is deployed, after version 1."""
+    deployed(world)
+    assert world.deploy(2).exit_code == Exit.DONE
 
 
 def update_to_2(world: World) -> None:
@@ -55,17 +62,67 @@ def roll_back_while_a_service_waits(world: World) -> None:
     update_while_a_service_waits(world)
 
 
+def roll_back_by_hand(world: World) -> None:
+    """Leave the current release for that of version 1 by an administrator's word."""
+    world.roll_back(world.release_of(1))
+
+
+def run(world: World) -> None:
+    """Do what the timer does."""
+    world.run()
+
+
+def update_with_a_mirror_that_is_damaged(world: World) -> None:
+    """Bring version 2 in; the mirror turns out to be damaged when it is fetched into."""
+    world.workshop.damage = 1
+    world.deploy(2)
+
+
+def update_with_a_mirror_that_was_damaged_since(world: World) -> None:
+    """The same, but only the check out meets the damage."""
+    world.workshop.damage = 2
+    world.deploy(2)
+
+
 def nothing(world: World) -> None:
     """Begin with nothing deployed."""
 
 
-SCENARIOS: dict[str, tuple[Scenario, Scenario, set[str]]] = {
-    "first deployment": (nothing, update_to_2, {commit(2)}),
-    "update": (deployed, update_to_2, {commit(2)}),
-    "build fails": (deployed, fail_to_build_2, {commit(1)}),
-    "roll back": (deployed, roll_back_from_2, {commit(1)}),
-    "a service waits": (deployed, update_while_a_service_waits, {commit(2)}),
-    "a service waits, roll back": (deployed, roll_back_while_a_service_waits, {commit(1)}),
+class Case(NamedTuple):
+    """What is done in which world, what comes after a death, and the commits it may end at."""
+
+    before: Scenario
+    scenario: Scenario
+    after: Scenario
+    ends: set[str]
+
+
+UPDATED, STAYED = {commit(2)}, {commit(1)}
+SCENARIOS = {
+    "first deployment": Case(nothing, update_to_2, update_to_2, UPDATED),
+    "update": Case(deployed, update_to_2, update_to_2, UPDATED),
+    "build fails": Case(deployed, fail_to_build_2, fail_to_build_2, STAYED),
+    "roll back": Case(deployed, roll_back_from_2, roll_back_from_2, STAYED),
+    "a service waits": Case(
+        deployed, update_while_a_service_waits, update_while_a_service_waits, UPDATED
+    ),
+    "a service waits, roll back": Case(
+        deployed, roll_back_while_a_service_waits, roll_back_while_a_service_waits, STAYED
+    ),
+    "roll back by hand": Case(deployed_twice, roll_back_by_hand, roll_back_by_hand, STAYED),
+    "roll back by hand, then a run": Case(deployed_twice, roll_back_by_hand, run, UPDATED | STAYED),
+    "damaged mirror": Case(
+        deployed,
+        update_with_a_mirror_that_is_damaged,
+        update_with_a_mirror_that_is_damaged,
+        UPDATED,
+    ),
+    "mirror damaged since": Case(
+        deployed,
+        update_with_a_mirror_that_was_damaged_since,
+        update_with_a_mirror_that_was_damaged_since,
+        UPDATED,
+    ),
 }
 
 
@@ -90,7 +147,7 @@ def count_effects(root: Path, before: Scenario, scenario: Scenario) -> list[str]
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_killed_before_each_effect(memory_path: Path, name: str) -> None:
-    before, scenario, ends = SCENARIOS[name]
+    before, scenario, after, ends = SCENARIOS[name]
     effects = count_effects(memory_path / "0", before, scenario)
     assert len(effects) > 30, effects
     for number, effect in enumerate(effects, 1):
@@ -101,11 +158,11 @@ def test_killed_before_each_effect(memory_path: Path, name: str) -> None:
         GUARD.before_change = None
         world.revive()
         try:
-            scenario(world)
+            after(world)
             world.assert_whole()
             assert world.current_commit() in ends
-            if ends == {commit(1)}:
-                assert [item.commit for item in world.store.quarantined()] == [commit(2)]
+            left = world.current_commit() == commit(1)
+            assert [item.commit for item in world.store.quarantined()] == [commit(2)] * left
             # Whatever is left over now is no hindrance to what comes next.
             world.services.bad = set()
             world.workshop.faults.clear()

@@ -33,6 +33,11 @@ GOOD: list[tuple[settings.Check, Any, Any]] = [
     (settings.track, "commit:" + "0a" * 20, "commit:" + "0a" * 20),
     (settings.track, "commit:" + "0a" * 32, "commit:" + "0a" * 32),
     (settings.one_of("block", "start"), "start", "start"),
+    (settings.http_url, "https://[::1]:9000/health?x=1", "https://[::1]:9000/health?x=1"),
+    (settings.address, "[::1]:80", "[::1]:80"),
+    (settings.address, "localhost:65535", "localhost:65535"),
+    (settings.pattern, '"ok": *true', '"ok": *true'),
+    (settings.whole, 0, 0),
 ]  # fmt: skip
 
 BAD: list[tuple[settings.Check, Any, str]] = [
@@ -100,7 +105,22 @@ BAD: list[tuple[settings.Check, Any, str]] = [
     (settings.track, "commit:" + "A" * 40, "full hexadecimal"),
     (settings.one_of("block", "start"), "Block", '"block" or "start"'),
     (settings.one_of("block", "start"), ["block"], '"block" or "start"'),
+    (settings.http_url, "127.0.0.1:9000/health", "URL such as"),
+    (settings.http_url, "ftp://127.0.0.1/", "URL such as"),
+    (settings.http_url, "http:///health", "URL such as"),
+    (settings.http_url, "http://host:99999/", "URL such as"),
+    (settings.http_url, "http://[::1/", "URL such as"),
+    (settings.http_url, "http://host:0/", "URL such as"),
+    (settings.address, "127.0.0.1", "HOST:PORT"),
+    (settings.address, "127.0.0.1:0", "HOST:PORT"),
+    (settings.address, "127.0.0.1:65536", "HOST:PORT"),
+    (settings.address, "::1:80", "HOST:PORT"),
+    (settings.address, ":80", "HOST:PORT"),
+    (settings.pattern, "(", "regular expression"),
+    (settings.whole, -1, "not negative"),
+    (settings.whole, True, "whole number"),
     (settings.probes, [1], "tables"),
+    (settings.probes, {"type": "http"}, "[[health.probe]]"),
 ]  # fmt: skip
 
 
@@ -113,6 +133,54 @@ def test_good_value(check: settings.Check, value: Any, meant: Any) -> None:
 def test_bad_value(check: settings.Check, value: Any, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         check(value)
+
+
+HTTP = {"type": "http", "url": "http://127.0.0.1:9000/health"}
+
+
+def test_probe_with_its_defaults() -> None:
+    (probe,) = settings.probes([HTTP])
+    assert probe == settings.Probe(
+        type="http", service="", url=HTTP["url"], expect_status=200, expect_body="",
+        verify_tls=True, address="", command=(), interval=2.0, timeout=5.0, retries=2, grace=10.0,
+    )  # fmt: skip
+
+
+def test_probe_of_each_type() -> None:
+    found = settings.probes(
+        [
+            HTTP | {"expect_status": 204, "verify_tls": False, "grace": "0s", "retries": 0},
+            {"type": "tcp", "address": "localhost:9000", "service": "a.service"},
+            {"type": "command", "command": ["{python}", "-m", "app"], "interval": "1min"},
+        ]
+    )
+    assert [probe.type for probe in found] == ["http", "tcp", "command"]
+    assert (found[0].expect_status, found[0].grace, found[0].retries) == (204, 0, 0)
+    assert (found[1].address, found[1].service) == ("localhost:9000", "a.service")
+    assert (found[2].command, found[2].interval) == (("{python}", "-m", "app"), 60)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({}, "number 2 has no type"),
+        ({"type": "ping"}, 'number 2: type must be "http" or "tcp" or "command"'),
+        ({"type": "http"}, "number 2 is of type http and has no url"),
+        ({"type": "tcp", "url": HTTP["url"]}, "number 2 is of type tcp and has no address"),
+        ({"type": "command", "command": []}, "number 2 is of type command and has no command"),
+        (HTTP | {"urls": "x"}, "number 2 has an unknown key 'urls'; known: type, service, url"),
+        (HTTP | {"url": ""}, "number 2: url must be a URL"),
+        (HTTP | {"timeout": "0s"}, "number 2: timeout must be more than 0s"),
+        (HTTP | {"interval": 5}, "number 2: interval must be a time span"),
+        (HTTP | {"retries": -1}, "number 2: retries must be a whole number"),
+        (HTTP | {"verify_tls": "no"}, "number 2: verify_tls must be true or false"),
+        (HTTP | {"expect_body": "("}, "number 2: expect_body is no regular expression"),
+        (HTTP | {"service": 1}, "number 2: service must be a string"),
+    ],
+)
+def test_probe_that_cannot_be_used(table: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        settings.probes([HTTP, table])
 
 
 def test_table_and_types_name_the_same_settings() -> None:

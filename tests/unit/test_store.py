@@ -1,16 +1,21 @@
 """What is remembered, and that it is."""
 
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from autoupdate.database import DamagedStateError, StateError
 from autoupdate.errors import Exit
 from autoupdate.state import Result, Step
-from autoupdate.store import LastRun, Release, StateError, Store
+from autoupdate.store import FailedEnvironment, LastRun, Release, Store
 
-RELEASE = Release("r1", "c1", "2026-01-01T00:00:00Z", "", "", "key", "/usr/bin/python3.11 Python 3")
+RELEASE = Release(
+    "r1", "c1", "2026-01-01T00:00:00Z", "", "", "key", "/usr/bin/python3.11 Python 3", 1000
+)
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def test_the_way_of_a_transaction(store: Store) -> None:
     store.set_target(number, "c2", "r2")
     store.set_services(number, ["a.service", "b.service"])
     for step in (Step.BUILD, Step.ACTIVATE, Step.PROBATION):
-        store.enter(number, step)
+        store.enter(number, step, "t")
     open_one = store.unfinished()
     assert open_one is not None
     assert (open_one.commit, open_one.release, open_one.previous) == ("c2", "r2", "r0")
@@ -43,10 +48,79 @@ def test_the_way_of_a_transaction(store: Store) -> None:
     assert (past.step, past.result, past.finished_at) == ("probation", "updated", "t1")
 
 
+def test_each_step_has_its_begin_and_its_end(store: Store) -> None:
+    number = store.begin("timer", "c1", "", "t0")
+    other = store.begin("timer", "c1", "", "t0")
+    store.enter(number, Step.BUILD, "t1")
+    assert store.steps(number) == [("fetch", "t0", "t1"), ("build", "t1", "")]
+    store.finish(number, Result.FAILED, Exit.FAILED, "why", "t2")
+    assert store.steps(number) == [("fetch", "t0", "t1"), ("build", "t1", "t2")]
+    assert store.steps(other) == [("fetch", "t0", "")]
+    assert store.steps(store.begin("rollback", "c1", "r0", "t3", Step.ROLL_BACK)) == [
+        ("roll-back", "t3", "")
+    ]
+
+
+def test_forgiven_in_everything_that_is_held_against_a_commit(store: Store) -> None:
+    for commit in ("c1", "c2"):
+        store.quarantine(commit, Step.BUILD, "broken", "t1")
+        store.count_attempt(commit, "no network", "t1", interrupted=False)
+        store.add_failed_environment(FailedEnvironment(f"of {commit}", commit, "no x", "t1"))
+    store.forgive("c1")
+    assert [item.commit for item in store.quarantined()] == ["c2"]
+    assert [item.commit for item in store.all_attempts()] == ["c2"]
+    assert store.failed_environment("of c1") is None
+    assert store.failed_environment("of c2") == ("of c2", "c2", "no x", "t1")
+
+
+def test_attempts_are_counted_by_commit_and_kind(store: Store) -> None:
+    assert store.attempts("c1") is None
+    store.count_attempt("c1", "reboot", "t1", interrupted=True)
+    store.count_attempt("c2", "no space", "t2", interrupted=False)
+    counted = store.count_attempt("c1", "no network", "t3", interrupted=False)
+    assert counted == store.attempts("c1") == ("c1", 1, 1, "t3", "no network")
+
+
+def test_several_writes_count_together_or_not_at_all(store: Store, file: str) -> None:
+    with pytest.raises(KeyError), store.atomic():
+        number = store.begin("timer", "c1", "", "t0")
+        store.quarantine("c1", Step.BUILD, "broken", "t1")
+        raise KeyError
+    assert (store.history(1), store.quarantined(), store.steps(number)) == ([], [], [])
+    with store.atomic():
+        store.quarantine("c1", Step.BUILD, "broken", "t1")
+        store.forgive("c1")
+        store.quarantine("c2", Step.BUILD, "broken", "t1")
+        other = Store(file, read_only=True)
+        assert other.quarantined() == [], "nothing is seen before the end"
+    assert [item.commit for item in other.quarantined()] == ["c2"]
+    other.close()
+
+
+def test_full_disk_is_no_damage_and_leaves_the_store_usable(store: Store) -> None:
+    pages = store._rows("PRAGMA page_count")[0][0]
+    store._rows(f"PRAGMA max_page_count = {pages}")
+    number = store.begin("timer", "c1", "", "t0")
+    with pytest.raises(StateError, match="full") as caught:
+        store.finish(number, Result.FAILED, Exit.FAILED, "x" * 100_000, "t1")
+    assert not isinstance(caught.value, DamagedStateError)
+    assert store.unfinished() is not None
+    store._rows(f"PRAGMA max_page_count = {pages + 100}")
+    store.finish(number, Result.FAILED, Exit.FAILED, "why", "t1")
+    assert store.unfinished() is None
+
+
+def test_mistake_of_ours_is_no_damage(store: Store) -> None:
+    store.add_release(RELEASE)
+    with pytest.raises(StateError) as caught:
+        store.add_release(RELEASE)
+    assert not isinstance(caught.value, DamagedStateError)
+
+
 def test_illegal_transition_is_refused(store: Store) -> None:
     number = store.begin("manual", "c1", "", "t0")
     with pytest.raises(AssertionError, match="cannot go from fetch to activate"):
-        store.enter(number, Step.ACTIVATE)
+        store.enter(number, Step.ACTIVATE, "t")
     assert store.transaction(number).step == Step.FETCH
 
 
@@ -90,8 +164,8 @@ def test_quarantine(store: Store) -> None:
     assert [(item.commit, item.reason) for item in store.quarantined()] == [
         ("c2", "crashed"), ("c1", "still not"),
     ]  # fmt: skip
-    store.release_from_quarantine("c1")
-    store.release_from_quarantine("unknown")
+    store.forgive("c1")
+    store.forgive("unknown")
     assert [item.commit for item in store.quarantined()] == ["c2"]
 
 
@@ -110,7 +184,7 @@ def test_writes_are_durable_by_sqlites_strictest_setting(store: Store) -> None:
 
 def test_a_reader_cannot_write_and_creates_nothing(store: Store, file: str) -> None:
     reader = Store(file, read_only=True)
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with pytest.raises(StateError, match="readonly"):
         reader.set_candidate("c1", "t1")
     reader.close()
     with pytest.raises(StateError):
@@ -129,9 +203,34 @@ def test_state_of_a_newer_version_is_left_alone(file: str, read_only: bool) -> N
     assert Path(file).read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b"this is no database, and longer than its header" * 9])
-def test_file_that_is_no_state(file: str, content: bytes) -> None:
+def test_file_that_is_no_state(file: str) -> None:
+    content = b"this is no database, and longer than its header" * 9
     Path(file).write_bytes(content)
-    with pytest.raises(StateError, match="cannot be used"):
+    with pytest.raises(DamagedStateError, match="cannot be opened: file is not a database"):
         Store(file)
     assert Path(file).read_bytes() == content
+
+
+def test_read_while_a_dead_run_has_left_a_commit_half_done(
+    store: Store, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a writer may roll back what it left; a reader sees how things were before it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    number = store.begin("timer", "c1", "r0", "t0")
+    connection = sqlite3.connect(file, isolation_level=None)
+    # Too small for the changes: some are in the file before the commit.
+    connection.execute("PRAGMA cache_size = 2")
+    connection.execute("BEGIN IMMEDIATE")
+    for _ in range(3000):
+        connection.execute("INSERT INTO steps VALUES (1, 'left', 'half', 'done')")
+    for suffix in ("", "-journal"):
+        shutil.copyfile(f"{file}{suffix}", f"{file}.dead{suffix}")
+    connection.close()
+    dead = Path(f"{file}.dead").read_bytes()
+
+    reader = Store(f"{file}.dead", read_only=True)
+
+    assert [step.step for step in reader.steps(number)] == ["fetch"]
+    reader.close()
+    assert Path(f"{file}.dead").read_bytes() == dead
+    assert Path(f"{file}.dead-journal").exists()

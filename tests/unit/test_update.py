@@ -122,6 +122,7 @@ def test_upstream_lost_while_fetching(world: World) -> None:
     assert world.deploy(2).exit_code == Exit.UNREACHABLE
     assert world.store.quarantined() == []
     world.workshop.faults.clear()
+    world.clock.seconds += 60
     assert world.run().result is Result.UPDATED
 
 

@@ -3,25 +3,29 @@
 Every effect is a place where the process can be killed: World.die_at counts them.
 """
 
+import calendar
 import os
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from autoupdate import config, session
 from autoupdate.app import App, Clock, Outcome
-from autoupdate.errors import AutoupdateError
+from autoupdate.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.events import Event
 from autoupdate.paths import AppPaths, Paths
 from autoupdate.publish import linked_release, place
 from autoupdate.services import Service
-from autoupdate.settings import SETTINGS, Build, Settings, Upstream
+from autoupdate.settings import SETTINGS, Build, Probe, Settings, Upstream
 from autoupdate.store import Store
-from autoupdate.workshop import Built, Fetched
+from autoupdate.workshop import Fetched, Plan
 
 APP = "ipfs-accelerate"
 SERVICES = ("web.service", "api.service", "worker.service")
+FIRST_MOMENT = calendar.timegm((2099, 1, 1, 0, 0, 0))
+RELEASE_SIZE = 1000
 
 
 def commit(number: int) -> str:
@@ -39,6 +43,8 @@ class FakeClock(Clock):
     def __init__(self, effect: Callable[[str], None]) -> None:
         self.effect = effect
         self.seconds = 0.0
+        self.ahead = 0.0
+        """By how much somebody set the time of day."""
         self.at_time: list[tuple[float, Callable[[], None]]] = []
 
     def monotonic(self) -> float:
@@ -57,8 +63,8 @@ class FakeClock(Clock):
         """Return a time of day that is another one each time."""
         self.effect("clock")
         self.seconds += 1
-        whole = int(self.seconds)
-        return f"2099-01-01T{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}Z"
+        moment = FIRST_MOMENT + int(self.seconds + self.ahead)
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 class FakeLog:
@@ -87,29 +93,46 @@ class FakeWorkshop:
         self.paths = world.paths
         self.local_changes: tuple[str, ...] = ()
         self.faults: dict[str, AutoupdateError] = {}
-        self.fetches = commit(1)
+        self.damage = 0
+        """After how many uses of the mirror it turns out to be damaged; it is until renewed."""
         self.closed = 0
+        self.key = "key"
+        self.free = 10**12
         self.environments: set[str] = set()
         self.calls: list[str] = []
 
     def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
         """Give what the branch points to now."""
         self._begin("fetch")
+        self._use_mirror()
         return Fetched(self.world.upstream_now or self.world.upstream, "subject")
+
+    def renew_mirror(self) -> None:
+        """Begin a new mirror."""
+        self._begin("renew_mirror")
+        self.damage = 0
 
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release."""
         self._begin("check_out")
+        self._use_mirror()
         os.makedirs(self.paths.release(release))
         Path(self.paths.release(release), "VERSION").write_text(commit)
 
-    def build(self, release: str, shared: tuple[str, ...], build: Build) -> Built:
+    def plan(self, release: str, build: Build) -> Plan:
+        """Tell what the build needs."""
+        self._begin("plan")
+        interpreter = os.path.realpath(build.python) + " Python 3"
+        return Plan(self.key, interpreter, self.key in self.environments, self.free)
+
+    def build(self, release: str, shared: tuple[str, ...], build: Build) -> int:
         """Make the environment of a release."""
         self._begin("build")
         directory = Path(self.paths.release(release), ".venv/bin")
         os.makedirs(directory)
         (directory / "python").write_text("")
-        return Built("key", os.path.realpath(build.python) + " Python 3", reused=False)
+        self.environments.add(self.key)
+        return RELEASE_SIZE
 
     def save_local_changes(
         self, release: str, shared: tuple[str, ...], message: str
@@ -125,14 +148,21 @@ class FakeWorkshop:
             shutil.rmtree(self.paths.release(release))
 
     def tidy(self, environments: set[str]) -> None:
-        """Note which environments are to stay."""
+        """Keep only these environments."""
         self._begin("tidy")
-        self.environments = environments
+        self.environments = set(environments)
 
     def close(self) -> None:
         """End the worker."""
         self.world.effect("close")
         self.closed += 1
+
+    def _use_mirror(self) -> None:
+        if self.damage:
+            self.damage -= 1
+            if not self.damage:
+                self.damage = 1
+                raise DamagedMirrorError("repo.git: loose object is corrupt")
 
     def _begin(self, name: str) -> None:
         self.world.effect(name)
@@ -196,6 +226,12 @@ class FakeServices:
         for name in names:
             self.start(name)
 
+    def stop(self, names: Sequence[str]) -> None:
+        """Stop services."""
+        self.world.effect("stop")
+        for name in names:
+            self.change(name, active="inactive", sub="dead", main_pid=0)
+
     def watch_later(self, app: str) -> None:
         """Note that the unit which watches later was asked for."""
         self.world.effect("watch_later")
@@ -204,6 +240,33 @@ class FakeServices:
     def _invocation(self) -> str:
         self._invocations += 1
         return f"{self._invocations:032x}"
+
+
+class FakeSnapshots:
+    """Remembers for which transactions shared files were copied."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.taken: dict[int, tuple[str, ...]] = {}
+        self.restored: list[int] = []
+
+    def take(self, number: int, patterns: Sequence[str]) -> int:
+        """Copy files."""
+        self.effect("take")
+        self.taken[number] = tuple(patterns)
+        return len(patterns)
+
+    def restore(self, number: int) -> bool:
+        """Put files back."""
+        self.effect("restore")
+        if number in self.taken:
+            self.restored.append(number)
+        return number in self.taken
+
+    def drop(self, number: int) -> None:
+        """Forget copies."""
+        self.effect("drop")
+        self.taken.pop(number, None)
 
 
 class FragileStore(Store):
@@ -243,6 +306,8 @@ class World:
         for name in SERVICES:
             self.services.add(name)
         self.workshop = FakeWorkshop(self)
+        self.snapshots = FakeSnapshots(self.effect)
+        self.seen_by_probe: Callable[[Probe], str] = lambda _: ""
         self.store = FragileStore(self.paths.state, self.effect)
 
     def effect(self, name: str) -> None:
@@ -274,14 +339,24 @@ class World:
             self.effect("place")
             place(path, paths)
 
+        def probe(probe: Probe) -> str:
+            self.effect("probe")
+            return self.seen_by_probe(probe)
+
         return App(
-            self.settings, self.paths, self.store, self.check, self.workshop, self.services,
-            provide_shared, hand_over_shared, place_link, self.clock, self.log,
+            settings=self.settings, paths=self.paths, store=self.store, check=self.check,
+            workshop=self.workshop, services=self.services, provide_shared=provide_shared,
+            hand_over_shared=hand_over_shared, snapshots=self.snapshots, place=place_link,
+            probe=probe, clock=self.clock, log=self.log,
         )  # fmt: skip
 
     def run(self, *, force: bool = False) -> Outcome:
         """Do one run."""
         return session.run(self.app, wait=False, force=force)
+
+    def roll_back(self, release: str = "") -> Outcome:
+        """Go back by an administrator's word; without a release to the previous one."""
+        return session.run(self.app, wait=False, back_to=release)
 
     def deploy(self, number: int) -> Outcome:
         """Do one run with a new commit upstream."""
@@ -297,6 +372,11 @@ class World:
         """Return the commit of the previous release."""
         file = Path(self.paths.previous, "VERSION")
         return file.read_text() if file.exists() else ""
+
+    def release_of(self, number: int) -> str:
+        """Return the newest release of version `number`; empty if there is none."""
+        known = [item.id for item in self.store.releases() if item.commit == commit(number)]
+        return known[-1] if known else ""
 
     def releases_on_disk(self) -> set[str]:
         """Return the names of the release directories."""

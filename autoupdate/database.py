@@ -1,0 +1,135 @@
+"""The SQLite file behind the store: its tables, how it is opened, and what its errors mean."""
+
+import os
+import sqlite3
+
+from autoupdate.errors import HostFaultError
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE releases (
+    id TEXT PRIMARY KEY, "commit" TEXT NOT NULL, created_at TEXT NOT NULL,
+    activated_at TEXT NOT NULL DEFAULT '', signer TEXT NOT NULL DEFAULT '',
+    environment TEXT NOT NULL DEFAULT '', interpreter TEXT NOT NULL DEFAULT '',
+    bytes INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE transactions (
+    id INTEGER PRIMARY KEY, "trigger" TEXT NOT NULL, "commit" TEXT NOT NULL,
+    "release" TEXT NOT NULL DEFAULT '', previous TEXT NOT NULL DEFAULT '',
+    services TEXT NOT NULL DEFAULT '', step TEXT NOT NULL,
+    started_at TEXT NOT NULL, finished_at TEXT NOT NULL DEFAULT '',
+    result TEXT NOT NULL DEFAULT '', exit_code INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX unfinished ON transactions (id) WHERE finished_at = '';
+CREATE TABLE steps (
+    "transaction" INTEGER NOT NULL, step TEXT NOT NULL, began_at TEXT NOT NULL,
+    ended_at TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX steps_of ON steps ("transaction");
+CREATE TABLE attempts (
+    "commit" TEXT PRIMARY KEY, failed INTEGER NOT NULL, interrupted INTEGER NOT NULL,
+    last_at TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT;
+CREATE TABLE failed_environments (
+    environment TEXT PRIMARY KEY, "commit" TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL
+) STRICT;
+CREATE TABLE quarantine (
+    "commit" TEXT PRIMARY KEY, step TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL
+) STRICT;
+CREATE TABLE last_run (
+    one INTEGER PRIMARY KEY CHECK (one = 1), result TEXT NOT NULL, exit_code INTEGER NOT NULL,
+    started_at TEXT NOT NULL, finished_at TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT;
+CREATE TABLE last_success (one INTEGER PRIMARY KEY CHECK (one = 1), at TEXT NOT NULL) STRICT;
+CREATE TABLE candidate (
+    one INTEGER PRIMARY KEY CHECK (one = 1), "commit" TEXT NOT NULL, seen_at TEXT NOT NULL
+) STRICT;
+"""
+
+
+class StateError(HostFaultError):
+    """The state of an app cannot be used."""
+
+
+class DamagedStateError(StateError):
+    """The file that holds the state is no database any more."""
+
+
+def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
+    """Open the file, for a writer making its tables first. Raises StateError."""
+    try:
+        connection = _connect(path, "ro" if read_only else "rwc")
+        try:
+            return _prepare(connection, path, read_only=read_only)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
+                raise
+            connection.close()
+            return _prepare(_connect_to_copy(path), path, read_only=True)
+    except sqlite3.Error as error:
+        raise fault(path, "opened", error) from None
+
+
+def fault(path: str, done: str, error: sqlite3.Error) -> StateError:
+    """Return our error for one of SQLite's."""
+    # An extended code has the kind of error in its lowest byte (sqlite.org/rescode).
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    kind = DamagedStateError if damaged else StateError
+    return kind(f"{path} cannot be {done}: {error}")
+
+
+def _prepare(connection: sqlite3.Connection, path: str, *, read_only: bool) -> sqlite3.Connection:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise StateError(
+            f"{path} was written by a newer version of this package (schema {version},"
+            f" known here: {SCHEMA_VERSION})",
+            "install that version again; nothing was changed",
+        )
+    if read_only:
+        if not version:
+            raise DamagedStateError(f"{path} is empty")
+        return connection
+    # With EXTRA the deletion of the rollback journal is durable, too (sqlite.org/pragma).
+    connection.execute("PRAGMA synchronous = EXTRA")
+    if not version:
+        connection.executescript(
+            f"BEGIN EXCLUSIVE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
+    return connection
+
+
+def _connect(path: str, mode: str) -> sqlite3.Connection:
+    location = f"file:{path.replace('%', '%25').replace('?', '%3f')}?mode={mode}"
+    return sqlite3.connect(location, uri=True, isolation_level=None, timeout=10)
+
+
+def _connect_to_copy(path: str) -> sqlite3.Connection:
+    """Open a copy of a file that a run left in the middle of a commit.
+
+    Only a writer may roll that back (sqlite.org/lockingv3, hot journals), and who reads must not
+    wait for the next run to see how things stand.
+    """
+    import shutil
+    import tempfile
+
+    journal = f"{path}-journal"
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = f"{scratch}/state.db"
+        while True:
+            try:
+                before = os.stat(journal)
+                shutil.copyfile(journal, f"{copy}-journal")
+                shutil.copyfile(path, copy)
+                after = os.stat(journal)
+            except FileNotFoundError:
+                # The next run has begun, and has rolled it back.
+                return _connect(path, "ro")
+            if (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns):
+                break
+        connection = _connect(copy, "rw")
+        # This rolls back; what is open stays readable when its name is gone.
+        connection.execute("SELECT count(*) FROM transactions")
+        return connection

@@ -1,0 +1,111 @@
+"""The command behind tools/faults."""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.faults.cells import Cell, cells
+from tests.faults.kills import HAND, ROLL_BACK, UNIT, UPDATE, Kill, Kills
+from tests.faults.report import PAGE, Report
+from tests.faults.scene import opened
+from tests.hosts import machine
+from tests.hosts.package import PROJECT, built_deb
+from tests.hosts.tree import RELEASES
+
+LINES = Path("/var/tmp/autoupdate-faults/results.jsonl")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    reader = argparse.ArgumentParser(
+        prog="tools/faults",
+        description="Kills updates and breaks what they need, on booted Debians, and tells what"
+        f" came of it. Each result is also written to {LINES} at once.",
+    )
+    reader.add_argument("--release", choices=RELEASES, help="only on this release of Debian")
+    reader.add_argument(
+        "--kills", type=int, default=300, metavar="N",
+        help="random kills of updates, and as many of roll backs, over all releases (300)",
+    )  # fmt: skip
+    reader.add_argument("--seed", type=int, default=1, help="chooses the random instants (1)")
+    reader.add_argument("--only", choices=("kill", "fault"), help="only one of the two matrices")
+    reader.add_argument(
+        "--fault", default="", metavar="TEXT", help='only cells with this in "fault, step"'
+    )
+    reader.add_argument("--write", action="store_true",
+                        help=f"write {PAGE.relative_to(PROJECT)}; else print it")  # fmt: skip
+    return reader.parse_args(arguments)
+
+
+def results(
+    chosen: argparse.Namespace, release: str, deb: Path, count: int
+) -> Iterator[Kill | Cell]:
+    """Go through what was chosen on one release."""
+    if chosen.only != "fault":
+        with opened(release, deb) as scene:
+            kills = Kills(scene, release, chosen.seed)
+            yield from kills.at_writes(UPDATE)
+            yield from kills.at_random(UPDATE, count)
+        with opened(release, deb) as scene:
+            kills = Kills(scene, release, chosen.seed)
+            yield from kills.at_writes(ROLL_BACK)
+            yield from kills.at_random(ROLL_BACK, count, (UNIT, HAND))
+    if chosen.only != "kill":
+        yield from cells(release, deb, chosen.fault)
+
+
+def main(arguments: list[str]) -> int:
+    """Run in a directory of its own, which is gone afterwards, however this ends."""
+    chosen = parse(arguments)
+    missing = machine.what_is_missing()
+    if missing:
+        print(f"tools/faults: {missing}", file=sys.stderr)
+        return 2
+    os.umask(0o022)
+    with tempfile.TemporaryDirectory(prefix="autoupdate-faults-") as scratch:
+        tempfile.tempdir = scratch
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            code = go(chosen, " ".join(arguments))
+        except KeyboardInterrupt:
+            code = 130
+    sys.stdout.flush()
+    # Threads may still push hosts around; those are cleared away when we are gone.
+    os._exit(code)
+
+
+def go(chosen: argparse.Namespace, options: str) -> int:
+    """Run on all chosen releases at once; return 0 if there was no exception."""
+    releases = [chosen.release] if chosen.release else list(RELEASES)
+    report = Report(LINES, options, page=chosen.write)
+    deb = built_deb()
+    broken: list[str] = []
+
+    def work(release: str) -> None:
+        try:
+            for result in results(chosen, release, deb, -(-chosen.kills // len(releases))):
+                report.add(result)
+        except Exception:
+            broken.append(f"{release}: {traceback.format_exc()}")
+
+    threads = [threading.Thread(target=work, args=[release], daemon=True) for release in releases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for words in broken:
+        print(words, file=sys.stderr)
+    exceptions = report.finish(whole=not broken)
+    if not chosen.write:
+        print(report.text())
+    return 1 if exceptions or broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""Runs the real command with a hand on its throat: dies at a journal write, or waits at a step.
+
+The plan is read from a file, so that the unit's command line stays the same. Without a plan this
+is `autoupdatectl` itself.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from autoupdate import cli, update
+from autoupdate.app import Clock
+from autoupdate.state import Step
+from autoupdate.store import Store
+from autoupdate.workshop import WorkerProcess
+
+DIRECTORY = "/run/faults"
+PLAN, REACHED, GO = (f"{DIRECTORY}/{name}" for name in ("plan.json", "reached", "go"))
+ENTERED = {Step.PROBATION: "probation", Step.ROLL_BACK: "roll back"}
+
+Method = Callable[..., Any]
+
+
+def tell(words: str) -> None:
+    """Say where the run has come to; whoever waits for it sees a whole file."""
+    with open(f"{REACHED}.part", "w", encoding="utf-8") as stream:
+        stream.write(words)
+    os.rename(f"{REACHED}.part", REACHED)
+
+
+def die(words: str, how: str) -> NoReturn:
+    """Kill the process group, or wait until somebody kills the whole unit."""
+    tell(words)
+    if how == "group":
+        os.killpg(0, signal.SIGKILL)
+    while True:
+        time.sleep(60)
+
+
+def kill_at(number: int, when: str, how: str) -> None:
+    """Die before or after the n-th statement that is written to the journal."""
+    write: Method = Store._write
+    done = 0
+
+    def counted(self: Store, query: str, values: Any = ()) -> int:
+        nonlocal done
+        done += 1
+        words = f"{when} write {done}: {' '.join(query.split())[:60]}"
+        if done == number and when == "before":
+            die(words, how)
+        result: int = write(self, query, values)
+        if done == number:
+            die(words, how)
+        return result
+
+    Store._write = counted  # type: ignore[method-assign]
+
+
+def wait_at(step: str, jump: int) -> None:
+    """Stop at a step until told to go on, or move the clock there."""
+
+    def arrive(here: str) -> None:
+        if here != step:
+            return
+        if jump:
+            move_clock(jump)
+        tell(here)
+        while not jump and not os.path.exists(GO):
+            time.sleep(0.01)
+
+    def before(function: Method, here: str) -> Method:
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            arrive(here)
+            return function(*arguments, **named)
+
+        return wrapped
+
+    enter: Method = Store.enter
+    begin: Method = Store.begin
+
+    def entered(self: Store, number: int, following: Step, at: str) -> None:
+        enter(self, number, following, at)
+        arrive(ENTERED.get(following, ""))
+
+    def begun(self: Store, *arguments: Any) -> int:
+        number: int = begin(self, *arguments)
+        arrive(ENTERED.get(arguments[-1], ""))
+        return number
+
+    for name, here in (("fetch", "fetch"), ("check_out", "check out"), ("build", "build")):
+        setattr(WorkerProcess, name, before(getattr(WorkerProcess, name), here))
+    update.switch = before(update.switch, "activate")  # type: ignore[attr-defined]
+    Store.enter = entered  # type: ignore[assignment, method-assign]
+    Store.begin = begun  # type: ignore[assignment, method-assign]
+    arrive("start")
+
+
+def move_clock(seconds: int) -> None:
+    """Let the run's time of day jump; the machine's clock is not ours to move."""
+
+    def now(_: Clock) -> str:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+    Clock.now = now  # type: ignore[assignment, method-assign]
+
+
+def main(arguments: list[str]) -> int:
+    """Run a verb as planned."""
+    try:
+        with open(PLAN, encoding="utf-8") as stream:
+            plan = json.load(stream)
+        # For this run alone: whoever recovers from it is the package itself.
+        os.unlink(PLAN)
+    except FileNotFoundError:
+        plan = {}
+    if "write" in plan:
+        kill_at(plan["write"], plan["when"], plan["how"])
+    if "step" in plan:
+        wait_at(plan["step"], plan.get("clock", 0))
+    return cli.main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,206 @@
+"""Whose fault a failed update is, and when it is tried again."""
+
+import pytest
+
+from autoupdate.backoff import FREE_INTERRUPTIONS, LONGEST_WAIT, seconds_left, wait_after
+from autoupdate.database import StateError
+from autoupdate.errors import (
+    AutoupdateError,
+    DamagedMirrorError,
+    DependenciesFailedError,
+    Exit,
+    HostFaultError,
+    UnreachableError,
+    UpdateFailedError,
+)
+from autoupdate.quarantine import clear
+from autoupdate.state import Result, Step
+from autoupdate.store import Attempts
+from tests.unit.world import World, commit
+
+NOON = "2099-01-01T12:00:00Z"
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def deployed(world: World) -> World:
+    """Return a world in which version 1 is deployed."""
+    world.deploy(1)
+    return world
+
+
+def attempts(failed: int, interrupted: int = 0, at: str = NOON) -> Attempts:
+    """Return how often a commit could not be brought in."""
+    return Attempts(commit(2), failed, interrupted, at, "because")
+
+
+def test_wait_grows_up_to_a_limit() -> None:
+    assert [wait_after(attempts(number)) for number in range(5)] == [0, 30, 60, 120, 240]
+    assert wait_after(attempts(40)) == wait_after(attempts(5000)) == LONGEST_WAIT
+
+
+def test_first_interruptions_cost_no_wait() -> None:
+    assert wait_after(attempts(0, FREE_INTERRUPTIONS)) == 0
+    assert wait_after(attempts(0, FREE_INTERRUPTIONS + 2)) == 60
+    assert wait_after(attempts(1, FREE_INTERRUPTIONS + 1)) == 60
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [
+        (NOON, 30),
+        ("2099-01-01T12:00:29Z", 1),
+        ("2099-01-01T12:00:30Z", 0),
+        ("2100-01-01T12:00:00Z", 0),
+        # Somebody set the clock back: how long it would be until then means nothing.
+        ("2099-01-01T11:59:59Z", 0),
+        ("2098-01-01T12:00:00Z", 0),
+    ],
+)
+def test_time_that_is_left(now: str, left: float) -> None:
+    assert seconds_left(attempts(1), now) == left
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "quarantined"),
+    [
+        (UpdateFailedError("setup.py fails"), Exit.FAILED, True),
+        (DependenciesFailedError("no such requirement"), Exit.FAILED, True),
+        (HostFaultError("no space"), Exit.FAILED, False),
+        (DamagedMirrorError("repo.git is damaged"), Exit.FAILED, False),
+        (StateError("state.db cannot be written"), Exit.FAILED, False),
+        (UnreachableError("connection reset"), Exit.UNREACHABLE, False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_who_is_blamed(
+    deployed: World, fault: AutoupdateError, code: Exit, quarantined: bool
+) -> None:
+    deployed.workshop.faults["build"] = fault
+    assert deployed.deploy(2).exit_code == code
+    held = [(item.commit, item.step, item.reason) for item in deployed.store.quarantined()]
+    assert held == [(commit(2), Step.BUILD, fault.message)] * quarantined
+    counted = deployed.store.attempts(commit(2))
+    assert (counted is None) == quarantined
+    if counted:
+        assert (counted.failed, counted.reason) == (1, fault.message)
+    deployed.assert_whole()
+
+
+def fail_again(world: World) -> Result:
+    """Let enough time pass for another attempt."""
+    world.clock.seconds += LONGEST_WAIT
+    return world.run().result
+
+
+def test_host_that_fails_again_and_again(deployed: World) -> None:
+    """A commit that always kills its build looks like a fault of the host."""
+    deployed.workshop.faults["build"] = HostFaultError("killed by signal 9")
+    deployed.deploy(2)
+    results = [fail_again(deployed) for _ in range(5)]
+    assert results == [Result.FAILED] * 4 + [Result.DEFERRED]
+    assert [item.commit for item in deployed.store.quarantined()] == [commit(2)]
+
+
+def test_network_is_never_the_commits_fault(deployed: World) -> None:
+    deployed.workshop.faults["fetch"] = UnreachableError("connection reset")
+    deployed.deploy(2)
+    assert {fail_again(deployed) for _ in range(20)} == {Result.UNREACHABLE}
+    assert deployed.store.quarantined() == []
+    deployed.workshop.faults.clear()
+    assert fail_again(deployed) is Result.UPDATED
+    assert deployed.store.all_attempts() == []
+
+
+def test_commit_that_failed_waits_but_a_newer_one_does_not(deployed: World) -> None:
+    deployed.workshop.faults["fetch"] = UnreachableError("connection reset")
+    deployed.deploy(2)
+    deployed.workshop.calls.clear()
+    waiting = deployed.run()
+    assert (waiting.result, waiting.exit_code) == (Result.DEFERRED, Exit.DONE)
+    for words in (commit(2), "is tried again in 2", "after 1 attempts", "connection reset"):
+        assert words in waiting.reason
+    assert "--force" in waiting.advice
+    assert deployed.workshop.calls == []
+    deployed.workshop.faults.clear()
+    assert deployed.deploy(3).result is Result.UPDATED
+
+
+def test_force_does_not_wait(deployed: World) -> None:
+    deployed.workshop.faults["fetch"] = UnreachableError("connection reset")
+    deployed.deploy(2)
+    deployed.workshop.faults.clear()
+    assert deployed.run(force=True).result is Result.UPDATED
+
+
+@pytest.mark.parametrize("jump", [-366 * DAY, 366 * DAY])
+def test_clock_that_jumps_by_a_year(deployed: World, jump: float) -> None:
+    deployed.workshop.faults["fetch"] = UnreachableError("connection reset")
+    deployed.deploy(2)
+    deployed.workshop.faults.clear()
+    deployed.clock.ahead = jump
+    assert deployed.run().result is Result.UPDATED
+    deployed.assert_whole()
+
+
+def test_space_is_looked_at_before_the_build(deployed: World) -> None:
+    deployed.workshop.free = 70 << 20
+    assert deployed.deploy(2).result is Result.UPDATED
+    deployed.workshop.free = 60 << 20
+    outcome = deployed.deploy(3)
+    assert outcome.result is Result.FAILED
+    assert "64 MiB may be needed, 60 MiB are free" in outcome.reason
+    assert outcome.advice
+    assert deployed.workshop.calls.count("build") == 2
+    assert deployed.store.quarantined() == []
+    deployed.assert_whole()
+
+
+@pytest.fixture
+def refused(deployed: World) -> World:
+    """Return a world in which version 2 failed for its dependencies, which version 3 has, too."""
+    deployed.workshop.key = "other"
+    deployed.workshop.faults["build"] = DependenciesFailedError("no such requirement")
+    deployed.deploy(2)
+    deployed.workshop.faults.clear()
+    deployed.workshop.calls.clear()
+    return deployed
+
+
+def test_failed_dependencies_are_remembered_for_the_next_commits(refused: World) -> None:
+    outcome = refused.deploy(3)
+    assert outcome.result is Result.FAILED
+    assert f"the same dependencies failed for commit {commit(2)}" in outcome.reason
+    assert "no such requirement" in outcome.reason
+    assert outcome.advice == f"autoupdatectl quarantine clear {commit(2)}"
+    assert "build" not in refused.workshop.calls
+    # Other dependencies are tried.
+    refused.workshop.key = "corrected"
+    assert refused.deploy(4).result is Result.UPDATED
+
+
+def test_failed_dependencies_are_tried_by_force(refused: World) -> None:
+    refused.upstream = commit(3)
+    assert refused.run(force=True).result is Result.UPDATED
+
+
+@pytest.mark.parametrize(
+    ("later", "result"),
+    [(DAY - 60, Result.FAILED), (DAY + 60, Result.UPDATED), (-DAY, Result.UPDATED)],
+)
+def test_failed_dependencies_are_forgotten(refused: World, later: float, result: Result) -> None:
+    """The package index changes; a clock that was set back must not make that a year."""
+    refused.clock.ahead = later
+    assert refused.deploy(3).result is result
+
+
+def test_failed_dependencies_are_forgiven(refused: World) -> None:
+    clear(refused.app, commit(2))
+    assert refused.deploy(3).result is Result.UPDATED
+
+
+def test_other_failures_do_not_condemn_the_dependencies(deployed: World) -> None:
+    deployed.workshop.faults["build"] = UpdateFailedError("setup.py fails")
+    deployed.deploy(2)
+    deployed.workshop.faults.clear()
+    assert deployed.deploy(3).result is Result.UPDATED

@@ -1,0 +1,141 @@
+"""What an administrator lets be tried again, and the words by which that is said."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autoupdate import runtime, words
+from autoupdate.cli import main
+from autoupdate.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
+from autoupdate.quarantine import clear
+from autoupdate.state import Result
+from tests.unit.world import APP, World, commit
+
+RELEASE = "20990101T000004Z-0123456789ab"
+A, B = "abcdef1" + "0" * 33, "abcdef2" + "0" * 33
+
+
+@pytest.fixture
+def held(world: World) -> World:
+    """Return a world with two commits in quarantine, and one that waits for its next attempt."""
+    world.deploy(1)
+    for name in (A, B):
+        world.store.quarantine(name, "build", f"no {name[:7]}", "2099-01-01T01:00:00Z")
+    at = "2099-01-01T02:00:00Z"
+    world.store.count_attempt(commit(7), "no network", at, interrupted=False)
+    return world
+
+
+@pytest.mark.parametrize("beginning", [A, A[:7], commit(7)])
+def test_clear(held: World, beginning: str) -> None:
+    runtime.set_fresh(held.paths, 60)
+    cleared = clear(held.app, beginning)
+    assert cleared.startswith(beginning)
+    left = {item.commit for item in held.store.quarantined()}
+    left |= {item.commit for item in held.store.all_attempts()}
+    assert left == {A, B, commit(7)} - {cleared}
+    assert not runtime.is_fresh(held.paths)
+    facts = json.loads(Path(held.paths.home, "facts.json").read_text())
+    assert {item["commit"] for item in facts["quarantine"]} == {A, B} - {cleared}
+
+
+@pytest.mark.parametrize(
+    ("beginning", "said"),
+    [("abcdef", "more than one commit"), ("1234567", "no commit"), (f"{A}0", "no commit")],
+)
+def test_beginning_that_names_none_or_several(held: World, beginning: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        clear(held.app, beginning)
+    assert caught.value.message == f"{said} in quarantine begins with {beginning}"
+    for known in (A, B, commit(7)):
+        assert known in caught.value.advice
+    assert len(held.store.quarantined()) == 2
+
+
+def test_empty_quarantine(world: World) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        clear(world.app, "1234567")
+    assert caught.value.advice == "the quarantine is empty"
+
+
+@pytest.mark.parametrize(
+    "fault", [UpdateFailedError("broken"), UnreachableError("connection reset")]
+)
+def test_cleared_commit_is_tried_at_once(world: World, fault: Exception) -> None:
+    world.deploy(1)
+    world.workshop.faults["build"] = fault  # type: ignore[assignment]
+    world.deploy(2)
+    world.workshop.faults.clear()
+    assert world.run().result is Result.DEFERRED
+    clear(world.app, commit(2))
+    assert world.run().result is Result.UPDATED
+
+
+@pytest.mark.parametrize(
+    ("said", "release", "app"),
+    [
+        ([], "", ""),
+        ([RELEASE], RELEASE, ""),
+        (["demo"], "", "demo"),
+        ([RELEASE, "demo"], RELEASE, "demo"),
+        (["demo", f"{RELEASE}xx"], f"{RELEASE}xx", "demo"),
+    ],
+)
+def test_release_and_app(said: list[str], release: str, app: str) -> None:
+    assert words.release_and_app(said) == (release, app)
+
+
+@pytest.mark.parametrize("said", [["a", "b"], [RELEASE, RELEASE], [RELEASE, "a", "b"]])
+def test_more_than_a_release_and_an_app(said: list[str]) -> None:
+    with pytest.raises(ConfigurationError):
+        words.release_and_app(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "commit_named", "app"),
+    [
+        ([], "", ""),
+        (["demo"], "", "demo"),
+        (["clear", "abcdef1"], "abcdef1", ""),
+        (["clear", A, "demo"], A, "demo"),
+    ],
+)
+def test_commit_and_app(said: list[str], commit_named: str, app: str) -> None:
+    assert words.commit_and_app(said) == (commit_named, app)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["clear"], ["clear", "abcdef"], ["clear", "ABCDEF1"], ["clear", "demo"], ["demo", "clear"],
+        ["clear", "abcdef1", "a", "b"], ["list", "demo"],
+    ],
+)  # fmt: skip
+def test_words_that_name_no_commit(said: list[str]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        words.commit_and_app(said)
+    assert "autoupdatectl quarantine" in caught.value.advice
+
+
+@pytest.mark.parametrize("arguments", [["quarantine"], ["quarantine", APP]])
+def test_list(world: World, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    file = Path(world.all_paths.etc, "apps", f"{APP}.toml")
+    file.parent.mkdir(parents=True)
+    file.write_text(f'path = "{world.settings.path}"\n[upstream]\nurl = "https://x/y"\n')
+    assert main(arguments, world.all_paths) == Exit.DONE
+    assert capsys.readouterr().out == "no commit is in quarantine\n"
+    world.store.quarantine(A, "build", "no such requirement", "2099-01-01T01:00:00Z")
+    assert main(arguments, world.all_paths) == Exit.DONE
+    assert capsys.readouterr().out == (
+        f"{A}  since 2099-01-01T01:00:00Z\n    no such requirement\n"
+    )
+    assert main([*arguments, "--json"], world.all_paths) == Exit.DONE
+    assert [item["commit"] for item in json.loads(capsys.readouterr().out)] == [A]
+
+
+def test_wrong_words_are_one_line(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["quarantine", "clear", "demo"], world.all_paths) == Exit.USAGE
+    first, advice = capsys.readouterr().err.splitlines()
+    assert first == "autoupdatectl: name the commit by at least seven hexadecimal digits"
+    assert advice == "  autoupdatectl quarantine clear COMMIT [APP]"

@@ -1,0 +1,211 @@
+"""Back to another release by an administrator's word."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autoupdate import runtime
+from autoupdate.errors import Exit, UpdateFailedError
+from autoupdate.rollback import BY_HAND
+from autoupdate.state import Result, Step
+from tests.unit.world import SERVICES, Killed, World, commit, settings
+
+
+@pytest.fixture
+def thrice(world: World) -> World:
+    """Return a world in which versions 1, 2 and 3 were deployed, one after the other."""
+    for number in (1, 2, 3):
+        assert world.deploy(number).result is Result.UPDATED
+    world.services.restarts.clear()
+    return world
+
+
+def quarantined(world: World) -> list[str]:
+    """Return the commits that are in quarantine."""
+    return [item.commit for item in world.store.quarantined()]
+
+
+def test_to_the_previous_release(thrice: World) -> None:
+    outcome = thrice.roll_back()
+    assert (outcome.result, outcome.exit_code) == (Result.ROLLED_BACK, Exit.DONE)
+    assert f"from commit {commit(3)} to {commit(2)}: {BY_HAND}" in outcome.reason
+    assert (thrice.current_commit(), thrice.previous_commit()) == (commit(2), commit(1))
+    assert thrice.services.restarts == [SERVICES]
+    assert quarantined(thrice) == [commit(3)]
+    assert "fetch" not in thrice.workshop.calls[-3:], "upstream may be out of reach"
+    (past,) = thrice.store.history(1)
+    assert (past.trigger, past.step, past.exit_code) == ("rollback", Step.ROLL_BACK, Exit.DONE)
+    # The next run does not bring the commit back that was left; the release itself stays.
+    assert thrice.run().result is Result.DEFERRED
+    assert thrice.release_of(3) in thrice.releases_on_disk()
+    assert thrice.deploy(4).result is Result.UPDATED
+    thrice.assert_whole()
+
+
+def test_to_a_named_release_and_forward_again(thrice: World) -> None:
+    assert thrice.roll_back(thrice.release_of(1)).exit_code == Exit.DONE
+    assert (thrice.current_commit(), thrice.previous_commit()) == (commit(1), "")
+    assert thrice.roll_back(thrice.release_of(3)).exit_code == Exit.DONE
+    assert (thrice.current_commit(), thrice.previous_commit()) == (commit(3), commit(2))
+    # Whoever goes to a release by hand lets its commit be.
+    assert quarantined(thrice) == [commit(1)]
+    assert thrice.run().result is Result.CURRENT
+    thrice.assert_whole()
+
+
+def test_to_another_build_of_the_same_commit(world: World) -> None:
+    """After an upgrade of the host: nothing is wrong with the commit."""
+    world.deploy(1)
+    other = world.root / "python3.13"
+    other.touch()
+    world.settings = settings(world.root, build__python=str(other))
+    world.run()
+    before = world.workshop.calls.count("build")
+    world.settings = settings(world.root)
+    assert world.roll_back().exit_code == Exit.DONE
+    assert quarantined(world) == []
+    assert world.run().result is Result.CURRENT
+    assert world.workshop.calls.count("build") == before
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("20000101T000000Z-aaaaaaaaaaaa", "there is no complete release 20000101T000000Z-aaaa"),
+        ("current", "is the current one already"),
+        ("without environment", "there is no complete release"),
+    ],
+)
+def test_impossible(thrice: World, wanted: str, said: str) -> None:
+    if wanted == "current":
+        wanted = thrice.release_of(3)
+    elif wanted == "without environment":
+        wanted = thrice.release_of(1)
+        Path(thrice.paths.release(wanted), ".venv/bin/python").unlink()
+    outcome = thrice.roll_back(wanted)
+    assert (outcome.result, outcome.exit_code) == (Result.REFUSED, Exit.USAGE)
+    assert said in outcome.reason
+    assert thrice.release_of(2) in outcome.advice
+    assert (thrice.services.restarts, quarantined(thrice)) == ([], [])
+    assert len(thrice.store.history(9)) == 3
+
+
+@pytest.mark.parametrize("deployed", [0, 1])
+def test_no_release_to_go_back_to(world: World, deployed: int) -> None:
+    for number in range(deployed):
+        world.deploy(number + 1)
+    outcome = world.roll_back()
+    assert outcome.exit_code == Exit.USAGE
+    assert "there is no previous release to go back to" in outcome.reason
+    assert outcome.advice == "there is no other release"
+
+
+def test_previous_release_that_is_gone(thrice: World) -> None:
+    shutil.rmtree(thrice.paths.release(thrice.release_of(2)))
+    outcome = thrice.roll_back()
+    assert outcome.exit_code == Exit.USAGE
+    assert "the previous one," in outcome.reason
+    assert outcome.advice == f"there are: {thrice.release_of(1)}"
+    assert thrice.current_commit() == commit(3)
+
+
+def test_release_that_does_not_run_any_more(thrice: World) -> None:
+    thrice.services.bad = {commit(2)}
+    outcome = thrice.roll_back()
+    assert (outcome.result, outcome.exit_code) == (Result.BROKEN, Exit.BROKEN)
+    for words in (BY_HAND, "web.service failed", "a person is needed"):
+        assert words in outcome.reason
+    # Both facts are told, and nothing is touched any more.
+    assert len(thrice.services.restarts) == 1
+    assert thrice.current_commit() == commit(2)
+    assert thrice.store.unfinished() is None
+    # From there the person can go on.
+    assert thrice.roll_back(thrice.release_of(1)).exit_code == Exit.DONE
+    thrice.assert_whole()
+
+
+def test_stopped_services_stay_stopped(thrice: World) -> None:
+    thrice.services.change("api.service", active="inactive", sub="dead")
+    assert thrice.roll_back().exit_code == Exit.DONE
+    assert thrice.services.restarts == [("web.service", "worker.service")]
+
+
+def test_the_way_back_that_was_interrupted_is_not_gone_twice(thrice: World) -> None:
+    """Who types the same again after a power cut means the same release."""
+    thrice.die_at = thrice.effects + effects_until("restart", thrice, World.roll_back)
+    with pytest.raises(Killed):
+        thrice.roll_back()
+    thrice.revive()
+    outcome = thrice.roll_back()
+    assert (outcome.result, outcome.exit_code) == (Result.ROLLED_BACK, Exit.DONE)
+    assert thrice.current_commit() == commit(2)
+    assert quarantined(thrice) == [commit(3)]
+    thrice.assert_whole()
+
+
+def effects_until(name: str, world: World, action: Callable[[World], object]) -> int:
+    """Return the number of an action's first effect of a kind, as seen in a copy of the world."""
+    copy = World(world.root / "copy")
+    for number in (1, 2, 3):
+        copy.deploy(number)
+    copy.effect_names.clear()
+    action(copy)
+    copy.close()
+    return copy.effect_names.index(name) + 1
+
+
+def test_update_that_died_before_the_switch_is_not_what_is_left(thrice: World) -> None:
+    """It was never current: the administrator means the release that runs."""
+    thrice.store.begin("timer", commit(4), thrice.release_of(3), "2099-01-01T01:00:00Z")
+    assert thrice.roll_back().exit_code == Exit.DONE
+    assert thrice.current_commit() == commit(2)
+
+
+def test_update_that_died_on_probation_and_does_not_run(thrice: World) -> None:
+    """Recovery goes back by itself; that is what was asked for."""
+    thrice.services.bad = {commit(4)}
+    thrice.die_at = thrice.effects + effects_until("restart", thrice, lambda it: it.deploy(4))
+    with pytest.raises(Killed):
+        thrice.deploy(4)
+    thrice.revive()
+    outcome = thrice.roll_back()
+    assert (outcome.result, outcome.exit_code) == (Result.ROLLED_BACK, Exit.DONE)
+    assert thrice.current_commit() == commit(3)
+    thrice.assert_whole()
+
+
+def test_release_whose_probation_waits_for_a_service(thrice: World) -> None:
+    """Nothing is rolled back, and that is said: a success would be believed."""
+    thrice.services.change("web.service", active="activating", sub="start-pre")
+    thrice.deploy(4)
+    outcome = thrice.roll_back()
+    assert outcome.exit_code == Exit.FAILED
+    assert "on probation" in outcome.reason
+    assert "rollback" in outcome.advice
+    assert thrice.current_commit() == commit(4)
+
+
+def test_services_must_not_trust_an_old_check(thrice: World) -> None:
+    assert runtime.is_fresh(thrice.paths)
+    thrice.services.bad = {commit(2)}
+    thrice.roll_back()
+    assert not runtime.is_fresh(thrice.paths)
+
+
+def test_second_copy_knows_the_quarantine(thrice: World) -> None:
+    thrice.roll_back()
+    with open(f"{thrice.paths.home}/facts.json", encoding="utf-8") as stream:
+        facts = json.load(stream)
+    assert [item["commit"] for item in facts["quarantine"]] == [commit(3)]
+    assert {item["id"] for item in facts["releases"]} == thrice.known_releases()
+
+
+def test_failed_builds_do_not_change_where_back_is(thrice: World) -> None:
+    thrice.workshop.faults["build"] = UpdateFailedError("broken")
+    thrice.deploy(4)
+    assert thrice.roll_back().exit_code == Exit.DONE
+    assert os.path.basename(os.readlink(thrice.paths.current)) == thrice.release_of(2)
