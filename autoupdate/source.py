@@ -26,6 +26,7 @@ from autoupdate.installer import HOST_TROUBLE
 from autoupdate.publish import sync_directory
 
 UPSTREAM_REF = "refs/autoupdate/upstream"
+WORK_TREE = "../current"
 # What a build leaves in a release is no local change.
 NOT_CHANGES = "/.venv/\n__pycache__/\n*.pyc\n*.egg-info/\n/build/\n"
 # What git says when the other side, or what is between, failed.
@@ -82,38 +83,62 @@ class Mirror:
 
     def open(self) -> Git:
         """Open the mirror, making it first where it is missing."""
-        if not os.path.isfile(f"{self.path}/info/exclude"):
-            repository = Repo.init(self.path, bare=True)
-            with repository.config_writer() as configuration:
-                # With a work tree, `git stash list` works in the mirror.
-                configuration.set_value("core", "bare", "false")
-                configuration.set_value("core", "worktree", "../current")
-            os.makedirs(f"{self.path}/info", exist_ok=True)
-            aside = f"{self.path}.damaged/worktrees"
-            if os.path.isdir(aside):
-                # The releases keep their records, so that local changes are still seen.
-                shutil.copytree(aside, f"{self.path}/worktrees", dirs_exist_ok=True)
-            with open(f"{self.path}/info/exclude", "w", encoding="utf-8") as exclude:
-                exclude.write(NOT_CHANGES)
+        if not self._is_made():
+            self._make()
         git = Git("/")
         # Before the first deployment there is no current release to be the work tree.
         git.update_environment(GIT_DIR=self.path, GIT_WORK_TREE=self.path)
         return git
+
+    def _is_made(self) -> bool:
+        with (
+            suppress(OSError),
+            open(f"{self.path}/config", encoding="utf-8", errors="replace") as file,
+        ):
+            return WORK_TREE in file.read() and os.path.isfile(f"{self.path}/info/exclude")
+        return False
+
+    def _make(self) -> None:
+        with suppress(FileNotFoundError):
+            # What is there cannot be read, or is not ours.
+            os.unlink(f"{self.path}/config")
+        repository = Repo.init(self.path, bare=True)
+        with repository.config_writer() as configuration:
+            # With a work tree, `git stash list` works in the mirror.
+            configuration.set_value("core", "bare", "false")
+            configuration.set_value("core", "worktree", WORK_TREE)
+        os.makedirs(f"{self.path}/info", exist_ok=True)
+        with open(f"{self.path}/info/exclude", "w", encoding="utf-8") as exclude:
+            exclude.write(NOT_CHANGES)
 
     def fetch(self, url: str, wanted: str) -> Commit:
         """Fetch a ref, or a commit by its name, with its history.
 
         Raises UnreachableError when upstream does not give it, DamagedMirrorError, HostFaultError.
         """
-        git = self.open()
         try:
+            git = self.open()
             git.fetch("--no-tags", "--", url, f"+{wanted}:{UPSTREAM_REF}")
             line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
         except GitCommandError as error:
             message = f"upstream {redact(url)} did not give {wanted}: {said_by_git(error)}"
             raise self.fault(error, UnreachableError(message)) from None
+        self._take_over_records(git)
         commit, committed_at, subject = line.split("\0", 2)
         return Commit(commit, subject, int(committed_at))
+
+    def _take_over_records(self, git: Git) -> None:
+        """Give the releases their records again, from a damaged mirror that was put aside.
+
+        By them local changes are seen. One whose commit is not here would make git fail.
+        """
+        aside = f"{self.path}.damaged/worktrees"
+        for name in os.listdir(aside) if os.path.isdir(aside) else ():
+            record = f"{self.path}/worktrees/{name}"
+            with suppress(GitCommandError, OSError):
+                if not os.path.exists(record) and os.path.exists(_read(f"{aside}/{name}/gitdir")):
+                    git.cat_file("-e", _read(f"{aside}/{name}/HEAD") + "^{commit}")
+                    shutil.copytree(f"{aside}/{name}", record)
 
     def check_out(self, directory: str, commit: str) -> None:
         """Make the work tree of a release.
@@ -178,10 +203,15 @@ class Mirror:
         return [path for _, path in changes]
 
 
+def _read(file: str) -> str:
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        return stream.read().strip()
+
+
 def _is_known(directory: str) -> bool:
     """Tell whether the mirror has its record of a work tree (gitrepository-layout(5))."""
-    with suppress(OSError), open(f"{directory}/.git", encoding="utf-8") as file:
-        return os.path.isdir(file.read().removeprefix("gitdir:").strip())
+    with suppress(OSError):
+        return os.path.isdir(_read(f"{directory}/.git").removeprefix("gitdir: "))
     return False
 
 

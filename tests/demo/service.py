@@ -26,8 +26,9 @@ class _Attempt:
         self.fault = ""
 
     def end(self, fault: str) -> None:
-        self.fault = fault
-        self.ended.set()
+        if not self.ended.is_set():
+            self.fault = fault
+            self.ended.set()
 
 
 class Service:
@@ -78,9 +79,15 @@ class Service:
         attempt.ended.wait()
         return attempt.fault
 
+    def expect_stop(self) -> None:
+        """Look from now on like a service that is being stopped, as one with such a job does."""
+        if self._active == "active":
+            self._set("deactivating", "stop-sigterm")
+
     def stop(self) -> str:
         """End its processes; return nothing, as no service withstands."""
         with self._orders:
+            self.expect_stop()
             self._stopping.set()
             self._hurry.set()
             with self._spawning:
@@ -117,7 +124,12 @@ class Service:
                 fault = self._wait()
             self._main = 0
             words = f"Job for {self.name} failed: {fault}; see {self._log}" if fault else ""
-            if not file.restarts or self._stopping.is_set():
+            if self._stopping.is_set():
+                # Whoever stops it says when that is over.
+                self._living = False
+                attempt.end(words)
+                return
+            if not file.restarts:
                 self._die("failed" if fault else "inactive", attempt, words)
                 return
             self._attempt = _Attempt()

@@ -69,6 +69,9 @@ class Supervisor:
             return "", "".join(f"Unit {name} not found.\n" for name in unknown), 5
         services = [self._service(name) for name in names]
         if not wait:
+            if verb is not Service.start:
+                for service in services:
+                    service.expect_stop()
             threading.Thread(target=_each, args=(services, verb), daemon=True).start()
             return "", "", 0
         faults = [fault for fault in _each(services, verb) if fault]

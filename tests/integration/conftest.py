@@ -1,5 +1,8 @@
 """A host with version 1 deployed: built once, and given to each test as it was then."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,11 +11,27 @@ import pytest
 from tests.hosts.git_server import Mode
 from tests.integration.site import Site
 
+MEMORY = "/dev/shm"
+# Several sites, each with its copy, of some worker processes.
+ENOUGH = 4 << 30
+
 
 @pytest.fixture(scope="session")
-def prototype(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def quick_directory() -> Iterator[Path]:
+    """Return a directory for thousands of files: in memory, where the host has much of it."""
+    facts = os.statvfs(MEMORY) if os.access(MEMORY, os.W_OK) else None
+    much = facts is not None and facts.f_bavail * facts.f_frsize > ENOUGH
+    prefix = "autoupdate-test-"
+    with tempfile.TemporaryDirectory(dir=MEMORY if much else None, prefix=prefix) as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def prototype(quick_directory: Path) -> Iterator[Site]:
     """Deploy version 1 with everything that this takes, from the package index on."""
-    site = Site.new(tmp_path_factory.mktemp("site"))
+    directory = quick_directory / "site"
+    directory.mkdir()
+    site = Site.new(directory)
     outcome = site.run()
     assert outcome.exit_code == 0, f"{outcome}\n" + "\n".join(site.output)
     site.save()
@@ -28,8 +47,11 @@ def deployed(prototype: Site) -> Site:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Site]:
+def bare(quick_directory: Path) -> Iterator[Site]:
     """Return a host with nothing deployed; a deployment on it takes long."""
-    site = Site.new(tmp_path)
+    directory = quick_directory / "bare"
+    directory.mkdir()
+    site = Site.new(directory)
     yield site
     site.server.stop()
+    shutil.rmtree(directory)

@@ -1,0 +1,214 @@
+"""A mirror that a power cut, a bad disk or a person damaged: the next run goes on without help."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autoupdate.errors import Exit
+from autoupdate.state import Result
+from autoupdate.store import Store
+from tests.hosts.commands import run
+from tests.integration.site import Site
+
+BLOB, TREE, COMMIT = "HEAD:README.md", "HEAD^{tree}", "HEAD"
+
+
+@pytest.fixture
+def deployed(deployed: Site) -> Site:
+    """Return a host with version 1; no environments are built for the next ones."""
+    deployed.builds = False
+    return deployed
+
+
+def truncate(file: Path) -> None:
+    """Lose the second half of a file."""
+    change(file, file.read_bytes()[: file.stat().st_size // 2])
+
+
+def corrupt(file: Path) -> None:
+    """Turn some bytes in the middle of a file."""
+    content = file.read_bytes()
+    middle = len(content) // 2
+    change(file, content[:middle] + bytes(255 - byte for byte in content[middle:][:9])
+           + content[middle + 9 :])  # fmt: skip
+
+
+def empty(file: Path) -> None:
+    """Lose what is in a file."""
+    change(file, b"")
+
+
+def remove(file: Path) -> None:
+    """Lose a file."""
+    file.unlink()
+
+
+def change(file: Path, content: bytes) -> None:
+    """Write a file, which git made read-only, in place."""
+    file.chmod(0o644)
+    file.write_bytes(content)
+
+
+def loose(site: Site, name: str) -> Path:
+    """Return the file of an object; all objects are made loose first."""
+    mirror = Path(site.app_paths.mirror)
+    for pack in mirror.glob("objects/pack/*.pack"):
+        content = pack.read_bytes()
+        for part in mirror.glob(f"objects/pack/{pack.stem}.*"):
+            part.unlink()
+        run("git", "-C", mirror, "unpack-objects", "-q", input=content)
+    found = run("git", "-C", site.release, "rev-parse", name).stdout.strip()
+    return mirror / "objects" / found[:2] / found[2:]
+
+
+def packed(site: Site, suffix: str) -> Path:
+    """Return a file of the one pack that all objects are in."""
+    run("git", "-C", site.app_paths.mirror, "repack", "-adq")
+    (pack,) = Path(site.app_paths.mirror).glob(f"objects/pack/*.{suffix}")
+    return pack
+
+
+def updates_with_local_changes(site: Site) -> None:
+    """Check that the next run brings a commit in, and saves what was changed by hand."""
+    (site.release / "README.md").write_text("mine\n")
+    commit = site.upstream.commit(version=2)
+    assert site.updates_to(commit), site.log.events[-1].message
+    assert site.git("stash", "show", "--patch", "stash@{0}").count("+mine") == 1
+    store = Store(site.app_paths.state, read_only=True)
+    assert (store.quarantined(), store.unfinished()) == ([], None)
+    store.close()
+    assert site.updates_to(site.upstream.commit(version=3)), "nor does it hinder the next one"
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "index.lock", "shallow.lock", "HEAD.lock", "packed-refs.lock", "config.lock",
+        "refs/autoupdate/upstream.lock", "refs/stash.lock", "logs/refs/stash.lock",
+        "objects/pack/tmp_pack_x", "worktrees/RELEASE/index.lock", "worktrees/RELEASE/HEAD.lock",
+    ],
+)  # fmt: skip
+def test_what_a_dead_git_left(deployed: Site, left: str) -> None:
+    """Nobody else comes and takes a lock away."""
+    file = Path(deployed.app_paths.mirror, left.replace("RELEASE", deployed.current))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    updates_with_local_changes(deployed)
+    assert not file.exists()
+    assert deployed.log.messages("mirror-renewed") == [], "a lock is no damage"
+
+
+@pytest.mark.parametrize("damage", [truncate, corrupt, empty, remove])
+@pytest.mark.parametrize("name", [BLOB, TREE, COMMIT])
+def test_loose_object(deployed: Site, damage: Callable[[Path], None], name: str) -> None:
+    """The new commit shares the blob with the old one, so that upstream does not send it again."""
+    damage(loose(deployed, name))
+    updates_with_local_changes(deployed)
+
+
+@pytest.mark.parametrize("damage", [truncate, corrupt, empty, remove])
+@pytest.mark.parametrize("suffix", ["pack", "idx"])
+def test_pack(deployed: Site, damage: Callable[[Path], None], suffix: str) -> None:
+    damage(packed(deployed, suffix))
+    updates_with_local_changes(deployed)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("HEAD", b"\0" * 20), ("HEAD", b""), ("HEAD", None),
+        ("config", b"\0" * 200), ("config", b"[core"), ("config", None),
+        ("refs/autoupdate/upstream", b"\0" * 41), ("refs/autoupdate/upstream", b""),
+        ("packed-refs", b"\0" * 100),
+        ("worktrees/RELEASE/index", b""), ("worktrees/RELEASE/index", b"\0" * 300),
+    ],
+)  # fmt: skip
+def test_other_files(deployed: Site, file: str, content: bytes | None) -> None:
+    place = Path(deployed.app_paths.mirror, file.replace("RELEASE", deployed.current))
+    if content is None:
+        place.unlink()
+    else:
+        place.write_bytes(content)
+    updates_with_local_changes(deployed)
+
+
+@pytest.mark.parametrize("directory", ["objects", "refs"])
+def test_directory_that_is_gone(deployed: Site, directory: str) -> None:
+    shutil.rmtree(Path(deployed.app_paths.mirror, directory))
+    updates_with_local_changes(deployed)
+
+
+def test_damage_is_told_and_the_old_mirror_is_kept(deployed: Site) -> None:
+    """With it the stashes that only it has."""
+    (deployed.release / "README.md").write_text("mine in version 1\n")
+    deployed.upstream.commit(version=2)
+    assert deployed.run().result is Result.UPDATED
+    Path(deployed.app_paths.mirror, "HEAD").write_bytes(b"\0" * 20)
+    commit = deployed.upstream.commit(version=3)
+    assert deployed.updates_to(commit)
+    (told,) = deployed.log.messages("mirror-renewed")
+    kept = f"{deployed.app_paths.mirror}.damaged"
+    assert kept in told
+    Path(kept, "HEAD").write_text("ref: refs/heads/main\n")
+    assert "+mine in version 1" in run("git", "-C", kept, "stash", "show", "--patch").stdout
+
+
+@pytest.mark.parametrize("how", ["removed", "unknown to upstream"])
+def test_nothing_to_compare_local_changes_with(deployed: Site, how: str) -> None:
+    """That must not stop updates; the changes stay in their release, and that is said."""
+    old = deployed.release
+    (old / "README.md").write_text("mine\n")
+    if how == "removed":
+        shutil.rmtree(deployed.app_paths.mirror)
+    else:
+        deployed.upstream.git("checkout", "--quiet", "--orphan", "other")
+        loose(deployed, TREE).unlink()
+    commit = deployed.upstream.commit(version=2, push=False)
+    deployed.upstream.push("--force")
+    assert deployed.updates_to(commit), deployed.log.events[-1].message
+    assert (old / "README.md").read_text() == "mine\n"
+    assert [text for text in deployed.log.messages("step") if f"local changes in release {old.name}"
+            " cannot be told" in text]  # fmt: skip
+    assert deployed.updates_to(deployed.upstream.commit(version=3))
+
+
+def test_broken_history_of_upstream_is_no_damage(deployed: Site) -> None:
+    """Old tools wrote commits that git complains of; to fetch them again would not help."""
+    line = run("git", "-C", deployed.upstream.work, "cat-file", "commit", "HEAD").stdout
+    odd = line.replace(" +0000\n", " +000\n", 1)
+    made = run(
+        "git", "-C", deployed.upstream.work, "hash-object", "--literally", "-t", "commit", "-w",
+        "--stdin", input=odd,
+    ).stdout.strip()  # fmt: skip
+    deployed.upstream.git("reset", "--quiet", "--hard", made)
+    commit = deployed.upstream.commit(version=2, push=False)
+    deployed.upstream.push("--force")
+    assert deployed.updates_to(commit)
+    assert not run("git", "-C", deployed.app_paths.mirror, "fsck", check=False).ok
+    deployed.configure(upstream__track=f"commit:{'12' * 20}")
+    assert deployed.run().exit_code == Exit.UNREACHABLE
+    assert deployed.log.messages("mirror-renewed") == []
+
+
+def test_damage_on_a_host_that_is_offline(deployed: Site) -> None:
+    """What is deployed goes on; the mirror is made anew when upstream is there again."""
+    Path(deployed.app_paths.mirror, "HEAD").write_bytes(b"\0" * 20)
+    commit = deployed.upstream.commit(version=2)
+    before = deployed.current
+    deployed.server.stop()
+    deployed.configure(upstream__track=f"commit:{commit}")
+    assert deployed.run().exit_code == Exit.UNREACHABLE
+    assert deployed.current == before
+    deployed.server.start()
+    assert deployed.updates_to(commit, force=True)
+
+
+def test_worker_leaves_nothing_behind(deployed: Site) -> None:
+    Path(deployed.app_paths.mirror, "HEAD").write_bytes(b"\0" * 20)
+    deployed.updates_to(deployed.upstream.commit(version=2))
+    assert {"repo.git", "repo.git.damaged"} == {
+        name for name in os.listdir(deployed.app_paths.home) if name.startswith("repo")
+    }
