@@ -19,34 +19,35 @@ from autoupdate.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.log import HostLog, say
 from autoupdate.paths import Paths
 from autoupdate.publish import describe, is_managed
-from autoupdate.run import NotStartedError, TimedOutError, base_environment, run
+from autoupdate.run import NotStartedError, TimedOutError, base_environment, run_unless
 from autoupdate.settings import Settings
 from autoupdate.store import Store
 
 Answer = TypeVar("Answer")
+# Starts a run of an app, unless it is no longer needed; gives why it failed, or nothing.
+Start = Callable[[str, Callable[[], bool]], str]
 # Longer than the unit's own TimeoutStartSec=.
 LONGEST_RUN = 3 * 3600.0 + 60
 
 
-def start_run(app: str) -> str:
-    """Start a run and wait for it; return why it failed, or nothing."""
+def start_run(app: str, enough: Callable[[], bool]) -> str:
+    """Start a run and wait for it, or until `enough`; return why it failed, or nothing."""
     unit = f"autoupdate@{app}.service"
     try:
-        answer = run(
+        answer = run_unless(
             ["systemctl", "start", "--", unit],
             environment=base_environment("/root"),
             timeout=LONGEST_RUN,
+            enough=enough,
         )
     except (NotStartedError, TimedOutError) as error:
         return str(error)
-    if answer.returncode:
+    if answer and answer.returncode:
         return answer.stderr.strip().partition("\n")[0] or f"{unit} failed"
     return ""
 
 
-def main(
-    arguments: list[str], paths: Paths | None = None, start: Callable[[str], str] = start_run
-) -> int:
+def main(arguments: list[str], paths: Paths | None = None, start: Start = start_run) -> int:
     """Let a service start (0) or keep it down (1)."""
     paths = paths or Paths()
     name = arguments[0] if arguments else ""
@@ -59,7 +60,7 @@ def main(
         return 1
 
 
-def pass_gate(paths: Paths, settings: Settings, start: Callable[[str], str]) -> int:
+def pass_gate(paths: Paths, settings: Settings, start: Start) -> int:
     """Decide about one start of a service of a configured app; `start` starts a run."""
     app = paths.app(settings.app)
     if os.path.lexists(settings.path) and not is_managed(settings.path, app):
@@ -74,7 +75,8 @@ def pass_gate(paths: Paths, settings: Settings, start: Callable[[str], str]) -> 
     wish = runtime.UPDATE if settings.start.update else runtime.RECOVER
     before = Clock().now()
     with runtime.request(app, wish):
-        fault = start(settings.app)
+        # The run may wait for a probation that waits for this service: that is the third deadlock.
+        fault = start(settings.app, lambda: runtime.is_watching(app))
     if fault:
         fault = _last_words(app.state, before) or fault
     elif settings.start.update:

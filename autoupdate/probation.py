@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from autoupdate import retention
+from autoupdate import retention, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete
 from autoupdate.errors import AutoupdateError, Exit
@@ -81,6 +81,8 @@ def watch(app: App, transaction: Transaction, restarted: Restarted | str) -> Out
 def soak_all(app: App, baselines: Mapping[str, Baseline]) -> None:
     """Wait for services to come up and watch them. Raises UnhealthyError."""
     if baselines:
+        # From now on a service whose start waits for a run may start: the run waits for us.
+        runtime.set_watching(app.paths)
         health = app.settings.health
         started = settle(app.services, baselines, health, app.clock)
         soak(app.services, started, health, app.clock, app.probe)
@@ -139,7 +141,7 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
              commit=commit, release=good, step=Step.ROLL_BACK)  # fmt: skip
     switch(app.paths, good, retention.before(app, good, release))
     app.store.set_activated(good, app.clock.now())
-    names = transaction.services.split()
+    names = concerned(app, transaction)
     try:
         if put_back(app, transaction, names):
             app.tell(STEP, f"{app.name}: shared files put back as they were before",
@@ -159,6 +161,13 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         f" {fault}"
     )
     return end(app, transaction, Result.ROLLED_BACK, reason)
+
+
+def concerned(app: App, transaction: Transaction) -> list[str]:
+    """Return the services to put on the good release: those of the update, and what runs since."""
+    known = transaction.services.split()
+    running = [service.name for service in look(app) if service.runs]
+    return known + [name for name in running if name not in known]
 
 
 def put_back(app: App, transaction: Transaction, names: list[str]) -> bool:

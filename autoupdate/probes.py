@@ -2,6 +2,7 @@
 
 import re
 import time
+from contextlib import suppress
 
 from autoupdate.run import Identity, NotStartedError, TimedOutError, base_environment, run
 from autoupdate.settings import Probe
@@ -37,46 +38,62 @@ def _tcp(probe: Probe) -> str:
 
 def _http(probe: Probe) -> str:
     import http.client
+
+    deadline = time.monotonic() + probe.timeout
+    try:
+        status, text = _get(probe)
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, TimeoutError) or time.monotonic() >= deadline:
+            return f"no answer within {probe.timeout:g} s"
+        return f"no answer: {error.args[-1] if error.args else error}"
+    if status != probe.expect_status:
+        return f"status {status}, not {probe.expect_status}: {_excerpt(text)}"
+    if probe.expect_body and not re.search(probe.expect_body, text):
+        return f"no {probe.expect_body!r} in the answer: {_excerpt(text)}"
+    return ""
+
+
+def _get(probe: Probe) -> tuple[int, str]:
+    """Get a page; return its status and its beginning."""
+    import http.client
+    import socket
     import ssl
+    import threading
     from urllib.parse import urlsplit
 
     parts = urlsplit(probe.url)
-    deadline = time.monotonic() + probe.timeout
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, probe.timeout)
     if parts.scheme == "https":
         context = ssl.create_default_context()
         if not probe.verify_tls:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+        connection = http.client.HTTPSConnection(
             parts.hostname or "", parts.port, timeout=probe.timeout, context=context
         )
-    else:
-        connection = http.client.HTTPConnection(
-            parts.hostname or "", parts.port, timeout=probe.timeout
-        )
+    connection.connect()
+    connected, late = connection.sock, threading.Event()
+
+    def cut_off() -> None:
+        late.set()
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+    # The limit of the socket is for each piece; a server that drips must not hold us up.
+    timer = threading.Timer(probe.timeout, cut_off)
+    timer.start()
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", target, headers={"User-Agent": "autoupdate"})
         answer = connection.getresponse()
         body = b""
-        # The limit of the socket is for each piece; a page that drips must not hold us up.
-        while chunk := answer.read1(65536):
+        while len(body) < LONGEST_BODY and (chunk := answer.read1(65536)):
             body += chunk
-            if time.monotonic() > deadline:
-                return f"no whole answer within {probe.timeout:g} s"
-            if len(body) > LONGEST_BODY:
-                break
-    except TimeoutError:
-        return f"no answer within {probe.timeout:g} s"
-    except (OSError, http.client.HTTPException) as error:
-        return f"no answer: {error.args[-1] if error.args else error}"
+        if late.is_set():
+            raise TimeoutError
+        return answer.status, body.decode(errors="replace")
     finally:
+        timer.cancel()
         connection.close()
-    text = body.decode(errors="replace")
-    if answer.status != probe.expect_status:
-        return f"status {answer.status}, not {probe.expect_status}: {_excerpt(text)}"
-    if probe.expect_body and not re.search(probe.expect_body, text):
-        return f"no {probe.expect_body!r} in the answer: {_excerpt(text)}"
-    return ""
 
 
 def _command(probe: Probe, release: str, user: Identity | None) -> str:

@@ -3,11 +3,13 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+LOOK_EVERY = 0.1
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
 
@@ -85,6 +87,34 @@ def run(
     return Completed(process.returncode, stdout, stderr.decode(errors="replace"))
 
 
+def run_unless(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    timeout: float,
+    enough: Callable[[], bool],
+) -> Completed | None:
+    """Run a command to its end; end it, and return None, as soon as `enough` says so.
+
+    Raises TimedOutError after `timeout` seconds, NotStartedError if the program is missing.
+    """
+    process = start(command, environment=environment, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + timeout
+    try:
+        while True:
+            try:
+                stdout, stderr = process.communicate(timeout=LOOK_EVERY)
+            except subprocess.TimeoutExpired:
+                if enough():
+                    return None
+                if time.monotonic() > deadline:
+                    raise TimedOutError(f"{command[0]} did not end within {timeout:g} s") from None
+            else:
+                return Completed(process.returncode, stdout, stderr.decode(errors="replace"))
+    finally:
+        kill_group(process)
+
+
 def start(
     command: Sequence[str],
     *,
@@ -124,4 +154,6 @@ def kill_group(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe:
-            pipe.close()
+            # What was written to a process that had ended already is lost.
+            with suppress(BrokenPipeError):
+                pipe.close()

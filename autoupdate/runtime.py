@@ -85,14 +85,29 @@ def activating(paths: AppPaths) -> Iterator[None]:
         remove_link(paths.activating)
 
 
+def set_watching(paths: AppPaths) -> None:
+    """Tell in the marker that the switch is made, and the services are watched now."""
+    _write(paths.activating, f"{os.getpid()} {start_time('self')} watching\n")
+
+
+def is_watching(paths: AppPaths) -> bool:
+    """Tell whether a living process watches services after a switch."""
+    return _marker(paths)[1:] == ["watching"]
+
+
 def is_activating(paths: AppPaths) -> bool:
     """Tell whether a living process switches releases now."""
+    return bool(_marker(paths))
+
+
+def _marker(paths: AppPaths) -> list[str]:
+    """Return the words of a living process's marker, without its process id."""
     try:
         with open(paths.activating, encoding="ascii") as marker:
-            pid, started = marker.read().split()
-        return start_time(pid) == started
+            pid, *words = marker.read().split()
+        return words if words and start_time(pid) == words[0] else []
     except (OSError, ValueError):
-        return False
+        return []
 
 
 def start_time(pid: str) -> str:

@@ -102,8 +102,10 @@ class Trial:
         scene.host.wait_for(lambda: scene.reached() or scene.unit_ended(), 120, "the step")
         if not scene.reached():
             self.cell.wrong.append(f"the run ended before its step {self.step}")
+        if self.step in fault.during:
+            scene.go_on()
         self.note(fault.strike(scene))
-        if self.fault.strike.__name__ != "power_off":
+        if scene.reached():
             scene.go_on()
         scene.wait_ended()
         self._tell_run()

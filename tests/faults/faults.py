@@ -1,7 +1,9 @@
 """What may go wrong on a host: how each fault is brought about, at which steps, and taken back."""
 
+import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +36,8 @@ class Fault(NamedTuple):
     volume: bool = False
     previous: bool = False
     clock: int = 0
+    during: tuple[str, ...] = ()
+    """Steps in which the run goes on first, so that the fault hits it at work."""
     new_requirements: tuple[str, ...] = ()
     prepare: Callable[[Scene], str] = nothing
 
@@ -119,7 +123,7 @@ def short_of_memory(scene: Scene) -> str:
     group = MEMORY / scene.host.name
     group.mkdir(exist_ok=True)
     pids = unit_processes(scene)
-    (group / "memory.limit_in_bytes").write_text(str(6 << 20))
+    (group / "memory.limit_in_bytes").write_text(str(1 << 20))
     for pid in pids:
         (group / "cgroup.procs").write_text(str(pid))
     return ""
@@ -132,7 +136,7 @@ def enough_memory(scene: Scene) -> str:
     for pid in (group / "cgroup.procs").read_text().split():
         (MEMORY / "cgroup.procs").write_text(pid)
     group.rmdir()
-    return f"the kernel killed {control['oom_kill']} processes"
+    return f"processes killed by the kernel: {control['oom_kill']}"
 
 
 def unit_processes(scene: Scene) -> list[int]:
@@ -152,11 +156,15 @@ def kill_worker(scene: Scene) -> str:
     """Kill the processes of the builds' user, as the kernel does when there is no memory."""
     user = scene.host.run("id", "--user", "_autoupdate").stdout.strip()
     killed = 0
-    for pid in unit_processes(scene):
-        if str(os.stat(f"/proc/{pid}").st_uid) == user:
-            os.kill(pid, signal.SIGKILL)
-            killed += 1
-    return f"{killed} processes killed"
+    deadline = time.monotonic() + 2
+    while not killed and time.monotonic() < deadline:
+        time.sleep(0.03)
+        for pid in unit_processes(scene):
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                if str(os.stat(f"/proc/{pid}").st_uid) == user:
+                    os.kill(pid, signal.SIGKILL)
+                    killed += 1
+    return f"processes killed: {killed}"
 
 
 def as_builder(scene: Scene, script: str) -> str:
@@ -239,7 +247,8 @@ FAULTS = (
     Fault("clock a year ahead", nothing, clock=YEAR),
     Fault("clock a year back", nothing, clock=-YEAR),
     Fault("memory limit", short_of_memory, enough_memory, STEPS[:-1]),
-    Fault("build's processes killed", kill_worker, nothing, STEPS[:-1]),
+    Fault("build's processes killed", kill_worker, nothing, STEPS[:-1],
+          during=("fetch", "check out", "build")),
     Fault("mirror: objects truncated", truncated_objects, steps=IN_MIRROR),
     Fault("mirror: pack corrupted", corrupted_pack, steps=IN_MIRROR, prepare=packed),
     Fault("mirror: pack truncated", truncated_pack, steps=IN_MIRROR, prepare=packed),

@@ -5,6 +5,9 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+
+from autoupdate import runtime
 from autoupdate.state import Result
 from tests.integration.site import Site
 
@@ -148,7 +151,16 @@ def test_shared_path_that_is_added_later(deployed: Site) -> None:
     assert os.listdir(deployed.path / "made/up") == []
     shared = Path(deployed.app_paths.shared)
     assert sorted(os.listdir(shared)) == ["docs", "logs", "made", "state"]
-    assert not [name for name in os.listdir(deployed.app_paths.home) if name.startswith("seed-")]
+    assert not [name for name in os.listdir(deployed.app_paths.home) if name.startswith("seed")]
+
+
+def commit_with_link(site: Site, path: str, target: str) -> None:
+    """Publish version 2, in which a path is a symbolic link."""
+    site.upstream.commit(version=2, push=False)
+    (site.upstream.work / path).symlink_to(target)
+    site.upstream.git("add", "--all")
+    site.upstream.git("commit", "--quiet", "--amend", "--no-edit")
+    site.upstream.push()
 
 
 def test_shared_path_behind_a_link_of_upstream(deployed: Site) -> None:
@@ -157,14 +169,60 @@ def test_shared_path_behind_a_link_of_upstream(deployed: Site) -> None:
     outside.mkdir()
     before = deployed.current
     deployed.configure(shared=["state", "logs", "data/models"])
-    (deployed.upstream.work / "x").touch()
-    deployed.upstream.commit(version=2, push=False)
-    (deployed.upstream.work / "data").symlink_to(outside)
-    deployed.upstream.git("add", "--all")
-    deployed.upstream.git("commit", "--quiet", "--amend", "--no-edit")
-    deployed.upstream.push()
+    commit_with_link(deployed, "data", str(outside))
     outcome = deployed.run()
     assert outcome.result is Result.FAILED
     assert "data/models" in outcome.reason
     assert deployed.current == before
     assert os.listdir(outside) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "seeded"),
+    [
+        ("ipfs_accelerate_py/data", ["models.json", "table.bin"]),
+        # A link that leads nowhere yet is a directory that services may fill.
+        ("ipfs_accelerate_py/none", []),
+    ],
+)
+def test_shared_path_that_is_a_link_in_the_release(
+    deployed: Site, target: str, seeded: list[str]
+) -> None:
+    deployed.configure(shared=["state", "logs", "models"])
+    deployed.builds = False
+    commit_with_link(deployed, "models", target)
+    assert deployed.run().result is Result.UPDATED
+    shared = Path(deployed.app_paths.shared, "models")
+    assert not shared.is_symlink()
+    assert sorted(os.listdir(shared)) == seeded
+
+
+def test_shared_file_that_is_a_link_in_the_release(deployed: Site) -> None:
+    deployed.configure(shared=["state", "logs", "models.json"])
+    deployed.builds = False
+    commit_with_link(deployed, "models.json", "ipfs_accelerate_py/data/models.json")
+    assert deployed.run().result is Result.UPDATED
+    shared = Path(deployed.app_paths.shared, "models.json")
+    assert not shared.is_symlink()
+    upstreams = deployed.release / "ipfs_accelerate_py/data/models.json"
+    assert shared.read_bytes() == upstreams.read_bytes()
+    assert not os.path.samefile(shared, upstreams)
+
+
+@pytest.mark.parametrize("target", ["/etc", "../../../state.db", "..", "loop"])
+def test_shared_path_that_is_a_link_out_of_the_release(deployed: Site, target: str) -> None:
+    before = deployed.current
+    deployed.configure(shared=["state", "logs", "loop"])
+    commit_with_link(deployed, "loop", target)
+    outcome = deployed.run()
+    assert outcome.result is Result.FAILED
+    assert "shared path loop is a link that leaves the release" in outcome.reason
+    assert (deployed.current, deployed.releases()) == (before, [before])
+    assert sorted(os.listdir(deployed.app_paths.shared)) == ["logs", "state"]
+    assert not os.path.exists(f"{deployed.app_paths.home}/seed")
+
+
+def test_shared_paths_of_an_app_without_services(deployed: Site) -> None:
+    """Nobody will come and tell whose they are: they are open at once."""
+    assert os.stat(deployed.app_paths.shared).st_mode & 0o777 == 0o755
+    assert runtime.is_fresh(deployed.app_paths), "the next start need not wait for a check"

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from git.exc import GitCommandError
 
-from autoupdate.errors import Exit
+from autoupdate.errors import AutoupdateError, Exit, HostFaultError, UnreachableError
+from autoupdate.source import Mirror
 from autoupdate.state import Result
 from autoupdate.store import Store
 from tests.hosts.commands import run
@@ -86,9 +88,8 @@ def updates_with_local_changes(site: Site) -> None:
 @pytest.mark.parametrize(
     "left",
     [
-        "index.lock", "shallow.lock", "HEAD.lock", "packed-refs.lock", "config.lock",
-        "refs/autoupdate/upstream.lock", "refs/stash.lock", "logs/refs/stash.lock",
-        "objects/pack/tmp_pack_x", "worktrees/RELEASE/index.lock", "worktrees/RELEASE/HEAD.lock",
+        "index.lock", "shallow.lock", "packed-refs.lock", "refs/autoupdate/upstream.lock",
+        "refs/stash.lock", "objects/pack/tmp_pack_x", "worktrees/RELEASE/index.lock",
     ],
 )  # fmt: skip
 def test_what_a_dead_git_left(deployed: Site, left: str) -> None:
@@ -101,16 +102,23 @@ def test_what_a_dead_git_left(deployed: Site, left: str) -> None:
     assert deployed.log.messages("mirror-renewed") == [], "a lock is no damage"
 
 
-@pytest.mark.parametrize("damage", [truncate, corrupt, empty, remove])
-@pytest.mark.parametrize("name", [BLOB, TREE, COMMIT])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (BLOB, truncate), (BLOB, corrupt), (TREE, corrupt), (TREE, empty), (COMMIT, empty),
+        (COMMIT, remove),
+    ],
+)  # fmt: skip
 def test_loose_object(deployed: Site, damage: Callable[[Path], None], name: str) -> None:
     """The new commit shares the blob with the old one, so that upstream does not send it again."""
     damage(loose(deployed, name))
     updates_with_local_changes(deployed)
 
 
-@pytest.mark.parametrize("damage", [truncate, corrupt, empty, remove])
-@pytest.mark.parametrize("suffix", ["pack", "idx"])
+@pytest.mark.parametrize(
+    ("suffix", "damage"),
+    [("pack", truncate), ("pack", corrupt), ("pack", remove), ("idx", corrupt), ("idx", empty)],
+)
 def test_pack(deployed: Site, damage: Callable[[Path], None], suffix: str) -> None:
     damage(packed(deployed, suffix))
     updates_with_local_changes(deployed)
@@ -119,12 +127,11 @@ def test_pack(deployed: Site, damage: Callable[[Path], None], suffix: str) -> No
 @pytest.mark.parametrize(
     ("file", "content"),
     [
-        ("HEAD", b"\0" * 20), ("HEAD", b""), ("HEAD", None),
-        ("config", b"\0" * 200), ("config", b"[core"), ("config", None),
+        ("HEAD", b"\0" * 20), ("HEAD", None), ("config", b"\0" * 200), ("config", None),
         ("refs/autoupdate/upstream", b"\0" * 41), ("refs/autoupdate/upstream", b""),
-        ("packed-refs", b"\0" * 100),
-        ("worktrees/RELEASE/index", b""), ("worktrees/RELEASE/index", b"\0" * 300),
+        ("packed-refs", b"\0" * 100), ("worktrees/RELEASE/index", b"\0" * 300),
     ],
+    ids=lambda value: value if isinstance(value, str) else value and f"{len(value)} bytes",
 )  # fmt: skip
 def test_other_files(deployed: Site, file: str, content: bytes | None) -> None:
     place = Path(deployed.app_paths.mirror, file.replace("RELEASE", deployed.current))
@@ -204,6 +211,22 @@ def test_damage_on_a_host_that_is_offline(deployed: Site) -> None:
     assert deployed.current == before
     deployed.server.start()
     assert deployed.updates_to(commit, force=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("fatal: write error: No space left on device", HostFaultError),
+        ("fatal: cannot create directory at 'a': Read-only file system", HostFaultError),
+        ("error: RPC failed; curl 56\nfatal: early EOF", UnreachableError),
+        ("fatal: couldn't find remote ref refs/heads/x", UnreachableError),
+        ("fatal: something new", UnreachableError),
+    ],
+)
+def test_whose_fault_git_says_it_is(deployed: Site, said: str, kind: type[AutoupdateError]) -> None:
+    mirror = Mirror(deployed.app_paths.mirror)
+    error = GitCommandError(["git", "fetch"], 128, said.encode())
+    assert type(mirror.fault(error, UnreachableError("other"))) is kind
 
 
 def test_worker_leaves_nothing_behind(deployed: Site) -> None:

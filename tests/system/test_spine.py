@@ -88,6 +88,24 @@ def test_three_services_start_at_boot(deployed_app: DemoApp, upstream: Upstream)
     assert deployed_app.status()["current"]["commit"] == commit
 
 
+def test_slow_starts_do_not_wait_for_each_other(deployed_app: DemoApp, upstream: Upstream) -> None:
+    """A service whose gate asks late, when no check is fresh, is watched already: no deadlock."""
+    host = deployed_app.host
+    deployed_app.configure_more('[start]\nfresh_for = "0s"\n')
+    slow = f"/etc/systemd/system/{SERVICES[2]}.d/10-slow.conf"
+    host.write(slow, "[Service]\nExecStartPre=/bin/sleep 1\n")
+    host.systemctl("daemon-reload")
+    deployed_app.forget_freshness()
+    commit = upstream.commit(version=2)
+
+    host.systemctl("restart", SERVICES[0], timeout=300)
+
+    deployed_app.wait_state("current", 60)
+    deployed_app.wait_up()
+    assert deployed_app.versions() == dict.fromkeys(EVERYWHERE, 2)
+    assert deployed_app.status()["current"]["commit"] == commit
+
+
 def test_broken_commit_is_rolled_back(deployed_app: DemoApp, upstream: Upstream) -> None:
     """A commit that does not run is left again, told, and not tried a second time."""
     good = upstream.head()

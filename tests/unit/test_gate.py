@@ -1,6 +1,7 @@
 """Whether a service may start, where the shell script could not decide by itself."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ class Gate:
         path = json.dumps(self.world.settings.path)
         file.write_text(f'path = {path}\n[upstream]\nurl = "https://x/y"\n[start]\n{start}\n')
 
-    def start_run(self, app: str) -> str:
+    def start_run(self, app: str, enough: Callable[[], bool]) -> str:
         """Start a run, as systemd would; say why that failed."""
         self.started.append(app)
         outcome = self.world.run()
@@ -137,7 +138,7 @@ def test_damaged_state_does_not_keep_services_down(
     asked.world.store.close()
     Path(asked.world.paths.state).write_bytes(content)
 
-    def renew(app: str) -> str:
+    def renew(app: str, enough: Callable[[], bool]) -> str:
         asked.started.append(app)
         open_state(asked.world.paths, lambda _: None).close()
         return ""
@@ -149,12 +150,12 @@ def test_damaged_state_does_not_keep_services_down(
 def test_damaged_state_and_no_run_either(asked: Gate, capsys: pytest.CaptureFixture[str]) -> None:
     asked.configure('if_update_fails = "start"')
     Path(asked.world.paths.state).write_bytes(b"no database" * 999)
-    assert gate.main([APP], asked.world.all_paths, lambda _: "systemctl hangs") == 0
+    assert gate.main([APP], asked.world.all_paths, lambda _, __: "systemctl hangs") == 0
     assert "systemctl hangs" in capsys.readouterr().err
 
 
 def test_systemctl_fails_without_a_run(asked: Gate, capsys: pytest.CaptureFixture[str]) -> None:
-    def refuse(app: str) -> str:
+    def refuse(app: str, enough: Callable[[], bool]) -> str:
         return f"Unit autoupdate@{app}.service is masked."
 
     assert gate.main([APP], asked.world.all_paths, refuse) == 1
@@ -176,3 +177,19 @@ def test_bad_settings_block(asked: Gate, capsys: pytest.CaptureFixture[str]) -> 
     assert "'start.updat'" in message
     assert message.count("\n") == 1
     assert runtime.requests(asked.world.paths) == set()
+
+
+def test_gate_stops_waiting_when_another_process_watches(asked: Gate) -> None:
+    """The run that it waits for may itself wait for a probation, which waits for this service."""
+    seen = []
+
+    def wait(app: str, enough: Callable[[], bool]) -> str:
+        seen.append(enough())
+        with runtime.activating(asked.world.paths):
+            seen.append(enough())
+            runtime.set_watching(asked.world.paths)
+            seen.append(enough())
+        return ""
+
+    assert gate.main([APP], asked.world.all_paths, wait) == 0
+    assert seen == [False, False, True]

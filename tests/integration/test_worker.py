@@ -1,0 +1,63 @@
+"""A worker that dies, hangs or talks nonsense: who is blamed, and that nothing hangs with it."""
+
+import time
+
+import pytest
+
+from autoupdate import session, workshop
+from autoupdate.errors import Exit
+from autoupdate.store import Store
+from tests.hosts.git_server import Mode
+from tests.integration.site import Site
+
+SHELL = ("/bin/sh", "-c")
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "code"),
+    [
+        (("/no/such/program",), "no worker: /no/such/program cannot be started", Exit.FAILED),
+        ((*SHELL, "exit 1"), "its worker died", Exit.FAILED),
+        ((*SHELL, "read line; kill -9 $$"), "fetch ended without an answer", Exit.FAILED),
+        ((*SHELL, "read line; head -c 3000000 /dev/zero"), "without an answer", Exit.FAILED),
+        # Only a network is as slow as that.
+        ((*SHELL, "read line; sleep 60"), "fetch did not end within 1 s", Exit.UNREACHABLE),
+        ((*SHELL, "read line; while :; do echo '[1]'; done"), "within 1 s", Exit.UNREACHABLE),
+        ((*SHELL, """read line; echo '{"done": {}}'"""), "names no commit: None", Exit.FAILED),
+        ((*SHELL, """read line; echo '{"failed": "x", "kind": "Exit"}'"""), "x;", Exit.FAILED),
+    ],
+)
+def test_worker_that_misbehaves(
+    deployed: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    said: str,
+    code: Exit,
+) -> None:
+    deployed.configure(upstream__timeout="1s")
+    deployed.upstream.commit(version=2)
+    monkeypatch.setattr(workshop, "COMMAND", command)
+    begun = time.monotonic()
+    outcome = deployed.run()
+    assert outcome.exit_code == code
+    assert said in outcome.reason
+    assert time.monotonic() - begun < 10
+    monkeypatch.undo()
+    assert (deployed.version(), deployed.releases()) == (1, [deployed.current])
+
+
+def test_server_that_hangs_in_the_fetch_is_not_the_commits_fault(deployed: Site) -> None:
+    deployed.configure(upstream__timeout="2s")
+    commit = deployed.upstream.commit(version=2)
+    deployed.server.mode = Mode.HANG
+    app = deployed.app()._replace(check=lambda _: commit)
+    outcome = session.run(app, wait=False)
+    app.store.close()
+    assert outcome.exit_code == Exit.UNREACHABLE
+    assert "did not end within 2 s" in outcome.reason
+    store = Store(deployed.app_paths.state, read_only=True)
+    assert store.quarantined() == []
+    counted = store.attempts(commit)
+    assert counted is not None
+    assert counted.failed == 1
+    store.close()
