@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ from autoupdate.paths import AppPaths
 from autoupdate.run import start
 from autoupdate.settings import Build
 from autoupdate.source import Mirror, link_shared, said_by_git
+
+# Of the output of a command more is passed on, but not kept.
+MOST_LINES, LONGEST_LINE = 5000, 16_384
 
 
 class Worker:
@@ -96,8 +100,8 @@ def command(words: Sequence[str], directory: str, additions: dict[str, str]) -> 
     assert process.stdin is not None  # noqa: S101 - for the type checker: both are pipes
     assert process.stdout is not None  # noqa: S101
     process.stdin.close()
-    lines = []
-    for raw in process.stdout:
+    lines: deque[str] = deque(maxlen=MOST_LINES)
+    while raw := process.stdout.readline(LONGEST_LINE):
         line = raw.decode(errors="replace").rstrip()
         lines.append(line)
         if line:

@@ -244,8 +244,10 @@ class WorkerProcess:
         """Read what is there; None when the time is over, empty when the worker is gone."""
         assert self._process is not None  # noqa: S101 - for the type checker
         assert self._process.stdout is not None  # noqa: S101
+        left = deadline - time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
-            if not selector.select(max(0.0, deadline - time.monotonic())):
+            # Whoever never stops talking does not get more time by it.
+            if left <= 0 or not selector.select(left):
                 return None
         return self._process.stdout.read1(65536)  # type: ignore[attr-defined,no-any-return]

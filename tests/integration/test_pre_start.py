@@ -94,9 +94,10 @@ def test_marker_that_the_engine_writes(script: Script) -> None:
     assert not script.passes()
 
 
-@pytest.mark.parametrize("marker", [f"{NEVER} 1\n", f"{os.getpid()} 1\n", "1 1\n"])
-def test_marker_of_a_dead_process(script: Script, marker: str) -> None:
-    Path(script.paths.activating).write_text(marker)
+@pytest.mark.parametrize("process", [NEVER, 1, None], ids=["gone", "first", "reused"])
+def test_marker_of_a_dead_process(script: Script, process: int | None) -> None:
+    """Also when its number now belongs to another process, which started at another time."""
+    Path(script.paths.activating).write_text(f"{process or os.getpid()} 1\n")
     assert not script.passes()
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from autoupdate import session, workshop
+from autoupdate import session, worker, workshop
 from autoupdate.errors import Exit
 from autoupdate.store import Store
 from tests.hosts.git_server import Mode
@@ -61,3 +61,14 @@ def test_server_that_hangs_in_the_fetch_is_not_the_commits_fault(deployed: Site)
     assert counted is not None
     assert counted.failed == 1
     store.close()
+
+
+@pytest.mark.parametrize("flood", ["yes | head -n 200000", "head -c 4000000 /dev/zero"])
+def test_command_that_says_very_much(flood: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its end says why it failed; all of it would fill the memory."""
+    status, output = worker.command([*SHELL, f"{flood}; echo; echo why; exit 5"], "/", {})
+    assert status == 5
+    assert output.endswith("why")
+    assert len(output) < 5_000_000
+    assert output.count("\n") < 5000
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 200_000

@@ -10,7 +10,7 @@ from tests.hosts.layers import Image
 
 # Of the writes of an update: while it is fetched, built, switched, watched.
 WRITES = ((UNIT, 6, "before"), (HAND, 12, "after"), (UNIT, 18, "after"))
-CELLS = (("state.db corrupted", "build"),)
+CELLS = (("state.db corrupted", "fetch"), ("host killed", "activate"))
 
 
 def test_kills(release: str, installed: Image, deb: Path) -> None:

@@ -23,6 +23,14 @@ class Journal:
         self.entries.append(dict(field.decode().split("=", 1) for field in fields))
 
 
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Return a directory in memory, where the host has that: these tests write very much."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory, prefix="autoupdate-test-") as directory:
+        yield Path(directory)
+
+
 @pytest.fixture(autouse=True)
 def _no_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test that starts a process, opens a connection, or leaves its directory."""
@@ -46,19 +54,6 @@ def journal(_no_host: None, monkeypatch: pytest.MonkeyPatch) -> Journal:
     taken = Journal()
     monkeypatch.setattr(_journal, "sendv", taken.sendv)
     return taken
-
-
-@pytest.fixture
-def memory_path(_no_host: None, tmp_path: Path) -> Iterator[Path]:
-    """Return a directory for tests that write very much: in memory, where the host has that."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    GUARD.home = None
-    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="autoupdate-test-") as directory:
-        GUARD.home = Path(directory)
-        yield Path(directory)
-        GUARD.home = None
 
 
 @pytest.fixture

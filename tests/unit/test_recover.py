@@ -146,12 +146,12 @@ def count_effects(root: Path, before: Scenario, scenario: Scenario) -> list[str]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_killed_before_each_effect(memory_path: Path, name: str) -> None:
+def test_killed_before_each_effect(tmp_path: Path, name: str) -> None:
     before, scenario, after, ends = SCENARIOS[name]
-    effects = count_effects(memory_path / "0", before, scenario)
+    effects = count_effects(tmp_path / "0", before, scenario)
     assert len(effects) > 30, effects
     for number, effect in enumerate(effects, 1):
-        world = begin(memory_path / str(number), before)
+        world = begin(tmp_path / str(number), before)
         world.die_at = number
         with pytest.raises(Killed):
             scenario(world)
@@ -176,14 +176,14 @@ def test_killed_before_each_effect(memory_path: Path, name: str) -> None:
         world.close()
 
 
-def test_killed_twice(memory_path: Path) -> None:
+def test_killed_twice(tmp_path: Path) -> None:
     """The recovery itself is killed before each of its effects, on the way there and back."""
-    effects = count_effects(memory_path / "0", deployed, roll_back_from_2)
+    effects = count_effects(tmp_path / "0", deployed, roll_back_from_2)
     for number in [number for number, effect in enumerate(effects, 1) if effect == "restart"]:
         second = 0
         while True:
             second += 1
-            world = begin(memory_path / f"{number}-{second}", deployed)
+            world = begin(tmp_path / f"{number}-{second}", deployed)
             for die_at in (number, second):
                 world.die_at = die_at
                 GUARD.before_change = world.effect

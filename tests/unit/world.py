@@ -276,6 +276,7 @@ class FragileStore(Store):
         super().__init__(path)
         self.effect = effect
         self._connection.execute("PRAGMA synchronous = OFF")
+        self._connection.execute("PRAGMA journal_mode = MEMORY")
 
     def _write(self, query: str, values: Sequence[Any] = ()) -> int:
         self.effect("store")
