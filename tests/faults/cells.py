@@ -134,7 +134,7 @@ class Trial:
             self.note(f"{how}, {complaint}")
             return
         last = status["last_run"] or {}
-        if last != self.last_run:
+        if last and last != self.last_run:
             said = f"{last['result']}: {last['reason']}"
         else:
             said = f"not recorded; the journal says: {scene.told()}"

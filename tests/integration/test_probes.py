@@ -130,7 +130,7 @@ def test_http(port: int, path: str, table: dict[str, Any], seen: str) -> None:
 def test_server_that_misbehaves(port: int, path: str, seen: str) -> None:
     begun = time.monotonic()
     assert get(f"http://127.0.0.1:{port}{path}").strip() == seen
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 2.5
 
 
 def test_of_an_endless_page_only_the_beginning_is_read(port: int) -> None:

@@ -15,7 +15,7 @@ from autoupdate import confirm
 from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.state import Result
 from tests.unit.guard import GUARD
-from tests.unit.world import Killed, World, commit
+from tests.unit.world import Killed, World, commit, settings
 
 Scenario = Callable[[World], None]
 
@@ -62,6 +62,12 @@ def roll_back_while_a_service_waits(world: World) -> None:
     update_while_a_service_waits(world)
 
 
+def deployed_with_copies(world: World) -> None:
+    """The same as deployed; shared files are copied before each switch from now on."""
+    deployed(world)
+    world.settings = settings(world.root, shared_snapshot=["state/*.duckdb"])
+
+
 def roll_back_by_hand(world: World) -> None:
     """Leave the current release for that of version 1 by an administrator's word."""
     world.roll_back(world.release_of(1))
@@ -72,16 +78,14 @@ def run(world: World) -> None:
     world.run()
 
 
-def update_with_a_mirror_that_is_damaged(world: World) -> None:
-    """Bring version 2 in; the mirror turns out to be damaged when it is fetched into."""
-    world.workshop.damage = 1
-    world.deploy(2)
+def update_with_a_mirror_damaged_at(use: int) -> Scenario:
+    """Bring version 2 in; the mirror is damaged at the fetch, the check out, or the stash."""
 
+    def scenario(world: World) -> None:
+        world.workshop.damage = use
+        world.deploy(2)
 
-def update_with_a_mirror_that_was_damaged_since(world: World) -> None:
-    """The same, but only the check out meets the damage."""
-    world.workshop.damage = 2
-    world.deploy(2)
+    return scenario
 
 
 def nothing(world: World) -> None:
@@ -95,8 +99,11 @@ class Case(NamedTuple):
     scenario: Scenario
     after: Scenario
     ends: set[str]
+    around: str = ""
+    """Where only a part of the scenario is of interest: the effect in the middle of that."""
 
 
+NEAR = 12
 UPDATED, STAYED = {commit(2)}, {commit(1)}
 SCENARIOS = {
     "first deployment": Case(nothing, update_to_2, update_to_2, UPDATED),
@@ -111,18 +118,18 @@ SCENARIOS = {
     ),
     "roll back by hand": Case(deployed_twice, roll_back_by_hand, roll_back_by_hand, STAYED),
     "roll back by hand, then a run": Case(deployed_twice, roll_back_by_hand, run, UPDATED | STAYED),
-    "damaged mirror": Case(
-        deployed,
-        update_with_a_mirror_that_is_damaged,
-        update_with_a_mirror_that_is_damaged,
-        UPDATED,
+    "copies of shared files": Case(deployed_with_copies, update_to_2, update_to_2, UPDATED),
+    "copies of shared files, roll back": Case(
+        deployed_with_copies, roll_back_from_2, roll_back_from_2, STAYED
     ),
-    "mirror damaged since": Case(
-        deployed,
-        update_with_a_mirror_that_was_damaged_since,
-        update_with_a_mirror_that_was_damaged_since,
-        UPDATED,
-    ),
+    **{
+        f"mirror damaged at {name}": Case(deployed, scenario, scenario, UPDATED, "renew_mirror")
+        for name, scenario in (
+            ("the fetch", update_with_a_mirror_damaged_at(1)),
+            ("the check out", update_with_a_mirror_damaged_at(2)),
+            ("the stash", update_with_a_mirror_damaged_at(3)),
+        )
+    },
 }
 
 
@@ -147,10 +154,13 @@ def count_effects(root: Path, before: Scenario, scenario: Scenario) -> list[str]
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_killed_before_each_effect(tmp_path: Path, name: str) -> None:
-    before, scenario, after, ends = SCENARIOS[name]
+    before, scenario, after, ends, around = SCENARIOS[name]
     effects = count_effects(tmp_path / "0", before, scenario)
     assert len(effects) > 30, effects
+    middle = effects.index(around) if around else 0
     for number, effect in enumerate(effects, 1):
+        if around and abs(number - middle) > NEAR:
+            continue
         world = begin(tmp_path / str(number), before)
         world.die_at = number
         with pytest.raises(Killed):
@@ -161,6 +171,7 @@ def test_killed_before_each_effect(tmp_path: Path, name: str) -> None:
             after(world)
             world.assert_whole()
             assert world.current_commit() in ends
+            assert {unit.active for unit in world.services.units.values()} == {"active"}
             left = world.current_commit() == commit(1)
             assert [item.commit for item in world.store.quarantined()] == [commit(2)] * left
             # Whatever is left over now is no hindrance to what comes next.
@@ -170,6 +181,7 @@ def test_killed_before_each_effect(tmp_path: Path, name: str) -> None:
             world.assert_whole()
             assert world.current_commit() == commit(3)
             assert world.previous_commit() in ends
+            assert world.snapshots.taken == {}
         except BaseException as error:
             error.add_note(f"killed before effect {number} of {len(effects)}: {effect}")
             raise

@@ -139,6 +139,7 @@ class FakeWorkshop:
     ) -> tuple[str, ...]:
         """Tell what was changed."""
         self._begin("save_local_changes")
+        self._use_mirror()
         return self.local_changes
 
     def remove(self, release: str) -> None:
@@ -253,7 +254,7 @@ class FakeSnapshots:
     def take(self, number: int, patterns: Sequence[str]) -> int:
         """Copy files."""
         self.effect("take")
-        self.taken[number] = tuple(patterns)
+        self.taken = {number: tuple(patterns)}
         return len(patterns)
 
     def restore(self, number: int) -> bool:
