@@ -110,7 +110,7 @@ def demo(narrator: Narrator, release: str, *, here: bool) -> None:
 def scratch_directory() -> Iterator[Path]:
     """Have a directory that apt's own user can read, too, for as long as the demo lasts."""
     with tempfile.TemporaryDirectory(prefix="autoupdate-demo-") as name:
-        os.chmod(name, 0o755)  # noqa: S103 - as any directory of a package
+        os.chmod(name, 0o755)
         yield Path(name)
 
 

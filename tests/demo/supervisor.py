@@ -140,7 +140,7 @@ def main() -> None:
     supervisor = Supervisor()
     with _Server(supervisor) as server:
         # Whoever may ask systemd may ask here: the state of a service is no secret.
-        os.chmod(systemctl.ADDRESS, 0o666)  # noqa: S103 - for that reason
+        os.chmod(systemctl.ADDRESS, 0o666)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with STAND_IN.open("x") as program:  # never in place of somebody else's
             program.write(Path(systemctl.__file__).read_text())
