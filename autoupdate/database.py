@@ -5,8 +5,9 @@ import sqlite3
 
 from autoupdate.errors import HostFaultError
 
-SCHEMA_VERSION = 1
-SCHEMA = """
+# Each entry leads from one version of the schema to the next; what has been released never changes.
+MIGRATIONS = (
+    """
 CREATE TABLE releases (
     id TEXT PRIMARY KEY, "commit" TEXT NOT NULL, created_at TEXT NOT NULL,
     activated_at TEXT NOT NULL DEFAULT '', signer TEXT NOT NULL DEFAULT '',
@@ -45,7 +46,28 @@ CREATE TABLE last_success (one INTEGER PRIMARY KEY CHECK (one = 1), at TEXT NOT 
 CREATE TABLE candidate (
     one INTEGER PRIMARY KEY CHECK (one = 1), "commit" TEXT NOT NULL, seen_at TEXT NOT NULL
 ) STRICT;
-"""
+""",
+    """
+CREATE TABLE hold (
+    one INTEGER PRIMARY KEY CHECK (one = 1), since TEXT NOT NULL, until TEXT NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+CREATE TABLE pin (
+    one INTEGER PRIMARY KEY CHECK (one = 1), "commit" TEXT NOT NULL, since TEXT NOT NULL
+) STRICT;
+CREATE TABLE first_seen ("commit" TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;
+CREATE TABLE high_water (
+    one INTEGER PRIMARY KEY CHECK (one = 1), "commit" TEXT NOT NULL, at TEXT NOT NULL
+) STRICT;
+CREATE TABLE accepted_rewrites ("commit" TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;
+CREATE TABLE tags (name TEXT PRIMARY KEY, object TEXT NOT NULL, first_seen_at TEXT NOT NULL) STRICT;
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY, event TEXT NOT NULL, message TEXT NOT NULL, created_at TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, next_at TEXT NOT NULL, sent_at TEXT NOT NULL DEFAULT ''
+) STRICT;
+""",
+)
+SCHEMA_VERSION = len(MIGRATIONS)
 
 
 class StateError(HostFaultError):
@@ -94,9 +116,9 @@ def _prepare(connection: sqlite3.Connection, path: str, *, read_only: bool) -> s
         return connection
     # With EXTRA the deletion of the rollback journal is durable, too (sqlite.org/pragma).
     connection.execute("PRAGMA synchronous = EXTRA")
-    if not version:
+    for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(
-            f"BEGIN EXCLUSIVE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            f"BEGIN EXCLUSIVE; {migration} PRAGMA user_version = {number}; COMMIT;"
         )
     return connection
 

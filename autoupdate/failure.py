@@ -6,13 +6,15 @@ from autoupdate.backoff import MOST_HOST_FAULTS, seconds
 from autoupdate.errors import (
     AutoupdateError,
     DependenciesFailedError,
+    Exit,
     HostFaultError,
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.events import FAILED
+from autoupdate.events import DEFERRED, FAILED
 from autoupdate.state import Result, Step
 from autoupdate.store import FailedEnvironment, Transaction
+from autoupdate.verdict import Verdict
 
 # The package index changes: what cannot be installed today may be there tomorrow.
 ENVIRONMENT_MEMORY = 24 * 3600
@@ -35,6 +37,24 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
     app.tell(FAILED, reason, commit=transaction.commit, step=transaction.step)
     app.store.finish(transaction.id, result, error.exit_code, reason, app.clock.now())
     return Outcome(result, error.exit_code, reason, transaction.commit, "", error.advice)
+
+
+def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
+    """End a transaction that policy stops before the switch; nobody is to blame.
+
+    Where nothing is deployed yet, there is nothing to go on with, and that is a failure.
+    """
+    transaction = app.store.transaction(transaction.id)
+    app.workshop.close()
+    if transaction.release:
+        retention.remove(app, transaction.release)
+    deployed = bool(transaction.previous)
+    place = f"release {transaction.previous} stays" if deployed else "nothing deployed"
+    reason = f"{app.name}: commit {transaction.commit} is not taken: {verdict.reason}; {place}"
+    result, code = (Result.DEFERRED, Exit.DONE) if deployed else (Result.FAILED, Exit.FAILED)
+    app.tell(DEFERRED, reason, commit=transaction.commit, step=transaction.step)
+    app.store.finish(transaction.id, result, code, reason, app.clock.now())
+    return Outcome(result, code, reason, transaction.commit, transaction.previous, verdict.advice)
 
 
 def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:

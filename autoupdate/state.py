@@ -7,7 +7,9 @@ class Step(StrEnum):
     """The step that a transaction is in; each is recorded before it begins."""
 
     FETCH = "fetch"
+    VERIFY = "verify"
     BUILD = "build"
+    REHEARSE = "rehearse"
     ACTIVATE = "activate"
     PROBATION = "probation"
     ROLL_BACK = "roll-back"
@@ -29,8 +31,10 @@ class Result(StrEnum):
 
 
 NEXT = {
-    Step.FETCH: {Step.BUILD, Step.DONE},
-    Step.BUILD: {Step.ACTIVATE, Step.DONE},
+    Step.FETCH: {Step.VERIFY, Step.DONE},
+    Step.VERIFY: {Step.BUILD, Step.DONE},
+    Step.BUILD: {Step.REHEARSE, Step.DONE},
+    Step.REHEARSE: {Step.ACTIVATE, Step.DONE},
     Step.ACTIVATE: {Step.PROBATION, Step.ROLL_BACK},
     Step.PROBATION: {Step.DONE, Step.ROLL_BACK},
     Step.ROLL_BACK: {Step.DONE},

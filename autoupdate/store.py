@@ -107,13 +107,15 @@ class Store:
         """Close the file."""
         self._connection.close()
 
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Ask; for the modules that keep tables of their own. Raises StateError."""
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise database.fault(self._path, "read", error) from None
 
-    def _write(self, query: str, values: Sequence[Any] = ()) -> int:
+    def write(self, query: str, values: Sequence[Any] = ()) -> int:
+        """Change something, durably; return the number of the new row. Raises StateError."""
         try:
             return self._connection.execute(query, values).lastrowid or 0
         except sqlite3.Error as error:
@@ -125,10 +127,10 @@ class Store:
         if self._connection.in_transaction:
             yield
             return
-        self._write("BEGIN IMMEDIATE")
+        self.write("BEGIN IMMEDIATE")
         try:
             yield
-            self._write("COMMIT")
+            self.write("COMMIT")
         finally:
             # After some errors SQLite itself has rolled back already.
             if self._connection.in_transaction:
@@ -137,57 +139,57 @@ class Store:
 
     def releases(self) -> list[Release]:
         """Return all known releases, oldest first."""
-        return [Release(*row) for row in self._rows("SELECT * FROM releases ORDER BY rowid")]
+        return [Release(*row) for row in self.rows("SELECT * FROM releases ORDER BY rowid")]
 
     def release(self, release: str) -> Release | None:
         """Return one release."""
-        rows = self._rows("SELECT * FROM releases WHERE id = ?", [release])
+        rows = self.rows("SELECT * FROM releases WHERE id = ?", [release])
         return Release(*rows[0]) if rows else None
 
     def add_release(self, release: Release) -> None:
         """Remember a release that was built completely."""
-        self._write("INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", release)
+        self.write("INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", release)
 
     def set_activated(self, release: str, at: str) -> None:
         """Remember when a release was switched to."""
-        self._write("UPDATE releases SET activated_at = ? WHERE id = ?", [at, release])
+        self.write("UPDATE releases SET activated_at = ? WHERE id = ?", [at, release])
 
     def forget_release(self, release: str) -> None:
         """Forget a release whose directory is gone."""
-        self._write("DELETE FROM releases WHERE id = ?", [release])
+        self.write("DELETE FROM releases WHERE id = ?", [release])
 
     def begin(
         self, trigger: str, commit: str, previous: str, at: str, step: Step = Step.FETCH
     ) -> int:
         """Open a transaction in its first step; return its number."""
         with self.atomic():
-            number = self._write(
+            number = self.write(
                 'INSERT INTO transactions ("trigger", "commit", previous, step, started_at)'
                 " VALUES (?, ?, ?, ?, ?)",
                 [trigger, commit, previous, step, at],
             )
-            self._write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
+            self.write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
         return number
 
     def transaction(self, number: int) -> Transaction:
         """Return one transaction."""
-        return Transaction(*self._rows("SELECT * FROM transactions WHERE id = ?", [number])[0])
+        return Transaction(*self.rows("SELECT * FROM transactions WHERE id = ?", [number])[0])
 
     def unfinished(self) -> Transaction | None:
         """Return the transaction that is under way, or was when its run died."""
-        rows = self._rows("SELECT * FROM transactions WHERE finished_at = '' ORDER BY id DESC")
+        rows = self.rows("SELECT * FROM transactions WHERE finished_at = '' ORDER BY id DESC")
         return Transaction(*rows[0]) if rows else None
 
     def set_target(self, number: int, commit: str, release: str) -> None:
         """Record which commit is being built into which release directory."""
-        self._write(
+        self.write(
             'UPDATE transactions SET "commit" = ?, "release" = ? WHERE id = ?',
             [commit, release, number],
         )
 
     def set_services(self, number: int, services: Sequence[str]) -> None:
         """Record the services that the transaction restarts, or that wait for it."""
-        self._write(
+        self.write(
             "UPDATE transactions SET services = ? WHERE id = ?", [" ".join(services), number]
         )
 
@@ -198,23 +200,23 @@ class Store:
             raise AssertionError(f"transaction {number} cannot go from {present} to {step}")
         with self.atomic():
             self._end_step(number, at)
-            self._write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
-            self._write("UPDATE transactions SET step = ? WHERE id = ?", [step, number])
+            self.write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
+            self.write("UPDATE transactions SET step = ? WHERE id = ?", [step, number])
 
     def _end_step(self, number: int, at: str) -> None:
         query = "UPDATE steps SET ended_at = ? WHERE \"transaction\" = ? AND ended_at = ''"
-        self._write(query, [at, number])
+        self.write(query, [at, number])
 
     def steps(self, number: int) -> list[StepTaken]:
         """Return the steps of a transaction in their order."""
         query = 'SELECT step, began_at, ended_at FROM steps WHERE "transaction" = ? ORDER BY rowid'
-        return [StepTaken(*row) for row in self._rows(query, [number])]
+        return [StepTaken(*row) for row in self.rows(query, [number])]
 
     def finish(self, number: int, result: Result, exit_code: int, reason: str, at: str) -> None:
         """Record how a transaction ended; its step stays, to show how far it came."""
         with self.atomic():
             self._end_step(number, at)
-            self._write(
+            self.write(
                 "UPDATE transactions SET result = ?, exit_code = ?, reason = ?, finished_at = ?"
                 " WHERE id = ?",
                 [result, int(exit_code), reason, at, number],
@@ -222,29 +224,29 @@ class Store:
 
     def history(self, limit: int) -> list[Transaction]:
         """Return the last transactions, newest first."""
-        rows = self._rows("SELECT * FROM transactions ORDER BY id DESC LIMIT ?", [limit])
+        rows = self.rows("SELECT * FROM transactions ORDER BY id DESC LIMIT ?", [limit])
         return [Transaction(*row) for row in rows]
 
     def set_last_run(self, run: LastRun, *, success: bool) -> None:
         """Remember the last run, and that it was a success."""
         with self.atomic():
-            self._write("INSERT OR REPLACE INTO last_run VALUES (1, ?, ?, ?, ?, ?)", run)
+            self.write("INSERT OR REPLACE INTO last_run VALUES (1, ?, ?, ?, ?, ?)", run)
             if success:
-                self._write("INSERT OR REPLACE INTO last_success VALUES (1, ?)", [run.finished_at])
+                self.write("INSERT OR REPLACE INTO last_success VALUES (1, ?)", [run.finished_at])
 
     def last_run(self) -> LastRun | None:
         """Return the last run."""
-        rows = self._rows("SELECT result, exit_code, started_at, finished_at, reason FROM last_run")
+        rows = self.rows("SELECT result, exit_code, started_at, finished_at, reason FROM last_run")
         return LastRun(*rows[0]) if rows else None
 
     def last_success_at(self) -> str | None:
         """Return when a run last ended well; None for never."""
-        rows = self._rows("SELECT at FROM last_success")
+        rows = self.rows("SELECT at FROM last_success")
         return rows[0][0] if rows else None
 
     def set_candidate(self, commit: str, at: str) -> None:
         """Remember the newest commit upstream; the time stays while the commit stays."""
-        self._write(
+        self.write(
             "INSERT INTO candidate VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET"
             ' "commit" = excluded."commit", seen_at = excluded.seen_at'
             ' WHERE "commit" <> excluded."commit"',
@@ -253,12 +255,12 @@ class Store:
 
     def candidate(self) -> Candidate | None:
         """Return the newest commit seen upstream."""
-        rows = self._rows('SELECT "commit", seen_at FROM candidate')
+        rows = self.rows('SELECT "commit", seen_at FROM candidate')
         return Candidate(*rows[0]) if rows else None
 
     def quarantine(self, commit: str, step: str, reason: str, at: str) -> None:
         """Put a commit where it is not tried again."""
-        self._write(
+        self.write(
             "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?)", [commit, step, reason, at]
         )
 
@@ -266,11 +268,11 @@ class Store:
         """Let a commit be tried again at once, its dependencies included."""
         with self.atomic():
             for table in ("quarantine", "attempts", "failed_environments"):
-                self._write(f'DELETE FROM {table} WHERE "commit" = ?', [commit])  # noqa: S608
+                self.write(f'DELETE FROM {table} WHERE "commit" = ?', [commit])  # noqa: S608
 
     def count_attempt(self, commit: str, reason: str, at: str, *, interrupted: bool) -> Attempts:
         """Count one more attempt that failed or was interrupted, not by the commit's fault."""
-        self._write(
+        self.write(
             'INSERT INTO attempts VALUES (?, ?, ?, ?, ?) ON CONFLICT ("commit") DO UPDATE SET'
             " failed = failed + excluded.failed, interrupted = interrupted + excluded.interrupted,"
             " last_at = excluded.last_at, reason = excluded.reason",
@@ -283,22 +285,22 @@ class Store:
 
     def attempts(self, commit: str) -> Attempts | None:
         """Return how often a commit could not be brought in."""
-        rows = self._rows('SELECT * FROM attempts WHERE "commit" = ?', [commit])
+        rows = self.rows('SELECT * FROM attempts WHERE "commit" = ?', [commit])
         return Attempts(*rows[0]) if rows else None
 
     def all_attempts(self) -> list[Attempts]:
         """Return all commits that could not be brought in."""
-        return [Attempts(*row) for row in self._rows("SELECT * FROM attempts ORDER BY rowid")]
+        return [Attempts(*row) for row in self.rows("SELECT * FROM attempts ORDER BY rowid")]
 
     def add_failed_environment(self, failed: FailedEnvironment) -> None:
         """Remember a set of dependencies that cannot be installed."""
-        self._write("INSERT OR REPLACE INTO failed_environments VALUES (?, ?, ?, ?)", failed)
+        self.write("INSERT OR REPLACE INTO failed_environments VALUES (?, ?, ?, ?)", failed)
 
     def failed_environment(self, environment: str) -> FailedEnvironment | None:
         """Return what is known of a set of dependencies that could not be installed."""
-        rows = self._rows("SELECT * FROM failed_environments WHERE environment = ?", [environment])
+        rows = self.rows("SELECT * FROM failed_environments WHERE environment = ?", [environment])
         return FailedEnvironment(*rows[0]) if rows else None
 
     def quarantined(self) -> list[Quarantined]:
         """Return all commits in quarantine, oldest first."""
-        return [Quarantined(*row) for row in self._rows("SELECT * FROM quarantine ORDER BY rowid")]
+        return [Quarantined(*row) for row in self.rows("SELECT * FROM quarantine ORDER BY rowid")]

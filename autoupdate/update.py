@@ -12,13 +12,20 @@ from autoupdate.errors import (
     HostFaultError,
 )
 from autoupdate.events import CANDIDATE, CURRENT, DEFERRED, MIRROR_RENEWED, STASHED, STEP
-from autoupdate.failure import give_up, refuse_failed_environment, remember_environment
+from autoupdate.failure import (
+    give_up,
+    refuse,
+    refuse_failed_environment,
+    remember_environment,
+)
+from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, first_refusal
 from autoupdate.probation import begin_probation, look, roll_back, watch
 from autoupdate.publish import claim, linked_release, switch
 from autoupdate.recover import recover
 from autoupdate.space import check_space
 from autoupdate.state import Result, Step
 from autoupdate.store import Release, Transaction
+from autoupdate.verdict import Verdict
 
 
 def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
@@ -35,7 +42,12 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
         transaction = fetch(app, transaction)
         if nothing := nothing_to_do(app, transaction.commit, force=force):
             return close(app, transaction, nothing)
+        if refusal := verify(app, transaction, force=force):
+            return refuse(app, transaction, refusal)
         build(app, transaction, force=force)
+        rehearse(app, transaction)
+        if refusal := first_refusal(BEFORE_SWITCH, app, transaction.commit, force=force):
+            return refuse(app, transaction, refusal)
         prepare_switch(app, transaction)
     except AutoupdateError as error:
         return give_up(app, transaction, error)
@@ -87,6 +99,12 @@ def fetch(app: App, transaction: Transaction) -> Transaction:
     return app.store.transaction(transaction.id)
 
 
+def verify(app: App, transaction: Transaction, *, force: bool) -> Verdict | None:
+    """verify, guard: is this a commit to take? Returns the word of the gate that says no."""
+    app.store.enter(transaction.id, Step.VERIFY, app.clock.now())
+    return first_refusal(BEFORE_BUILD, app, transaction.commit, force=force)
+
+
 def build(app: App, transaction: Transaction, *, force: bool) -> None:
     """build: a release in its final place, while the old one runs."""
     commit, release = transaction.commit, transaction.release
@@ -108,6 +126,11 @@ def build(app: App, transaction: Transaction, *, force: bool) -> None:
     app.store.add_release(
         Release(release, commit, app.clock.now(), "", "", plan.environment, plan.interpreter, taken)
     )
+
+
+def rehearse(app: App, transaction: Transaction) -> None:
+    """rehearse: try the release out before production sees it."""
+    app.store.enter(transaction.id, Step.REHEARSE, app.clock.now())
 
 
 def check_out(app: App, transaction: Transaction) -> None:

@@ -20,6 +20,8 @@ def test_every_step_can_be_reached_and_left() -> None:
     ("step", "following"),
     [
         (Step.FETCH, Step.ACTIVATE),
+        (Step.FETCH, Step.BUILD),
+        (Step.BUILD, Step.ACTIVATE),
         (Step.BUILD, Step.PROBATION),
         (Step.BUILD, Step.ROLL_BACK),
         (Step.ACTIVATE, Step.BUILD),
@@ -38,7 +40,9 @@ def test_a_switched_release_is_watched_or_rolled_back_never_dropped() -> None:
         assert cure is (Remedy.ROLL_BACK if step is Step.ROLL_BACK else Remedy.WATCH)
 
 
-@pytest.mark.parametrize("step", [Step.FETCH, Step.BUILD, Step.ACTIVATE])
+@pytest.mark.parametrize(
+    "step", [Step.FETCH, Step.VERIFY, Step.BUILD, Step.REHEARSE, Step.ACTIVATE]
+)
 def test_a_release_that_was_not_switched_to_is_discarded(step: Step) -> None:
     assert remedy(step, switched=False) is Remedy.DISCARD
 

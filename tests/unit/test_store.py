@@ -36,7 +36,7 @@ def test_the_way_of_a_transaction(store: Store) -> None:
     number = store.begin("timer", "c1", "r0", "t0")
     store.set_target(number, "c2", "r2")
     store.set_services(number, ["a.service", "b.service"])
-    for step in (Step.BUILD, Step.ACTIVATE, Step.PROBATION):
+    for step in (Step.VERIFY, Step.BUILD, Step.REHEARSE, Step.ACTIVATE, Step.PROBATION):
         store.enter(number, step, "t")
     open_one = store.unfinished()
     assert open_one is not None
@@ -51,10 +51,10 @@ def test_the_way_of_a_transaction(store: Store) -> None:
 def test_each_step_has_its_begin_and_its_end(store: Store) -> None:
     number = store.begin("timer", "c1", "", "t0")
     other = store.begin("timer", "c1", "", "t0")
-    store.enter(number, Step.BUILD, "t1")
-    assert store.steps(number) == [("fetch", "t0", "t1"), ("build", "t1", "")]
+    store.enter(number, Step.VERIFY, "t1")
+    assert store.steps(number) == [("fetch", "t0", "t1"), ("verify", "t1", "")]
     store.finish(number, Result.FAILED, Exit.FAILED, "why", "t2")
-    assert store.steps(number) == [("fetch", "t0", "t1"), ("build", "t1", "t2")]
+    assert store.steps(number) == [("fetch", "t0", "t1"), ("verify", "t1", "t2")]
     assert store.steps(other) == [("fetch", "t0", "")]
     assert store.steps(store.begin("rollback", "c1", "r0", "t3", Step.ROLL_BACK)) == [
         ("roll-back", "t3", "")
@@ -98,14 +98,14 @@ def test_several_writes_count_together_or_not_at_all(store: Store, file: str) ->
 
 
 def test_full_disk_is_no_damage_and_leaves_the_store_usable(store: Store) -> None:
-    pages = store._rows("PRAGMA page_count")[0][0]
-    store._rows(f"PRAGMA max_page_count = {pages}")
+    pages = store.rows("PRAGMA page_count")[0][0]
+    store.rows(f"PRAGMA max_page_count = {pages}")
     number = store.begin("timer", "c1", "", "t0")
     with pytest.raises(StateError, match="full") as caught:
         store.finish(number, Result.FAILED, Exit.FAILED, "x" * 100_000, "t1")
     assert not isinstance(caught.value, DamagedStateError)
     assert store.unfinished() is not None
-    store._rows(f"PRAGMA max_page_count = {pages + 100}")
+    store.rows(f"PRAGMA max_page_count = {pages + 100}")
     store.finish(number, Result.FAILED, Exit.FAILED, "why", "t1")
     assert store.unfinished() is None
 
@@ -179,7 +179,7 @@ def test_what_was_written_is_there_for_the_next_process(store: Store, file: str)
 
 def test_writes_are_durable_by_sqlites_strictest_setting(store: Store) -> None:
     extra = 3
-    assert store._rows("PRAGMA synchronous") == [(extra,)]
+    assert store.rows("PRAGMA synchronous") == [(extra,)]
 
 
 def test_a_reader_cannot_write_and_creates_nothing(store: Store, file: str) -> None:

@@ -279,9 +279,10 @@ class FragileStore(Store):
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.execute("PRAGMA journal_mode = MEMORY")
 
-    def _write(self, query: str, values: Sequence[Any] = ()) -> int:
+    def write(self, query: str, values: Sequence[Any] = ()) -> int:
+        """Change something."""
         self.effect("store")
-        return super()._write(query, values)
+        return super().write(query, values)
 
 
 class World:

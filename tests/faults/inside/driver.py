@@ -43,7 +43,7 @@ def die(words: str, how: str) -> NoReturn:
 
 def kill_at(number: int, when: str, how: str) -> None:
     """Die before or after the n-th statement that is written to the journal."""
-    write: Method = Store._write
+    write: Method = Store.write
     done = 0
 
     def counted(self: Store, query: str, values: Any = ()) -> int:
@@ -57,7 +57,7 @@ def kill_at(number: int, when: str, how: str) -> None:
             die(words, how)
         return result
 
-    Store._write = counted  # type: ignore[method-assign]
+    Store.write = counted  # type: ignore[method-assign]
 
 
 def wait_at(step: str, jump: int) -> None:

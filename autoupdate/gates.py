@@ -1,0 +1,23 @@
+"""The gates that a candidate passes, in their order: `run` obeys them, `plan` shows them."""
+
+from collections.abc import Callable, Sequence
+
+from autoupdate.app import App
+from autoupdate.verdict import Verdict
+
+# Looks at a commit; the mirror has it already.
+Gate = Callable[[App, str], Verdict]
+
+# Whether a commit may be built: verify and guard.
+BEFORE_BUILD: tuple[Gate, ...] = ()
+# Whether a release that is built and rehearsed may be switched to now.
+BEFORE_SWITCH: tuple[Gate, ...] = ()
+
+
+def first_refusal(gates: Sequence[Gate], app: App, commit: str, *, force: bool) -> Verdict | None:
+    """Return the word of the first gate that does not let a commit pass; None when all do."""
+    for gate in gates:
+        verdict = gate(app, commit)
+        if not verdict.passes and not (force and verdict.forceable):
+            return verdict
+    return None

@@ -1,0 +1,195 @@
+"""How the value of a setting is checked: each function takes a value as TOML has it and returns it
+in the type that the code works with, or raises ValueError with what it must be."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+Check = Callable[[Any], Any]
+
+UNIT_SECONDS = {
+    "": 1.0, "ms": 0.001, "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
+    "m": 60.0, "min": 60.0, "minute": 60.0, "minutes": 60.0,
+    "h": 3600.0, "hr": 3600.0, "hour": 3600.0, "hours": 3600.0,
+    "d": 86400.0, "day": 86400.0, "days": 86400.0,
+    "w": 604800.0, "week": 604800.0, "weeks": 604800.0,
+}  # fmt: skip
+
+
+def text(value: Any) -> str:
+    """Accept a string without control characters."""
+    if not isinstance(value, str):
+        raise ValueError("must be a string")
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Accept a list of strings."""
+    if not isinstance(value, list):
+        raise ValueError('must be a list of strings, such as ["a", "b"]')
+    return tuple(text(item) for item in value)
+
+
+def commands(value: Any) -> tuple[tuple[str, ...], ...]:
+    """Accept a list of commands, each a non-empty list of words."""
+    if not isinstance(value, list) or not all(isinstance(item, list) and item for item in value):
+        raise ValueError('must be a list of lists of words, such as [["{python}", "-m", "app"]]')
+    return tuple(texts(item) for item in value)
+
+
+def boolean(value: Any) -> bool:
+    """Accept true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def count(value: Any) -> int:
+    """Accept a whole number of at least one."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("must be a whole number of at least 1")
+    return value
+
+
+def duration(value: Any) -> float:
+    """Accept a time span such as "90s", "5min" or "1h 30min" (systemd.time(7)); give seconds."""
+    words = re.findall(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", value) if isinstance(value, str) else []
+    rest = re.sub(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", "", value) if words else "none"
+    if not words or rest.strip() or any(unit not in UNIT_SECONDS for _, unit in words):
+        raise ValueError('must be a time span such as "90s", "5min" or "1h 30min"')
+    return sum(float(number) * UNIT_SECONDS[unit] for number, unit in words)
+
+
+def limit(value: Any) -> float:
+    """Accept a time span of more than nothing; give seconds."""
+    seconds = duration(value)
+    if seconds <= 0:
+        raise ValueError("must be more than 0s")
+    return seconds
+
+
+def share(value: Any) -> float:
+    """Accept a percentage such as "25%"; give a fraction of one."""
+    match = (
+        re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]+)?)\s*%", value) if isinstance(value, str) else None
+    )
+    if match is None or float(match[1]) > 100:
+        raise ValueError('must be a percentage such as "25%"')
+    return float(match[1]) / 100
+
+
+def absolute_path(value: Any) -> str:
+    """Accept an absolute path without "." or ".." in it; a slash at its end is dropped."""
+    path = text(value)
+    if not path.startswith("/"):
+        raise ValueError("must be an absolute path")
+    parts = path.rstrip("/").split("/")[1:]
+    if not parts or any(part in ("", ".", "..") for part in parts):
+        raise ValueError('must name a place below /, without "." or ".." or "//" in it')
+    return path.rstrip("/")
+
+
+def relative_path(value: Any) -> str:
+    """Accept a path inside the release that cannot leave it, nor mean .git or .venv."""
+    path = text(value).rstrip("/")
+    parts = path.split("/")
+    if path.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        raise ValueError('must be a path inside the release, without "." or ".." in it')
+    if parts[0] in (".git", ".venv"):
+        raise ValueError(f"{parts[0]} belongs to the release itself")
+    return path
+
+
+def relative_paths(value: Any) -> tuple[str, ...]:
+    """Accept a list of paths inside the release, none of them inside another."""
+    paths = tuple(relative_path(item) for item in texts(value))
+    for path in paths:
+        if paths.count(path) > 1 or any(path.startswith(f"{other}/") for other in paths):
+            raise ValueError(f"{path} is named twice, or lies in another path of the list")
+    return paths
+
+
+def service_names(value: Any) -> tuple[str, ...]:
+    """Accept a list of names of service units (systemd.unit(5))."""
+    names = texts(value)
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]*\.service", name):
+            raise ValueError(f'"{name}" is no name of a service unit, such as "app.service"')
+    return names
+
+
+def upstream_url(value: Any) -> str:
+    """Accept a URL that Git can fetch from, or the short form user@host:path of SSH."""
+    url = text(value)
+    known = re.match(r"(https?|ssh|git|file)://.", url)
+    if not known and not re.match(
+        r"[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^:]", url
+    ):
+        raise ValueError("must be an https, http, ssh, git or file URL, or user@host:path")
+    return url
+
+
+def track(value: Any) -> str:
+    """Accept branch:NAME, tag:GLOB, semver:RANGE or commit:SHA."""
+    kind, _, rest = text(value).partition(":")
+    if kind not in ("branch", "tag", "semver", "commit") or not rest.strip():
+        raise ValueError("must be branch:NAME, tag:GLOB, semver:RANGE or commit:SHA")
+    if kind == "commit" and not re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", rest):
+        raise ValueError("a commit must be given by its full hexadecimal name")
+    # git-check-ref-format(1): what no branch can be called.
+    bad = r"\.\.|[\s~^:?*\[\\]|@\{|//|^[-/.]|[/.]$|\.lock(/|$)|/\.|^@$"
+    if kind == "branch" and re.search(bad, rest):
+        raise ValueError(f'"{rest}" cannot be the name of a branch')
+    return f"{kind}:{rest}"
+
+
+def http_url(value: Any) -> str:
+    """Accept an http or https URL with a host."""
+    from urllib.parse import urlsplit
+
+    url = text(value)
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError('must be a URL such as "http://127.0.0.1:9000/health"')
+    return url
+
+
+def address(value: Any) -> str:
+    """Accept HOST:PORT."""
+    match = re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text(value))
+    if match is None or not 0 < int(match[1]) < 65536:
+        raise ValueError('must be HOST:PORT, such as "127.0.0.1:9000"')
+    return str(value)
+
+
+def pattern(value: Any) -> str:
+    """Accept a regular expression of Python's re."""
+    try:
+        re.compile(text(value))
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return str(value)
+
+
+def whole(value: Any) -> int:
+    """Accept a whole number, zero included."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("must be a whole number, not negative")
+    return value
+
+
+def one_of(*words: str) -> Check:
+    """Make a check that accepts one of some words."""
+
+    def check(value: Any) -> str:
+        if value not in words:
+            raise ValueError("must be " + " or ".join(f'"{word}"' for word in words))
+        return str(value)
+
+    return check
