@@ -45,7 +45,22 @@ def load(paths: Paths, app: str) -> Settings:
 
     Raises ConfigurationError, naming file and key, for anything that cannot be used as it stands.
     """
-    return build(app, read(paths, app))
+    files = tuple(place for file in bases(paths, app) for place in places(file))
+    return build(app, read(paths, app))._replace(files=files)
+
+
+def bases(paths: Paths, app: str) -> list[str]:
+    """Return the files that describe an app, whether they exist or not; later ones win."""
+    return [
+        f"{directory}/{file}.toml"
+        for directory in (paths.vendor, paths.etc)
+        for file in ("autoupdate", f"apps/{app}")
+    ]
+
+
+def places(base: str) -> list[str]:
+    """Return a file of settings, the directory beside it, and what lies in that."""
+    return [base, f"{base}.d", *(f"{base}.d/{name}" for name in _entries(f"{base}.d"))]
 
 
 def read(paths: Paths, app: str) -> dict[str, Value]:
@@ -61,12 +76,7 @@ def read(paths: Paths, app: str) -> dict[str, Value]:
             f"describe it in {paths.etc}/apps/{app}.toml",
         )
     merged = {setting.key: Value(setting.default, "") for setting in SETTINGS}
-    for base in (
-        f"{paths.vendor}/autoupdate.toml",
-        f"{paths.vendor}/apps/{app}.toml",
-        f"{paths.etc}/autoupdate.toml",
-        f"{paths.etc}/apps/{app}.toml",
-    ):
+    for base in bases(paths, app):
         for file in ([base] if os.path.lexists(base) else []) + _toml_files(f"{base}.d"):
             for key, value in _flat(file, _parse(file)):
                 merged[key] = Value(value, file)

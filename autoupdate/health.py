@@ -12,6 +12,8 @@ from autoupdate.services import Service, Services
 from autoupdate.settings import Health, Probe
 
 LOOK_EVERY = 0.25
+# In a restart by hand, a service may be seen down between its stop and its start.
+PAUSE_OF_A_RESTART = 3
 # Tries a probe once; gives what was wrong, or nothing.
 Attempt = Callable[[Probe], str]
 
@@ -73,8 +75,12 @@ class Probing:
         self.probe = probe
         self.attempt = attempt
         self.clock = clock
-        self.due = clock.monotonic()
-        self.counts_from = self.due + probe.grace
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin anew, as after a start of the service."""
+        self.due = self.clock.monotonic()
+        self.counts_from = self.due + self.probe.grace
         self.passed = False
         self.failures = 0
 
@@ -93,6 +99,62 @@ class Probing:
                 raise UnhealthyError(f"{describe(self.probe)}: {seen}")
 
 
+class Watching:
+    """One service over the soak time; an administrator may restart or stop it meanwhile."""
+
+    def __init__(self, started: Service, services: Services, health: Health, clock: Clock) -> None:
+        self.started = started
+        self.services = services
+        self.health = health
+        self.clock = clock
+        self.until = clock.monotonic() + health.soak
+        self.away_since: float | None = None
+        self.looks_down = 0
+        self.stopped = False
+
+    def look(self, present: Service) -> bool:
+        """Tell whether the service is up. Raises UnhealthyError when it did not stay up."""
+        if self.stopped and present.invocation == self.started.invocation:
+            return False
+        complain_if_down(present, self.started.restarts)
+        if present.runs and present.active != "activating":
+            self._compare(present)
+            self.away_since, self.looks_down, self.stopped = None, 0, False
+            return True
+        self._away(present)
+        return False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the service was up for long enough, or somebody stopped it."""
+        return self.stopped or (self.away_since is None and self.clock.monotonic() >= self.until)
+
+    def _compare(self, present: Service) -> None:
+        if present.invocation != self.started.invocation:
+            # systemd has counted no restart of its own: somebody ordered this one.
+            self.started = present
+            self.until = self.clock.monotonic() + self.health.soak
+        elif present.main_pid != self.started.main_pid:
+            raise UnhealthyError(
+                f"{present.name} did not stay up: process {self.started.main_pid} ended"
+                f" and was replaced by {present.main_pid}"
+            )
+
+    def _away(self, present: Service) -> None:
+        """Wait for a service that is being restarted; complain when it stays away."""
+        now = self.clock.monotonic()
+        if self.away_since is None:
+            self.away_since = now
+        self.looks_down = self.looks_down + 1 if present.active == "inactive" else 0
+        seen = f"({present.active}/{present.sub})"
+        if self.looks_down > PAUSE_OF_A_RESTART:
+            if not self.services.was_told_to_stop(self.started):
+                raise UnhealthyError(f"{present.name} went down {seen}")
+            self.stopped = True
+        elif now - self.away_since > self.health.start_timeout:
+            raise UnhealthyError(f"{present.name} went down and did not come up again {seen}")
+
+
 def soak(
     services: Services,
     started: Sequence[Service],
@@ -102,29 +164,29 @@ def soak(
 ) -> None:
     """Watch services for `health.soak` seconds, and until the last try of each probe has passed.
 
-    Raises UnhealthyError when one did not stay up, or a probe failed.
+    Raises UnhealthyError when one did not stay up, or a probe failed. One that an administrator
+    restarts meanwhile is watched for as long again; one that he stops is left alone.
     """
-    deadline = clock.monotonic() + health.soak
-    names = [service.name for service in started]
+    watched = {service.name: Watching(service, services, health, clock) for service in started}
     probings = [
         Probing(probe, attempt, clock)
         for probe in health.probe
-        if probe.service in names or not probe.service
+        if probe.service in watched or not probe.service
     ]
     while True:
-        for first, present in zip(started, services.look(names), strict=True):
-            complain_if_down(present, first.restarts)
-            if present.active != "active":
-                raise UnhealthyError(f"{present.name} went down ({present.active}/{present.sub})")
-            if (present.invocation, present.main_pid) != (first.invocation, first.main_pid):
-                raise UnhealthyError(
-                    f"{present.name} did not stay up: process {first.main_pid} ended"
-                    f" and was replaced by {present.main_pid}"
-                )
+        present = services.look(list(watched))
+        down = {service.name for service in present if not watched[service.name].look(service)}
         for probing in probings:
-            probing.look()
-        well = all(probing.passed and not probing.failures for probing in probings)
-        if well and clock.monotonic() >= deadline:
+            if probing.probe.service in down:
+                probing.begin()
+            else:
+                probing.look()
+        stopped = {name for name, watching in watched.items() if watching.stopped}
+        well = all(
+            (probing.passed and not probing.failures) or probing.probe.service in stopped
+            for probing in probings
+        )
+        if well and all(watching.is_over for watching in watched.values()):
             return
         clock.sleep(LOOK_EVERY)
 

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from autoupdate.errors import BusyError, NotPermittedError
@@ -117,17 +117,43 @@ def start_time(pid: str) -> str:
         return stat.read().rpartition(")")[2].split()[19]
 
 
-def set_fresh(paths: AppPaths, seconds: float) -> None:
-    """Let starts of services do without a check of upstream for some time."""
-    _write(paths.fresh, f"{int(_uptime() + seconds)}\n")
+def set_fresh(paths: AppPaths, seconds: float, python: str, files: Sequence[str]) -> None:
+    """Let starts of services do without a check of upstream for some time.
+
+    Not for longer than `python` is what it is now, the current release is there, and none of the
+    settings' `files` has changed; units/pre-start reads the same lines.
+    """
+    lines = [str(int(_uptime() + seconds)), python, os.path.realpath(python), _in_use(paths)]
+    _write(paths.fresh, "".join(f"{line}\n" for line in (*lines, *files)))
+    # Shells compare whole seconds: what changes within this one must count as newer.
+    moment = int(time.time()) - 1
+    os.utime(paths.fresh, (moment, moment))
+
+
+def _in_use(paths: AppPaths) -> str:
+    return f"{paths.current}/.venv/bin/python"
 
 
 def is_fresh(paths: AppPaths) -> bool:
     """Tell whether the last check is still good enough for a service's start."""
     try:
-        with open(paths.fresh, encoding="ascii") as stamp:
-            return int(_uptime()) < int(stamp.read())
+        with open(paths.fresh, encoding="utf-8", errors="surrogateescape") as stamp:
+            until, python, interpreter, in_use, *files = stamp.read().splitlines()
+        made = int(os.stat(paths.fresh).st_mtime)
+        return (
+            int(_uptime()) < int(until)
+            and os.path.samefile(python, interpreter)
+            and os.path.exists(in_use)
+            and not any(_changed_since(file, made) for file in files)
+        )
     except (OSError, ValueError):
+        return False
+
+
+def _changed_since(file: str, moment: int) -> bool:
+    try:
+        return int(os.stat(file).st_mtime) > moment
+    except FileNotFoundError:
         return False
 
 
@@ -168,6 +194,6 @@ def _uptime() -> float:
 
 def _write(path: str, text: str) -> None:
     temporary = f"{path}.new"
-    with open(temporary, "w", encoding="ascii") as stream:
+    with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as stream:
         stream.write(text)
     os.rename(temporary, path)

@@ -9,6 +9,8 @@ from autoupdate.run import Completed, NotStartedError, TimedOutError, base_envir
 PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User"
 # systemd itself kills a service that does not stop, as its unit says.
 LONGEST_STOP = 600.0
+# sd-messages(3): SD_MESSAGE_UNIT_STOPPING.
+UNIT_STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
 # Before the main process: the service waits for its ExecStartPre lines, our gate among them.
 BEFORE_START = ("start-pre", "condition")
 
@@ -56,6 +58,9 @@ class Services(Protocol):
     def stop(self, names: Sequence[str]) -> None:
         """Stop services and wait for it. Raises UpdateFailedError if one does not stop."""
 
+    def was_told_to_stop(self, service: Service) -> bool:
+        """Tell whether somebody ordered the stop of a service that ran as it is given here."""
+
     def watch_later(self, app: str) -> None:
         """Start the unit that watches a release after the services' start."""
 
@@ -93,14 +98,30 @@ class Systemd:
             reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
             raise UpdateFailedError(f"{', '.join(names)} cannot be stopped: {reason}")
 
+    def was_told_to_stop(self, service: Service) -> bool:
+        """Tell whether somebody ordered the stop of a service that ran as it is given here.
+
+        systemd tells the journal of each order to stop; of a process that ends by itself it does
+        not (systemd.journal-fields(7)).
+        """
+        fields = [
+            "_PID=1", f"UNIT={service.name}", f"INVOCATION_ID={service.invocation}",
+            f"MESSAGE_ID={UNIT_STOPPING}",
+        ]  # fmt: skip
+        answer = self._ask("journalctl", "--quiet", "--lines=1", "--output=cat", *fields)
+        return bool(answer and not answer.returncode and answer.stdout.strip())
+
     def watch_later(self, app: str) -> None:
         """Start the unit that watches a release after the services' start."""
         self._systemctl("start", "--no-block", "--", f"autoupdate-confirm@{app}.service")
 
     def _systemctl(self, *arguments: str, timeout: float = 60) -> Completed | None:
+        return self._ask("systemctl", *arguments, timeout=timeout)
+
+    def _ask(self, *command: str, timeout: float = 60) -> Completed | None:
         environment = base_environment("/root")
         try:
-            return run(["systemctl", *arguments], environment=environment, timeout=timeout)
+            return run(command, environment=environment, timeout=timeout)
         except (NotStartedError, TimedOutError):
             return None
 

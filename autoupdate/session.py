@@ -46,7 +46,10 @@ def run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None
         if outcome.exit_code == Exit.DONE:
             app.hand_over_shared()
             if is_handed_over(app.paths) and may_start(app):
-                runtime.set_fresh(app.paths, app.settings.start.fresh_for)
+                settings = app.settings
+                runtime.set_fresh(
+                    app.paths, settings.start.fresh_for, settings.build.python, settings.files
+                )
         return outcome
 
 

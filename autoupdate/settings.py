@@ -285,3 +285,5 @@ class Settings(NamedTuple):
     windows: Windows
     notify: Notify
     metrics: Metrics
+    files: tuple[str, ...] = ()
+    """The files and directories that these settings come from, also those that are missing."""

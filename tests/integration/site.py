@@ -42,6 +42,10 @@ class NoServices:
         """There is nothing to stop."""
         assert not names
 
+    def was_told_to_stop(self, service: Service) -> bool:
+        """There is nothing to stop."""
+        raise AssertionError(f"stop of {service.name}")
+
     def watch_later(self, app: str) -> None:
         """There is nothing to watch."""
         raise AssertionError(f"watch of {app}")

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,12 +30,23 @@ class Script:
             text = text.replace(old, new)
         self.file = directory / "pre-start"
         self.file.write_text(text)
-        self.paths = AppPaths(home="", run=f"{directory}/demo")
+        self.paths = AppPaths(home=f"{directory}/home", run=f"{directory}/demo")
         os.makedirs(self.paths.run)
+        self.python = directory / "python3"
+        self.python.symlink_to("/usr/bin/python3")
+        self.in_use = Path(self.paths.current, ".venv/bin/python")
+        self.in_use.parent.mkdir(parents=True)
+        self.in_use.touch()
+        self.settings = [directory / "app.toml", directory / "app.toml.d"]
 
     def ask(self, *arguments: str) -> Completed:
         """Run the script with the shell that runs it on a host."""
         return run("/bin/sh", self.file, *(arguments or ("demo",)), check=False)
+
+    def set_fresh(self, seconds: float) -> None:
+        """Let starts pass for some time."""
+        files = [str(file) for file in self.settings]
+        runtime.set_fresh(self.paths, seconds, str(self.python), files)
 
     def passes(self) -> bool:
         """Tell whether the service may start at once; anything else must reach the gate."""
@@ -75,12 +86,41 @@ def test_no_app(script: Script) -> None:
 
 
 def test_fresh_and_stale(script: Script) -> None:
-    runtime.set_fresh(script.paths, 60)
+    script.set_fresh(60)
     assert script.passes()
-    runtime.set_fresh(script.paths, -5)
+    script.set_fresh(-5)
     assert not script.passes()
     runtime.set_stale(script.paths)
     assert not script.passes()
+
+
+def replace_interpreter(script: Script) -> None:
+    """Let the host's interpreter be another one."""
+    script.python.unlink()
+    script.python.symlink_to("/bin/sh")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        replace_interpreter,
+        lambda script: script.python.unlink(),
+        lambda script: script.in_use.unlink(),
+        lambda script: script.settings[0].touch(),
+        lambda script: script.settings[1].mkdir(),
+    ],
+    ids=["interpreter", "no interpreter", "release", "settings", "settings' directory"],
+)
+def test_fresh_no_longer(script: Script, change: Callable[[Script], object]) -> None:
+    """What the last check relied on is not as it was: shell and engine agree on that."""
+    script.settings[0].touch()
+    os.utime(script.settings[0], (0, 0))
+    script.set_fresh(60)
+    assert script.passes()
+    assert runtime.is_fresh(script.paths)
+    change(script)
+    assert not script.passes()
+    assert not runtime.is_fresh(script.paths)
 
 
 def test_marker_of_a_living_process(script: Script, living: int) -> None:
@@ -127,7 +167,7 @@ def test_directories_in_the_place_of_files(script: Script) -> None:
 
 def test_the_usual_case_is_quick(script: Script) -> None:
     """Builtins only: no interpreter starts on the way of a service that may pass."""
-    runtime.set_fresh(script.paths, 60)
+    script.set_fresh(60)
     best = min(measure(script) for _ in range(5))
     assert best < 0.05
 

@@ -23,6 +23,7 @@ class Host:
         self.look_at = look_at
         self.seconds = 0.0
         self.looks = 0
+        self.stopped_by_hand = False
 
     def monotonic(self) -> float:
         """Return the time."""
@@ -44,6 +45,10 @@ class Host:
     def stop(self, names: Sequence[str]) -> None:
         """Not used here."""
         raise NotImplementedError
+
+    def was_told_to_stop(self, service: Service) -> bool:
+        """Tell what the test says."""
+        return self.stopped_by_hand
 
     def watch_later(self, app: str) -> None:
         """Not used here."""
@@ -111,11 +116,11 @@ def test_crash_while_starting_and_while_watched(facts: dict[str, Any], said: str
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        ({"invocation": "another", "main_pid": 101}, "process 100 ended and was replaced by 101"),
-        ({"invocation": "another"}, "did not stay up"),
-        ({"main_pid": 101}, "did not stay up"),
+        ({"main_pid": 101}, "process 100 ended and was replaced by 101"),
+        ({"invocation": "another", "restarts": 1}, "crashed and was restarted"),
         ({"active": "inactive", "sub": "dead"}, r"went down (inactive/dead)"),
-        ({"active": "deactivating", "sub": "stop-sigterm"}, "went down"),
+        ({"active": "deactivating", "sub": "stop-sigterm"}, "did not come up again"),
+        ({"active": "activating", "sub": "start", "invocation": "another"}, "not come up again"),
     ],
 )
 def test_does_not_stay_up(facts: dict[str, Any], said: str) -> None:
@@ -124,6 +129,39 @@ def test_does_not_stay_up(facts: dict[str, Any], said: str) -> None:
         soak(host, [UP], HEALTH, host, passes)
     assert said in str(caught.value)
     assert str(caught.value).startswith("a.service")
+
+
+def test_restart_by_hand_is_no_crash_and_is_watched_for_as_long_again() -> None:
+    def look_at(seconds: float) -> Service:
+        if seconds < 5:
+            return UP
+        if seconds < 6:
+            return UP._replace(active="deactivating", sub="stop-sigterm")
+        if seconds < 6.5:
+            return UP._replace(active="inactive", sub="dead", main_pid=0)
+        return UP._replace(invocation="another", main_pid=101)
+
+    host = Host(look_at)
+    soak(host, [UP], HEALTH, host, passes)
+    assert 16 <= host.seconds < 18
+    probed = Probed(host, lambda now: "refused" if 5 <= now < 7 else "")
+    host.seconds = 0
+    soak(host, [UP], HEALTH._replace(probe=(PROBE._replace(retries=0),)), host, probed)
+
+
+def test_crash_after_a_restart_by_hand_is_seen() -> None:
+    again = UP._replace(invocation="another", main_pid=101)
+    host = Host(lambda now: UP if now < 5 else again if now < 12 else again._replace(restarts=1))
+    with pytest.raises(UnhealthyError, match="crashed"):
+        soak(host, [UP], HEALTH, host, passes)
+
+
+def test_service_that_somebody_stops_is_left_alone() -> None:
+    host = then(5, active="inactive", sub="dead", main_pid=0)
+    host.stopped_by_hand = True
+    health = HEALTH._replace(probe=(PROBE._replace(retries=0),))
+    soak(host, [UP], health, host, lambda _: "refused" if host.seconds >= 5 else "")
+    assert host.seconds < 8
 
 
 def test_stays_up_for_the_whole_soak() -> None:

@@ -29,7 +29,7 @@ def held(world: World) -> World:
 
 @pytest.mark.parametrize("beginning", [A, A[:7], commit(7)])
 def test_clear(held: World, beginning: str) -> None:
-    runtime.set_fresh(held.paths, 60)
+    runtime.set_fresh(held.paths, 60, "/usr/bin/python3", ())
     cleared = clear(held.app, beginning)
     assert cleared.startswith(beginning)
     left = {item.commit for item in held.store.quarantined()}

@@ -89,13 +89,16 @@ def test_start_time_survives_odd_process_names() -> None:
 
 
 def test_fresh(paths: AppPaths) -> None:
+    python = Path(paths.current, ".venv/bin/python")
+    python.parent.mkdir(parents=True)
+    python.touch()
     assert not runtime.is_fresh(paths)
-    runtime.set_fresh(paths, 60)
+    runtime.set_fresh(paths, 60, "/usr/bin/python3", ())
     assert runtime.is_fresh(paths)
     runtime.set_stale(paths)
     assert not runtime.is_fresh(paths)
     runtime.set_stale(paths)
-    runtime.set_fresh(paths, 0)
+    runtime.set_fresh(paths, 0, "/usr/bin/python3", ())
     assert not runtime.is_fresh(paths)
 
 

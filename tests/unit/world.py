@@ -185,6 +185,7 @@ class FakeServices:
         self.refuse_restart = ""
         self.bad: set[str] = set()
         """Commits with which services fail at their start."""
+        self.stopped_by_hand: set[str] = set()
         self._invocations = 0
 
     def add(self, name: str, active: str = "active", sub: str = "running") -> None:
@@ -232,6 +233,11 @@ class FakeServices:
         self.world.effect("stop")
         for name in names:
             self.change(name, active="inactive", sub="dead", main_pid=0)
+
+    def was_told_to_stop(self, service: Service) -> bool:
+        """Tell whether somebody stopped a service."""
+        self.world.effect("was_told_to_stop")
+        return service.name in self.stopped_by_hand
 
     def watch_later(self, app: str) -> None:
         """Note that the unit which watches later was asked for."""
