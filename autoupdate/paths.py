@@ -28,6 +28,30 @@ class Paths(NamedTuple):
         """The log file."""
         return f"{self.root}/var/log/autoupdate/auto-update.log"
 
+    @property
+    def crontab(self) -> str:
+        """The host's own crontab."""
+        return f"{self.root}/etc/crontab"
+
+    @property
+    def crontabs(self) -> tuple[str, ...]:
+        """Directories of further crontabs: packages' and users'."""
+        return (f"{self.root}/etc/cron.d", f"{self.root}/var/spool/cron/crontabs")
+
+    @property
+    def administrators_units(self) -> str:
+        """Directory of the units, drop-ins and enablements of the administrator."""
+        return f"{self.root}/etc/systemd/system"
+
+    @property
+    def unit_directories(self) -> tuple[str, ...]:
+        """Directories of units, the strongest first (systemd.unit(5))."""
+        others = ("run", "usr/local/lib", "usr/lib")
+        return (
+            self.administrators_units,
+            *(f"{self.root}/{other}/systemd/system" for other in others),
+        )
+
     def app(self, name: str) -> "AppPaths":
         """Return the paths of one app."""
         return AppPaths(
@@ -105,6 +129,26 @@ class AppPaths(NamedTuple):
     def snapshots(self) -> str:
         """Directory of the copies of shared files, one directory for each transaction."""
         return f"{self.home}/snapshots"
+
+    @property
+    def relocation(self) -> str:
+        """Journal of a directory that is being taken over or given back; gone when that is over."""
+        return f"{self.home}/relocation.json"
+
+    @property
+    def adopted(self) -> str:
+        """What the last adoption left, and where: its record, in JSON."""
+        return f"{self.home}/adopted.json"
+
+    @property
+    def legacy(self) -> str:
+        """Directory of what adoptions put aside, one directory for each."""
+        return f"{self.home}/legacy"
+
+    @property
+    def adopting(self) -> str:
+        """Directory of the copy of a checkout that the builds' user looks at."""
+        return f"{self.home}/adopting"
 
     def release(self, release: str) -> str:
         """Return the directory of one release."""

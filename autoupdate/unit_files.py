@@ -1,0 +1,70 @@
+"""Reads unit files as text (systemd.syntax(7)), to find what systemd itself does not tell."""
+
+import os
+import re
+from contextlib import suppress
+from typing import NamedTuple
+
+from autoupdate.paths import Paths
+
+
+class Directive(NamedTuple):
+    """One assignment of a unit file: where it begins, and its lines as they stand there."""
+
+    file: str
+    line: int
+    key: str
+    value: str
+    text: str
+
+
+def unit_files(paths: Paths, suffix: str) -> dict[str, str]:
+    """Return the file of each unit with a suffix, by its name; the strongest directory wins."""
+    found: dict[str, str] = {}
+    for directory in paths.unit_directories:
+        for name in entries(directory):
+            if name.endswith(suffix):
+                found.setdefault(name, f"{directory}/{name}")
+    return found
+
+
+def drop_ins(paths: Paths, unit: str) -> dict[str, str]:
+    """Return the drop-ins of a unit by name, in the order in which systemd reads them."""
+    found: dict[str, str] = {}
+    for directory in paths.unit_directories:
+        for name in entries(f"{directory}/{unit}.d"):
+            if name.endswith(".conf"):
+                found.setdefault(name, f"{directory}/{unit}.d/{name}")
+    return dict(sorted(found.items()))
+
+
+def directives(file: str) -> list[Directive]:
+    """Return the assignments of a unit file; a file that cannot be read has none."""
+    found: list[Directive] = []
+    text: list[str] = []
+    for number, line in enumerate(lines(file), start=1):
+        comment = re.match(r"\s*[#;]", line)
+        if comment or (not text and "=" not in line):
+            continue
+        text.append(line)
+        if not line.endswith("\\"):
+            whole = "\n".join(text)
+            key, _, value = re.sub(r"\\\n", " ", whole).partition("=")
+            begin = number - len(text) + 1
+            found.append(Directive(file, begin, key.strip(), value.strip(), whole))
+            text = []
+    return found
+
+
+def lines(file: str) -> list[str]:
+    """Return the lines of a text file; none of one that this user cannot read."""
+    with suppress(OSError), open(file, encoding="utf-8", errors="surrogateescape") as stream:
+        return stream.read().splitlines()
+    return []
+
+
+def entries(directory: str) -> list[str]:
+    """Return the names in a directory in their order; none of one that is not there."""
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        return sorted(os.listdir(directory))
+    return []
