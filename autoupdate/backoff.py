@@ -12,6 +12,8 @@ from autoupdate.store import Attempts
 
 FIRST_WAIT = 30.0
 LONGEST_WAIT = 6 * 3600.0
+# A service that waits for the update is down meanwhile.
+LONGEST_WAIT_OF_A_START = 60.0
 MOST_DOUBLINGS = 10
 # A host that reboots in the middle of an update tries again at once, but not for ever.
 FREE_INTERRUPTIONS = 3
@@ -26,10 +28,10 @@ def wait_after(attempts: Attempts) -> float:
     return min(LONGEST_WAIT, FIRST_WAIT * 2.0**doublings) if counted else 0.0
 
 
-def seconds_left(attempts: Attempts, now: str) -> float:
+def seconds_left(attempts: Attempts, now: str, longest: float = LONGEST_WAIT) -> float:
     """Return how many seconds are left to wait; a clock that was set back ends the wait."""
     passed = seconds(now) - seconds(attempts.last_at)
-    return max(0.0, wait_after(attempts) - passed) if passed >= 0 else 0.0
+    return max(0.0, min(longest, wait_after(attempts)) - passed) if passed >= 0 else 0.0
 
 
 def seconds(moment: str) -> int:

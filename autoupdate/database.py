@@ -96,8 +96,10 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
 def fault(path: str, done: str, error: sqlite3.Error) -> StateError:
     """Return our error for one of SQLite's."""
     # An extended code has the kind of error in its lowest byte (sqlite.org/rescode).
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    damaged = code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    # Somebody took the file away, or put another one in its place, while it was open.
+    damaged |= code == sqlite3.SQLITE_READONLY_DBMOVED
     kind = DamagedStateError if damaged else StateError
     return kind(f"{path} cannot be {done}: {error}")
 

@@ -4,14 +4,22 @@ import math
 import os
 
 from autoupdate.app import App, Outcome
-from autoupdate.backoff import seconds_left
+from autoupdate.backoff import LONGEST_WAIT, LONGEST_WAIT_OF_A_START, seconds_left
 from autoupdate.errors import Exit
 from autoupdate.publish import linked_release
 from autoupdate.state import Result, Step
 from autoupdate.store import Release, Store
 
 
-def nothing_to_do(app: App, commit: str, *, force: bool) -> Outcome | None:
+def longest_wait(app: App, trigger: str) -> float:
+    """Return for how long at most, in seconds, a commit that failed lately is put off."""
+    blocks = app.settings.start.if_update_fails == "block"
+    return LONGEST_WAIT_OF_A_START if trigger == "start" and blocks else LONGEST_WAIT
+
+
+def nothing_to_do(
+    app: App, commit: str, *, force: bool, longest_wait: float = LONGEST_WAIT
+) -> Outcome | None:
     """Return why there is nothing to do for a commit; None when it is to be taken."""
     release = linked_release(app.paths.current)
     current = app.store.release(release) if release else None
@@ -29,13 +37,13 @@ def nothing_to_do(app: App, commit: str, *, force: bool) -> Outcome | None:
         )
         advice = f"wait for a newer commit, or: autoupdatectl run --force {app.name}"
         return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)
-    return too_early(app, commit, release)
+    return too_early(app, commit, release, longest_wait)
 
 
-def too_early(app: App, commit: str, release: str) -> Outcome | None:
+def too_early(app: App, commit: str, release: str, longest: float) -> Outcome | None:
     """Return why a commit that failed lately is not tried again yet; None when it is its turn."""
     attempts = app.store.attempts(commit)
-    left = seconds_left(attempts, app.clock.now()) if attempts else 0.0
+    left = seconds_left(attempts, app.clock.now(), longest) if attempts else 0.0
     if attempts is None or left <= 0:
         return None
     reason = (

@@ -74,3 +74,9 @@ class NotPermittedError(AutoupdateError):
     """The caller lacks the rights for what was asked."""
 
     exit_code = Exit.NOT_PERMITTED
+
+
+def describe(error: OSError) -> str:
+    """Return what the system said, with the file if there is one."""
+    words = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {words}" if error.filename else words

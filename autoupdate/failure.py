@@ -1,8 +1,11 @@
 """What an update that failed before the switch leaves behind: no release, and the blame."""
 
+import os
+
 from autoupdate import retention
 from autoupdate.app import App, Outcome
 from autoupdate.backoff import MOST_HOST_FAULTS, seconds
+from autoupdate.decide import is_complete
 from autoupdate.errors import (
     AutoupdateError,
     DependenciesFailedError,
@@ -11,13 +14,15 @@ from autoupdate.errors import (
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.events import DEFERRED, FAILED
+from autoupdate.events import DEFERRED, FAILED, STEP
 from autoupdate.state import Result, Step
 from autoupdate.store import FailedEnvironment, Transaction
 from autoupdate.verdict import Verdict
 
 # The package index changes: what cannot be installed today may be there tomorrow.
 ENVIRONMENT_MEMORY = 24 * 3600
+# With less than this, in bytes, services fail to write their logs and state.
+LEAST_SPACE = 1 << 20
 
 
 def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outcome:
@@ -65,6 +70,32 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
         if isinstance(error, UnreachableError) or counted.failed < MOST_HOST_FAULTS:
             return
     app.store.quarantine(transaction.commit, Step(transaction.step), error.message, now)
+
+
+def blame_for_running_badly(app: App, transaction: Transaction, fault: str) -> None:
+    """Put a commit that does not run into quarantine, unless nothing could run on this host now."""
+    now = app.clock.now()
+    trouble = trouble_of_the_host(app, transaction.release)
+    if trouble:
+        reason = f"{fault}; not held against the commit, as {trouble}"
+        app.tell(STEP, f"{app.name}: {reason}", commit=transaction.commit)
+        app.store.count_attempt(transaction.commit, reason, now, interrupted=True)
+    else:
+        app.store.quarantine(transaction.commit, Step.PROBATION, fault, now)
+
+
+def trouble_of_the_host(app: App, release: str) -> str:
+    """Return why services cannot run here whatever the commit is; empty if there is no reason."""
+    if not is_complete(app, release):
+        return f"release {release} is not complete any more"
+    facts = os.statvfs(app.paths.home)
+    # What is kept for root is of no use to services (statvfs(3)).
+    if facts.f_bavail * facts.f_frsize < LEAST_SPACE:
+        return f"there is no space left in {app.paths.home}"
+    # File systems without a fixed number of inodes say 0 of both.
+    if facts.f_files and not facts.f_favail:
+        return f"there is no inode left in {app.paths.home}"
+    return ""
 
 
 def remember_environment(

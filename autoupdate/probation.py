@@ -8,8 +8,10 @@ from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete
 from autoupdate.errors import AutoupdateError, Exit
 from autoupdate.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
+from autoupdate.failure import blame_for_running_badly
 from autoupdate.health import Baseline, UnhealthyError, settle, soak
 from autoupdate.publish import linked_release, switch
+from autoupdate.salvage import keep_facts
 from autoupdate.services import Service
 from autoupdate.state import Result, Step
 from autoupdate.store import Transaction
@@ -35,6 +37,7 @@ def begin_probation(app: App, transaction: Transaction) -> Restarted | str:
     ]
     names = [service.name for service in running]
     app.store.set_services(transaction.id, [*names, *waiting])
+    keep_facts(app)
     try:
         app.services.restart(names)
     except AutoupdateError as error:
@@ -132,8 +135,9 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     commit, release, good = transaction.commit, transaction.release, transaction.previous
     if transaction.step != Step.ROLL_BACK:
         # In this order: a way back that is interrupted must not take the same commit once more.
-        app.store.quarantine(commit, Step.PROBATION, fault, app.clock.now())
+        blame_for_running_badly(app, transaction, fault)
         app.store.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
+        keep_facts(app)
     if not good or not is_complete(app, good):
         reason = f"{app.name}: commit {commit} does not run ({fault}), and there is no release"
         return end(app, transaction, Result.BROKEN, f"{reason} to go back to; it was left in place")

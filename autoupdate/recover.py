@@ -1,5 +1,7 @@
 """Finishes or undoes what a run that died has left, before anything else is done."""
 
+import os
+
 from autoupdate import probation, retention, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.errors import Exit
@@ -17,6 +19,7 @@ def recover(app: App) -> Outcome | None:
     """
     transaction = app.store.unfinished()
     if transaction is None:
+        sweep(app)
         return None
     switched = linked_release(app.paths.current) == transaction.release
     cure = remedy(Step(transaction.step), switched=switched)
@@ -41,6 +44,16 @@ def recover(app: App) -> Outcome | None:
             probation.watch(app, transaction, probation.begin_probation(app, transaction))
             return None
         return resume_or_leave(app, transaction)
+
+
+def sweep(app: App) -> None:
+    """Remove release directories of which a state that was lost knew, and this one does not."""
+    known = {release.id for release in app.store.releases()}
+    known |= {linked_release(app.paths.current), linked_release(app.paths.previous)}
+    for release in sorted(set(os.listdir(app.paths.releases)) - known):
+        app.tell(RECOVERED, f"{app.name}: release {release} is on no record; it is removed",
+                 release=release)  # fmt: skip
+        app.workshop.remove(release)
 
 
 def discard(app: App, transaction: Transaction) -> None:

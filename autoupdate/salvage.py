@@ -6,10 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from autoupdate import runtime
+from autoupdate.app import App
 from autoupdate.database import DamagedStateError, StateError
+from autoupdate.events import STEP
 from autoupdate.paths import AppPaths
 from autoupdate.publish import sync_directory
-from autoupdate.store import Quarantined, Release, Store
+from autoupdate.state import Step
+from autoupdate.store import Quarantined, Release, Store, Transaction
 
 
 def facts_file(state: str) -> str:
@@ -18,8 +21,10 @@ def facts_file(state: str) -> str:
 
 
 def write_facts(store: Store, state: str) -> None:
-    """Write the releases and the quarantine beside the database; atomic and durable."""
+    """Write releases, quarantine and an open transaction beside the database; atomic, durable."""
+    unfinished = store.unfinished()
     facts = {
+        "transaction": unfinished._asdict() if unfinished else None,
         "releases": [release._asdict() for release in store.releases()],
         "quarantine": [item._asdict() for item in store.quarantined()],
     }
@@ -30,6 +35,14 @@ def write_facts(store: Store, state: str) -> None:
         os.fsync(stream.fileno())
     os.rename(temporary, facts_file(state))
     sync_directory(os.path.dirname(state))
+
+
+def keep_facts(app: App) -> None:
+    """Write the second copy; an update does not end because that is impossible."""
+    try:
+        write_facts(app.store, app.paths.state)
+    except OSError as error:
+        app.tell(STEP, f"{app.name}: no second copy of the state: {error.strerror}")
 
 
 def open_state(paths: AppPaths, damaged: Callable[[DamagedStateError], None]) -> Store:
@@ -75,5 +88,15 @@ def restore(store: Store, state: str) -> None:
             for item in facts["quarantine"]:
                 found = Quarantined(**item)
                 store.quarantine(found.commit, found.step, found.reason, found.since)
+            if facts.get("transaction"):
+                store.add_transaction(_as_it_may_be(Transaction(**facts["transaction"])))
     except (OSError, ValueError, KeyError, TypeError, RecursionError, StateError):
         return
+
+
+def _as_it_may_be(transaction: Transaction) -> Transaction:
+    """Return an open transaction with the furthest step that it may have come to unrecorded."""
+    if transaction.step in (Step.PROBATION, Step.ROLL_BACK):
+        return transaction
+    # Whoever finds that nothing was switched discards it, and else restarts the services.
+    return transaction._replace(step=Step.ACTIVATE)

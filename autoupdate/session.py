@@ -6,11 +6,11 @@ from autoupdate import runtime
 from autoupdate.app import App, Outcome
 from autoupdate.database import DamagedStateError
 from autoupdate.decide import stuck
-from autoupdate.errors import AutoupdateError, Exit
-from autoupdate.events import FAILED, STATE_RENEWED, STEP
+from autoupdate.errors import AutoupdateError, Exit, describe
+from autoupdate.events import FAILED, STATE_RENEWED
 from autoupdate.recover import recover
 from autoupdate.rollback import rollback
-from autoupdate.salvage import begin_anew, write_facts
+from autoupdate.salvage import begin_anew, keep_facts
 from autoupdate.shared import is_handed_over
 from autoupdate.state import Result
 from autoupdate.store import LastRun
@@ -34,22 +34,16 @@ def run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None
         try:
             outcome = attempt(app, wishes, force=force, back_to=back_to)
             remember(app, outcome, started)
+            let_services_start(app, outcome)
         except DamagedStateError as error:
             app.store.close()
             app = app._replace(store=begin_anew(app.paths))
-            kept = f"kept as {app.paths.state}.damaged; the next run goes on with a new one"
+            kept = f"kept as {app.paths.state}.damaged; a new one is begun"
             app.tell(STATE_RENEWED, f"{app.name}: {error.message}; {kept}")
-            outcome = failed(app, error)
+            outcome = go_on(app, error)
             remember(app, outcome, started)
         finally:
             app.workshop.close()
-        if outcome.exit_code == Exit.DONE:
-            app.hand_over_shared()
-            if is_handed_over(app.paths) and may_start(app):
-                settings = app.settings
-                runtime.set_fresh(
-                    app.paths, settings.start.fresh_for, settings.build.python, settings.files
-                )
         return outcome
 
 
@@ -70,7 +64,29 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
     except AutoupdateError as error:
         return failed(app, error)
     except OSError as error:
-        return failed(app, AutoupdateError(f"{error.filename}: {error.strerror}"))
+        return failed(app, AutoupdateError(describe(error)))
+
+
+def let_services_start(app: App, outcome: Outcome) -> None:
+    """Spare the next starts of services a check of upstream, where this run was as good as one."""
+    if outcome.exit_code != Exit.DONE:
+        return
+    app.hand_over_shared()
+    if is_handed_over(app.paths) and may_start(app):
+        settings = app.settings
+        runtime.set_fresh(
+            app.paths, settings.start.fresh_for, settings.build.python, settings.files
+        )
+
+
+def go_on(app: App, error: DamagedStateError) -> Outcome:
+    """End with a new state what was begun with the damaged one."""
+    outcome = failed(app, error)
+    try:
+        recover(app)
+    except AutoupdateError as another:
+        return failed(app, another)
+    return outcome
 
 
 def remember(app: App, outcome: Outcome, started: str) -> None:
@@ -80,10 +96,7 @@ def remember(app: App, outcome: Outcome, started: str) -> None:
         success=outcome.exit_code == Exit.DONE,
     )
     if outcome.result not in (Result.CURRENT, Result.DEFERRED):
-        try:
-            write_facts(app.store, app.paths.state)
-        except OSError as error:
-            app.tell(STEP, f"{app.name}: no second copy of the state: {error.strerror}")
+        keep_facts(app)
 
 
 def may_start(app: App) -> bool:

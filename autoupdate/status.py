@@ -64,6 +64,8 @@ def state(settings: Settings, store: Store | None, paths: AppPaths, release: str
     behind = candidate and current and candidate.commit != current.commit
     if candidate and candidate.commit in {item.commit for item in store.quarantined()}:
         return "rolled-back" if behind and not stuck(store) else "failed"
+    if last and last.result == Result.ROLLED_BACK and behind:
+        return "rolled-back"
     if last and last.result == Result.DEFERRED:
         return "deferred"
     return "behind" if behind else "current"

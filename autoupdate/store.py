@@ -171,6 +171,15 @@ class Store:
             self.write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
         return number
 
+    def add_transaction(self, transaction: Transaction) -> None:
+        """Take over a transaction as it stood in the second copy of the state."""
+        with self.atomic():
+            self.write(
+                "INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", transaction
+            )
+            step = [transaction.id, transaction.step, transaction.started_at]
+            self.write("INSERT INTO steps VALUES (?, ?, ?, '')", step)
+
     def transaction(self, number: int) -> Transaction:
         """Return one transaction."""
         return Transaction(*self.rows("SELECT * FROM transactions WHERE id = ?", [number])[0])

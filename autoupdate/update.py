@@ -4,7 +4,7 @@ be finished or undone by the next one (recover.py)."""
 from autoupdate import runtime
 from autoupdate.app import App, Outcome
 from autoupdate.check import tracked_ref
-from autoupdate.decide import is_complete, nothing_to_do
+from autoupdate.decide import is_complete, longest_wait, nothing_to_do
 from autoupdate.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -22,6 +22,7 @@ from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, first_refusal
 from autoupdate.probation import begin_probation, look, roll_back, watch
 from autoupdate.publish import claim, linked_release, switch
 from autoupdate.recover import recover
+from autoupdate.salvage import keep_facts
 from autoupdate.space import check_space
 from autoupdate.state import Result, Step
 from autoupdate.store import Release, Transaction
@@ -34,13 +35,15 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
     if unwatched := recover(app):
         return unwatched
     commit = look_upstream(app)
-    if nothing := nothing_to_do(app, commit, force=force):
+    longest = longest_wait(app, trigger)
+    if nothing := nothing_to_do(app, commit, force=force, longest_wait=longest):
         return note(app, nothing)
     runtime.set_stale(app.paths)
     transaction = begin(app, commit, trigger)
     try:
         transaction = fetch(app, transaction)
-        if nothing := nothing_to_do(app, transaction.commit, force=force):
+        commit = transaction.commit
+        if nothing := nothing_to_do(app, commit, force=force, longest_wait=longest):
             return close(app, transaction, nothing)
         if refusal := verify(app, transaction, force=force):
             return refuse(app, transaction, refusal)
@@ -126,6 +129,7 @@ def build(app: App, transaction: Transaction, *, force: bool) -> None:
     app.store.add_release(
         Release(release, commit, app.clock.now(), "", "", plan.environment, plan.interpreter, taken)
     )
+    keep_facts(app)
 
 
 def rehearse(app: App, transaction: Transaction) -> None:

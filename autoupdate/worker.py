@@ -16,7 +16,7 @@ from typing import Any
 from git.exc import GitCommandError
 
 from autoupdate.environment import EnvironmentBuilder
-from autoupdate.errors import AutoupdateError
+from autoupdate.errors import AutoupdateError, describe
 from autoupdate.paths import AppPaths
 from autoupdate.run import start
 from autoupdate.settings import Build
@@ -132,13 +132,7 @@ def serve(worker: Worker) -> None:
         except GitCommandError as error:
             answer({"failed": said_by_git(error), "advice": "", "kind": "HostFaultError"})
         except OSError as error:
-            answer(
-                {
-                    "failed": f"{error.filename}: {error.strerror}",
-                    "advice": "",
-                    "kind": "HostFaultError",
-                }
-            )
+            answer({"failed": describe(error), "advice": "", "kind": "HostFaultError"})
         else:
             answer({"done": done})
 

@@ -190,6 +190,9 @@ class WorkerProcess:
     ) -> dict[str, Any]:
         """Ask the worker; `late` is the error for an answer that does not come in time."""
         deadline = time.monotonic() + timeout
+        if self._process and self._process.poll() is not None:
+            # It died while there was nothing to do, and nothing is lost by it.
+            self.close()
         if self._process is None:
             self._process = self._start()
         request = json.dumps({"do": do, "with": arguments}) + "\n"

@@ -1,7 +1,11 @@
 """Whose fault a failed update is, and when it is tried again."""
 
+import os
+import shutil
+
 import pytest
 
+from autoupdate import runtime
 from autoupdate.backoff import FREE_INTERRUPTIONS, LONGEST_WAIT, seconds_left, wait_after
 from autoupdate.database import StateError
 from autoupdate.errors import (
@@ -16,7 +20,7 @@ from autoupdate.errors import (
 from autoupdate.quarantine import clear
 from autoupdate.state import Result, Step
 from autoupdate.store import Attempts
-from tests.unit.world import World, commit
+from tests.unit.world import SERVICES, World, commit
 
 NOON = "2099-01-01T12:00:00Z"
 DAY = 24 * 3600
@@ -204,3 +208,48 @@ def test_other_failures_do_not_condemn_the_dependencies(deployed: World) -> None
     deployed.deploy(2)
     deployed.workshop.faults.clear()
     assert deployed.deploy(3).result is Result.UPDATED
+
+
+def test_no_space_while_services_are_watched_is_not_held_against_the_commit(
+    deployed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the commit is: without space, services do not run."""
+    facts = os.statvfs("/")
+    full = os.statvfs_result([*facts[:4], 0, *facts[5:]])
+    deployed.services.bad = {commit(2)}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", lambda _: full)
+        outcome = deployed.deploy(2)
+    assert (outcome.result, outcome.exit_code) == (Result.ROLLED_BACK, Exit.FAILED)
+    assert deployed.current_commit() == commit(1)
+    assert deployed.store.quarantined() == []
+    told = " ".join(event.message for event in deployed.log.events)
+    assert "no space left" in told
+    deployed.services.bad = set()
+    assert deployed.run().result is Result.UPDATED
+
+
+def test_release_that_somebody_deletes_is_not_held_against_the_commit(deployed: World) -> None:
+    def delete() -> None:
+        shutil.rmtree(deployed.paths.release(deployed.release_of(2)))
+        deployed.services.change(SERVICES[0], active="failed", sub="failed")
+
+    deployed.clock.at_time.append((deployed.clock.seconds + 1, delete))
+    assert deployed.deploy(2).result is Result.ROLLED_BACK
+    assert deployed.store.quarantined() == []
+    assert deployed.run().result is Result.UPDATED
+    assert deployed.current_commit() == commit(2)
+
+
+def test_service_that_is_down_does_not_wait_for_long(deployed: World) -> None:
+    """With `block` the service is down until the update is made: it is tried every minute."""
+    deployed.workshop.faults["fetch"] = UnreachableError("connection reset")
+    for _ in range(6):
+        deployed.deploy(2)
+        deployed.clock.seconds += 7 * 3600
+    deployed.deploy(2)
+    deployed.workshop.faults.clear()
+    deployed.clock.seconds += 61
+    assert deployed.run().result is Result.DEFERRED
+    with runtime.request(deployed.paths, runtime.UPDATE):
+        assert deployed.run().result is Result.UPDATED

@@ -60,12 +60,18 @@ def damaged(world: World, request: pytest.FixtureRequest) -> World:
 
 
 def run(world: World) -> Outcome:
+    """Do one run of a new process; open the state it left."""
+    outcome = run_and_leave(world)
+    world.revive()
+    return outcome
+
+
+def run_and_leave(world: World) -> Outcome:
     """Do one run of a new process, which opens the state itself."""
     world.store.close()
     store = open_state(world.paths, lambda _: None)
     outcome = session.run(world.app._replace(store=store), wait=False)
     store.close()
-    world.revive()
     return outcome
 
 
@@ -197,3 +203,41 @@ def test_readers_of_a_damaged_state(world: World) -> None:
         damage(Path(world.paths.state))
         with pytest.raises(DamagedStateError):
             Store(world.paths.state, read_only=True)
+
+
+@pytest.mark.parametrize("bad", [False, True], ids=["good commit", "bad commit"])
+@pytest.mark.parametrize("damage", [overwrite, delete], ids=lambda it: it.__name__)
+def test_damage_at_each_moment_of_an_update(
+    world: World, bad: bool, damage: Damage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the latest two runs later all is as if nothing had been, and nothing is left over."""
+    world.deploy(1)
+    left = [0]
+
+    def spoil(_: str) -> None:
+        left[0] -= 1
+        if not left[0]:
+            damage(Path(world.paths.state))
+
+    monkeypatch.setattr(world, "effect", spoil)
+    number, version = 0, 1
+    while True:
+        number, version = number + 1, version + 1
+        left[0] = number
+        if bad:
+            world.services.bad.add(commit(version))
+        good = world.current_commit()
+        world.upstream = commit(version)
+        run_and_leave(world)
+        ended = left[0] > 0
+        left[0] = 0
+        for _ in range(2):
+            run(world)
+        assert world.current_commit() == (good if bad else commit(version)), number
+        assert world.releases_on_disk() == world.known_releases()
+        world.assert_whole()
+        if bad:
+            assert commit(version) in {item.commit for item in world.store.quarantined()}
+        if ended:
+            break
+    assert number > 20
