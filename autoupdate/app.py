@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from autoupdate.agenda import Agenda
 from autoupdate.errors import Exit
 from autoupdate.events import Event, Kind
 from autoupdate.log import Log
@@ -41,6 +42,7 @@ class App(NamedTuple):
     check: Callable[[Upstream], str]
     workshop: Workshop
     services: Services
+    agenda: Agenda
     provide_shared: Callable[[str], None]
     hand_over_shared: Callable[[], None]
     snapshots: Snapshots

@@ -3,6 +3,7 @@
 import os
 
 from autoupdate import shared
+from autoupdate.agenda import SystemdAgenda
 from autoupdate.app import App, Clock
 from autoupdate.check import check
 from autoupdate.config import load
@@ -67,6 +68,7 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
             output,
         ),
         services=services,
+        agenda=SystemdAgenda(),
         provide_shared=lambda release: shared.provide(
             settings, app_paths, release, identity, services
         ),

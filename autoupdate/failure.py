@@ -15,6 +15,8 @@ from autoupdate.errors import (
     UpdateFailedError,
 )
 from autoupdate.events import DEFERRED, FAILED, STEP
+from autoupdate.opening import wait_for_opening
+from autoupdate.staged import is_built
 from autoupdate.state import Result, Step
 from autoupdate.store import FailedEnvironment, Transaction
 from autoupdate.verdict import Verdict
@@ -47,18 +49,22 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
 def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
     """End a transaction that policy stops before the switch; nobody is to blame.
 
-    Where nothing is deployed yet, there is nothing to go on with, and that is a failure.
+    A release that is complete is kept: it waits until the gates let it pass. Where nothing is
+    deployed yet, there is nothing to go on with, and that is a failure.
     """
     transaction = app.store.transaction(transaction.id)
     app.workshop.close()
-    if transaction.release:
+    built = is_built(app, transaction)
+    if transaction.release and not built:
         retention.remove(app, transaction.release)
     deployed = bool(transaction.previous)
     place = f"release {transaction.previous} stays" if deployed else "nothing deployed"
-    reason = f"{app.name}: commit {transaction.commit} is not taken: {verdict.reason}; {place}"
+    how = "is built and waits" if built else "is not taken"
+    reason = f"{app.name}: commit {transaction.commit} {how}: {verdict.reason}; {place}"
     result, code = (Result.DEFERRED, Exit.DONE) if deployed else (Result.FAILED, Exit.FAILED)
     app.tell(DEFERRED, reason, commit=transaction.commit, step=transaction.step)
     app.store.finish(transaction.id, result, code, reason, app.clock.now())
+    wait_for_opening(app, verdict)
     return Outcome(result, code, reason, transaction.commit, transaction.previous, verdict.advice)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from autoupdate.app import App
+from autoupdate.opening import window
 from autoupdate.verdict import Verdict
 
 # Looks at a commit; the mirror has it already.
@@ -11,7 +12,7 @@ Gate = Callable[[App, str], Verdict]
 # Whether a commit may be built: verify and guard.
 BEFORE_BUILD: tuple[Gate, ...] = ()
 # Whether a release that is built and rehearsed may be switched to now.
-BEFORE_SWITCH: tuple[Gate, ...] = ()
+BEFORE_SWITCH: tuple[Gate, ...] = (window,)
 
 
 def first_refusal(gates: Sequence[Gate], app: App, commit: str, *, force: bool) -> Verdict | None:

@@ -6,7 +6,8 @@ from autoupdate import probation, retention, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.errors import Exit
 from autoupdate.events import RECOVERED
-from autoupdate.publish import linked_release
+from autoupdate.publish import linked_release, switch
+from autoupdate.staged import is_built
 from autoupdate.state import Remedy, Result, Step, remedy
 from autoupdate.store import Transaction
 
@@ -41,6 +42,8 @@ def recover(app: App) -> Outcome | None:
             probation.roll_back(app, transaction, fault)
             return None
         if transaction.step == Step.ACTIVATE:
+            # It may have died after the switch and before this was recorded.
+            app.store.set_activated(transaction.release, app.clock.now())
             probation.watch(app, transaction, probation.begin_probation(app, transaction))
             return None
         return resume_or_leave(app, transaction)
@@ -57,9 +60,14 @@ def sweep(app: App) -> None:
 
 
 def discard(app: App, transaction: Transaction) -> None:
-    """Remove a release that was never switched to."""
-    if transaction.release:
+    """Remove a release that was not completed; one that was rehearsed waits for the next run."""
+    finished = is_built(app, transaction) and transaction.step != Step.REHEARSE
+    if transaction.release and not finished:
         retention.remove(app, transaction.release)
+    current = linked_release(app.paths.current)
+    if current and current == linked_release(app.paths.previous):
+        # It died between the two renames of the switch; `current` is the one that counts.
+        switch(app.paths, current, retention.before(app, current, transaction.release))
     # Services that were stopped for a copy of shared files; nobody else starts them again.
     app.services.restart(transaction.services.split())
     app.snapshots.drop(transaction.id)

@@ -17,6 +17,7 @@ from autoupdate.values import (
     http_url,
     limit,
     one_of,
+    optional_duration,
     pattern,
     relative_paths,
     service_names,
@@ -26,6 +27,7 @@ from autoupdate.values import (
     track,
     upstream_url,
     whole,
+    windows,
 )
 
 
@@ -165,9 +167,11 @@ SETTINGS = (
     Setting("health.start_timeout", limit, "90s",
             "How long a restarted service may take until it is active."),
     Setting("health.probe", probes, [], "Probes of the services' health."),
-    Setting("windows.allowed", texts, [],
+    Setting("windows.allowed", windows, [],
             'When releases may be switched, such as "Mon..Fri 02:00-05:00 Europe/Berlin";'
             " empty: always."),
+    Setting("windows.deadline", optional_duration, "",
+            "A candidate that has waited for this long is an event; empty: never."),
     Setting("notify.urls", texts, [], "Apprise URLs that are told of events."),
     Setting("notify.events", texts, ["updated", "failed", "rolled-back", "recovered", "stale"],
             "Events that are told."),
@@ -180,7 +184,7 @@ SETTINGS = (
 NOT_YET = frozenset({
     "upstream.submodules", "upstream.allow_rewrite", "trust.signatures", "trust.on",
     "guard.max_deleted", "guard.required", "guard.min_age", "guard.settle",
-    "rehearse.commands", "rehearse.timeout", "windows.allowed",
+    "rehearse.commands", "rehearse.timeout",
     "notify.urls", "notify.events", "notify.stale_after", "metrics.textfile",
 })  # fmt: skip
 
@@ -250,6 +254,7 @@ class Windows(NamedTuple):
     """`[windows]`"""
 
     allowed: tuple[str, ...]
+    deadline: float
 
 
 class Notify(NamedTuple):

@@ -32,7 +32,8 @@ class Result(StrEnum):
 
 NEXT = {
     Step.FETCH: {Step.VERIFY, Step.DONE},
-    Step.VERIFY: {Step.BUILD, Step.DONE},
+    # What waited for a window is built already.
+    Step.VERIFY: {Step.BUILD, Step.ACTIVATE, Step.DONE},
     Step.BUILD: {Step.REHEARSE, Step.DONE},
     Step.REHEARSE: {Step.ACTIVATE, Step.DONE},
     Step.ACTIVATE: {Step.PROBATION, Step.ROLL_BACK},

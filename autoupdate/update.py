@@ -24,6 +24,7 @@ from autoupdate.publish import claim, linked_release, switch
 from autoupdate.recover import recover
 from autoupdate.salvage import keep_facts
 from autoupdate.space import check_space
+from autoupdate.staged import is_built, take_staged
 from autoupdate.state import Result, Step
 from autoupdate.store import Release, Transaction
 from autoupdate.verdict import Verdict
@@ -41,14 +42,15 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
     runtime.set_stale(app.paths)
     transaction = begin(app, commit, trigger)
     try:
-        transaction = fetch(app, transaction)
+        transaction = take_staged(app, transaction) or fetch(app, transaction)
         commit = transaction.commit
         if nothing := nothing_to_do(app, commit, force=force, longest_wait=longest):
             return close(app, transaction, nothing)
         if refusal := verify(app, transaction, force=force):
             return refuse(app, transaction, refusal)
-        build(app, transaction, force=force)
-        rehearse(app, transaction)
+        if not is_built(app, transaction):
+            build(app, transaction, force=force)
+            rehearse(app, transaction)
         if refusal := first_refusal(BEFORE_SWITCH, app, transaction.commit, force=force):
             return refuse(app, transaction, refusal)
         prepare_switch(app, transaction)

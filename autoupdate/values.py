@@ -184,6 +184,22 @@ def whole(value: Any) -> int:
     return value
 
 
+def windows(value: Any) -> tuple[str, ...]:
+    """Accept a list of weekly windows, such as "Mon..Fri 02:00-05:00 Europe/Berlin"."""
+    written = texts(value)
+    if written:
+        from autoupdate.windows import parse
+
+        for item in written:
+            parse(item)
+    return written
+
+
+def optional_duration(value: Any) -> float:
+    """Accept a time span, or nothing at all; give seconds, zero for nothing."""
+    return limit(value) if value != "" else 0.0
+
+
 def one_of(*words: str) -> Check:
     """Make a check that accepts one of some words."""
 

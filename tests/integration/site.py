@@ -51,6 +51,14 @@ class NoServices:
         raise AssertionError(f"watch of {app}")
 
 
+class NoAgenda:
+    """A host on which nothing can be left for later."""
+
+    def run_at(self, app: str, moment: float, spread: float) -> str:
+        """Nobody starts a run later."""
+        return "no service manager"
+
+
 class QuickWorker(WorkerProcess):
     """Makes releases without an environment: for tests of everything before it."""
 
@@ -132,7 +140,9 @@ class Site:
         environment = git_environment(self.paths.cache) | cache_environment(self.paths.cache)
         kind = WorkerProcess if self.builds else QuickWorker
         workshop = kind(self.app_paths, None, environment, self.output.append)
-        return ready._replace(services=NoServices(), workshop=workshop, log=self.log)
+        return ready._replace(
+            services=NoServices(), agenda=NoAgenda(), workshop=workshop, log=self.log
+        )
 
     def run(self, *, force: bool = False) -> Outcome:
         """Do one run."""

@@ -249,6 +249,22 @@ class FakeServices:
         return f"{self._invocations:032x}"
 
 
+class FakeAgenda:
+    """Remembers what systemd was asked to start later."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.planned: tuple[str, float, float] | None = None
+        """The run that was planned last: app, moment, spread."""
+        self.fault = ""
+
+    def run_at(self, app: str, moment: float, spread: float) -> str:
+        """Note that a run was planned."""
+        self.effect("run_at")
+        self.planned = (app, moment, spread)
+        return self.fault
+
+
 class FakeSnapshots:
     """Remembers for which transactions shared files were copied."""
 
@@ -316,6 +332,7 @@ class World:
             self.services.add(name)
         self.workshop = FakeWorkshop(self)
         self.snapshots = FakeSnapshots(self.effect)
+        self.agenda = FakeAgenda(self.effect)
         self.seen_by_probe: Callable[[Probe], str] = lambda _: ""
         self.store = FragileStore(self.paths.state, self.effect)
 
@@ -354,7 +371,8 @@ class World:
 
         return App(
             settings=self.settings, paths=self.paths, store=self.store, check=self.check,
-            workshop=self.workshop, services=self.services, provide_shared=provide_shared,
+            workshop=self.workshop, services=self.services, agenda=self.agenda,
+            provide_shared=provide_shared,
             hand_over_shared=hand_over_shared, snapshots=self.snapshots, place=place_link,
             probe=probe, clock=self.clock, log=self.log,
         )  # fmt: skip

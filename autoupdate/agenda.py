@@ -1,0 +1,45 @@
+"""What systemd starts for an app later, or beside a run: it must not be waited for."""
+
+import time
+from typing import Protocol
+
+from autoupdate.run import NotStartedError, TimedOutError, base_environment, run
+
+
+class Agenda(Protocol):
+    """What is left for systemd to start."""
+
+    def run_at(self, app: str, moment: float, spread: float) -> str:
+        """Have a run started at a moment (seconds since 1970), or up to `spread` seconds later.
+
+        Replaces what was planned before; returns why that failed, or nothing.
+        """
+
+
+class SystemdAgenda:
+    """The service manager of the host, by systemd-run(1) and systemctl(1)."""
+
+    def run_at(self, app: str, moment: float, spread: float) -> str:
+        """Have a run started at a moment, or up to `spread` seconds later.
+
+        Replaces what was planned before; returns why that failed, or nothing.
+        """
+        unit = f"autoupdate-window-{app}"
+        # Most often there is no timer of an earlier run, and systemctl complains.
+        _order("systemctl", "stop", "--", f"{unit}.timer")
+        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
+        return _order(
+            "systemd-run", "--quiet", "--collect", f"--unit={unit}",
+            f"--description=Update {app} when its window opens", f"--on-calendar={when}",
+            f"--timer-property=RandomizedDelaySec={spread:.0f}", "--timer-property=AccuracySec=1s",
+            "--", "systemctl", "start", "--no-block", "--", f"autoupdate@{app}.service",
+        )  # fmt: skip
+
+
+def _order(*command: str) -> str:
+    """Run a command; return why it failed, or nothing."""
+    try:
+        done = run(command, environment=base_environment("/root"), timeout=60)
+    except (NotStartedError, TimedOutError) as error:
+        return str(error)
+    return done.stderr.strip() or f"{command[0]} failed" if done.returncode else ""

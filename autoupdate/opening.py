@@ -1,0 +1,61 @@
+"""The gate of the windows, and the run that systemd starts when the next one opens."""
+
+import time
+
+from autoupdate.app import App
+from autoupdate.backoff import seconds
+from autoupdate.decide import is_usable
+from autoupdate.events import STEP
+from autoupdate.publish import linked_release
+from autoupdate.verdict import Verdict
+
+GATE = "window"
+
+
+def window(app: App, commit: str) -> Verdict:
+    """Tell whether the services may be switched now (`windows.allowed`).
+
+    A host that has nothing to run, or whose release cannot run any more, does not wait.
+    """
+    allowed = app.settings.windows.allowed
+    if not allowed:
+        return Verdict(GATE, True, "no window is set")
+    from autoupdate.windows import is_open, next_opening, parse
+
+    current = app.store.release(linked_release(app.paths.current))
+    if current is None or not is_usable(app, current):
+        return Verdict(GATE, True, "no release is in place that works", forceable=True)
+    windows = [parse(text) for text in allowed]
+    now = float(seconds(app.clock.now()))
+    if is_open(windows, now):
+        return Verdict(GATE, True, f"open: {', '.join(allowed)}", forceable=True)
+    opens = next_opening(windows, now)
+    when = f"the next one opens at {moment(opens)}" if opens else "none opens within two weeks"
+    return Verdict(
+        GATE, False, f"outside of the windows ({', '.join(allowed)}); {when}",
+        f"to switch now: autoupdatectl run --force {app.name}", forceable=True,
+    )  # fmt: skip
+
+
+def wait_for_opening(app: App, verdict: Verdict) -> None:
+    """Have a run started at the next opening, when it is a closed window that a release waits for.
+
+    systemd forgets it with a reboot: after that the first start of a service, or the next run by
+    the ordinary timer, asks for it again.
+    """
+    if verdict.gate != GATE:
+        return
+    from autoupdate.windows import next_opening, parse, spread
+
+    windows = [parse(text) for text in app.settings.windows.allowed]
+    opens = next_opening(windows, float(seconds(app.clock.now())))
+    if opens is None:
+        return
+    if fault := app.agenda.run_at(app.name, opens, spread(windows, opens)):
+        app.tell(STEP, f"{app.name}: no run is planned for {moment(opens)}, the ordinary timer has"
+                 f" to do: {fault}")  # fmt: skip
+
+
+def moment(at: float) -> str:
+    """Return a time of day as it is written everywhere: RFC 3339 in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

@@ -1,0 +1,45 @@
+"""Releases that are built and rehearsed, and wait for the moment at which they may be switched to.
+
+They are those that were never activated. There is at most one: a newer commit's takes its place.
+"""
+
+from autoupdate import retention
+from autoupdate.app import App
+from autoupdate.decide import is_usable
+from autoupdate.events import STEP
+from autoupdate.publish import linked_release
+from autoupdate.store import Release, Transaction
+
+
+def waiting(app: App) -> list[Release]:
+    """Return the releases that no run has switched to."""
+    linked = (linked_release(app.paths.current), linked_release(app.paths.previous))
+    return [
+        release
+        for release in app.store.releases()
+        if not release.activated_at and release.id not in linked
+    ]
+
+
+def take_staged(app: App, transaction: Transaction) -> Transaction | None:
+    """Go on with the release that an earlier run built of this very commit; None without one.
+
+    What earlier runs built of other commits is of no use any more, and is removed.
+    """
+    taken = None
+    for release in waiting(app):
+        if release.commit == transaction.commit and is_usable(app, release):
+            taken = release
+        else:
+            retention.remove(app, release.id)
+    if taken is None:
+        return None
+    app.store.set_target(transaction.id, taken.commit, taken.id)
+    app.tell(STEP, f"{app.name}: release {taken.id} was built at {taken.created_at} and waits",
+             commit=taken.commit, release=taken.id, step=transaction.step)  # fmt: skip
+    return app.store.transaction(transaction.id)
+
+
+def is_built(app: App, transaction: Transaction) -> bool:
+    """Tell whether the release of a transaction is complete."""
+    return app.store.release(transaction.release) is not None

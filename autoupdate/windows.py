@@ -1,0 +1,126 @@
+"""When releases may be switched: weekly windows in the time of a zone; pure, without effects.
+
+A window is open while the clocks of its zone show a time in it. So one that lies in the hour
+which clocks leave out in spring does not open on that day, and one in the hour which they repeat
+in autumn opens twice: nothing is ever switched at a time of day that was not allowed.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+FORM = re.compile(
+    r"(?:(?P<days>[A-Za-z][A-Za-z.,]*) +)?"
+    r"(?P<begins>[0-9]{2}:[0-9]{2}) ?- ?(?P<ends>[0-9]{2}:[0-9]{2})"
+    r"(?: +(?P<zone>[A-Za-z][A-Za-z0-9_+/-]*))?"
+)
+EXAMPLE = 'must be such as "Mon..Fri 02:00-05:00 Europe/Berlin"'
+MINUTE = 60
+DAY = 24 * 60
+# A weekly window that lies in the hour left out in spring opens a week later.
+LONGEST_LOOK = 15 * DAY
+# Hosts that wait for the same window do not all start at its first second.
+WIDEST_SPREAD = 10 * MINUTE
+
+
+class Window(NamedTuple):
+    """One window: weekdays on which it begins (Monday is 0), minutes of the day, and its zone.
+
+    It lasts over midnight when it ends before it begins; an empty zone is the host's own.
+    """
+
+    days: frozenset[int]
+    begins: int
+    ends: int
+    zone: str
+
+
+def parse(text: str) -> Window:
+    """Read a window as it stands in the settings. Raises ValueError with what is wrong."""
+    match = FORM.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f'"{text}" {EXAMPLE}')
+    begins, ends = _minute(match["begins"]), _minute(match["ends"])
+    if begins in (DAY, ends):
+        raise ValueError(f'"{text}" is never open; a whole day is 00:00-24:00')
+    zone = match["zone"] or ""
+    if zone:
+        _find_zone(zone)
+    return Window(_days(match["days"] or "Mon..Sun"), begins, ends, zone)
+
+
+def is_open(windows: Sequence[Window], moment: float) -> bool:
+    """Tell whether one of some windows is open; moments are seconds since 1970."""
+    return any(_is_in(window, moment) for window in windows)
+
+
+def next_opening(windows: Sequence[Window], moment: float) -> float | None:
+    """Return the first full minute after a moment at which a window is open.
+
+    None if there is no such minute within two weeks.
+    """
+    first = (int(moment) // MINUTE + 1) * MINUTE
+    # Minute by minute: every change of a zone's clocks is at a full one.
+    minutes = range(first, first + LONGEST_LOOK * MINUTE, MINUTE)
+    return next((float(minute) for minute in minutes if is_open(windows, minute)), None)
+
+
+def spread(windows: Sequence[Window], opening: float) -> float:
+    """Return over how many seconds runs may be spread from an opening on: half the window."""
+    length = 0
+    while length < 2 * WIDEST_SPREAD and is_open(windows, opening + length):
+        length += MINUTE
+    return length / 2
+
+
+def _is_in(window: Window, moment: float) -> bool:
+    from datetime import datetime
+
+    zone = _find_zone(window.zone) if window.zone else None
+    shown = datetime.fromtimestamp(moment, zone)
+    minute, today = shown.hour * 60 + shown.minute, shown.weekday()
+    if window.begins < window.ends:
+        return today in window.days and window.begins <= minute < window.ends
+    yesterday = (today - 1) % 7
+    return (today in window.days and minute >= window.begins) or (
+        yesterday in window.days and minute < window.ends
+    )
+
+
+def _minute(text: str) -> int:
+    hours, minutes = int(text[:2]), int(text[3:])
+    if minutes > 59 or hours * 60 + minutes > DAY:
+        raise ValueError(f"{text} is no time of day")
+    return hours * 60 + minutes
+
+
+def _days(text: str) -> frozenset[int]:
+    days: set[int] = set()
+    for part in text.split(","):
+        first, dots, last = part.partition("..")
+        begin = _weekday(first)
+        length = (_weekday(last) - begin) % 7 if dots else 0
+        days |= {(begin + number) % 7 for number in range(length + 1)}
+    return frozenset(days)
+
+
+def _weekday(name: str) -> int:
+    found = [number for number, day in enumerate(WEEKDAYS) if name.lower() == day]
+    if not found:
+        raise ValueError(f'"{name}" is no weekday; known: Mon, Tue, Wed, Thu, Fri, Sat, Sun')
+    return found[0]
+
+
+def _find_zone(name: str) -> "ZoneInfo":
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f'"{name}" is no time zone of this host; see: timedatectl list-timezones'
+        ) from None
