@@ -10,7 +10,7 @@ import pytest
 from tests.hosts.commands import run
 
 ROOT = Path(__file__).parents[2]
-PYTHON = ["autoupdate", "tests", "setup.py"]
+PYTHON = ["autoupdate", "docs", "tests", "setup.py"]
 MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config")
 # tools/test has the checkers on its path; a developer may have them beside the interpreter.
 PLACES = (os.environ.get("PATH", ""), str(Path(sys.executable).parent))
@@ -82,3 +82,26 @@ def test_units() -> None:
     assert len(units) >= 4
     for unit in units:
         assert unit.read_text().startswith("# "), f"{unit.name} does not say why it exists"
+
+
+@pytest.fixture(scope="module")
+def manual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the manual pages."""
+    directory = tmp_path_factory.mktemp("manual")
+    check(sys.executable, "-B", "-m", "docs.man.generate", str(directory))
+    return directory
+
+
+@pytest.mark.parametrize("page", ["autoupdatectl.8", "autoupdate.toml.5", "autoupdate.timer.8"])
+def test_manual_page(manual: Path, page: str) -> None:
+    """As mandoc, groff and the index of man-db read it."""
+    file = manual / page
+    said = run(tool("mandoc"), "-Tlint", file, check=False)
+    # Which other pages there are depends on the machine; what has no place and line is about them.
+    complaints = [line for line in (said.stdout + said.stderr).splitlines()
+                  if f"{page}:" in line and "referenced manual not found" not in line]  # fmt: skip
+    assert not complaints
+    as_troff = ("--warnings", "--ditroff", "--troff-device=utf8", "--local-file")
+    formatted = run(tool("man"), *as_troff, file)
+    assert formatted.stderr == ""
+    assert run(tool("lexgrog"), file).stdout.startswith(f'{file}: "{file.stem} - ')

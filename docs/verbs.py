@@ -1,0 +1,57 @@
+"""Walks the parser of autoupdatectl, for the manual page and for the completion of shells."""
+
+import argparse
+import re
+from functools import partial
+from typing import NamedTuple
+
+from autoupdate.parser import parser
+
+
+class Verb(NamedTuple):
+    """One verb, or one word below it, as in "config show"."""
+
+    name: str
+    meaning: str
+    usage: str
+    """What may follow the name, such as "[--force] [APP]", without the option for help."""
+    options: list[argparse.Action]
+    """What it takes, its help and the words below it left out."""
+    below: list[str]
+    """The words below it."""
+
+    @property
+    def arguments(self) -> list[str]:
+        """The words that may follow; names in capitals stand for something."""
+        return re.findall(r"[A-Za-z-]+", re.sub(r"\[-[^]]*\]", "", self.usage))
+
+
+def all_verbs() -> dict[str, Verb]:
+    """Return every verb by its name, in the order of the parser."""
+    return {verb.name: verb for verb in _below(parser(), "")}
+
+
+def first_words() -> dict[str, str]:
+    """Return the verbs that can follow the command itself, with what they mean."""
+    return {verb.name: verb.meaning for verb in all_verbs().values() if " " not in verb.name}
+
+
+def _below(of: argparse.ArgumentParser, name: str) -> list[Verb]:
+    found = []
+    for action in of._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, inner in action.choices.items():
+                full = f"{name} {word}".strip()
+                found += [_verb(full, inner), *_below(inner, full)]
+    return found
+
+
+def _verb(name: str, of: argparse.ArgumentParser) -> Verb:
+    # On one line, whatever the width of the terminal that this runs in.
+    of.formatter_class = partial(argparse.HelpFormatter, width=10_000)
+    usage = of.format_usage().partition(f"autoupdatectl {name}")[2]
+    usage = " ".join(usage.replace("[-h]", "").replace("...", "").split())
+    inner = [action for action in of._actions if isinstance(action, argparse._SubParsersAction)]
+    skipped = (argparse._SubParsersAction, argparse._HelpAction)
+    options = [action for action in of._actions if not isinstance(action, skipped)]
+    return Verb(name, of.description or "", usage, options, [*inner[0].choices] if inner else [])
