@@ -42,8 +42,8 @@ class Host:
             ' _autoupdatectl; printf "%s\\n" "${COMPREPLY[@]}"'
         )
         script = self.directory / "bash/autoupdatectl"
-        command = ("bash", "--norc", "-c", ask, "bash", script, "autoupdatectl", *words)
-        return set(run(*command, cwd=self.directory).stdout.split())
+        entry = ("bash", "--norc", "-c", ask, "bash", script, "autoupdatectl")
+        return set(run(*entry, *words, cwd=self.directory).stdout.split())
 
     def fish(self, *words: str) -> set[str]:
         """Return what fish offers, without the explanations."""
