@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.faults.cells import Cell, cells
 from tests.faults.kills import HAND, ROLL_BACK, UNIT, UPDATE, Kill, Kills
+from tests.faults.power import cuts
 from tests.faults.report import PAGE, Report
 from tests.faults.scene import opened
 from tests.hosts import machine
@@ -33,8 +34,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--kills", type=int, default=300, metavar="N",
         help="random kills of updates, and as many of roll backs, over all releases (300)",
     )  # fmt: skip
+    reader.add_argument(
+        "--cuts", type=int, default=60, metavar="N",
+        help="power cuts in an update, and as many in a roll back, over all releases (60)",
+    )  # fmt: skip
     reader.add_argument("--seed", type=int, default=1, help="chooses the random instants (1)")
-    reader.add_argument("--only", choices=("kill", "fault"), help="only one of the two matrices")
+    reader.add_argument("--only", choices=("kill", "fault", "power"), help="only one part")
     reader.add_argument(
         "--fault", default="", metavar="TEXT", help='only cells with this in "fault, step"'
     )
@@ -44,10 +49,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def results(
-    chosen: argparse.Namespace, release: str, deb: Path, count: int
+    chosen: argparse.Namespace, release: str, deb: Path, count: int, cut_count: int
 ) -> Iterator[Kill | Cell]:
     """Go through what was chosen on one release."""
-    if chosen.only != "fault":
+    if chosen.only in (None, "kill"):
         with opened(release, deb) as scene:
             kills = Kills(scene, release, chosen.seed)
             yield from kills.at_writes(UPDATE)
@@ -56,8 +61,10 @@ def results(
             kills = Kills(scene, release, chosen.seed)
             yield from kills.at_writes(ROLL_BACK)
             yield from kills.at_random(ROLL_BACK, count, (UNIT, HAND))
-    if chosen.only != "kill":
+    if chosen.only in (None, "fault"):
         yield from cells(release, deb, chosen.fault)
+    if chosen.only in (None, "power"):
+        yield from cuts(release, deb, cut_count, chosen.seed)
 
 
 def main(arguments: list[str]) -> int:
@@ -89,7 +96,8 @@ def go(chosen: argparse.Namespace, options: str) -> int:
 
     def work(release: str) -> None:
         try:
-            for result in results(chosen, release, deb, -(-chosen.kills // len(releases))):
+            kills, cut_count = (-(-n // len(releases)) for n in (chosen.kills, chosen.cuts))
+            for result in results(chosen, release, deb, kills, cut_count):
                 report.add(result)
         except Exception:
             broken.append(f"{release}: {traceback.format_exc()}")

@@ -9,6 +9,7 @@ from typing import Any
 from tests.faults.faults import FAULTS, START, Fault
 from tests.faults.look import recovered, service_starts
 from tests.faults.scene import RUN, Scene, opened
+from tests.faults.volume import Volume
 from tests.hosts.broken import Broken
 from tests.hosts.commands import CommandFailedError
 from tests.hosts.demo_app import SERVICES
@@ -46,7 +47,7 @@ def cell(release: str, deb: Path, fault: Fault, step: str) -> Cell:
     made = Cell(release, fault.name, step)
     began = time.monotonic()
     try:
-        with opened(release, deb, volume=fault.volume) as scene:
+        with opened(release, deb, volume=Volume if fault.volume else None) as scene:
             Trial(scene, fault, step, made).run()
     except (AssertionError, CommandFailedError, HostError) as error:
         made.wrong.append(f"given up: {str(error)[:1500]}")

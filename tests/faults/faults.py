@@ -15,7 +15,10 @@ from tests.hosts.git_server import Mode
 from tests.hosts.host import HostError
 
 START = "service start"
-STEPS = ("fetch", "check out", "build", "activate", "probation", "roll back", START)
+STEPS = (
+    "fetch", "verify", "check out", "build", "rehearse", "activate", "probation", "roll back",
+    START,
+)  # fmt: skip
 ALL = STEPS
 YEAR = 365 * 24 * 3600
 MEMORY = Path("/sys/fs/cgroup/memory")
@@ -233,7 +236,7 @@ CORRUPT = "dd if=/dev/urandom of=state.db bs=4096 count=4 conv=notrunc status=no
 TRUNCATE = "truncate -s 5000 state.db"
 DELETE = "rm state.db"
 WIRED = ("fetch", "build", START)
-IN_MIRROR = ("fetch", "check out", "build", "activate", "probation", START)
+IN_MIRROR = tuple(step for step in STEPS if step != "roll back")
 
 FAULTS = (
     Fault("no space", filled("space"), free, volume=True),

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.faults.cells import Cell
 from tests.faults.faults import STEPS
 from tests.faults.kills import ROLL_BACK, UPDATE, Kill
+from tests.faults.power import FAULT
 from tests.hosts.commands import run
 from tests.hosts.package import PROJECT
 
@@ -62,9 +63,17 @@ index. The clock jumps for the run alone, by a wrapper around its clock: hosts s
 "Memory limit" is a cgroup of the first version, set from outside, and the kernel's own killer;
 "build's processes killed" is SIGKILL to all processes of the builds' user. "Host killed" ends all
 its processes at once and boots it again, with the page cache kept.
+"""
 
-**Left out: the power cut** that loses what was written since the last fsync. It needs a block
-device that records its writes.
+POWER = """\
+## Power cuts
+
+`/var/lib/autoupdate` lies on an ext4 whose block device remembers each write and each flush: a
+loop device on a file that a FUSE server of the tool's own keeps. An update, or one that is rolled
+back, is recorded; for each cut a disk is put together as it may be at a moment chosen by chance:
+everything before the last flush, and none, half (write by write, by chance) or all of what was
+written since. The host boots on that disk. After a cut in an update the same must hold as after a
+fault; after one in a roll back, the good release runs and the bad commit is in quarantine.
 """
 
 
@@ -121,7 +130,10 @@ class Report:
         if self.kills:
             parts += [KILLS, kill_table(self.kills)]
         if self.cells:
-            parts += [FAULTS, *fault_tables(self.cells)]
+            faults = [cell for cell in self.cells if cell.fault != FAULT]
+            parts += [FAULTS, *fault_tables(faults)] if faults else []
+            power = [cell for cell in self.cells if cell.fault == FAULT]
+            parts += [POWER, power_table(power)] if power else []
         return "\n".join(parts)
 
     def _facts(self) -> str:
@@ -129,12 +141,14 @@ class Report:
         now = datetime.datetime.now(datetime.UTC)
         seen: list[Kill | Cell] = [*self.kills, *self.cells]
         wrong = sum(bool(result.wrong) for result in seen)
+        faults = sum(cell.fault != FAULT for cell in self.cells)
         lines = [
             f"- {self.began:%Y-%m-%d}, commit {commit.stdout.strip()}, `tools/faults"
             f" {self.options}`, {(now - self.began).total_seconds() / 60:.0f} minutes"
             + ("" if self.finished else "; **this run was not finished**"),
             f"- machine: {machine()}",
-            f"- {sum(kill.killed for kill in self.kills)} kills and {len(self.cells)} faults,"
+            f"- {sum(kill.killed for kill in self.kills)} kills, {faults} faults and"
+            f" {len(self.cells) - faults} power cuts,"
             f" **{wrong} exceptions**",
         ]
         return "\n".join(lines) + "\n"
@@ -184,7 +198,11 @@ def fault_tables(cells: list[Cell]) -> list[str]:
     for release in sorted({cell.release for cell in cells}):
         those = [cell for cell in cells if cell.release == release]
         names = list(dict.fromkeys(cell.fault for cell in those))
-        lines = [f"### {release}\n", f"| fault | {' | '.join(STEPS)} |", "|---" * 8 + "|"]
+        lines = [
+            f"### {release}\n",
+            f"| fault | {' | '.join(STEPS)} |",
+            "|---" * (len(STEPS) + 1) + "|",
+        ]
         for name in names:
             verdicts = {cell.step: verdict(cell) for cell in those if cell.fault == name}
             shown = [verdicts.get(step, "–") for step in STEPS]  # noqa: RUF001
@@ -198,6 +216,20 @@ def fault_tables(cells: list[Cell]) -> list[str]:
         words += [f"| {c.fault} | {c.step} | {short(said(c))} |" for c in those]
         parts.append("\n".join(words) + "\n")
     return parts
+
+
+def power_table(cells: list[Cell]) -> str:
+    """Return how many power cuts there were, and every exception."""
+    lines = ["| Debian | during | cuts | exceptions |", "|---|---|---:|---:|"]
+    for kind in sorted({(cell.release, cell.step) for cell in cells}):
+        those = [cell for cell in cells if (cell.release, cell.step) == kind]
+        wrong = sum(bool(cell.wrong) for cell in those)
+        lines.append(f"| {' | '.join(kind)} | {len(those)} | {wrong} |")
+    for cell in cells:
+        for wrong_thing in cell.wrong:
+            point = f"{cell.release}, {cell.step}, {cell.happened}"
+            lines.append(f"\n**Exception** ({point}): {short(wrong_thing)}")
+    return "\n".join(lines) + "\n"
 
 
 def verdict(cell: Cell) -> str:

@@ -179,7 +179,7 @@ def last_line(done: Completed) -> str:
 
 
 @contextlib.contextmanager
-def opened(release: str, deb: Path, *, volume: bool = False) -> Iterator[Scene]:
+def opened(release: str, deb: Path, *, volume: type[Volume] | None = None) -> Iterator[Scene]:
     """Boot a host for a scene, with the package's state on a small file system if wanted."""
     with tempfile.TemporaryDirectory(prefix="autoupdate-faults-") as name:
         directory = Path(name)
@@ -189,6 +189,9 @@ def opened(release: str, deb: Path, *, volume: bool = False) -> Iterator[Scene]:
             image = deployed_image(release, installed_image(release, deb), upstream)
             host = Host(image)
             stack.callback(host.close)
-            small = Volume(host, directory / "volume.ext4") if volume else None
+            small = volume(host, directory / "volume.ext4") if volume else None
+            if small:
+                # Before the directory goes: what serves the disk must not keep it.
+                stack.callback(small.end)
             stack.enter_context(host)
             yield Scene(host, upstream, small)

@@ -47,6 +47,10 @@ class Volume:
         # What an error of the disk leads to on Debian.
         run("mount", "-o", "loop,errors=remount-ro", self.file, self.place)
 
+    def end(self) -> None:
+        """Unmount it."""
+        run("umount", self.place, check=False)
+
     def fill(self, what: str) -> None:
         """Use up all space, or all inodes, also those that are kept for root."""
         self.host.run("/usr/bin/python3", "-c", _FILL, f"/{PLACE}/filler", what)

@@ -20,7 +20,12 @@ from autoupdate.workshop import WorkerProcess
 
 DIRECTORY = "/run/faults"
 PLAN, REACHED, GO = (f"{DIRECTORY}/{name}" for name in ("plan.json", "reached", "go"))
-ENTERED = {Step.PROBATION: "probation", Step.ROLL_BACK: "roll back"}
+ENTERED = {
+    Step.VERIFY: "verify",
+    Step.REHEARSE: "rehearse",
+    Step.PROBATION: "probation",
+    Step.ROLL_BACK: "roll back",
+}
 
 Method = Callable[..., Any]
 
