@@ -43,3 +43,4 @@ NO_SUPERVISOR = Kind("no-supervisor", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a810", WARNIN
 MIRROR_RENEWED = Kind("mirror-renewed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a812", WARNING)
 STATE_RENEWED = Kind("state-renewed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a813", WARNING)
 LOG_UNWRITABLE = Kind("log-unwritable", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a811", WARNING)
+REHEARSED = Kind("rehearsal-warning", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a820", WARNING)

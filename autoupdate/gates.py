@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from autoupdate import guard
 from autoupdate.app import App
 from autoupdate.opening import window
 from autoupdate.verdict import Verdict
@@ -10,7 +11,7 @@ from autoupdate.verdict import Verdict
 Gate = Callable[[App, str], Verdict]
 
 # Whether a commit may be built: verify and guard.
-BEFORE_BUILD: tuple[Gate, ...] = ()
+BEFORE_BUILD: tuple[Gate, ...] = guard.GATES
 # Whether a release that is built and rehearsed may be switched to now.
 BEFORE_SWITCH: tuple[Gate, ...] = (window,)
 

@@ -22,6 +22,7 @@ from autoupdate.values import (
     relative_paths,
     service_names,
     share,
+    size,
     text,
     texts,
     track,
@@ -139,9 +140,19 @@ SETTINGS = (
     Setting("trust.on", one_of("commit", "tag", "both"), "commit", "Whose signature counts."),
     Setting("guard.max_deleted", share, "25%",
             "Share of the tracked files that one update may delete."),
+    Setting("guard.max_changed", share, "100%",
+            "Share of the tracked files that one update may delete or change."),
     Setting("guard.required", relative_paths, [], "Paths that a candidate must have."),
-    Setting("guard.min_age", duration, "0s", "A younger commit waits."),
-    Setting("guard.settle", duration, "0s", "The tip must have been still for this long."),
+    Setting("guard.forbidden", relative_paths, [], "Paths that a candidate must not have."),
+    Setting("guard.outside_links", relative_paths, [],
+            "Symbolic links of the repository that may lead out of the release."),
+    Setting("guard.min_age", duration, "0s",
+            "A commit waits until it is this old, by its date and since it was first seen here."),
+    Setting("guard.settle", duration, "0s",
+            "The tip must have been still for this long, by its date and as seen here."),
+    Setting("guard.max_fetch", size, "4GiB", "The most that one fetch may download."),
+    Setting("guard.max_release", size, "8GiB",
+            "The most that a commit's files may take, in whole blocks of 4 KiB."),
     Setting("build.python", absolute_path, "/usr/bin/python3",
             "The interpreter of the virtual environments."),
     Setting("build.installer", one_of("auto", "uv", "pip"), "auto",
@@ -157,6 +168,8 @@ SETTINGS = (
             "Commands that must succeed in the new release before it is activated;"
             " {python} and {release} are replaced."),
     Setting("rehearse.timeout", limit, "5min", "Limit for all of these commands."),
+    Setting("rehearse.smoke", boolean, True,
+            "Import each console script of the app in the new release, too."),
     Setting("start.update", boolean, True,
             "Update before a service starts; false: only finish or undo an interrupted run."),
     Setting("start.if_update_fails", one_of("block", "start"), "block",
@@ -183,8 +196,6 @@ SETTINGS = (
 # Refused until they do something: a guard that is ignored is worse than none.
 NOT_YET = frozenset({
     "upstream.submodules", "upstream.allow_rewrite", "trust.signatures", "trust.on",
-    "guard.max_deleted", "guard.required", "guard.min_age", "guard.settle",
-    "rehearse.commands", "rehearse.timeout",
     "notify.urls", "notify.events", "notify.stale_after", "metrics.textfile",
 })  # fmt: skip
 
@@ -210,9 +221,14 @@ class Guard(NamedTuple):
     """`[guard]`"""
 
     max_deleted: float
+    max_changed: float
     required: tuple[str, ...]
+    forbidden: tuple[str, ...]
+    outside_links: tuple[str, ...]
     min_age: float
     settle: float
+    max_fetch: int
+    max_release: int
 
 
 class Build(NamedTuple):
@@ -232,6 +248,7 @@ class Rehearse(NamedTuple):
 
     commands: tuple[tuple[str, ...], ...]
     timeout: float
+    smoke: bool
 
 
 class Start(NamedTuple):

@@ -11,7 +11,7 @@ from autoupdate.errors import (
     DependenciesFailedError,
     HostFaultError,
 )
-from autoupdate.events import CANDIDATE, CURRENT, DEFERRED, MIRROR_RENEWED, STASHED, STEP
+from autoupdate.events import CANDIDATE, CURRENT, DEFERRED, MIRROR_RENEWED, REHEARSED, STASHED, STEP
 from autoupdate.failure import (
     give_up,
     refuse,
@@ -19,6 +19,7 @@ from autoupdate.failure import (
     remember_environment,
 )
 from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, first_refusal
+from autoupdate.guard import note_first_seen
 from autoupdate.probation import begin_probation, look, roll_back, watch
 from autoupdate.publish import claim, linked_release, switch
 from autoupdate.recover import recover
@@ -68,6 +69,7 @@ def look_upstream(app: App) -> str:
     """check: ask upstream for the commit that the track points to."""
     commit = app.check(app.settings.upstream)
     app.store.set_candidate(commit, app.clock.now())
+    note_first_seen(app.store, commit, app.clock.now())
     return commit
 
 
@@ -95,6 +97,7 @@ def fetch(app: App, transaction: Transaction) -> Transaction:
         commit = fetch_into_mirror(app, transaction.commit)
     if commit != transaction.commit:
         app.store.set_candidate(commit, app.clock.now())
+        note_first_seen(app.store, commit, app.clock.now())
     stamp = "".join(filter(str.isdigit, app.clock.now()))
     release = f"{stamp[:8]}T{stamp[8:]}Z-{commit[:12]}"
     # A second build of one commit within a second must not meet the first one's directory.
@@ -107,7 +110,12 @@ def fetch(app: App, transaction: Transaction) -> Transaction:
 def verify(app: App, transaction: Transaction, *, force: bool) -> Verdict | None:
     """verify, guard: is this a commit to take? Returns the word of the gate that says no."""
     app.store.enter(transaction.id, Step.VERIFY, app.clock.now())
-    return first_refusal(BEFORE_BUILD, app, transaction.commit, force=force)
+    try:
+        return first_refusal(BEFORE_BUILD, app, transaction.commit, force=force)
+    except DamagedMirrorError as error:
+        renew_mirror(app, error)
+        fetch_into_mirror(app, transaction.commit)
+        return first_refusal(BEFORE_BUILD, app, transaction.commit, force=force)
 
 
 def build(app: App, transaction: Transaction, *, force: bool) -> None:
@@ -137,6 +145,10 @@ def build(app: App, transaction: Transaction, *, force: bool) -> None:
 def rehearse(app: App, transaction: Transaction) -> None:
     """rehearse: try the release out before production sees it."""
     app.store.enter(transaction.id, Step.REHEARSE, app.clock.now())
+    settings = app.settings.rehearse
+    for warning in app.workshop.rehearse(transaction.release, transaction.previous, settings):
+        app.tell(REHEARSED, f"{app.name}: release {transaction.release}: {warning}",
+                 commit=transaction.commit, release=transaction.release)  # fmt: skip
 
 
 def check_out(app: App, transaction: Transaction) -> None:

@@ -70,6 +70,25 @@ def limit(value: Any) -> float:
     return seconds
 
 
+def size(value: Any) -> int:
+    """Accept a number of bytes such as "500MB" (millions) or "2GiB" (1024 times 1024 times 1024).
+
+    Gives bytes; the units are those of IEC 80000-13.
+    """
+    match = (
+        re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B", value)
+        if isinstance(value, str)
+        else None
+    )
+    if match is None or (match[3] and not match[2]):
+        raise ValueError('must be a size such as "500MB" or "2GiB"')
+    factor = (1024 if match[3] else 1000) ** " KMGT".index(match[2] or " ")
+    number = int(float(match[1]) * factor)
+    if not number:
+        raise ValueError("must be more than nothing")
+    return number
+
+
 def share(value: Any) -> float:
     """Accept a percentage such as "25%"; give a fraction of one."""
     match = (

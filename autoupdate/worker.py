@@ -6,19 +6,24 @@ answers with JSON lines: {"output": …} while it works, then {"done": …} or {
 
 import json
 import os
+import selectors
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from git.exc import GitCommandError
 
 from autoupdate.environment import EnvironmentBuilder
-from autoupdate.errors import AutoupdateError, describe
+from autoupdate.errors import AutoupdateError, DamagedMirrorError, UpdateFailedError, describe
+from autoupdate.inspection import inspect
+from autoupdate.orphans import become_subreaper, end_descendants
 from autoupdate.paths import AppPaths
-from autoupdate.run import start
+from autoupdate.rehearse import rehearse
+from autoupdate.run import LOOK_EVERY, NotStartedError, base_environment, start
 from autoupdate.settings import Build
 from autoupdate.source import Mirror, link_shared, said_by_git
 
@@ -42,6 +47,15 @@ class Worker:
         """Begin a new mirror in place of a damaged one."""
         self.mirror.open()
         return {}
+
+    def inspect(self, commit: str, deployed: str, asked: list[str]) -> dict[str, Any]:
+        """Tell what a commit holds, and how it differs from the deployed one."""
+        try:
+            return inspect(self.paths.mirror, commit, deployed, asked)._asdict()
+        except UpdateFailedError as error:
+            if self.mirror.is_sound():
+                raise
+            raise DamagedMirrorError(f"{self.paths.mirror}: {error.message}") from None
 
     def check_out(self, release: str, commit: str) -> dict[str, Any]:
         """Make the work tree of a release."""
@@ -71,6 +85,17 @@ class Worker:
         }
         return EnvironmentBuilder(self.paths.environments, Build(**settings), command)
 
+    def rehearse(
+        self, release: str, previous: str, commands: list[list[str]], smoke: bool
+    ) -> dict[str, Any]:
+        """Try a release out; nothing that this starts stays."""
+        former = self.paths.release(previous) if previous else ""
+        try:
+            warnings = rehearse(self.paths.release(release), former, commands, try_out, smoke=smoke)
+        finally:
+            end_descendants()
+        return {"warnings": warnings}
+
     def save_local_changes(self, release: str, shared: list[str], message: str) -> dict[str, Any]:
         """Save local changes of a release as a stash."""
         directory = self.paths.release(release)
@@ -90,9 +115,24 @@ class Worker:
 
 def command(words: Sequence[str], directory: str, additions: dict[str, str]) -> tuple[int, str]:
     """Run one command of a build; pass its output on line by line, and return it."""
+    return pass_on(words, directory, {**os.environ, **additions})
+
+
+def try_out(words: Sequence[str], release: str) -> tuple[int, str]:
+    """Run one command of a rehearsal, as `command` does, with a home of its own that is removed."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = base_environment(home)
+        environment["PATH"] = f"{release}/.venv/bin:{environment['PATH']}"
+        environment["TMPDIR"] = home
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        return pass_on(words, release, environment)
+
+
+def pass_on(words: Sequence[str], directory: str, environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command; pass its output on line by line, and return its status and its output."""
     process = start(
         words,
-        environment={**os.environ, **additions},
+        environment=environment,
         directory=directory,
         stderr=subprocess.STDOUT,
         own_session=False,
@@ -101,12 +141,41 @@ def command(words: Sequence[str], directory: str, additions: dict[str, str]) -> 
     assert process.stdout is not None  # noqa: S101
     process.stdin.close()
     lines: deque[str] = deque(maxlen=MOST_LINES)
-    while raw := process.stdout.readline(LONGEST_LINE):
+    for raw in lines_of(process):
         line = raw.decode(errors="replace").rstrip()
         lines.append(line)
         if line:
             answer({"output": line})
+    process.stdout.close()
     return process.wait(), "\n".join(lines)
+
+
+def lines_of(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+    """Yield what a process prints, line by line, until it has ended.
+
+    What it leaves running must not keep us waiting by its hold on the output: it is ended.
+    """
+    assert process.stdout is not None  # noqa: S101 - for the type checker: a pipe
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if not selector.select(LOOK_EVERY):
+                if process.poll() is None:
+                    continue
+                end_descendants()
+                if not selector.select(LOOK_EVERY):
+                    break
+            chunk = os.read(process.stdout.fileno(), LONGEST_LINE)
+            if not chunk:
+                break
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+            if len(rest) >= LONGEST_LINE:
+                yield rest
+                rest = b""
+    if rest:
+        yield rest
 
 
 def free_space(directory: str) -> int:
@@ -131,6 +200,8 @@ def serve(worker: Worker) -> None:
             answer({"failed": error.message, "advice": error.advice, "kind": kind})
         except GitCommandError as error:
             answer({"failed": said_by_git(error), "advice": "", "kind": "HostFaultError"})
+        except NotStartedError as error:
+            answer({"failed": str(error), "advice": "", "kind": "UpdateFailedError"})
         except OSError as error:
             answer({"failed": describe(error), "advice": "", "kind": "HostFaultError"})
         else:
@@ -140,4 +211,5 @@ def serve(worker: Worker) -> None:
 if __name__ == "__main__":
     # It led here; what is built must not see it.
     os.environ.pop("PYTHONPATH", None)
+    become_subreaper()
     serve(Worker(AppPaths(home=sys.argv[1], run="")))

@@ -18,10 +18,12 @@ from autoupdate.errors import (
     UnreachableError,
     UpdateFailedError,
 )
+from autoupdate.findings import Findings
+from autoupdate.findings import read as read_findings
 from autoupdate.orphans import become_subreaper, end_descendants
 from autoupdate.paths import AppPaths
 from autoupdate.run import Identity, NotStartedError, kill_group, start
-from autoupdate.settings import Build
+from autoupdate.settings import Build, Rehearse
 
 COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker")
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -59,6 +61,12 @@ class Workshop(Protocol):
     def renew_mirror(self) -> None:
         """Begin a new mirror in place of a damaged one."""
 
+    def inspect(self, commit: str, deployed: str, asked: tuple[str, ...]) -> Findings:
+        """Compare a commit of the mirror with the deployed one (empty: none).
+
+        `asked` are paths of which to tell whether the commit has them. Raises UpdateFailedError.
+        """
+
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
 
@@ -70,6 +78,9 @@ class Workshop(Protocol):
 
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
+
+    def rehearse(self, release: str, previous: str, settings: Rehearse) -> tuple[str, ...]:
+        """Try a release out; return what is merely odd. Raises UpdateFailedError."""
 
     def save_local_changes(
         self, release: str, shared: tuple[str, ...], message: str
@@ -103,6 +114,8 @@ class WorkerProcess:
         self.output = output
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
+        # Several gates ask for the same, and what a commit holds never changes.
+        self._inspected: dict[tuple[str, str, tuple[str, ...]], Findings] = {}
 
     def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
         """Fetch a ref or commit. Raises UnreachableError, DamagedMirrorError."""
@@ -127,6 +140,17 @@ class WorkerProcess:
         except OSError as error:
             raise HostFaultError(f"{mirror} cannot be made anew: {error.strerror}") from None
         self._ask("begin_mirror", {}, 600, "renewal of the mirror")
+
+    def inspect(self, commit: str, deployed: str, asked: tuple[str, ...]) -> Findings:
+        """Compare a commit of the mirror with the deployed one (empty: none).
+
+        `asked` are paths of which to tell whether the commit has them. Raises UpdateFailedError.
+        """
+        request = {"commit": commit, "deployed": deployed, "asked": asked}
+        key = (commit, deployed, asked)
+        if key not in self._inspected:
+            self._inspected[key] = read_findings(self._ask("inspect", request, 300, "inspection"))
+        return self._inspected[key]
 
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
@@ -153,6 +177,15 @@ class WorkerProcess:
         done = self._ask("build", request, build.timeout, "build", UpdateFailedError)
         taken = done.get("bytes")
         return taken if isinstance(taken, int) else 0
+
+    def rehearse(self, release: str, previous: str, settings: Rehearse) -> tuple[str, ...]:
+        """Try a release out; return what is merely odd. Raises UpdateFailedError."""
+        request = {
+            "release": release, "previous": previous, "commands": settings.commands,
+            "smoke": settings.smoke,
+        }  # fmt: skip
+        done = self._ask("rehearse", request, settings.timeout, "rehearsal", UpdateFailedError)
+        return tuple(str(warning) for warning in done.get("warnings", ()))
 
     def save_local_changes(
         self, release: str, shared: tuple[str, ...], message: str

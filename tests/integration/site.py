@@ -16,7 +16,7 @@ from autoupdate.installer import cache_environment
 from autoupdate.paths import AppPaths, Paths
 from autoupdate.publish import linked_release
 from autoupdate.services import Service
-from autoupdate.settings import Build
+from autoupdate.settings import Build, Rehearse
 from autoupdate.state import Result
 from autoupdate.workshop import WorkerProcess
 from tests.hosts.commands import run
@@ -68,6 +68,10 @@ class QuickWorker(WorkerProcess):
         python.parent.mkdir(parents=True)
         python.touch()
         return 0
+
+    def rehearse(self, release: str, previous: str, settings: Rehearse) -> tuple[str, ...]:
+        """There is no environment to try anything out in."""
+        return ()
 
 
 class KeptLog:

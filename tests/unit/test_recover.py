@@ -79,7 +79,7 @@ def run(world: World) -> None:
 
 
 def update_with_a_mirror_damaged_at(use: int) -> Scenario:
-    """Bring version 2 in; the mirror is damaged at the fetch, the check out, or the stash."""
+    """Bring version 2 in; the mirror is damaged at one of its uses."""
 
     def scenario(world: World) -> None:
         world.workshop.damage = use
@@ -126,8 +126,9 @@ SCENARIOS = {
         f"mirror damaged at {name}": Case(deployed, scenario, scenario, UPDATED, "renew_mirror")
         for name, scenario in (
             ("the fetch", update_with_a_mirror_damaged_at(1)),
-            ("the check out", update_with_a_mirror_damaged_at(2)),
-            ("the stash", update_with_a_mirror_damaged_at(3)),
+            ("the inspection", update_with_a_mirror_damaged_at(2)),
+            ("the check out", update_with_a_mirror_damaged_at(3)),
+            ("the stash", update_with_a_mirror_damaged_at(4)),
         )
     },
 }

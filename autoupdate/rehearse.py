@@ -1,0 +1,94 @@
+"""rehearse: tries a new release out, before production sees it.
+
+Runs in the worker, as the builds' user, with an environment that holds nothing of this host.
+"""
+
+import json
+import os
+import shlex
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from autoupdate import installer
+from autoupdate.errors import UpdateFailedError
+
+SMOKE_TEST = f"{os.path.dirname(os.path.abspath(__file__))}/smoke.py"
+MOST_WARNINGS = 10
+
+# Runs a command in a release; gives its exit status and output.
+Try = Callable[[Sequence[str], str], tuple[int, str]]
+
+
+class Report(NamedTuple):
+    """What the smoke test found: scripts that cannot be imported, and why; packages that clash."""
+
+    broken: dict[str, str]
+    conflicts: list[str]
+
+
+def rehearse(
+    release: str,
+    previous: str,
+    commands: Sequence[Sequence[str]],
+    try_out: Try,
+    *,
+    smoke: bool,
+) -> list[str]:
+    """Test a release: the smoke test first, then each command; return what is merely odd.
+
+    `previous` is the directory of the deployed release; empty for none.
+    Raises UpdateFailedError for the first thing that fails.
+    """
+    warnings = smoke_test(release, previous, try_out) if smoke else []
+    for words in commands:
+        words = [
+            word.replace("{python}", f"{release}/.venv/bin/python").replace("{release}", release)
+            for word in words
+        ]
+        status, output = try_out(words, release)
+        if status:
+            said = installer.summary(output)
+            raise UpdateFailedError(f"{shlex.join(words)} {ended(status)}: {said}")
+    return warnings
+
+
+def smoke_test(release: str, previous: str, try_out: Try) -> list[str]:
+    """Import the app's console scripts. Raises UpdateFailedError for one that this commit broke.
+
+    One that is broken in the deployed release as well cannot be what production lives on: a
+    warning, like packages that do not fit each other; to fail for those would be to fail for ever.
+    """
+    new = report(release, try_out)
+    broken = new.broken
+    old = report(previous, try_out).broken if broken and previous else {}
+    for script, reason in broken.items():
+        if script not in old:
+            raise UpdateFailedError(
+                f"its console script {script} cannot be imported: {reason}",
+                "if that does not matter here: rehearse.smoke = false",
+            )
+    warnings = [
+        f"console script {script} cannot be imported: {broken[script]}" for script in broken
+    ]
+    return (warnings + new.conflicts)[:MOST_WARNINGS]
+
+
+def report(release: str, try_out: Try) -> Report:
+    """Run the smoke test in a release; return its report. Raises UpdateFailedError."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = f"{scratch}/report.json"
+        python = f"{release}/.venv/bin/python"
+        status, output = try_out([python, "-I", SMOKE_TEST, release, file], release)
+        try:
+            with open(file, encoding="utf-8") as stream:
+                found = json.load(stream)
+            return Report(dict(found["broken"]), list(found["conflicts"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            said = installer.summary(output)
+            raise UpdateFailedError(f"its smoke test {ended(status)}: {said}") from None
+
+
+def ended(status: int) -> str:
+    """Say how a command ended."""
+    return f"was killed by signal {-status}" if status < 0 else f"failed with status {status}"

@@ -1,0 +1,190 @@
+"""What a candidate may do to the host: each gate's word, what may be forced, and one bad day."""
+
+import calendar
+import time
+from typing import Any
+
+import pytest
+
+from autoupdate import guard
+from autoupdate.errors import Exit
+from autoupdate.state import Result
+from tests.unit.world import HARMLESS, World, commit, settings
+
+
+def configure(world: World, **changes: Any) -> None:
+    """Change settings; dots are written as two underscores."""
+    world.settings = settings(world.root, **changes)
+
+
+@pytest.fixture
+def deployed(world: World) -> World:
+    """Return a world in which version 1 runs."""
+    assert world.deploy(1).result is Result.UPDATED
+    return world
+
+
+@pytest.mark.parametrize(
+    ("changes", "findings", "said"),
+    [
+        ({}, {"deleted": 26}, "deletes 26 of 100 files (26.0%), more than guard.max_deleted = 25%"),
+        ({}, {"deleted": 100}, "deletes 100 of 100 files"),
+        ({"guard__max_deleted": "0%"}, {"deleted": 1}, "more than guard.max_deleted = 0%"),
+        (
+            {"guard__max_changed": "50%"}, {"deleted": 20, "modified": 31},
+            "deletes or changes 51 of 100 files (51.0%), more than guard.max_changed = 50%",
+        ),
+        ({}, {"complete": False, "files": 1_000_000}, "it has 1,000,000 files or links, and more"),
+        ({}, {"misleading": ("a\nb",)}, r"misleading names of files: a\nb"),
+        ({}, {"misleading": ("\u202etxt",)}, r"misleading names of files: \u202etxt"),
+        ({}, {"outside": ("a", "b")}, "symbolic links lead out of the release: a, b"),
+        ({"guard__outside_links": ["a"]}, {"outside": ("a", "b")}, "out of the release: b"),
+        ({"guard__required": ["src", "x.py"]}, {"present": ("src",)}, "it has no x.py"),
+        ({"guard__forbidden": ["secrets"]}, {"present": ("secrets",)}, "it has secrets"),
+        (
+            {"guard__max_release": "1MiB"}, {"bytes": 1_200_000, "largest": 5000},
+            "its files take 1.144 MiB, more than guard.max_release = 1 MiB; the largest is README"
+            " of 4.883 KiB",
+        ),
+        ({}, {"bytes": 9 << 30}, "its files take 9 GiB, more than guard.max_release = 8 GiB"),
+    ],
+)  # fmt: skip
+def test_refused_and_not_to_be_forced(
+    deployed: World, changes: dict[str, Any], findings: dict[str, Any], said: str
+) -> None:
+    configure(deployed, **changes)
+    deployed.workshop.findings = HARMLESS._replace(**findings)
+    for force in (False, True):
+        deployed.upstream = commit(2)
+        outcome = deployed.run(force=force)
+        assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
+        assert said in outcome.reason
+        assert deployed.current_commit() == commit(1)
+        assert deployed.releases_on_disk() == {deployed.release_of(1)}
+    assert deployed.store.quarantined() == []
+    # The next commit, harmless again, is taken as if nothing had been.
+    deployed.workshop.findings = HARMLESS._replace(present=("src", "x.py"))
+    assert deployed.deploy(3).result is Result.UPDATED
+
+
+@pytest.mark.parametrize(
+    ("changes", "findings"),
+    [
+        ({}, {"deleted": 25, "modified": 75}),
+        ({"guard__max_deleted": "100%"}, {"deleted": 100, "modified": 0}),
+        ({"guard__outside_links": ["a"]}, {"outside": ("a",)}),
+        ({"guard__required": ["src"]}, {"present": ("src",)}),
+        ({"guard__forbidden": ["secrets"]}, {"present": ()}),
+        ({}, {"submodules": ("vendored",)}),
+        # Nothing to compare with, as in a mirror that was made anew after upstream's history was.
+        ({}, {"before": 0, "deleted": 0}),
+    ],
+)
+def test_taken(deployed: World, changes: dict[str, Any], findings: dict[str, Any]) -> None:
+    configure(deployed, **changes)
+    deployed.workshop.findings = HARMLESS._replace(**findings)
+    assert deployed.deploy(2).result is Result.UPDATED
+
+
+def test_refusal_with_nothing_deployed_is_a_failure(world: World) -> None:
+    world.workshop.findings = HARMLESS._replace(before=0, outside=("link",))
+    outcome = world.run()
+    assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
+    assert "link; nothing deployed" in outcome.reason
+    assert "guard.outside_links" in outcome.advice
+
+
+def test_day_on_which_upstream_lost_its_files(deployed: World) -> None:
+    """10,000 of 14,000 files deleted on main, and put back 35 minutes later."""
+    deployed.workshop.findings = HARMLESS._replace(files=4000, before=14_000, deleted=10_000)
+    outcome = deployed.deploy(2)
+    assert outcome.result is Result.DEFERRED
+    assert "it deletes 10,000 of 14,000 files (71.4%)" in outcome.reason
+    assert "release" in outcome.reason
+    deployed.clock.sleep(35 * 60)
+    deployed.workshop.findings = HARMLESS._replace(files=14_000, before=14_000, modified=3)
+    assert deployed.deploy(3).result is Result.UPDATED
+
+
+def test_host_that_was_first_deployed_on_that_day_comes_back(world: World) -> None:
+    world.workshop.findings = HARMLESS._replace(files=4000, before=0)
+    assert world.deploy(2).result is Result.UPDATED
+    world.workshop.findings = HARMLESS._replace(files=14_000, before=4000, modified=3)
+    assert world.deploy(3).result is Result.UPDATED
+
+
+def now(world: World) -> int:
+    """Return the fake clock's time in seconds since 1970."""
+    return calendar.timegm(time.strptime(world.clock.now(), "%Y-%m-%dT%H:%M:%SZ"))
+
+
+def test_young_commit_waits(deployed: World) -> None:
+    configure(deployed, guard__min_age="2h")
+    deployed.workshop.findings = HARMLESS._replace(committed_at=now(deployed) - 3600)
+    outcome = deployed.deploy(2)
+    assert outcome.result is Result.DEFERRED
+    assert "guard.min_age is 7200 s" in outcome.reason
+    # Old enough by its date, but nobody knows how long it has been published.
+    deployed.clock.sleep(3700)
+    assert deployed.run().result is Result.DEFERRED
+    deployed.clock.sleep(3600)
+    assert deployed.run().result is Result.UPDATED
+
+
+def test_antedated_commit_waits_as_well(deployed: World) -> None:
+    configure(deployed, guard__min_age="2h")
+    deployed.workshop.findings = HARMLESS._replace(committed_at=1)
+    assert deployed.deploy(2).result is Result.DEFERRED
+    # The branch goes elsewhere and comes back: the commit was seen before.
+    deployed.clock.sleep(7000)
+    assert deployed.deploy(3).result is Result.DEFERRED
+    deployed.clock.sleep(300)
+    assert deployed.deploy(2).result is Result.UPDATED
+
+
+def test_age_may_be_forced(deployed: World) -> None:
+    configure(deployed, guard__min_age="2h", guard__settle="2h")
+    deployed.upstream = commit(2)
+    assert deployed.run().result is Result.DEFERRED
+    assert deployed.run(force=True).result is Result.UPDATED
+
+
+def test_tip_that_does_not_settle(deployed: World) -> None:
+    configure(deployed, guard__settle="1h")
+    for number in (2, 3, 2, 3):
+        assert deployed.deploy(number).result is Result.DEFERRED
+        deployed.clock.sleep(3000)
+    # Both commits are old by now; the tip has been still for less than an hour.
+    outcome = deployed.deploy(3)
+    assert "the tip has been still for 30" in outcome.reason
+    deployed.clock.sleep(700)
+    assert deployed.deploy(3).result is Result.UPDATED
+
+
+def test_first_deployment_goes_by_the_date_alone(world: World) -> None:
+    """This host has seen nothing yet; to wait for days with nothing deployed helps nobody."""
+    configure(world, guard__min_age="2h", guard__settle="2h")
+    world.workshop.findings = HARMLESS._replace(committed_at=now(world) - 60)
+    assert world.run().exit_code == Exit.FAILED
+    world.workshop.findings = HARMLESS._replace(committed_at=now(world) - 9000)
+    assert world.run().result is Result.UPDATED
+
+
+def test_date_in_the_future_is_no_age(deployed: World) -> None:
+    configure(deployed, guard__min_age="1s")
+    deployed.workshop.findings = HARMLESS._replace(committed_at=now(deployed) + 86400)
+    assert deployed.deploy(2).result is Result.DEFERRED
+
+
+def test_every_gate_has_its_own_name(deployed: World) -> None:
+    verdicts = [gate(deployed.app, commit(1)) for gate in guard.GATES]
+    assert len({verdict.gate for verdict in verdicts}) == len(guard.GATES)
+    assert all(verdict.passes and verdict.reason for verdict in verdicts)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (5 << 40, "5120 GiB")],
+)
+def test_sizes_in_words(size: int, words: str) -> None:
+    assert guard.in_words(size) == words
