@@ -15,6 +15,9 @@ class Agenda(Protocol):
         Replaces what was planned before; returns why that failed, or nothing.
         """
 
+    def send(self, app: str) -> None:
+        """Have the outbox of an app emptied, by a process that nobody waits for."""
+
 
 class SystemdAgenda:
     """The service manager of the host, by systemd-run(1) and systemctl(1)."""
@@ -34,6 +37,11 @@ class SystemdAgenda:
             f"--timer-property=RandomizedDelaySec={spread:.0f}", "--timer-property=AccuracySec=1s",
             "--", "systemctl", "start", "--no-block", "--", f"autoupdate@{app}.service",
         )  # fmt: skip
+
+    def send(self, app: str) -> None:
+        """Have the outbox of an app emptied, by a process that nobody waits for."""
+        # Where that fails the messages wait for the next run; there is nobody to tell.
+        _order("systemctl", "start", "--no-block", "--", f"autoupdate-notify@{app}.service")
 
 
 def _order(*command: str) -> str:

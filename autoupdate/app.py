@@ -61,6 +61,10 @@ class App(NamedTuple):
     ) -> None:
         """Record an event of this app."""
         self.log.write(Event(kind, message, self.name, commit, release, step))
+        if kind.told_as and self.settings.notify.urls:
+            from autoupdate import outbox
+
+            outbox.put(self.store, self.settings.notify, kind, message, self.clock.now())
 
 
 class Outcome(NamedTuple):

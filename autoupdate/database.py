@@ -63,8 +63,11 @@ CREATE TABLE accepted_rewrites ("commit" TEXT PRIMARY KEY, at TEXT NOT NULL) STR
 CREATE TABLE tags (name TEXT PRIMARY KEY, object TEXT NOT NULL, first_seen_at TEXT NOT NULL) STRICT;
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY, event TEXT NOT NULL, message TEXT NOT NULL, created_at TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, next_at TEXT NOT NULL, sent_at TEXT NOT NULL DEFAULT ''
+    target TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_at TEXT NOT NULL,
+    sent_at TEXT NOT NULL DEFAULT ''
 ) STRICT;
+CREATE INDEX unsent ON outbox (id) WHERE sent_at = '';
+CREATE TABLE alerts (name TEXT PRIMARY KEY, about TEXT NOT NULL, since TEXT NOT NULL) STRICT;
 """,
 )
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -4,11 +4,15 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """A kind of event; priorities are those of syslog(3)."""
+    """A kind of event; priorities are those of syslog(3).
+
+    `told_as` is its name among `notify.events`; what has none is for the log only.
+    """
 
     name: str
     message_id: str
     priority: int
+    told_as: str = ""
 
 
 class Event(NamedTuple):
@@ -30,13 +34,13 @@ STEP = Kind("step", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a803", INFO)
 OUTPUT = Kind("output", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a804", DEBUG)
 STASHED = Kind("stashed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a805", WARNING)
 UPDATED = Kind("updated", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a806", NOTICE)
-CONFIRMED = Kind("confirmed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a807", INFO)
-FAILED = Kind("failed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a808", ERROR)
-ROLLED_BACK = Kind("rolled-back", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a809", ERROR)
-BROKEN = Kind("broken", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80a", 2)
+CONFIRMED = Kind("confirmed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a807", INFO, "updated")
+FAILED = Kind("failed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a808", ERROR, "failed")
+ROLLED_BACK = Kind("rolled-back", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a809", ERROR, "rolled-back")
+BROKEN = Kind("broken", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80a", 2, "failed")
 DEFERRED = Kind("deferred", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80b", NOTICE)
 RECOVERED = Kind("recovered", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80c", NOTICE)
-BLOCKED = Kind("blocked", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80d", ERROR)
+BLOCKED = Kind("blocked", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80d", ERROR, "blocked")
 STARTED_OLD = Kind("started-old", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80e", WARNING)
 UNMANAGED = Kind("unmanaged", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a80f", NOTICE)
 NO_SUPERVISOR = Kind("no-supervisor", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a810", WARNING)
@@ -44,3 +48,10 @@ MIRROR_RENEWED = Kind("mirror-renewed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a812", WARN
 STATE_RENEWED = Kind("state-renewed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a813", WARNING)
 LOG_UNWRITABLE = Kind("log-unwritable", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a811", WARNING)
 REHEARSED = Kind("rehearsal-warning", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a820", WARNING)
+WORKS_AGAIN = Kind("works-again", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a840", NOTICE, "recovered")
+STALE = Kind("stale", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a841", ERROR, "stale")
+QUARANTINED = Kind("quarantined", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a842", WARNING, "quarantined")
+HELD_TOO_LONG = Kind("held-too-long", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a843", WARNING, "held-too-long")
+NOT_DELIVERED = Kind("not-delivered", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a844", WARNING)
+HOOK_FAILED = Kind("hook-failed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a845", ERROR)
+METRICS_UNWRITABLE = Kind("metrics-unwritable", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a846", WARNING)

@@ -41,8 +41,9 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
     )
     blame(app, transaction, error)
     result = Result.UNREACHABLE if isinstance(error, UnreachableError) else Result.FAILED
-    app.tell(FAILED, reason, commit=transaction.commit, step=transaction.step)
-    app.store.finish(transaction.id, result, error.exit_code, reason, app.clock.now())
+    with app.store.atomic():
+        app.store.finish(transaction.id, result, error.exit_code, reason, app.clock.now())
+        app.tell(FAILED, reason, commit=transaction.commit, step=transaction.step)
     return Outcome(result, error.exit_code, reason, transaction.commit, "", error.advice)
 
 

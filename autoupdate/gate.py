@@ -95,9 +95,28 @@ def decide(paths: Paths, settings: Settings, fault: str) -> int:
         f"see: autoupdatectl status {name}; to start on the last good release instead, set"
         f' if_update_fails = "start" under [start] in {paths.etc}/apps/{name}.toml'
     )
-    tell(paths, name, BLOCKED,
-         f"{name} may not start, as start.if_update_fails is block: {fault}; {advice}")  # fmt: skip
+    message = f"{name} may not start, as start.if_update_fails is block: {fault}; {advice}"
+    tell(paths, name, BLOCKED, message)
+    notify(paths, settings, message)
     return 1
+
+
+def notify(paths: Paths, settings: Settings, message: str) -> None:
+    """Have the administrator told that a service is kept down."""
+    if not settings.notify.urls:
+        return
+    from autoupdate import outbox
+    from autoupdate.agenda import SystemdAgenda
+
+    try:
+        store = Store(paths.app(settings.app).state)
+        outbox.put(store, settings.notify, BLOCKED, message, Clock().now())
+        store.close()
+    except StateError as error:
+        # The service's own journal has the reason; the next run looks after the state.
+        say(f"autoupdate: nobody is notified: {error.message}")
+    else:
+        SystemdAgenda().send(settings.app)
 
 
 def _stuck(state: str) -> str:

@@ -121,10 +121,12 @@ def confirm(app: App, transaction: Transaction) -> Outcome:
     """confirm: the release has proved itself."""
     commit, release = transaction.commit, transaction.release
     reason = f"{app.name}: release {release} is confirmed at commit {commit}"
-    app.store.forgive(commit)
-    app.store.finish(transaction.id, Result.UPDATED, Exit.DONE, "", app.clock.now())
+    # What is told and what is recorded count together: nobody is told twice, or not at all.
+    with app.store.atomic():
+        app.store.forgive(commit)
+        app.store.finish(transaction.id, Result.UPDATED, Exit.DONE, "", app.clock.now())
+        app.tell(CONFIRMED, reason, commit=commit, release=release)
     app.snapshots.drop(transaction.id)
-    app.tell(CONFIRMED, reason, commit=commit, release=release)
     retention.prune(app)
     return Outcome(Result.UPDATED, Exit.DONE, reason, commit, release)
 
@@ -193,8 +195,9 @@ def end(app: App, transaction: Transaction, result: Result, reason: str) -> Outc
     wanted = Exit.DONE if by_hand(transaction) else Exit.FAILED
     code = Exit.BROKEN if broken else wanted
     current = linked_release(app.paths.current)
-    app.store.finish(transaction.id, result, code, reason, app.clock.now())
-    app.tell(BROKEN if broken else ROLLED_BACK, reason,
-             commit=transaction.commit, release=current, step=Step.ROLL_BACK)  # fmt: skip
+    with app.store.atomic():
+        app.store.finish(transaction.id, result, code, reason, app.clock.now())
+        app.tell(BROKEN if broken else ROLLED_BACK, reason,
+                 commit=transaction.commit, release=current, step=Step.ROLL_BACK)  # fmt: skip
     advice = f"journalctl -t autoupdate; systemctl status {transaction.services or app.name}"
     return Outcome(result, code, reason, transaction.commit, current, advice)

@@ -2,7 +2,7 @@
 
 import os
 
-from autoupdate import runtime
+from autoupdate import alerts, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.database import DamagedStateError
 from autoupdate.decide import stuck
@@ -91,12 +91,24 @@ def go_on(app: App, error: DamagedStateError) -> Outcome:
 
 def remember(app: App, outcome: Outcome, started: str) -> None:
     """Record how the last run ended, for `status` and for the gate."""
-    app.store.set_last_run(
-        LastRun(outcome.result, outcome.exit_code, started, app.clock.now(), outcome.reason),
-        success=outcome.exit_code == Exit.DONE,
-    )
+    with app.store.atomic():
+        alerts.look(app, outcome, started)
+        app.store.set_last_run(
+            LastRun(outcome.result, outcome.exit_code, started, app.clock.now(), outcome.reason),
+            success=outcome.exit_code == Exit.DONE,
+        )
     if outcome.result not in (Result.CURRENT, Result.DEFERRED):
         keep_facts(app)
+    report(app)
+
+
+def report(app: App) -> None:
+    """Have the administrator told; what is not used costs nothing."""
+    if app.settings.notify.urls:
+        from autoupdate import outbox
+
+        if outbox.is_waiting(app.store):
+            app.agenda.send(app.name)
 
 
 def may_start(app: App) -> bool:

@@ -14,6 +14,7 @@ from autoupdate.values import (
     commands,
     count,
     duration,
+    each_of,
     http_url,
     limit,
     one_of,
@@ -30,6 +31,12 @@ from autoupdate.values import (
     whole,
     windows,
 )
+
+# What `notify.events` may name.
+TOLD = (
+    "updated", "failed", "rolled-back", "recovered", "stale", "blocked", "quarantined",
+    "held-too-long",
+)  # fmt: skip
 
 
 class Setting(NamedTuple):
@@ -186,7 +193,8 @@ SETTINGS = (
     Setting("windows.deadline", optional_duration, "",
             "A candidate that has waited for this long is an event; empty: never."),
     Setting("notify.urls", texts, [], "Apprise URLs that are told of events."),
-    Setting("notify.events", texts, ["updated", "failed", "rolled-back", "recovered", "stale"],
+    Setting("notify.events", each_of(*TOLD),
+            ["updated", "failed", "rolled-back", "recovered", "stale"],
             "Events that are told."),
     Setting("notify.stale_after", duration, "7d", "Without success for this long is an event."),
     Setting("metrics.textfile", text, "",
@@ -196,7 +204,7 @@ SETTINGS = (
 # Refused until they do something: a guard that is ignored is worse than none.
 NOT_YET = frozenset({
     "upstream.submodules", "upstream.allow_rewrite", "trust.signatures", "trust.on",
-    "notify.urls", "notify.events", "notify.stale_after", "metrics.textfile",
+    "metrics.textfile",
 })  # fmt: skip
 
 

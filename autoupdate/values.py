@@ -219,6 +219,18 @@ def optional_duration(value: Any) -> float:
     return limit(value) if value != "" else 0.0
 
 
+def each_of(*words: str) -> Check:
+    """Make a check that accepts a list of some words."""
+
+    def check(value: Any) -> tuple[str, ...]:
+        for word in texts(value):
+            if word not in words:
+                raise ValueError(f'must not name "{word}"; known: {", ".join(words)}')
+        return tuple(value)
+
+    return check
+
+
 def one_of(*words: str) -> Check:
     """Make a check that accepts one of some words."""
 

@@ -58,6 +58,9 @@ class NoAgenda:
         """Nobody starts a run later."""
         return "no service manager"
 
+    def send(self, app: str) -> None:
+        """Nobody sends anything."""
+
 
 class QuickWorker(WorkerProcess):
     """Makes releases without an environment: for tests of everything before it."""

@@ -281,12 +281,18 @@ class FakeAgenda:
         self.planned: tuple[str, float, float] | None = None
         """The run that was planned last: app, moment, spread."""
         self.fault = ""
+        self.sendings = 0
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
         """Note that a run was planned."""
         self.effect("run_at")
         self.planned = (app, moment, spread)
         return self.fault
+
+    def send(self, app: str) -> None:
+        """Note that the outbox is to be emptied."""
+        self.effect("send")
+        self.sendings += 1
 
 
 class FakeSnapshots:

@@ -1,0 +1,120 @@
+"""Sends what is in the outbox of an app, in order, through Apprise (its own unit).
+
+A message is marked as sent when its target has taken it: a kill in between, and nothing else,
+sends it once more. What a target does not take holds back what comes after it, for that target.
+"""
+
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from autoupdate import outbox
+from autoupdate.app import Clock
+from autoupdate.backoff import seconds
+from autoupdate.config import load
+from autoupdate.errors import AutoupdateError, Exit
+from autoupdate.events import NOT_DELIVERED, Event
+from autoupdate.log import HostLog, Log, say
+from autoupdate.outbox import Row
+from autoupdate.paths import Paths
+from autoupdate.settings import Settings
+from autoupdate.store import Store
+
+# More than this at once, as after a long time without a network, come as one message.
+MOST_SINGLE = 5
+FIRST_WAIT = 5 * 60.0
+LONGEST_WAIT = 3 * 3600.0
+MOST_DOUBLINGS = 10
+# How Apprise shows a message, where a target has colours or signs for that.
+LOOKS = {
+    "updated": "success", "recovered": "success", "failed": "failure", "rolled-back": "failure",
+    "blocked": "failure", "test": "info",
+}  # fmt: skip
+# Gives a message to a URL: title, text, look; returns why that failed, or nothing.
+Deliver = Callable[[str, str, str, str], str]
+
+
+class Sender:
+    """Empties the outbox of one app."""
+
+    def __init__(
+        self, settings: Settings, store: Store, log: Log, clock: Clock, deliver: Deliver
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.log = log
+        self.clock = clock
+        self.deliver = deliver
+
+    def send_all(self) -> bool:
+        """Send what is due; tell whether nothing is left."""
+        targets = outbox.targets(self.settings.notify.urls)
+        self._clean(list(targets))
+        done = [self._send_to(target, url) for target, url in targets.items()]
+        return all(done)
+
+    def _send_to(self, target: str, url: str) -> bool:
+        while rows := outbox.pending(self.store, target):
+            now = self.clock.now()
+            if rows[0].next_at > now:
+                return False
+            batch = rows if len(rows) > MOST_SINGLE else rows[:1]
+            fault = self.deliver(url, *compose(self.settings.app, batch))
+            if fault:
+                self._postpone(rows[0], fault)
+                return False
+            outbox.mark_sent(self.store, batch, self.clock.now())
+        return True
+
+    def _postpone(self, row: Row, fault: str) -> None:
+        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(row.attempts, MOST_DOUBLINGS))
+        again = stamp(seconds(self.clock.now()) + wait)
+        outbox.postpone(self.store, row, again)
+        app = self.settings.app
+        message = f"{app}: {row.target} did not take a notification: {fault}; again at {again}"
+        self.log.write(Event(NOT_DELIVERED, message, app))
+
+    def _clean(self, known: list[str]) -> None:
+        long_ago = stamp(seconds(self.clock.now()) - outbox.KEPT_DAYS * 86400)
+        lost = outbox.clean(self.store, known, long_ago)
+        if lost:
+            app = self.settings.app
+            message = f"{app}: {lost} notifications are given up: too old, or for no URL of now"
+            self.log.write(Event(NOT_DELIVERED, message, app))
+
+
+def compose(app: str, rows: Sequence[Row]) -> tuple[str, str, str]:
+    """Return title, text and look of one message, or of one about many events."""
+    host = socket.gethostname()
+    if len(rows) == 1:
+        row = rows[0]
+        text = f"{row.message}\n\n{row.created_at}, {host}; see: autoupdatectl status {app}"
+        return f"{app} on {host}: {row.event}", text, LOOKS.get(row.event, "warning")
+    lines = [f"{row.created_at} {row.event}: {row.message}" for row in rows]
+    last = LOOKS.get(rows[-1].event, "warning")
+    return f"{app} on {host}: {len(rows)} events, last: {rows[-1].event}", "\n".join(lines), last
+
+
+def stamp(moment: float) -> str:
+    """Return a time of day, RFC 3339 in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+def main(arguments: list[str], paths: Paths | None = None) -> int:
+    """Send what is due for one app; 75 (EX_TEMPFAIL of sysexits.h(3head)) if something is left."""
+    from autoupdate.delivery import deliver
+
+    paths = paths or Paths()
+    try:
+        settings = load(paths, arguments[0])
+        store = Store(paths.app(settings.app).state)
+        sender = Sender(settings, store, HostLog(paths.log), Clock(), deliver)
+        return Exit.DONE if sender.send_all() else Exit.BUSY
+    except AutoupdateError as error:
+        say(f"autoupdate: {error.message}")
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,104 @@
+"""Notifications that are still to be sent: one row for each event and each of `notify.urls`.
+
+A run only writes rows; notify.py sends them, in another process. A URL holds secrets and any user
+may read the state, so a row names its target by scheme and number alone, such as "mailtos#1".
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autoupdate.events import BLOCKED, FAILED, Kind
+from autoupdate.settings import Notify
+from autoupdate.store import Store
+
+# What a run, or the start of a service, comes upon again and again is told once, until it changes.
+REPEATED = (FAILED.name, BLOCKED.name)
+# For how long what was sent, or could not be, stays in the state.
+KEPT_DAYS = 30
+
+
+class Row(NamedTuple):
+    """One message to one target; times are RFC 3339 UTC, `sent_at` empty while it waits."""
+
+    id: int
+    event: str
+    message: str
+    created_at: str
+    target: str
+    attempts: int
+    next_at: str
+    sent_at: str
+
+
+def targets(urls: Sequence[str]) -> dict[str, str]:
+    """Return the URLs by a name that tells nothing secret: the scheme, and a number."""
+    seen: Counter[str] = Counter()
+    named = {}
+    for url in urls:
+        scheme, found, _ = url.partition("://")
+        scheme = scheme.lower() if found and scheme.isalnum() else "unknown"
+        seen[scheme] += 1
+        named[f"{scheme}#{seen[scheme]}"] = url
+    return named
+
+
+def put(store: Store, settings: Notify, kind: Kind, message: str, now: str) -> None:
+    """Add an event to the outbox, if it is one that the administrator wants to be told."""
+    if kind.told_as not in settings.events or (
+        kind.name in REPEATED and message == last_message(store, kind.told_as)
+    ):
+        return
+    with store.atomic():
+        for target in targets(settings.urls):
+            store.write(
+                "INSERT INTO outbox (event, message, created_at, target, next_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                [kind.told_as, message, now, target, now],
+            )
+
+
+def last_message(store: Store, event: str) -> str:
+    """Return the last message about an event; empty after it was told that updates work again."""
+    rows = store.rows(
+        "SELECT event, message FROM outbox WHERE event IN (?, 'recovered', 'updated')"
+        " ORDER BY id DESC LIMIT 1",
+        [event],
+    )
+    return rows[0][1] if rows and rows[0][0] == event else ""
+
+
+def is_waiting(store: Store) -> bool:
+    """Tell whether anything is still to be sent."""
+    return bool(store.rows("SELECT 1 FROM outbox WHERE sent_at = '' LIMIT 1"))
+
+
+def pending(store: Store, target: str) -> list[Row]:
+    """Return what is still to be sent to a target, oldest first."""
+    query = "SELECT * FROM outbox WHERE target = ? AND sent_at = '' ORDER BY id"
+    return [Row(*row) for row in store.rows(query, [target])]
+
+
+def mark_sent(store: Store, rows: Sequence[Row], now: str) -> None:
+    """Remember that messages were taken by their target."""
+    with store.atomic():
+        for row in rows:
+            store.write("UPDATE outbox SET sent_at = ? WHERE id = ?", [now, row.id])
+
+
+def postpone(store: Store, row: Row, next_at: str) -> None:
+    """Remember that a message was not taken, and when to try again."""
+    store.write(
+        "UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE id = ?", [next_at, row.id]
+    )
+
+
+def clean(store: Store, known: Sequence[str], long_ago: str) -> int:
+    """Forget what is old, or meant for targets that are gone; return how many were never sent."""
+    marks = ", ".join("?" * len(known))
+    gone = f"sent_at = '' AND (created_at < ? OR target NOT IN ({marks}))"
+    lost = store.rows(f"SELECT count(*) FROM outbox WHERE {gone}", [long_ago, *known])[0][0]  # noqa: S608
+    if lost:
+        store.write(f"DELETE FROM outbox WHERE {gone}", [long_ago, *known])  # noqa: S608
+    store.write("DELETE FROM outbox WHERE sent_at <> '' AND sent_at < ?", [long_ago])
+    return int(lost)
