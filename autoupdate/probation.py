@@ -91,17 +91,18 @@ def soak_all(app: App, baselines: Mapping[str, Baseline]) -> None:
         soak(app.services, started, health, app.clock, app.probe)
 
 
-def resume(app: App, transaction: Transaction) -> Outcome:
-    """Go on with a probation that another process began."""
-    names = transaction.services.split()
-    baselines = {
-        service.name: Baseline("", service.restarts)
-        for service in app.services.look(names)
-        if service.exists
-    }
+def resume(app: App, transaction: Transaction, *, second_chance: bool = False) -> Outcome:
+    """Go on with a probation that another process began.
+
+    After an interruption services get a second chance: what ended the run may have ended them.
+    """
+    present = [item for item in app.services.look(transaction.services.split()) if item.exists]
+    down = [service for service in present if service.crashed] if second_chance else []
+    baselines = {service.name: Baseline("", service.restarts) for service in present}
     try:
-        soak_all(app, baselines)
-    except UnhealthyError as error:
+        app.services.restart([service.name for service in down])
+        soak_all(app, baselines | after_restart(down))
+    except (UnhealthyError, AutoupdateError) as error:
         return roll_back(app, transaction, str(error))
     return confirm(app, transaction)
 

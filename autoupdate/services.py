@@ -45,6 +45,11 @@ class Service(NamedTuple):
             self.active == "activating" and not self.waits_for_gate
         )
 
+    @property
+    def crashed(self) -> bool:
+        """Whether it failed, or waits for the restart that its Restart= line gives it."""
+        return self.active == "failed" or self.sub.startswith("auto-restart")
+
 
 class Services(Protocol):
     """What an update needs of the service manager."""

@@ -4,7 +4,6 @@ An update and a roll back are recorded at the block level (disk.py). For each cu
 is put together as a disk may have it at a moment, the host boots on it, and must recover.
 """
 
-import contextlib
 import random
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from tests.faults.cells import Cell
 from tests.faults.disk import NAME, Write, read_log
-from tests.faults.faults import boot_services
+from tests.faults.faults import boot_services, volume_of
 from tests.faults.look import incomplete, recovered, service_starts, traces
 from tests.faults.scene import Scene, opened
 from tests.faults.volume import Volume
@@ -62,16 +61,11 @@ class Recorded(Volume):
         return self.log.stat().st_size
 
     def end(self) -> None:
-        """End the recording; nothing is mounted any more."""
-        run("umount", self.place, check=False)
-        if self._server:
+        """Take the disk out."""
+        super().end()
+        if self._server and self._server.poll() is None:
             run("umount", self.directory, check=False)
             self._server.wait(30)
-
-    def insert(self, image: Path) -> None:
-        """Put another disk in, while the host is off."""
-        self.file = image
-        self.mount()
 
 
 class Record(NamedTuple):
@@ -93,7 +87,7 @@ def cuts(release: str, deb: Path, count: int, seed: int) -> Iterator[Cell]:
 
 def recorded(scene: Scene, verb: str) -> Record:
     """Have a run do it, and end the recording."""
-    volume = scene.volume
+    volume = volume_of(scene)
     if not isinstance(volume, Recorded):
         raise TypeError("this scene has no disk that remembers")
     began = volume.length()
@@ -101,8 +95,7 @@ def recorded(scene: Scene, verb: str) -> Record:
     run("cp", "--sparse=always", volume.file, before)
     scene.commit(Broken.CRASH if verb == ROLL_BACK else None)
     scene.run()
-    scene.host.kill()
-    volume.end()
+    switch_off(scene)
     return Record(before, list(read_log(volume.log, began)))
 
 
@@ -112,6 +105,7 @@ def cut(scene: Scene, record: Record, release: str, verb: str, chance: random.Ra
     made = Cell(release, FAULT, verb)
     began = time.monotonic()
     image = record.before.with_suffix(".cut")
+    switch_off(scene)
     kept, lost = compose(record, moment, image, chance)
     made.happened = f"at write {moment} of {len(record.writes)}: {lost} unflushed writes lost,"
     made.happened += f" {kept} kept"
@@ -145,15 +139,17 @@ def compose(record: Record, moment: int, image: Path, chance: random.Random) -> 
     return kept, sum(not item.is_flush for item in writes[flushed:]) - kept
 
 
+def switch_off(scene: Scene) -> None:
+    """Switch the host off, and take its disk out."""
+    scene.host.kill()
+    volume_of(scene).end()
+
+
 def boot(scene: Scene, image: Path) -> None:
     """Switch the host on with this disk; the kernel replays the file system's own journal."""
-    scene.host.kill()
-    if scene.volume is None:
-        raise TypeError("this scene has no disk")
-    with contextlib.suppress(CommandFailedError):
-        run("umount", scene.volume.place)
-    assert isinstance(scene.volume, Recorded)
-    scene.volume.insert(image)
+    volume = volume_of(scene)
+    volume.file = image
+    volume.mount()
     scene.host.boot()
     boot_services(scene)
 

@@ -15,7 +15,7 @@ from autoupdate import confirm
 from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.state import Result
 from tests.unit.guard import GUARD
-from tests.unit.world import Killed, World, commit, settings
+from tests.unit.world import SERVICES, Killed, World, commit, settings
 
 Scenario = Callable[[World], None]
 
@@ -219,3 +219,24 @@ def test_killed_twice(tmp_path: Path) -> None:
             world.close()
             if not died_in_recovery or second >= 60:
                 break
+
+
+def test_services_that_went_down_with_the_run_get_a_second_chance(world: World) -> None:
+    """What ended the run, such as a full disk, ended the services as well."""
+    world.deploy(1)
+    world.upstream = commit(2)
+    world.clock.at_time.append((world.clock.seconds + 1, lambda: die_with_services(world)))
+    with pytest.raises(Killed):
+        world.run()
+    world.revive()
+    assert world.run().result is Result.CURRENT
+    assert world.current_commit() == commit(2)
+    assert world.store.quarantined() == []
+    world.assert_whole()
+
+
+def die_with_services(world: World) -> None:
+    """Let all services fail, and the run be killed."""
+    for name in SERVICES:
+        world.services.change(name, active="failed", sub="failed", result="exit-code")
+    world.die_at = world.effects + 1
