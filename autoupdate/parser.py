@@ -1,7 +1,11 @@
-"""The command line of autoupdatectl; the man page is made from this parser."""
+"""The command line of autoupdatectl: one entry in VERBS for each verb.
+
+The man page and the completion of shells are made from this parser.
+"""
 
 import argparse
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, NoReturn
 
 APP_HELP = "the app; without it the only one on this host, or else ipfs-accelerate"
 
@@ -14,64 +18,84 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of autoupdatectl."""
+class Verb(NamedTuple):
+    """A verb: the function below `autoupdate.verbs` that does it, its meaning, its arguments."""
+
+    does: str
+    meaning: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+
+
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser of autoupdatectl; for words to be parsed it may know their verb alone."""
     command = Parser(
         prog="autoupdatectl",
         description="Keep applications deployed from Git up to date.",
         allow_abbrev=False,
     )
     verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True)
-
-    run = verb(verbs, "run", "bring in what upstream has, if it is new")
-    run.add_argument(
-        "--no-wait", action="store_true", help="leave with 75 when another run is under way"
-    )
-    run.add_argument(
-        "--force", action="store_true", help="also take a commit that is in quarantine"
-    )
-    rollback = verb(
-        verbs,
-        "rollback",
-        "go back to the previous release, or to a named one",
-        ("RELEASE", "the release to go to, as `status` and `history` name it"),
-    )
-    rollback.add_argument(
-        "--no-wait", action="store_true", help="leave with 75 when another run is under way"
-    )
-    verb(
-        verbs,
-        "quarantine",
-        "list the commits that failed here, or let one be tried again",
-        ("clear COMMIT", "let this commit be tried again"),
-    )
-    verb(verbs, "check", "ask upstream for a new commit; change nothing")
-    verb(verbs, "status", "tell where the app stands")
-    history = verb(verbs, "history", "list past updates, newest first")
-    history.add_argument(
-        "--limit", type=positive, default=20, metavar="N", help="how many (default: 20)"
-    )
+    # A run that finds nothing new must not pay for the other verbs.
+    for name in words[:1] if words[:1] and words[0] in VERBS else VERBS:
+        verb = VERBS[name]
+        described = verb.meaning[0].upper() + verb.meaning[1:] + "."
+        added = verbs.add_parser(name, help=verb.meaning, description=described, allow_abbrev=False)
+        verb.arguments(added)
     return command
 
 
-def verb(
-    verbs: "argparse._SubParsersAction[Parser]",
-    name: str,
-    meaning: str,
-    subject: tuple[str, str] = ("", ""),
-) -> argparse.ArgumentParser:
-    """Add one verb with what all of them take, and perhaps words about what it is done to."""
-    added: argparse.ArgumentParser = verbs.add_parser(
-        name, help=meaning, description=meaning[0].upper() + meaning[1:] + ".", allow_abbrev=False
+def with_app(of: argparse.ArgumentParser) -> None:
+    """Let a verb take an app and --json."""
+    of.add_argument("app", nargs="?", metavar="APP", help=APP_HELP)
+    with_json(of)
+
+
+def with_json(of: argparse.ArgumentParser) -> None:
+    """Let a verb print JSON."""
+    of.add_argument("--json", action="store_true", help="print JSON")
+
+
+def with_words(of: argparse.ArgumentParser, subject: str, meaning: str) -> None:
+    """Let a verb take words about what it is done to, and an app; see words.py."""
+    of.usage = f"{of.prog} [-h] [--json] [{subject}] [APP]"
+    of.add_argument("words", nargs="*", metavar=subject, help=meaning)
+    with_json(of)
+
+
+def run(of: argparse.ArgumentParser) -> None:
+    """Arguments of `run`."""
+    no_wait(of)
+    of.add_argument(
+        "--force",
+        action="store_true",
+        help="go past windows, minimum age and quarantine; never past trust",
     )
-    if subject[0]:
-        words = (*(f"[{subject[0]}]",), "[APP]")
-        added.usage = f"autoupdatectl {name} [-h] [--json] {' '.join(words)}"
-        added.add_argument("words", nargs="*", metavar=subject[0], help=subject[1])
-    else:
-        added.add_argument("app", nargs="?", metavar="APP", help=APP_HELP)
-    added.add_argument("--json", action="store_true", help="print JSON")
-    return added
+    with_app(of)
+
+
+def rollback(of: argparse.ArgumentParser) -> None:
+    """Arguments of `rollback`."""
+    no_wait(of)
+    with_words(of, "RELEASE", "the release to go to, as `status` and `history` name it")
+
+
+def no_wait(of: argparse.ArgumentParser) -> None:
+    """Let a verb leave at once."""
+    of.add_argument(
+        "--no-wait", action="store_true", help="leave with 75 when another run is under way"
+    )
+
+
+def quarantine(of: argparse.ArgumentParser) -> None:
+    """Arguments of `quarantine`."""
+    with_words(of, "clear COMMIT", "let this commit be tried again")
+
+
+def history(of: argparse.ArgumentParser) -> None:
+    """Arguments of `history`."""
+    of.add_argument(
+        "--limit", type=positive, default=20, metavar="N", help="how many (default: 20)"
+    )
+    with_app(of)
 
 
 def positive(text: str) -> int:
@@ -79,3 +103,19 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError("must be a whole number of at least 1")
     return int(text)
+
+
+VERBS = {
+    "run": Verb("run.run", "bring in what upstream has, if it is new", run),
+    "rollback": Verb(
+        "rollback.rollback", "go back to the previous release, or to a named one", rollback
+    ),
+    "quarantine": Verb(
+        "quarantine.quarantine",
+        "list the commits that failed here, or let one be tried again",
+        quarantine,
+    ),
+    "check": Verb("check.check", "ask upstream for a new commit; change nothing", with_app),
+    "status": Verb("status.status", "tell where the app stands", with_app),
+    "history": Verb("history.history", "list past updates, newest first", history),
+}

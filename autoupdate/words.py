@@ -1,10 +1,22 @@
 """Tells what the words after a verb mean, where both an app and something else may be named."""
 
 import re
+from typing import TYPE_CHECKING
 
 from autoupdate.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from argparse import Namespace
+
 RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}x*")
+
+
+def understand(chosen: "Namespace") -> None:
+    """Find the app among the words of a verb that takes something else as well."""
+    if chosen.verb == "rollback":
+        chosen.release, chosen.app = release_and_app(chosen.words)
+    else:
+        chosen.commit, chosen.app = commit_and_app(chosen.words)
 
 
 def release_and_app(words: list[str]) -> tuple[str, str]:

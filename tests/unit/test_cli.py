@@ -1,5 +1,6 @@
 """The command line: arguments, exit codes, what is printed."""
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 import pytest
 
 from autoupdate import render
-from autoupdate.cli import finish, main
+from autoupdate.cli import function, main
 from autoupdate.errors import Exit, UnreachableError, UpdateFailedError
-from autoupdate.parser import parser
+from autoupdate.output import finish
+from autoupdate.parser import VERBS, parser
 from autoupdate.state import Result
 from autoupdate.status import history, status
 from tests.unit.world import APP, SERVICES, World, commit
@@ -73,6 +75,24 @@ def test_run_arguments(
     assert (chosen.app, chosen.no_wait, chosen.force, chosen.json) == (
         app, no_wait, force, as_json,
     )  # fmt: skip
+
+
+def test_every_verb_has_its_function() -> None:
+    for verb in VERBS.values():
+        assert function(verb.does).__module__.startswith("autoupdate.verbs."), verb.does
+
+
+def test_only_the_verb_that_is_asked_for_is_prepared() -> None:
+    """The up-to-date path of `run` does not pay for the others."""
+    assert [*choices(parser(["run", "demo"]))] == ["run"]
+    assert [*choices(parser(["rum"]))] == [*choices(parser())] == [*VERBS]
+
+
+def choices(of: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the verbs that a parser knows."""
+    (verbs,) = (item for item in of._actions if isinstance(item, argparse._SubParsersAction))
+    found: dict[str, argparse.ArgumentParser] = verbs.choices
+    return found
 
 
 def test_unknown_app_is_one_line(configured: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,24 @@
+"""autoupdatectl check"""
+
+from argparse import Namespace
+
+from autoupdate import render
+from autoupdate.assemble import builder
+from autoupdate.check import check as ask
+from autoupdate.config import load
+from autoupdate.errors import Exit
+from autoupdate.output import show
+from autoupdate.paths import Paths
+from autoupdate.verbs.status import facts
+
+
+def check(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Ask upstream for a new commit; change nothing."""
+    settings = load(paths, app)
+    candidate = ask(settings.upstream, paths.cache, builder())
+    current = (facts(paths, app)["current"] or {}).get("commit")
+    found = {
+        "app": app, "current": current, "candidate": candidate, "update": candidate != current,
+    }  # fmt: skip
+    show(found, render.check, chosen)
+    return Exit.DONE

@@ -1,0 +1,28 @@
+"""autoupdatectl quarantine"""
+
+from argparse import Namespace
+
+from autoupdate import render, runtime
+from autoupdate.assemble import assemble, builder
+from autoupdate.errors import Exit
+from autoupdate.output import print_json, show
+from autoupdate.paths import Paths
+from autoupdate.quarantine import clear
+from autoupdate.verbs.ready import require_root
+from autoupdate.verbs.status import facts
+
+
+def quarantine(paths: Paths, app: str, chosen: Namespace) -> int:
+    """List the commits that failed here, or let one be tried again."""
+    if not chosen.commit:
+        show(facts(paths, app)["quarantine"], render.quarantine, chosen)
+        return Exit.DONE
+    require_root(paths)
+    assembled = assemble(paths, app, identity=builder())
+    with runtime.exclusive(assembled.paths, app, wait=True):
+        commit = clear(assembled, chosen.commit)
+    if chosen.json:
+        print_json({"app": app, "cleared": commit})
+    else:
+        print(f"{app}: commit {commit} is tried again by the next run")
+    return Exit.DONE

@@ -1,0 +1,27 @@
+"""What verbs that change something do first."""
+
+import os
+
+from autoupdate.app import App
+from autoupdate.errors import AutoupdateError, NotPermittedError
+from autoupdate.paths import Paths
+
+
+def ready(paths: Paths, app: str) -> App:
+    """Make an app ready for a run; log why that is impossible, as nobody may see it otherwise."""
+    from autoupdate.assemble import assemble, builder
+    from autoupdate.events import FAILED, Event
+    from autoupdate.log import HostLog
+
+    require_root(paths)
+    try:
+        return assemble(paths, app, identity=builder())
+    except AutoupdateError as error:
+        HostLog(paths.log).write(Event(FAILED, f"{app}: {error.message}", app))
+        raise
+
+
+def require_root(paths: Paths) -> None:
+    """Raise NotPermittedError for those who may not change anything."""
+    if os.geteuid() != 0 and not paths.root:
+        raise NotPermittedError("only root may do that", "try it with sudo")

@@ -1,0 +1,23 @@
+"""autoupdatectl status"""
+
+from argparse import Namespace
+from typing import Any
+
+from autoupdate import render
+from autoupdate.config import load
+from autoupdate.errors import Exit
+from autoupdate.output import show
+from autoupdate.paths import Paths
+from autoupdate.services import Systemd
+from autoupdate.status import status as gather
+
+
+def status(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Tell where an app stands."""
+    show(facts(paths, app), render.status, chosen)
+    return Exit.DONE
+
+
+def facts(paths: Paths, app: str) -> dict[str, Any]:
+    """Gather what `status` shows."""
+    return gather(load(paths, app), paths.app(app), Systemd())
