@@ -7,6 +7,7 @@ from typing import NamedTuple
 from autoupdate.agenda import Agenda
 from autoupdate.errors import Exit
 from autoupdate.events import Event, Kind
+from autoupdate.hook_files import Hooks
 from autoupdate.log import Log
 from autoupdate.paths import AppPaths
 from autoupdate.services import Services
@@ -43,6 +44,7 @@ class App(NamedTuple):
     workshop: Workshop
     services: Services
     agenda: Agenda
+    hooks: Hooks
     provide_shared: Callable[[str], None]
     hand_over_shared: Callable[[], None]
     snapshots: Snapshots

@@ -11,6 +11,7 @@ from autoupdate.database import DamagedStateError
 from autoupdate.errors import ConfigurationError, NotPermittedError
 from autoupdate.events import OUTPUT, STATE_RENEWED, Event
 from autoupdate.git_environment import git_environment
+from autoupdate.hook_files import HostHooks
 from autoupdate.installer import cache_environment
 from autoupdate.log import HostLog
 from autoupdate.paths import AppPaths, Paths
@@ -69,6 +70,7 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
         ),
         services=services,
         agenda=SystemdAgenda(),
+        hooks=host_hooks(paths, name),
         provide_shared=lambda release: shared.provide(
             settings, app_paths, release, identity, services
         ),
@@ -81,6 +83,12 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
         clock=Clock(),
         log=log,
     )
+
+
+def host_hooks(paths: Paths, name: str) -> HostHooks:
+    """Return the hooks of an app; below another root, as in tests, its owner stands for root."""
+    owner = os.geteuid() if paths.root else 0
+    return HostHooks(paths.hooks(name), top=paths.root or "/", owner=owner)
 
 
 def probe_user(services: Services, probe: Probe) -> Identity | None:

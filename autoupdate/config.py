@@ -113,6 +113,7 @@ def build(app: str, merged: dict[str, Value]) -> Settings:
         start=settings.Start(**sections["start"]),
         health=settings.Health(**sections["health"]),
         windows=settings.Windows(**sections["windows"]),
+        hooks=settings.Hooks(**sections["hooks"]),
         notify=settings.Notify(**sections["notify"]),
         metrics=settings.Metrics(**sections["metrics"]),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from autoupdate import guard
+from autoupdate import guard, hooks
 from autoupdate.app import App
 from autoupdate.opening import window
 from autoupdate.verdict import Verdict
@@ -13,7 +13,7 @@ Gate = Callable[[App, str], Verdict]
 # Whether a commit may be built: verify and guard.
 BEFORE_BUILD: tuple[Gate, ...] = guard.GATES
 # Whether a release that is built and rehearsed may be switched to now.
-BEFORE_SWITCH: tuple[Gate, ...] = (window,)
+BEFORE_SWITCH: tuple[Gate, ...] = (window, hooks.may_run)
 
 
 def first_refusal(gates: Sequence[Gate], app: App, commit: str, *, force: bool) -> Verdict | None:

@@ -52,6 +52,10 @@ class Paths(NamedTuple):
             *(f"{self.root}/{other}/systemd/system" for other in others),
         )
 
+    def hooks(self, name: str) -> str:
+        """Return the directory of an app's hooks."""
+        return f"{self.etc}/hooks/{name}"
+
     def app(self, name: str) -> "AppPaths":
         """Return the paths of one app."""
         return AppPaths(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from autoupdate import retention, runtime
+from autoupdate import hooks, retention, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete
 from autoupdate.errors import AutoupdateError, Exit
@@ -128,6 +128,7 @@ def confirm(app: App, transaction: Transaction) -> Outcome:
         app.store.finish(transaction.id, Result.UPDATED, Exit.DONE, "", app.clock.now())
         app.tell(CONFIRMED, reason, commit=commit, release=release)
     app.snapshots.drop(transaction.id)
+    hooks.after(app, transaction, Result.UPDATED)
     retention.prune(app)
     return Outcome(Result.UPDATED, Exit.DONE, reason, commit, release)
 
@@ -146,6 +147,7 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         return end(app, transaction, Result.BROKEN, f"{reason} to go back to; it was left in place")
     app.tell(STEP, f"{app.name}: {fault}; going back to release {good}",
              commit=commit, release=good, step=Step.ROLL_BACK)  # fmt: skip
+    hooks.before_roll_back(app, transaction)
     switch(app.paths, good, retention.before(app, good, release))
     app.store.set_activated(good, app.clock.now())
     names = concerned(app, transaction)
@@ -200,5 +202,6 @@ def end(app: App, transaction: Transaction, result: Result, reason: str) -> Outc
         app.store.finish(transaction.id, result, code, reason, app.clock.now())
         app.tell(BROKEN if broken else ROLLED_BACK, reason,
                  commit=transaction.commit, release=current, step=Step.ROLL_BACK)  # fmt: skip
+    hooks.after(app, transaction, result)
     advice = f"journalctl -t autoupdate; systemctl status {transaction.services or app.name}"
     return Outcome(result, code, reason, transaction.commit, current, advice)

@@ -192,6 +192,8 @@ SETTINGS = (
             " empty: always."),
     Setting("windows.deadline", optional_duration, "",
             "A candidate that has waited for this long is an event; empty: never."),
+    Setting("hooks.timeout", limit, "5min",
+            "Limit for all hooks before a switch together, and for all after it."),
     Setting("notify.urls", texts, [], "Apprise URLs that are told of events."),
     Setting("notify.events", each_of(*TOLD),
             ["updated", "failed", "rolled-back", "recovered", "stale"],
@@ -282,6 +284,12 @@ class Windows(NamedTuple):
     deadline: float
 
 
+class Hooks(NamedTuple):
+    """`[hooks]`"""
+
+    timeout: float
+
+
 class Notify(NamedTuple):
     """`[notify]`"""
 
@@ -313,6 +321,7 @@ class Settings(NamedTuple):
     start: Start
     health: Health
     windows: Windows
+    hooks: Hooks
     notify: Notify
     metrics: Metrics
     files: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """One update, step by step. Each step is recorded before it begins, so that a run that dies can
 be finished or undone by the next one (recover.py)."""
 
-from autoupdate import runtime
+from autoupdate import hooks, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.check import tracked_ref
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do
@@ -53,6 +53,8 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
             build(app, transaction, force=force)
             rehearse(app, transaction)
         if refusal := first_refusal(BEFORE_SWITCH, app, transaction.commit, force=force):
+            return refuse(app, transaction, refusal)
+        if refusal := hooks.before_update(app, transaction):
             return refuse(app, transaction, refusal)
         prepare_switch(app, transaction)
     except AutoupdateError as error:
@@ -177,10 +179,14 @@ def renew_mirror(app: App, error: DamagedMirrorError) -> None:
 
 def prepare_switch(app: App, transaction: Transaction) -> None:
     """Do what may fail before the switch: save local changes, claim the services' path."""
-    # Of a release that an earlier installation left, the mirror knows nothing to compare with.
-    if transaction.previous and app.store.release(transaction.previous):
-        save_local_changes(app, transaction)
-    app.place(app.settings.path, app.paths)
+    try:
+        # Of a release that an earlier installation left, the mirror knows nothing to compare with.
+        if transaction.previous and app.store.release(transaction.previous):
+            save_local_changes(app, transaction)
+        app.place(app.settings.path, app.paths)
+    except AutoupdateError:
+        hooks.after(app, transaction, Result.FAILED)
+        raise
 
 
 def activate(app: App, transaction: Transaction) -> None:
@@ -199,6 +205,7 @@ def undo_activation(app: App, transaction: Transaction, error: Exception) -> Out
         return roll_back(app, transaction, fault.message)
     stopped = app.store.transaction(transaction.id).services.split()
     app.services.restart(stopped)
+    hooks.after(app, transaction, Result.FAILED)
     return give_up(app, transaction, fault)
 
 

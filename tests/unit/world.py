@@ -7,7 +7,7 @@ import calendar
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -295,6 +295,43 @@ class FakeAgenda:
         self.sendings += 1
 
 
+class FakeHooks:
+    """Hooks that are functions: each gets its environment, and returns why it failed."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.hooks: dict[str, dict[str, Callable[[Mapping[str, str]], str]]] = {}
+        """By stage, then by path."""
+        self.faults: dict[str, str] = {}
+        """Why a hook may not run."""
+        self.ran: list[tuple[str, str, str]] = []
+        """Path, event and result of each hook that was run."""
+
+    def add(
+        self, stage: str, name: str, does: Callable[[Mapping[str, str]], str] = lambda _: ""
+    ) -> None:
+        """Let a stage have a hook."""
+        self.hooks.setdefault(stage, {})[name] = does
+
+    def find(self, stage: str) -> list[str]:
+        """Return the hooks of a stage."""
+        return sorted(self.hooks.get(stage, {}))
+
+    def fault(self, hook: str) -> str:
+        """Tell why a hook may not run."""
+        return self.faults.get(hook, "")
+
+    def run(
+        self, hook: str, environment: Mapping[str, str], timeout: float
+    ) -> tuple[str, list[str]]:
+        """Run a hook."""
+        self.effect("hook")
+        stage = next(stage for stage, hooks in self.hooks.items() if hook in hooks)
+        result = environment.get("AUTOUPDATE_RESULT", "")
+        self.ran.append((hook, environment["AUTOUPDATE_EVENT"], result))
+        return self.hooks[stage][hook](environment), [f"{hook} speaks"]
+
+
 class FakeSnapshots:
     """Remembers for which transactions shared files were copied."""
 
@@ -363,6 +400,7 @@ class World:
         self.workshop = FakeWorkshop(self)
         self.snapshots = FakeSnapshots(self.effect)
         self.agenda = FakeAgenda(self.effect)
+        self.hooks = FakeHooks(self.effect)
         self.seen_by_probe: Callable[[Probe], str] = lambda _: ""
         self.store = FragileStore(self.paths.state, self.effect)
 
@@ -401,7 +439,7 @@ class World:
 
         return App(
             settings=self.settings, paths=self.paths, store=self.store, check=self.check,
-            workshop=self.workshop, services=self.services, agenda=self.agenda,
+            workshop=self.workshop, services=self.services, agenda=self.agenda, hooks=self.hooks,
             provide_shared=provide_shared,
             hand_over_shared=hand_over_shared, snapshots=self.snapshots, place=place_link,
             probe=probe, clock=self.clock, log=self.log,

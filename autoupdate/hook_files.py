@@ -1,0 +1,89 @@
+"""The administrator's hooks as files: found, looked at, run as root.
+
+Only what nobody but root could have written may run: neither the file nor a directory above it
+belongs to anybody else, or can be written by a group or by others.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from autoupdate.run import NotStartedError, TimedOutError, run
+
+PRE, POST = "pre-update.d", "post-update.d"
+# The names that run-parts(8) takes; what an editor or dpkg leaves has others.
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Hooks(Protocol):
+    """What an update needs of the hooks."""
+
+    def find(self, stage: str) -> list[str]:
+        """Return the paths of the hooks of a stage (PRE or POST), in the order of their names."""
+
+    def fault(self, hook: str) -> str:
+        """Return why a hook may not run, or nothing."""
+
+    def run(
+        self, hook: str, environment: Mapping[str, str], timeout: float
+    ) -> tuple[str, list[str]]:
+        """Run a hook; return why it failed, or nothing, and the lines that it printed."""
+
+
+class HostHooks:
+    """The hooks of one app on this host."""
+
+    def __init__(self, directory: str, *, top: str = "/", owner: int = 0) -> None:
+        """Take those in a directory; what is above `top` is not looked at (for tests)."""
+        self.directory = directory
+        self.top = top
+        self.owner = owner
+
+    def find(self, stage: str) -> list[str]:
+        """Return the paths of the hooks of a stage, in the order of their names."""
+        directory = f"{self.directory}/{stage}"
+        try:
+            names = sorted(os.listdir(directory))
+        except FileNotFoundError:
+            return []
+        hooks = [f"{directory}/{name}" for name in names if NAME.fullmatch(name)]
+        return [hook for hook in hooks if not os.path.isdir(hook)]
+
+    def fault(self, hook: str) -> str:
+        """Return why a hook may not run, or nothing."""
+        try:
+            for path in (*self._way_to(hook), *self._way_to(os.path.realpath(hook))):
+                facts = os.lstat(path)
+                if facts.st_uid != self.owner:
+                    return f"{path} belongs to user {facts.st_uid}, not to root"
+                if not stat.S_ISLNK(facts.st_mode) and facts.st_mode & 0o022:
+                    return f"{path} can be written by others than root"
+            mode = os.stat(hook).st_mode
+        except OSError as error:
+            return f"{error.filename}: {error.strerror}"
+        if not stat.S_ISREG(mode):
+            return f"{hook} is no file"
+        return "" if mode & 0o111 else f"{hook} is not executable"
+
+    def run(
+        self, hook: str, environment: Mapping[str, str], timeout: float
+    ) -> tuple[str, list[str]]:
+        """Run a hook; return why it failed, or nothing, and the lines that it printed."""
+        try:
+            done = run([hook], environment=environment, timeout=timeout)
+        except (TimedOutError, NotStartedError) as error:
+            return str(error), []
+        lines = done.stdout.decode(errors="replace").splitlines() + done.stderr.splitlines()
+        if done.returncode < 0:
+            return f"was ended by signal {-done.returncode}", lines
+        return f"ended with exit code {done.returncode}" if done.returncode else "", lines
+
+    def _way_to(self, path: str) -> Iterator[str]:
+        """Give a path and all directories above it, up to the top."""
+        while True:
+            yield path
+            if path in (self.top, "/"):
+                return
+            path = os.path.dirname(path)

@@ -1,0 +1,106 @@
+"""The administrator's hooks around an update and around a way back.
+
+pre-update.d runs before the switch; a hook that fails there stops an update, but never a way back.
+post-update.d runs once it is decided how that ended, whatever the result; nothing depends on it.
+"""
+
+from autoupdate.app import App
+from autoupdate.events import HOOK_FAILED, OUTPUT
+from autoupdate.hook_files import POST, PRE
+from autoupdate.run import base_environment
+from autoupdate.state import Result, Step
+from autoupdate.store import Transaction
+from autoupdate.verdict import Verdict
+
+GATE = "hooks"
+UPDATE, ROLL_BACK = "update", "rollback"
+# Of what a hook prints, so much of its end goes to the journal.
+MOST_LINES = 200
+LONGEST_LINE = 500
+
+
+def may_run(app: App, commit: str) -> Verdict:
+    """Tell whether all hooks that could stop an update may run; they are not run here."""
+    found = app.hooks.find(PRE)
+    faults = [fault for hook in found if (fault := app.hooks.fault(hook))]
+    if faults:
+        return Verdict(GATE, False, faults[0], "put it right, or move it away")
+    return Verdict(GATE, True, f"{len(found)} hooks to ask before the switch")
+
+
+def before_update(app: App, transaction: Transaction) -> Verdict | None:
+    """Ask the hooks before an update is switched to; return the word of the one that stops it."""
+    fault = run_all(app, transaction, PRE, {"AUTOUPDATE_EVENT": UPDATE}, stop=True)
+    if not fault:
+        return None
+    # What the first hooks began, such as draining a proxy, is to be ended.
+    after(app, transaction, Result.DEFERRED)
+    return Verdict(GATE, False, fault, "the next run asks the hooks again")
+
+
+def before_roll_back(app: App, transaction: Transaction) -> None:
+    """Let the hooks know that a release is about to be left; that cannot be stopped."""
+    run_all(app, transaction, PRE, {"AUTOUPDATE_EVENT": ROLL_BACK}, stop=False)
+
+
+def after(app: App, transaction: Transaction, result: Result) -> None:
+    """Let the hooks know how an update or a way back ended."""
+    step = app.store.transaction(transaction.id).step
+    event = ROLL_BACK if step == Step.ROLL_BACK else UPDATE
+    facts = {"AUTOUPDATE_EVENT": event, "AUTOUPDATE_RESULT": result}
+    run_all(app, transaction, POST, facts, stop=False)
+
+
+def run_all(
+    app: App, transaction: Transaction, stage: str, facts: dict[str, str], *, stop: bool
+) -> str:
+    """Run the hooks of a stage, up to the first that fails if it is to `stop`; return its fault."""
+    hooks = app.hooks.find(stage)
+    if not hooks:
+        return ""
+    environment = base_environment("/root") | describe(app, transaction, facts)
+    ends = app.clock.monotonic() + app.settings.hooks.timeout
+    for hook in hooks:
+        fault = run_one(app, hook, environment, ends - app.clock.monotonic())
+        if fault:
+            told = f"{app.name}: hook {hook} {fault}"
+            app.tell(HOOK_FAILED, told, commit=transaction.commit, step=stage)
+        if fault and stop:
+            return f"hook {hook} {fault}"
+    return ""
+
+
+def run_one(app: App, hook: str, environment: dict[str, str], left: float) -> str:
+    """Run one hook, if it may run; return why that failed, or nothing."""
+    if fault := app.hooks.fault(hook):
+        return f"may not run: {fault}"
+    if left <= 0:
+        return "has no time left of hooks.timeout"
+    fault, lines = app.hooks.run(hook, environment, left)
+    for line in lines[-MOST_LINES:]:
+        app.tell(OUTPUT, f"{hook}: {line[:LONGEST_LINE]}", step="hooks")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f"{fault}: {last[:LONGEST_LINE]}" if fault and last else fault
+
+
+def describe(app: App, transaction: Transaction, facts: dict[str, str]) -> dict[str, str]:
+    """Return what hooks are told by their environment."""
+    going_to, leaving = transaction.release, transaction.previous
+    if facts["AUTOUPDATE_EVENT"] == ROLL_BACK:
+        going_to, leaving = leaving, going_to
+    return {
+        "AUTOUPDATE_APP": app.name,
+        "AUTOUPDATE_PATH": app.settings.path,
+        "AUTOUPDATE_RELEASE": going_to,
+        "AUTOUPDATE_COMMIT": commit_of(app, transaction, going_to),
+        "AUTOUPDATE_PREVIOUS_COMMIT": commit_of(app, transaction, leaving),
+        **facts,
+    }
+
+
+def commit_of(app: App, transaction: Transaction, release: str) -> str:
+    """Return the commit of a release; empty where there is none, or none that is known."""
+    if release == transaction.release:
+        return transaction.commit
+    known = app.store.release(release)
+    return known.commit if known else ""

@@ -1,0 +1,203 @@
+"""Notifications as they are received: a real mail server, a real web server, up and down."""
+
+import email
+import email.policy
+import json
+import logging
+from collections.abc import Iterator
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from autoupdate import delivery
+from autoupdate.app import Clock
+from autoupdate.backoff import seconds
+from autoupdate.config import load
+from autoupdate.errors import Exit
+from autoupdate.notify import FIRST_WAIT, Sender, stamp
+from autoupdate.store import Store
+from tests.hosts.git_server import Mode
+from tests.hosts.ports import free_port
+from tests.integration.site import APP, Site
+
+pytest.importorskip("apprise", reason="Debian's package apprise is not installed here")
+controllers = pytest.importorskip(
+    "aiosmtpd.controller", reason="Debian's package python3-aiosmtpd is not installed here"
+)
+
+TOKEN = "token-4711"
+
+
+class MailServer:
+    """An SMTP server that can be down."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.controller: Any = None
+        self.received: list[EmailMessage] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        """Take one mail."""
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        self.received.append(message)
+        return "250 OK"
+
+    def start(self) -> None:
+        """Let mail in."""
+        self.controller = controllers.Controller(self, hostname="127.0.0.1", port=self.port)
+        self.controller.start()
+
+    def stop(self) -> None:
+        """Refuse connections."""
+        self.controller.stop()
+
+    def subjects(self) -> list[str]:
+        """Return the subjects of all mails, in order."""
+        return [str(message["Subject"]) for message in self.received]
+
+
+class WebServer:
+    """Takes what is posted; its mood is the status that it answers with."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.received: list[dict[str, Any]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if outer.status == 200:
+                    outer.received.append({**json.loads(body), "path": self.path})
+                self.send_response(outer.status)
+                self.end_headers()
+
+            def log_message(self, *arguments: Any) -> None:
+                """Stay silent."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    """Return a mail server that is up."""
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
+    server = MailServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    """Return a web server that is up."""
+    server = WebServer()
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
+
+
+def told_by(site: Site, mail: MailServer, web: WebServer) -> Site:
+    """Let a host tell both servers of everything."""
+    site.builds = False
+    site.configure(
+        notify__urls=[
+            f"mailto://127.0.0.1:{mail.port}/?from=host@example.org&to=ops@example.org",
+            f"json://127.0.0.1:{web.port}/{TOKEN}",
+        ],
+        notify__events=["updated", "failed", "recovered", "quarantined"],
+    )
+    return site
+
+
+def send(site: Site, *, later: float = 0.0) -> bool:
+    """Do what the unit of the sender does, some seconds later than now; tell if all is sent."""
+
+    class Later(Clock):
+        def now(self) -> str:
+            return stamp(seconds(super().now()) + later)
+
+    store = Store(site.app_paths.state)
+    try:
+        settings = load(site.paths, APP)
+        return Sender(settings, store, site.log, Later(), delivery.deliver).send_all()
+    finally:
+        store.close()
+
+
+def events(titles: list[str]) -> list[str]:
+    """Return the events that titles tell of."""
+    return [title.rpartition(": ")[2] for title in titles]
+
+
+def test_servers_that_are_down_for_a_whole_cycle(
+    deployed: Site, mail: MailServer, web: WebServer
+) -> None:
+    site = told_by(deployed, mail, web)
+    mail.stop()
+    web.status = 503
+    assert site.updates_to(site.upstream.commit(2))
+    assert not send(site)
+    site.server.mode = Mode.NOT_FOUND
+    assert site.run().exit_code == Exit.UNREACHABLE
+    site.server.mode = Mode.GOOD
+    assert site.updates_to(site.upstream.commit(3))
+    assert not send(site)
+    assert not mail.received
+    assert not web.received
+    mail.start()
+    web.status = 200
+    assert send(site, later=FIRST_WAIT + 5)
+    expected = ["updated", "failed", "updated", "recovered"]
+    assert events(mail.subjects()) == expected
+    assert events([item["title"] for item in web.received]) == expected
+    assert [item["type"] for item in web.received] == ["success", "failure", "success", "success"]
+    assert send(site, later=2 * FIRST_WAIT)
+    assert len(mail.received) == len(web.received) == len(expected)
+    assert TOKEN not in Path(site.app_paths.state).read_text(errors="replace")
+    assert not any(TOKEN in event.message for event in site.log.events)
+
+
+def test_more_than_a_few_come_as_one(deployed: Site, mail: MailServer, web: WebServer) -> None:
+    site = told_by(deployed, mail, web)
+    for _ in range(4):
+        site.server.mode = Mode.NOT_FOUND
+        site.run()
+        site.server.mode = Mode.GOOD
+        site.run()
+    assert send(site)
+    (title,) = mail.subjects()
+    assert "8 events, last: recovered" in title
+    (item,) = web.received
+    lines = item["message"].splitlines()
+    assert [line.split()[1] for line in lines] == ["failed:", "recovered:"] * 4
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("nonsense://somewhere/secret-4711", "is no URL that Apprise knows"),
+        ("mailto://", "is no URL that Apprise knows"),
+        ("not a url", "is no URL that Apprise knows"),
+        ("json://127.0.0.1/secret-4711", ""),
+    ],
+)
+def test_wrong_urls_are_found_without_using_them(url: str, complaint: str) -> None:
+    assert delivery.fault(url) == complaint
+
+
+def test_wrong_url_stops_no_update(deployed: Site) -> None:
+    site = deployed
+    site.builds = False
+    site.configure(notify__urls=["nonsense://somewhere/secret-4711"])
+    assert site.updates_to(site.upstream.commit(2))
+    assert not send(site)
+    (message,) = site.log.messages("not-delivered")
+    assert "nonsense#1 did not take a notification: is no URL that Apprise knows" in message
