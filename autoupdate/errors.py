@@ -38,6 +38,10 @@ class HostFaultError(UpdateFailedError):
     """The update failed for a reason of the host (space, memory, permissions), not the commit's."""
 
 
+class NoSpaceError(HostFaultError):
+    """There was no space left to go on with; perhaps because the commit's own build took it."""
+
+
 class DependenciesFailedError(UpdateFailedError):
     """The dependencies of a commit cannot be installed, whatever its code is."""
 

@@ -11,6 +11,7 @@ from autoupdate.errors import (
     DependenciesFailedError,
     Exit,
     HostFaultError,
+    NoSpaceError,
     UnreachableError,
     UpdateFailedError,
 )
@@ -32,8 +33,10 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
     transaction = app.store.transaction(transaction.id)
     # Whatever the build left running ends here; the next request starts a worker anew.
     app.workshop.close()
+    before = free_space(app.paths.home)
     if transaction.release:
         retention.remove(app, transaction.release)
+    error = whose_space(error, before, free_space(app.paths.home))
     place = f"release {transaction.previous} stays" if transaction.previous else "nothing deployed"
     reason = (
         f"update of {app.name} to commit {transaction.commit} failed in step {transaction.step}:"
@@ -45,6 +48,22 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
         app.store.finish(transaction.id, result, error.exit_code, reason, app.clock.now())
         app.tell(FAILED, reason, commit=transaction.commit, step=transaction.step)
     return Outcome(result, error.exit_code, reason, transaction.commit, "", error.advice)
+
+
+def free_space(directory: str) -> int:
+    """Return the bytes that users without rights may still write there (statvfs(3))."""
+    facts = os.statvfs(directory)
+    return facts.f_bavail * facts.f_frsize
+
+
+def whose_space(error: AutoupdateError, before: int, after: int) -> AutoupdateError:
+    """Return the error that it is for a build to take most of the space that there was.
+
+    `before` and `after` are the free bytes before and after the release was removed.
+    """
+    if isinstance(error, NoSpaceError) and after - before > after // 2:
+        return UpdateFailedError(f"the build took {after - before >> 20} MiB: {error.message}")
+    return error
 
 
 def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
@@ -95,10 +114,9 @@ def trouble_of_the_host(app: App, release: str) -> str:
     """Return why services cannot run here whatever the commit is; empty if there is no reason."""
     if not is_complete(app, release):
         return f"release {release} is not complete any more"
-    facts = os.statvfs(app.paths.home)
-    # What is kept for root is of no use to services (statvfs(3)).
-    if facts.f_bavail * facts.f_frsize < LEAST_SPACE:
+    if free_space(app.paths.home) < LEAST_SPACE:
         return f"there is no space left in {app.paths.home}"
+    facts = os.statvfs(app.paths.home)
     # File systems without a fixed number of inodes say 0 of both.
     if facts.f_files and not facts.f_favail:
         return f"there is no inode left in {app.paths.home}"

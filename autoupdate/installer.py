@@ -8,6 +8,7 @@ from typing import NamedTuple
 from autoupdate.errors import (
     AutoupdateError,
     HostFaultError,
+    NoSpaceError,
     UnreachableError,
     UpdateFailedError,
 )
@@ -68,15 +69,17 @@ NETWORK_TROUBLE = (
     "Temporary failure in name resolution", "error sending request", "dns error",
     "operation timed out", "Failed to fetch:",
 )  # fmt: skip
+NO_SPACE = ("No space left on device", "Disk quota exceeded")
 HOST_TROUBLE = (
-    "No space left on device", "Disk quota exceeded", "Read-only file system",
-    "Cannot allocate memory", "Input/output error",
+    *NO_SPACE, "Read-only file system", "Cannot allocate memory", "Input/output error",
 )  # fmt: skip
 
 
 def fault(status: int, output: str, otherwise: type[UpdateFailedError]) -> AutoupdateError:
     """Return the error for a command of a build that failed: whose fault it is, and why."""
     reason = summary(output)
+    if any(words in output for words in NO_SPACE):
+        return NoSpaceError(reason)
     if any(words in output for words in HOST_TROUBLE):
         return HostFaultError(reason)
     if any(words in output for words in NETWORK_TROUBLE):

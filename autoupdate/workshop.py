@@ -15,6 +15,7 @@ from autoupdate.errors import (
     DamagedMirrorError,
     DependenciesFailedError,
     HostFaultError,
+    NoSpaceError,
     UnreachableError,
     UpdateFailedError,
 )
@@ -30,10 +31,20 @@ LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What a worker may blame; everything else is the commit's fault.
 ERRORS: dict[str, type[AutoupdateError]] = {
     kind.__name__: kind
-    for kind in (DamagedMirrorError, DependenciesFailedError, HostFaultError, UnreachableError)
+    for kind in (
+        DamagedMirrorError,
+        DependenciesFailedError,
+        HostFaultError,
+        NoSpaceError,
+        UnreachableError,
+    )
 }
 # One line of a worker; more than this is no answer of ours.
 LONGEST_LINE = 1_000_000
+LOOK_EVERY = 0.25
+TAKING_SPACE = ("fetch", "check_out", "build")
+# What a worker leaves to others, in bytes.
+LEAST_SPACE = 16 << 20
 
 
 class Fetched(NamedTuple):
@@ -223,6 +234,7 @@ class WorkerProcess:
     ) -> dict[str, Any]:
         """Ask the worker; `late` is the error for an answer that does not come in time."""
         deadline = time.monotonic() + timeout
+        self._takes_space = do in TAKING_SPACE
         if self._process and self._process.poll() is not None:
             # It died while there was nothing to do, and nothing is lost by it.
             self.close()
@@ -284,6 +296,17 @@ class WorkerProcess:
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             # Whoever never stops talking does not get more time by it.
-            if left <= 0 or not selector.select(left):
+            while left > 0 and not selector.select(min(left, LOOK_EVERY)):
+                if self._takes_space:
+                    self._leave_space()
+                left = deadline - time.monotonic()
+            if left <= 0:
                 return None
         return self._process.stdout.read1(65536)  # type: ignore[attr-defined,no-any-return]
+
+    def _leave_space(self) -> None:
+        """End a worker before it takes the last space, which others on this host need as well."""
+        facts = os.statvfs(self.paths.home)
+        if facts.f_bavail * facts.f_frsize < LEAST_SPACE:
+            self.close()
+            raise NoSpaceError(f"it was stopped, as less than {LEAST_SPACE >> 20} MiB are left")

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.hosts.broken import Broken
-from tests.hosts.demo_app import DemoApp
+from tests.hosts.demo_app import SERVICES, DemoApp
 from tests.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
@@ -89,6 +89,30 @@ def test_build_by_hand_leaves_no_process(deployed_app: DemoApp, upstream: Upstre
     host.run("autoupdatectl", "run", check=False, timeout=300)
 
     assert host.run("ps", "-u", "_autoupdate", "-o", "args=", check=False).stdout == ""
+
+
+def test_build_that_fills_the_disk(deployed_app: DemoApp, upstream: Upstream) -> None:
+    """The build is ended before others lack space, and is to blame, as the space comes back."""
+    host, good = deployed_app.host, upstream.head()
+    host.systemctl("stop", *SERVICES)
+    state, kept = "/var/lib/autoupdate", "/var/kept"
+    host.run("cp", "--archive", state, kept)
+    host.run("mount", "-t", "tmpfs", "-o", "size=400M,mode=0755", "tmpfs", state)
+    host.run("cp", "--archive", "--no-target-directory", kept, state)
+    deployed_app.start()
+    bad = upstream.commit(version=3, broken=Broken.BUILD_FILLS_DISK)
+
+    done = host.systemctl("start", RUN, check=False, timeout=300)
+
+    status = deployed_app.status()
+    assert done.returncode == 1, status
+    assert status["current"]["commit"] == good
+    assert [item["commit"] for item in status["quarantine"]] == [bad]
+    assert "the build took" in status["quarantine"][0]["reason"]
+    deployed_app.wait_up()
+    better = upstream.commit(version=4)
+    host.systemctl("start", RUN, timeout=300)
+    assert deployed_app.status()["current"]["commit"] == better
 
 
 def test_rollback_by_hand(deployed_app: DemoApp, upstream: Upstream) -> None:

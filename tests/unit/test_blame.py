@@ -14,6 +14,7 @@ from autoupdate.errors import (
     DependenciesFailedError,
     Exit,
     HostFaultError,
+    NoSpaceError,
     UnreachableError,
     UpdateFailedError,
 )
@@ -253,3 +254,24 @@ def test_service_that_is_down_does_not_wait_for_long(deployed: World) -> None:
     assert deployed.run().result is Result.DEFERRED
     with runtime.request(deployed.paths, runtime.UPDATE):
         assert deployed.run().result is Result.UPDATED
+
+
+@pytest.mark.parametrize(("freed", "blamed"), [(200, True), (3, False)])
+def test_whose_fault_it_is_that_there_is_no_space(
+    deployed: World, freed: int, blamed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The build's, if most of the space comes back with its release; else somebody else's."""
+    facts = os.statvfs("/")
+    free = [10, 10 + freed]
+
+    def statvfs(_: str) -> os.statvfs_result:
+        return os.statvfs_result([1 << 20, 1 << 20, *facts[2:4], free.pop(0), *facts[5:]])
+
+    deployed.workshop.faults["build"] = NoSpaceError("No space left on device")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", statvfs)
+        patch.setattr(deployed.workshop, "free", 10**12)
+        outcome = deployed.deploy(2)
+    assert bool(deployed.store.quarantined()) is blamed
+    assert ("the build took 200 MiB" in outcome.reason) is blamed
+    assert "No space left" in outcome.reason
