@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.faults.bad import bad_commits
 from tests.faults.cells import Cell, cells
 from tests.faults.kills import HAND, ROLL_BACK, UNIT, UPDATE, Kill, Kills
 from tests.faults.power import cuts
@@ -39,7 +40,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="power cuts in an update, and as many in a roll back, over all releases (60)",
     )  # fmt: skip
     reader.add_argument("--seed", type=int, default=1, help="chooses the random instants (1)")
-    reader.add_argument("--only", choices=("kill", "fault", "power"), help="only one part")
+    reader.add_argument("--only", choices=("kill", "fault", "power", "bad"), help="only one part")
     reader.add_argument(
         "--fault", default="", metavar="TEXT", help='only cells with this in "fault, step"'
     )
@@ -65,6 +66,8 @@ def results(
         yield from cells(release, deb, chosen.fault)
     if chosen.only in (None, "power"):
         yield from cuts(release, deb, cut_count, chosen.seed)
+    if chosen.only in (None, "bad"):
+        yield from bad_commits(release, deb)
 
 
 def main(arguments: list[str]) -> int:

@@ -9,10 +9,11 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.faults.bad import FAULT as BAD_COMMIT
 from tests.faults.cells import Cell
 from tests.faults.faults import STEPS
 from tests.faults.kills import ROLL_BACK, UPDATE, Kill
-from tests.faults.power import FAULT
+from tests.faults.power import FAULT as POWER_CUT
 from tests.hosts.commands import run
 from tests.hosts.package import PROJECT
 
@@ -77,6 +78,21 @@ fault; after one in a roll back, the good release runs and the bad commit is in 
 """
 
 
+BAD = """\
+## Bad commits
+
+Each comes in by `systemctl start autoupdate@ipfs-accelerate` on a host of its own, with the state
+on a small file system. Services are watched for 4 s and probed. *Away* is how long the HTTP service
+did not answer as the good release, asked every 10 ms or so, its own restarts included: the release
+that is bad is given its time to prove itself.
+"""
+
+
+def is_fault(cell: Cell) -> bool:
+    """Tell whether a cell belongs to the matrix of faults."""
+    return cell.fault not in (POWER_CUT, BAD_COMMIT)
+
+
 class Report:
     """Collects results of several hosts at once, and writes each of them at once."""
 
@@ -130,10 +146,12 @@ class Report:
         if self.kills:
             parts += [KILLS, kill_table(self.kills)]
         if self.cells:
-            faults = [cell for cell in self.cells if cell.fault != FAULT]
+            faults = [cell for cell in self.cells if is_fault(cell)]
             parts += [FAULTS, *fault_tables(faults)] if faults else []
-            power = [cell for cell in self.cells if cell.fault == FAULT]
+            power = [cell for cell in self.cells if cell.fault == POWER_CUT]
             parts += [POWER, power_table(power)] if power else []
+            bad = [cell for cell in self.cells if cell.fault == BAD_COMMIT]
+            parts += [BAD, bad_table(bad)] if bad else []
         return "\n".join(parts)
 
     def _facts(self) -> str:
@@ -141,14 +159,15 @@ class Report:
         now = datetime.datetime.now(datetime.UTC)
         seen: list[Kill | Cell] = [*self.kills, *self.cells]
         wrong = sum(bool(result.wrong) for result in seen)
-        faults = sum(cell.fault != FAULT for cell in self.cells)
+        faults = sum(is_fault(cell) for cell in self.cells)
+        cuts = sum(cell.fault == POWER_CUT for cell in self.cells)
         lines = [
             f"- {self.began:%Y-%m-%d}, commit {commit.stdout.strip()}, `tools/faults"
             f" {self.options}`, {(now - self.began).total_seconds() / 60:.0f} minutes"
             + ("" if self.finished else "; **this run was not finished**"),
             f"- machine: {machine()}",
-            f"- {sum(kill.killed for kill in self.kills)} kills, {faults} faults and"
-            f" {len(self.cells) - faults} power cuts,"
+            f"- {sum(kill.killed for kill in self.kills)} kills, {faults} faults, {cuts} power"
+            f" cuts, {len(self.cells) - faults - cuts} bad commits,"
             f" **{wrong} exceptions**",
         ]
         return "\n".join(lines) + "\n"
@@ -229,6 +248,21 @@ def power_table(cells: list[Cell]) -> str:
         for wrong_thing in cell.wrong:
             point = f"{cell.release}, {cell.step}, {cell.happened}"
             lines.append(f"\n**Exception** ({point}): {short(wrong_thing)}")
+    return "\n".join(lines) + "\n"
+
+
+def bad_table(cells: list[Cell]) -> str:
+    """Return what became of each bad commit."""
+    lines = ["| Debian | what is wrong | step | away | reason in quarantine | verdict |",
+             "|---|---|---|---:|---|---|"]  # fmt: skip
+    for cell in cells:
+        step, away, reason = (*cell.happened.split("; ", 2), "", "", "")[:3]
+        shown = short(reason)
+        lines.append(
+            f"| {cell.release} | {cell.step} | {step} | {away} | {shown} | {verdict(cell)} |"
+        )
+    for cell in cells:
+        lines += [f"\n**Exception** ({cell.step}): {short(wrong)}" for wrong in cell.wrong]
     return "\n".join(lines) + "\n"
 
 

@@ -55,6 +55,35 @@ class Application:
         """Write a file that is read after the administrator's, and wins."""
         self.host.write(f"{CONFIGURATION}.d/{name}.toml", toml)
 
+    def watch_strictly(self, build_timeout: str = "5min") -> None:
+        """Watch long enough to see a crash after some seconds; probe both web services."""
+        web, mcp = self.host.port("serve"), self.host.port("mcp")
+        self.configure_more(f"""
+            [build]
+            timeout = "{build_timeout}"
+            [health]
+            soak = "4s"
+            start_timeout = "10s"
+            [[health.probe]]
+            type = "http"
+            url = "http://127.0.0.1:{web}/health"
+            service = "ipfs-accelerate.service"
+            expect_body = '"version"'
+            interval = "0.5s"
+            grace = "3s"
+            [[health.probe]]
+            type = "http"
+            url = "https://127.0.0.1:{mcp}/health"
+            service = "ipfs-accelerate-mcp.service"
+            verify_tls = false
+            interval = "0.5s"
+            grace = "3s"
+            [[health.probe]]
+            type = "command"
+            command = ["{{python}}", "-c", "import ipfs_accelerate_py.about"]
+            service = "containerized-runner-launcher.service"
+        """)
+
     def deploy_by_hand(self, url: str) -> None:
         """Deploy as the old system did: clone, make a virtual environment, install in place."""
         host, python = self.host, f"{self.path}/.venv/bin/python3"

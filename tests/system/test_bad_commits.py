@@ -24,41 +24,11 @@ BAD = [
 ]
 
 
-def strict(app: DemoApp, build_timeout: str = "5min") -> None:
-    """Watch long enough to see a crash after some seconds; probe both web services."""
-    web, mcp = app.host.port("serve"), app.host.port("mcp")
-    app.configure_more(f"""
-        [build]
-        timeout = "{build_timeout}"
-        [health]
-        soak = "4s"
-        start_timeout = "10s"
-        [[health.probe]]
-        type = "http"
-        url = "http://127.0.0.1:{web}/health"
-        service = "ipfs-accelerate.service"
-        expect_body = '"version"'
-        interval = "0.5s"
-        grace = "3s"
-        [[health.probe]]
-        type = "http"
-        url = "https://127.0.0.1:{mcp}/health"
-        service = "ipfs-accelerate-mcp.service"
-        verify_tls = false
-        interval = "0.5s"
-        grace = "3s"
-        [[health.probe]]
-        type = "command"
-        command = ["{{python}}", "-c", "import ipfs_accelerate_py.about"]
-        service = "containerized-runner-launcher.service"
-    """)
-
-
 @pytest.mark.parametrize(("broken", "reason"), BAD, ids=[broken.name for broken, _ in BAD])
 def test_bad_commit(deployed_app: DemoApp, upstream: Upstream, broken: Broken, reason: str) -> None:
     host, good = deployed_app.host, upstream.head()
     never_ends = broken in (Broken.BUILD_HANGS, Broken.BUILD_FORKS)
-    strict(deployed_app, "20s" if never_ends else "5min")
+    deployed_app.watch_strictly("20s" if never_ends else "5min")
     bad = upstream.commit(version=3, broken=broken, seconds=2)
 
     done = host.systemctl("start", RUN, check=False, timeout=300)
@@ -83,7 +53,7 @@ def test_bad_commit(deployed_app: DemoApp, upstream: Upstream, broken: Broken, r
 def test_build_by_hand_leaves_no_process(deployed_app: DemoApp, upstream: Upstream) -> None:
     """Without a unit whose end would kill them, daemons of a build are found all the same."""
     host = deployed_app.host
-    strict(deployed_app, "20s")
+    deployed_app.watch_strictly("20s")
     upstream.commit(version=3, broken=Broken.BUILD_FORKS)
 
     host.run("autoupdatectl", "run", check=False, timeout=300)
