@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from autoupdate.agenda import Agenda
 from autoupdate.errors import Exit
@@ -16,6 +16,9 @@ from autoupdate.snapshot import Snapshots
 from autoupdate.state import Result
 from autoupdate.store import Store
 from autoupdate.workshop import Workshop
+
+if TYPE_CHECKING:
+    from autoupdate.host_changes import HostChanges
 
 
 class Clock:
@@ -52,6 +55,7 @@ class App(NamedTuple):
     probe: Callable[[Probe], str]
     clock: Clock
     log: Log
+    host_changes: "Callable[[], HostChanges]"
 
     @property
     def name(self) -> str:

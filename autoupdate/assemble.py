@@ -1,6 +1,7 @@
 """Puts an app together with the real effects of this host."""
 
 import os
+from typing import TYPE_CHECKING
 
 from autoupdate import shared
 from autoupdate.agenda import SystemdAgenda
@@ -23,6 +24,9 @@ from autoupdate.services import Services, Systemd
 from autoupdate.settings import Probe
 from autoupdate.snapshot import SharedSnapshots
 from autoupdate.workshop import WorkerProcess
+
+if TYPE_CHECKING:
+    from autoupdate.host_changes import HostChanges
 
 BUILDER = "_autoupdate"
 
@@ -82,6 +86,7 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
         probe=lambda probe: attempt(probe, settings.path, probe_user(services, probe)),
         clock=Clock(),
         log=log,
+        host_changes=lambda: host_changes(paths, identity),
     )
 
 
@@ -89,6 +94,13 @@ def host_hooks(paths: Paths, name: str) -> HostHooks:
     """Return the hooks of an app; below another root, as in tests, its owner stands for root."""
     owner = os.geteuid() if paths.root else 0
     return HostHooks(paths.hooks(name), top=paths.root or "/", owner=owner)
+
+
+def host_changes(paths: Paths, identity: Identity | None) -> "HostChanges":
+    """Return what changes directories outside of ours; few runs need it."""
+    from autoupdate.host_changes import real
+
+    return real(paths, identity)
 
 
 def probe_user(services: Services, probe: Probe) -> Identity | None:

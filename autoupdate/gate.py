@@ -17,7 +17,7 @@ from autoupdate.decide import stuck
 from autoupdate.errors import AutoupdateError
 from autoupdate.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.log import HostLog, say
-from autoupdate.paths import Paths
+from autoupdate.paths import AppPaths, Paths
 from autoupdate.publish import describe, is_managed
 from autoupdate.run import NotStartedError, TimedOutError, base_environment, run_unless
 from autoupdate.settings import Settings
@@ -63,25 +63,39 @@ def main(arguments: list[str], paths: Paths | None = None, start: Start = start_
 def pass_gate(paths: Paths, settings: Settings, start: Start) -> int:
     """Decide about one start of a service of a configured app; `start` starts a run."""
     app = paths.app(settings.app)
-    if os.path.lexists(settings.path) and not is_managed(settings.path, app):
-        tell(paths, settings.app, UNMANAGED,
-             f"{settings.app} is not managed: {settings.path} is {describe(settings.path)};"
-             " the service starts as it is")  # fmt: skip
-        return 0
+    # Half a directory must not be started from: an interrupted adoption is undone first.
+    if is_unmanaged(settings, app) and not os.path.exists(app.relocation):
+        return start_unmanaged(paths, settings)
     if runtime.is_activating(app):
         return 0
-    if not settings.start.update and not _was_interrupted(app.state):
+    interrupted = os.path.exists(app.relocation) or _was_interrupted(app.state)
+    if not settings.start.update and not interrupted:
         return 0
     wish = runtime.UPDATE if settings.start.update else runtime.RECOVER
     before = Clock().now()
     with runtime.request(app, wish):
         # The run may wait for a probation that waits for this service: that is the third deadlock.
         fault = start(settings.app, lambda: runtime.is_watching(app))
+    if is_unmanaged(settings, app) and not os.path.exists(app.relocation):
+        return start_unmanaged(paths, settings)
     if fault:
         fault = _last_words(app.state, before) or fault
     elif settings.start.update:
         fault = _stuck(app.state)
     return decide(paths, settings, fault) if fault else 0
+
+
+def is_unmanaged(settings: Settings, app: AppPaths) -> bool:
+    """Tell whether something that is not ours is where the services look for the app."""
+    return os.path.lexists(settings.path) and not is_managed(settings.path, app)
+
+
+def start_unmanaged(paths: Paths, settings: Settings) -> int:
+    """Let a service start from what is not ours, and say so."""
+    tell(paths, settings.app, UNMANAGED,
+         f"{settings.app} is not managed: {settings.path} is {describe(settings.path)};"
+         " the service starts as it is")  # fmt: skip
+    return 0
 
 
 def decide(paths: Paths, settings: Settings, fault: str) -> int:

@@ -90,6 +90,17 @@ def quarantine(of: argparse.ArgumentParser) -> None:
     with_words(of, "clear COMMIT", "let this commit be tried again")
 
 
+def adopt(of: argparse.ArgumentParser) -> None:
+    """Arguments of `adopt`."""
+    of.add_argument(
+        "--leave-commits",
+        action="store_true",
+        help="go on without the commits that upstream does not have; they are kept in the mirror",
+    )
+    of.add_argument("path", metavar="PATH", help="the directory that the services run from now")
+    with_app(of)
+
+
 def history(of: argparse.ArgumentParser) -> None:
     """Arguments of `history`."""
     of.add_argument(
@@ -115,6 +126,7 @@ VERBS = {
         "list the commits that failed here, or let one be tried again",
         quarantine,
     ),
+    "adopt": Verb("adopt.adopt", "take over an existing checkout, with all that is in it", adopt),
     "check": Verb("check.check", "ask upstream for a new commit; change nothing", with_app),
     "status": Verb("status.status", "tell where the app stands", with_app),
     "history": Verb("history.history", "list past updates, newest first", history),

@@ -18,6 +18,8 @@ def recover(app: App) -> Outcome | None:
     Returns an outcome only when it must stay open, because a service that it watches waits for
     this very run.
     """
+    if os.path.exists(app.paths.relocation):
+        return end_change_over(app)
     transaction = app.store.unfinished()
     if transaction is None:
         sweep(app)
@@ -47,6 +49,13 @@ def recover(app: App) -> Outcome | None:
             probation.watch(app, transaction, probation.begin_probation(app, transaction))
             return None
         return resume_or_leave(app, transaction)
+
+
+def end_change_over(app: App) -> Outcome | None:
+    """End an adoption, or the way back from it, that was interrupted."""
+    from autoupdate.change_over import end_interrupted
+
+    return end_interrupted(app)
 
 
 def sweep(app: App) -> None:

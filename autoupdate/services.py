@@ -70,6 +70,16 @@ class Services(Protocol):
         """Start the unit that watches a release after the services' start."""
 
 
+class Units(Protocol):
+    """What the end of an older update system needs of the service manager."""
+
+    def switch(self, timer: str, *, on: bool) -> None:
+        """Enable and start a timer, or disable and stop it. Raises UpdateFailedError."""
+
+    def reload(self) -> None:
+        """Have unit files read again. Raises UpdateFailedError."""
+
+
 class Systemd:
     """The service manager of the host."""
 
@@ -119,6 +129,21 @@ class Systemd:
     def watch_later(self, app: str) -> None:
         """Start the unit that watches a release after the services' start."""
         self._systemctl("start", "--no-block", "--", f"autoupdate-confirm@{app}.service")
+
+    def switch(self, timer: str, *, on: bool) -> None:
+        """Enable and start a timer, or disable and stop it. Raises UpdateFailedError."""
+        verb = "enable" if on else "disable"
+        answer = self._systemctl(verb, "--now", "--", timer)
+        if answer is None or answer.returncode:
+            reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
+            raise UpdateFailedError(f"{timer} cannot be {verb}d: {reason}")
+
+    def reload(self) -> None:
+        """Have unit files read again. Raises UpdateFailedError."""
+        answer = self._systemctl("daemon-reload")
+        if answer is None or answer.returncode:
+            reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
+            raise UpdateFailedError(f"unit files cannot be read again: {reason}")
 
     def _systemctl(self, *arguments: str, timeout: float = 60) -> Completed | None:
         return self._ask("systemctl", *arguments, timeout=timeout)

@@ -1,6 +1,7 @@
 """One run of an app, whoever started it: lock, update, remember how it ended."""
 
 import os
+from collections.abc import Callable
 
 from autoupdate import alerts, runtime
 from autoupdate.app import App, Outcome
@@ -47,9 +48,25 @@ def run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None
         return outcome
 
 
+def by_hand(app: App, work: Callable[[], Outcome]) -> Outcome:
+    """Do what an administrator asked for, under the lock of the app.
+
+    Raises BusyError and NotPermittedError; every other failure is an outcome.
+    """
+    with runtime.exclusive(app.paths, app.name, wait=True):
+        started = app.clock.now()
+        try:
+            outcome = guarded(app, work)
+            remember(app, outcome, started)
+            return outcome
+        finally:
+            app.workshop.close()
+
+
 def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> Outcome:
     """Do what the run was started for; turn what goes wrong into an outcome."""
-    try:
+
+    def work() -> Outcome:
         if back_to is not None:
             return rollback(app, back_to)
         if wishes == {runtime.RECOVER}:
@@ -59,6 +76,14 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
         by_timer = "TRIGGER_UNIT" in os.environ
         trigger = "start" if wishes else "timer" if by_timer else "manual"
         return update(app, trigger, force=force)
+
+    return guarded(app, work)
+
+
+def guarded(app: App, work: Callable[[], Outcome]) -> Outcome:
+    """Turn what goes wrong into an outcome, but for a state that has to be begun anew."""
+    try:
+        return work()
     except DamagedStateError:
         raise
     except AutoupdateError as error:

@@ -28,6 +28,7 @@ class Result(StrEnum):
     INTERRUPTED = "interrupted"
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
+    GIVEN_BACK = "given-back"
 
 
 NEXT = {

@@ -33,9 +33,9 @@ from autoupdate.verdict import Verdict
 
 def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
     """Bring in what upstream has, if it is new; the whole of one run, under the app's lock."""
-    claim(app.settings.path, app.paths)
     if unwatched := recover(app):
         return unwatched
+    claim(app.settings.path, app.paths)
     commit = look_upstream(app)
     longest = longest_wait(app, trigger)
     if nothing := nothing_to_do(app, commit, force=force, longest_wait=longest):
@@ -100,6 +100,11 @@ def fetch(app: App, transaction: Transaction) -> Transaction:
     if commit != transaction.commit:
         app.store.set_candidate(commit, app.clock.now())
         note_first_seen(app.store, commit, app.clock.now())
+    return name_release(app, transaction, commit)
+
+
+def name_release(app: App, transaction: Transaction, commit: str) -> Transaction:
+    """Record the commit that came, and the release that is to be built of it."""
     stamp = "".join(filter(str.isdigit, app.clock.now()))
     release = f"{stamp[:8]}T{stamp[8:]}Z-{commit[:12]}"
     # A second build of one commit within a second must not meet the first one's directory.

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from git.exc import GitCommandError
 
@@ -26,6 +26,9 @@ from autoupdate.rehearse import rehearse
 from autoupdate.run import LOOK_EVERY, NotStartedError, base_environment, start
 from autoupdate.settings import Build
 from autoupdate.source import Mirror, link_shared, said_by_git
+
+if TYPE_CHECKING:
+    from autoupdate.old_checkout import OldCheckout
 
 # Of the output of a command more is passed on, but not kept.
 MOST_LINES, LONGEST_LINE = 5000, 16_384
@@ -100,6 +103,21 @@ class Worker:
         """Save local changes of a release as a stash."""
         directory = self.paths.release(release)
         return {"paths": self.mirror.save_local_changes(directory, tuple(shared), message)}
+
+    def examine_checkout(self, shared: list[str]) -> dict[str, Any]:
+        """Look at the copy of an old checkout."""
+        return self._old_checkout(shared).examine()._asdict()
+
+    def take_over_checkout(self, shared: list[str], name: str, message: str) -> dict[str, Any]:
+        """Take over into the mirror what only the old checkout has."""
+        from autoupdate.old_checkout import take_over
+
+        return take_over(self.mirror, self._old_checkout(shared), name, message)
+
+    def _old_checkout(self, shared: list[str]) -> "OldCheckout":
+        from autoupdate.old_checkout import OldCheckout
+
+        return OldCheckout(self.paths.adopting, tuple(shared))
 
     def remove(self, release: str) -> dict[str, Any]:
         """Remove a release."""

@@ -63,6 +63,33 @@ class Plan(NamedTuple):
     free: int
 
 
+class Checkout(NamedTuple):
+    """What an old checkout holds; of paths the first ones, and how many there are."""
+
+    commit: str
+    branch: str
+    urls: tuple[str, ...]
+    stashes: int
+    modified: tuple[str, ...]
+    modified_count: int
+    untracked: tuple[str, ...]
+    untracked_count: int
+    ignored: tuple[str, ...]
+    ignored_count: int
+
+
+class TakenOver(NamedTuple):
+    """What the mirror has now of an old checkout.
+
+    `base` is its newest commit that upstream has, too (empty: none), `local` how many it has not;
+    `saved`: local changes are a stash.
+    """
+
+    base: str
+    local: int
+    saved: bool
+
+
 class Workshop(Protocol):
     """What an update needs done by the builds' user."""
 
@@ -97,6 +124,12 @@ class Workshop(Protocol):
         self, release: str, shared: tuple[str, ...], message: str
     ) -> tuple[str, ...]:
         """Save local changes of a release as a stash; return the changed paths."""
+
+    def examine_checkout(self, shared: tuple[str, ...]) -> Checkout:
+        """Look at the copy of an old checkout. Raises UpdateFailedError."""
+
+    def take_over_checkout(self, shared: tuple[str, ...], name: str, message: str) -> TakenOver:
+        """Take over into the mirror what only the old checkout has. Raises HostFaultError."""
 
     def remove(self, release: str) -> None:
         """Remove a release."""
@@ -205,6 +238,21 @@ class WorkerProcess:
         request = {"release": release, "shared": shared, "message": message}
         done = self._ask("save_local_changes", request, 600, "stash")
         return tuple(str(path) for path in done.get("paths", ()))
+
+    def examine_checkout(self, shared: tuple[str, ...]) -> Checkout:
+        """Look at the copy of an old checkout. Raises UpdateFailedError."""
+        done = self._ask("examine_checkout", {"shared": shared}, 600, "look at the checkout")
+        commit = done.get("commit")
+        if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
+            raise UpdateFailedError(f"the worker's answer names no commit: {commit!r}")
+        lists = {key: tuple(value) for key, value in done.items() if isinstance(value, list)}
+        return Checkout(**{**done, **lists})
+
+    def take_over_checkout(self, shared: tuple[str, ...], name: str, message: str) -> TakenOver:
+        """Take over into the mirror what only the old checkout has. Raises HostFaultError."""
+        request = {"shared": shared, "name": name, "message": message}
+        done = self._ask("take_over_checkout", request, 1800, "take-over of the checkout")
+        return TakenOver(str(done.get("base")), int(done["local"]), bool(done["saved"]))
 
     def remove(self, release: str) -> None:
         """Remove a release."""

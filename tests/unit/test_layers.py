@@ -79,9 +79,10 @@ def test_processes_are_started_in_one_place() -> None:
 
 
 def test_what_touches_upstream_is_used_by_the_worker_alone() -> None:
-    assert users_of("autoupdate.source") == {"worker"}
+    assert users_of("autoupdate.source") <= {"worker", "old_checkout"}
     assert users_of("autoupdate.environment") == {"worker"}
-    assert users_of("git") <= {"source", "worker"}
+    assert users_of("autoupdate.old_checkout") == {"worker"}
+    assert users_of("git") <= {"source", "worker", "old_checkout"}
 
 
 def test_paths_of_the_package_stand_in_one_module() -> None:

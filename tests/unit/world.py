@@ -16,14 +16,17 @@ from autoupdate.app import App, Clock, Outcome
 from autoupdate.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.events import Event
 from autoupdate.findings import Findings
+from autoupdate.host_changes import HostChanges, undo
 from autoupdate.paths import AppPaths, Paths
 from autoupdate.publish import linked_release, place
+from autoupdate.relocation import Journal
 from autoupdate.services import Service
 from autoupdate.settings import SETTINGS, Build, Probe, Rehearse, Settings, Upstream
 from autoupdate.store import Store
-from autoupdate.workshop import Fetched, Plan
+from autoupdate.workshop import Checkout, Fetched, Plan, TakenOver
 
 APP = "ipfs-accelerate"
+UPSTREAM = "https://upstream.example/app.git"
 SERVICES = ("web.service", "api.service", "worker.service")
 FIRST_MOMENT = calendar.timegm((2099, 1, 1, 0, 0, 0))
 RELEASE_SIZE = 1000
@@ -106,6 +109,8 @@ class FakeWorkshop:
         self.faults: dict[str, AutoupdateError] = {}
         self.damage = 0
         """After how many uses of the mirror it turns out to be damaged; it is until renewed."""
+        self.checkout = Checkout(commit(1), "main", (UPSTREAM,), 0, (), 0, (), 0, (), 0)
+        self.taken_over = TakenOver(commit(1), 0, saved=False)
         self.closed = 0
         self.key = "key"
         self.free = 10**12
@@ -166,6 +171,16 @@ class FakeWorkshop:
         self._use_mirror()
         return self.local_changes
 
+    def examine_checkout(self, shared: tuple[str, ...]) -> Checkout:
+        """Tell what is in the copy of an old checkout."""
+        self._begin("examine_checkout")
+        return self.checkout
+
+    def take_over_checkout(self, shared: tuple[str, ...], name: str, message: str) -> TakenOver:
+        """Keep what only the old checkout has."""
+        self._begin("take_over_checkout")
+        return self.taken_over
+
     def remove(self, release: str) -> None:
         """Remove a release."""
         self._begin("remove")
@@ -209,6 +224,8 @@ class FakeServices:
         self.refuse_restart = ""
         self.bad: set[str] = set()
         """Commits with which services fail at their start."""
+        self.good_paths: set[str] = set()
+        """Where even these run, if it is a directory of its own and no release."""
         self.stopped_by_hand: set[str] = set()
         self._invocations = 0
 
@@ -217,7 +234,7 @@ class FakeServices:
         self.units[name] = Service(
             name, "loaded", active, sub, "success", 100, 0, self._invocation(), "app"
         )
-        self.runs[name] = self.world.current_commit()
+        self.runs[name] = self.world.at_path()
 
     def change(self, name: str, **facts: Any) -> None:
         """Change what systemd says of a service."""
@@ -225,8 +242,9 @@ class FakeServices:
 
     def start(self, name: str) -> None:
         """Let a service start, as it does when its gate passed."""
-        self.runs[name] = self.world.current_commit()
-        fails = self.runs[name] in self.bad
+        self.runs[name] = self.world.at_path()
+        own = {path for path in self.good_paths if not os.path.islink(path)}
+        fails = self.runs[name] in self.bad and not own
         self.change(
             name, active="failed" if fails else "active", sub="failed" if fails else "running",
             result="exit-code" if fails else "success", restarts=0,
@@ -332,6 +350,28 @@ class FakeHooks:
         return self.hooks[stage][hook](environment), [f"{hook} speaks"]
 
 
+class FakeUnits:
+    """Remembers which timers were switched, and how often unit files were read again."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.off: set[str] = set()
+        self.reloads = 0
+
+    def switch(self, timer: str, *, on: bool) -> None:
+        """Switch a timer."""
+        self.effect("switch")
+        if on:
+            self.off.discard(timer)
+        else:
+            self.off.add(timer)
+
+    def reload(self) -> None:
+        """Read unit files again."""
+        self.effect("reload")
+        self.reloads += 1
+
+
 class FakeSnapshots:
     """Remembers for which transactions shared files were copied."""
 
@@ -401,6 +441,8 @@ class World:
         self.snapshots = FakeSnapshots(self.effect)
         self.agenda = FakeAgenda(self.effect)
         self.hooks = FakeHooks(self.effect)
+
+        self.units = FakeUnits(self.effect)
         self.seen_by_probe: Callable[[Probe], str] = lambda _: ""
         self.store = FragileStore(self.paths.state, self.effect)
 
@@ -425,6 +467,8 @@ class World:
 
         def provide_shared(release: str) -> None:
             self.effect("provide_shared")
+            for path in self.settings.shared:
+                os.makedirs(f"{self.paths.shared}/{path}", exist_ok=True)
 
         def hand_over_shared() -> None:
             self.effect("hand_over_shared")
@@ -437,12 +481,25 @@ class World:
             self.effect("probe")
             return self.seen_by_probe(probe)
 
+        def host_changes() -> HostChanges:
+            return HostChanges(self.all_paths, self.units, copy, put_back, None)
+
+        def copy(source: str, target: str) -> None:
+            self.effect("copy")
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target, symlinks=True)
+
+        def put_back(paths: Paths, app: AppPaths, journal: Journal) -> None:
+            self.effect("put_back")
+            undo(paths, journal)
+
         return App(
             settings=self.settings, paths=self.paths, store=self.store, check=self.check,
             workshop=self.workshop, services=self.services, agenda=self.agenda, hooks=self.hooks,
             provide_shared=provide_shared,
             hand_over_shared=hand_over_shared, snapshots=self.snapshots, place=place_link,
             probe=probe, clock=self.clock, log=self.log,
+            host_changes=host_changes,
         )  # fmt: skip
 
     def run(self, *, force: bool = False) -> Outcome:
@@ -457,6 +514,11 @@ class World:
         """Do one run with a new commit upstream."""
         self.upstream = commit(number)
         return self.run()
+
+    def at_path(self) -> str:
+        """Return the commit that a service finds where it looks for the app."""
+        file = Path(self.settings.path, "VERSION")
+        return file.read_text() if file.exists() else self.current_commit()
 
     def current_commit(self) -> str:
         """Return the commit that a service started now would load."""
@@ -512,7 +574,7 @@ def settings(root: Path, **changes: Any) -> Settings:
     values: dict[str, Any] = {
         "path": f"{root}/srv/app",
         "services": list(SERVICES),
-        "upstream.url": "https://upstream.example/app.git",
+        "upstream.url": UPSTREAM,
         "health.soak": "2s",
         "health.start_timeout": "5s",
     }

@@ -1,0 +1,302 @@
+"""adopt: an existing checkout becomes a managed app, and not a byte of it is lost.
+
+look → copy for the builds' user → fetch → build, all while the services run from the old
+directory; then the change over. The old directory is kept, with everything that was not moved.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+
+from autoupdate import relocation
+from autoupdate.app import App, Outcome
+from autoupdate.change_over import ADOPT, change_over, running
+from autoupdate.duplicate import duplicate, needed
+from autoupdate.errors import (
+    AutoupdateError,
+    ConfigurationError,
+    DamagedMirrorError,
+    HostFaultError,
+)
+from autoupdate.events import STASHED, STEP
+from autoupdate.failure import give_up, refuse
+from autoupdate.gates import BEFORE_SWITCH, first_refusal
+from autoupdate.host_changes import HostChanges
+from autoupdate.in_use import processes_in
+from autoupdate.legacy import SCRIPT, Legacy, find
+from autoupdate.probation import look
+from autoupdate.publish import is_managed, linked_release, switch
+from autoupdate.recover import recover
+from autoupdate.relocation import COPY, LINK, RENAME, Journal, Move
+from autoupdate.retire import refuse_what_stays
+from autoupdate.shared import OPEN, is_handed_over
+from autoupdate.space import RESERVE
+from autoupdate.staged import is_built, take_staged
+from autoupdate.store import Transaction
+from autoupdate.update import (
+    build,
+    fetch_into_mirror,
+    look_upstream,
+    name_release,
+    rehearse,
+    renew_mirror,
+    verify,
+)
+from autoupdate.workshop import Checkout, TakenOver
+
+
+def adopt(app: App, path: str, *, leave_commits: bool = False) -> Outcome:
+    """Take over the checkout at a path; the whole of it, under the app's lock.
+
+    Raises ConfigurationError for what cannot be taken over as it stands; nothing is changed then.
+    """
+    if unwatched := recover(app):
+        return unwatched
+    host = app.host_changes()
+    legacy = tuple(item for item in find(host.paths) if item.concerns(path))
+    refuse_path(app, path)
+    refuse_shared(app, path)
+    refuse_what_stays(host.paths, legacy)
+    check_space(app, path)
+    checkout = examine(app, path, host)
+    refuse_other_upstream(app, path, checkout)
+    stamp = "".join(filter(str.isdigit, app.clock.now()))
+    taken = take_over(app, path, stamp)
+    refuse_local_commits(app, path, taken, leave_commits=leave_commits)
+    tell(app, path, checkout, taken, legacy)
+    transaction = begin(app, taken.base)
+    try:
+        transaction = take_staged(app, transaction) or name_release(app, transaction, taken.base)
+        # An administrator's word goes past what is a matter of time.
+        if refusal := verify(app, transaction, force=True):
+            return refuse(app, transaction, refusal)
+        if not is_built(app, transaction):
+            build(app, transaction, force=True)
+            rehearse(app, transaction)
+        if refusal := first_refusal(BEFORE_SWITCH, app, transaction.commit, force=True):
+            return refuse(app, transaction, refusal)
+        journal = plan(app, path, stamp, transaction, legacy)
+        refuse_running_update(path)
+    except AutoupdateError as error:
+        return give_up(app, transaction, error)
+    return change_over(app, transaction, journal, lambda: activate(app, transaction))
+
+
+def refuse_path(app: App, path: str) -> None:
+    """Raise ConfigurationError for a path that is no checkout of this app."""
+    if path != app.settings.path:
+        raise ConfigurationError(
+            f"{app.name} has the path {app.settings.path}, not {path}",
+            f'set path = "{path}" in /etc/autoupdate/apps/{app.name}.toml, or name the other app',
+        )
+    if is_managed(path, app.paths):
+        raise ConfigurationError(f"{path} is managed already", f"autoupdatectl status {app.name}")
+    if os.path.realpath(path) != path:
+        raise ConfigurationError(
+            f"{path} leads to {os.path.realpath(path)} by a symbolic link",
+            "set path to where the directory really is",
+        )
+    if not os.path.isdir(f"{path}/.git") or os.path.islink(f"{path}/.git"):
+        raise ConfigurationError(f"{path} is no Git checkout with a .git directory of its own")
+    if os.path.ismount(path):
+        raise ConfigurationError(
+            f"{path} is a mount point, which cannot be renamed", "mount it one directory further up"
+        )
+    if os.path.exists(f"{path}/.git/objects/info/alternates"):
+        raise ConfigurationError(
+            f"{path} borrows its Git objects from another repository",
+            f"git -C {path} repack -a -d, then remove {path}/.git/objects/info/alternates",
+        )
+
+
+def refuse_shared(app: App, path: str) -> None:
+    """Raise ConfigurationError for shared paths that cannot be moved as they are."""
+    for shared in app.settings.shared:
+        place = f"{path}/{shared}"
+        above = os.path.dirname(place)
+        if os.path.realpath(above) != above:
+            raise ConfigurationError(
+                f"{place} lies behind a symbolic link", f"share what {above} leads to"
+            )
+        if os.path.islink(place) and not os.path.isabs(os.readlink(place)):
+            raise ConfigurationError(
+                f"{place} is a relative symbolic link, which would lead elsewhere",
+                "make it an absolute one",
+            )
+        if os.path.ismount(place):
+            raise ConfigurationError(
+                f"{place} is a mount point", f"mount it at {app.paths.shared}/{shared} instead"
+            )
+
+
+def check_space(app: App, path: str) -> None:
+    """Raise HostFaultError when a copy of the checkout does not fit beside it."""
+    copies = [item for item in app.settings.shared if crosses(app, f"{path}/{item}")]
+    wanted = RESERVE + needed(path, app.settings.shared)
+    wanted += sum(needed(f"{path}/{item}", ()) for item in copies)
+    free = shutil.disk_usage(app.paths.home).free
+    if free < wanted:
+        raise HostFaultError(
+            f"too little space to look at a copy of {path}: {wanted >> 20} MiB are needed below"
+            f" {app.paths.home}, {free >> 20} MiB are free",
+            f"free some, or move large files out of {path}",
+        )
+
+
+def crosses(app: App, place: str) -> bool:
+    """Tell whether a shared path is on another file system than our directories."""
+    return relocation.exists(place) and os.lstat(place).st_dev != os.stat(app.paths.home).st_dev
+
+
+def examine(app: App, path: str, host: HostChanges) -> Checkout:
+    """Look at a copy of the checkout, as the builds' user."""
+    copied = duplicate(path, app.paths.adopting, app.settings.shared, host.builder)
+    if copied.odd:
+        app.tell(STEP, f"{app.name}: {named(copied.odd)} stay in the old directory alone, as they"
+                 " are no files")  # fmt: skip
+    return app.workshop.examine_checkout(app.settings.shared)
+
+
+def refuse_other_upstream(app: App, path: str, checkout: Checkout) -> None:
+    """Raise ConfigurationError when the checkout comes from somewhere else."""
+    wanted = same_place(app.settings.upstream.url)
+    if wanted in {same_place(url) for url in checkout.urls}:
+        return
+    told = ", ".join(checkout.urls) or "nowhere"
+    raise ConfigurationError(
+        f"{path} comes from {told}, not from upstream.url {app.settings.upstream.url}",
+        f"correct upstream.url in /etc/autoupdate/apps/{app.name}.toml",
+    )
+
+
+def same_place(url: str) -> str:
+    """Return what two addresses of one repository have in common, however it is reached."""
+    found = re.fullmatch(r"(?:[a-z+]+://)?(?:[^@/]*@)?([^/:]*)(?::[0-9]*)?[:/]+(.*)", url)
+    host, path = found.groups() if found else ("", url)
+    return f"{host.lower()}/{path.strip('/').removesuffix('.git')}"
+
+
+def take_over(app: App, path: str, stamp: str) -> TakenOver:
+    """Fetch upstream, and then what only the checkout has, into the mirror."""
+    message = f"autoupdate: local changes in {path}, saved {app.clock.now()}"
+    commit = look_upstream(app)
+    try:
+        fetch_into_mirror(app, commit)
+    except DamagedMirrorError as error:
+        renew_mirror(app, error)
+        fetch_into_mirror(app, commit)
+    return app.workshop.take_over_checkout(app.settings.shared, stamp, message)
+
+
+def refuse_local_commits(app: App, path: str, taken: TakenOver, *, leave_commits: bool) -> None:
+    """Raise ConfigurationError where services run commits that upstream does not have."""
+    if not taken.base:
+        raise ConfigurationError(
+            f"{path} has no commit in common with {app.settings.upstream.track} of upstream",
+            "correct upstream.url or upstream.track",
+        )
+    if taken.local and not leave_commits:
+        raise ConfigurationError(
+            f"{path} has {taken.local} commits that {app.settings.upstream.track} does not have;"
+            f" the services would go on with commit {taken.base}, the newest one that both have",
+            "push them first; or, as they are kept in the mirror below refs/autoupdate/adopted/,"
+            f" go on without them: autoupdatectl adopt --leave-commits {path} {app.name}",
+        )
+
+
+def refuse_running_update(path: str) -> None:
+    """Raise HostFaultError while the old update script is at work in the checkout."""
+    for process in processes_in(path):
+        if SCRIPT in process.command:
+            raise HostFaultError(
+                f"the old update runs now (process {process.pid}: {process.command})",
+                "wait until it has ended, then type the same again",
+            )
+
+
+def tell(
+    app: App, path: str, checkout: Checkout, taken: TakenOver, legacy: Sequence[Legacy]
+) -> None:
+    """Log what was found, and where it goes."""
+    branch = checkout.branch or "no branch"
+    app.tell(STEP, f"{app.name}: {path} is at commit {checkout.commit} ({branch}), with"
+             f" {checkout.modified_count} changed, {checkout.untracked_count} untracked and"
+             f" {checkout.ignored_count} ignored paths, {checkout.stashes} stashes,"
+             f" {taken.local} commits of its own", commit=checkout.commit)  # fmt: skip
+    if taken.saved:
+        paths = checkout.modified + checkout.untracked
+        app.tell(STASHED, f"{app.name}: local changes in {path} saved as a stash ({named(paths)});"
+                 f" see: sudo -u _autoupdate git -C {app.paths.mirror} stash list")  # fmt: skip
+    if checkout.ignored:
+        app.tell(STEP, f"{app.name}: ignored files stay in the old directory alone"
+                 f" ({named(checkout.ignored)})")  # fmt: skip
+    for item in legacy:
+        app.tell(STEP, f"{app.name}: {item.kind} of the old update system, to be disabled:"
+                 f" {item.place}: {item.text.strip()}")  # fmt: skip
+    for process in processes_in(path):
+        if process.unit not in app.settings.services:
+            app.tell(STEP, f"{app.name}: process {process.pid} uses {path}, and stays in the old"
+                     f" directory: {process.command}")  # fmt: skip
+
+
+def named(paths: Sequence[str]) -> str:
+    """Return the first few of some paths."""
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+
+
+def begin(app: App, commit: str) -> Transaction:
+    """Open the transaction of an adoption."""
+    return app.store.transaction(app.store.begin(ADOPT, commit, "", app.clock.now()))
+
+
+def plan(
+    app: App, path: str, stamp: str, transaction: Transaction, legacy: Sequence[Legacy]
+) -> Journal:
+    """Return every change that is to be made, in its order."""
+    kept, aside = f"{path}.before-autoupdate-{stamp}", f"{app.paths.legacy}/{stamp}"
+    os.makedirs(aside, mode=0o700, exist_ok=True)
+    open_shared(app, path)
+    moves = [Move(RENAME, path, kept, relocation.inode(path))]
+    for shared in app.settings.shared:
+        if relocation.exists(f"{path}/{shared}"):
+            moves += move_shared(app, path, kept, aside, shared)
+    moves.append(Move(LINK, path, app.paths.current))
+    return Journal(
+        verb=ADOPT, path=path, kept=kept, stamp=stamp, commit=transaction.commit,
+        release=transaction.release, services=running(look(app)),
+        links=(linked_release(app.paths.current), linked_release(app.paths.previous)),
+        moves=tuple(moves), legacy=tuple(tuple(item) for item in legacy),
+    )  # fmt: skip
+
+
+def move_shared(app: App, path: str, kept: str, aside: str, shared: str) -> list[Move]:
+    """Return the moves that bring a shared path into ours; what was seeded there is put aside."""
+    target, moves = f"{app.paths.shared}/{shared}", []
+    seed = relocation.inode(target)
+    if seed:
+        moves.append(Move(RENAME, target, f"{aside}/{shared.replace('/', '_')}", seed))
+    parts = shared.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        above = "/".join(parts[:depth])
+        if not relocation.exists(f"{app.paths.shared}/{above}"):
+            move = Move(relocation.DIRECTORY, f"{kept}/{above}", f"{app.paths.shared}/{above}")
+            moves.append(move)
+    if crosses(app, f"{path}/{shared}"):
+        return [*moves, Move(COPY, f"{kept}/{shared}", target, seed)]
+    inode = relocation.inode(f"{path}/{shared}")
+    return [*moves, Move(RENAME, f"{kept}/{shared}", target, inode)]
+
+
+def open_shared(app: App, path: str) -> None:
+    """Let what is moved in keep its owners: the directory counts as handed over from now on."""
+    if app.settings.shared and not is_handed_over(app.paths):
+        facts = os.stat(path)
+        os.chown(app.paths.shared, facts.st_uid, facts.st_gid)
+        os.chmod(app.paths.shared, OPEN)
+
+
+def activate(app: App, transaction: Transaction) -> None:
+    """Let `current` lead to the new release."""
+    switch(app.paths, transaction.release, transaction.previous)
+    app.store.set_activated(transaction.release, app.clock.now())

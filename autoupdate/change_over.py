@@ -1,0 +1,170 @@
+"""activate → probation → confirm | undo, where a whole directory is taken over or given back.
+
+Before the first change everything is in the journal (relocation.py). Until it is confirmed, the
+way out of every trouble is the way back: the old directory, byte for byte, and its services.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+
+from autoupdate import relocation, retention, retire, runtime
+from autoupdate.app import App, Outcome
+from autoupdate.errors import AutoupdateError, Exit, HostFaultError
+from autoupdate.events import ADOPTED, BROKEN, GIVEN_BACK, RECOVERED, ROLLED_BACK, STEP
+from autoupdate.health import UnhealthyError
+from autoupdate.host_changes import found
+from autoupdate.probation import after_restart, begin_probation, confirm, look, soak_all
+from autoupdate.publish import remove_link, replace_link
+from autoupdate.relocation import Journal
+from autoupdate.services import Service
+from autoupdate.state import Result, Step, may_follow
+from autoupdate.store import Transaction
+
+ADOPT, RELEASE_PATH = "adopt", "release-path"
+
+
+def change_over(
+    app: App, transaction: Transaction, journal: Journal, switch: Callable[[], None]
+) -> Outcome:
+    """Stop the services, move what the journal names, `switch`, start them and watch."""
+    runtime.set_stale(app.paths)
+    relocation.write(app.paths, journal)
+    with runtime.activating(app.paths):
+        try:
+            activate(app, transaction, journal, switch)
+            restarted = begin_probation(app, transaction)
+            if isinstance(restarted, str):
+                raise HostFaultError(restarted)
+            soak_all(app, restarted.baselines)
+        except (AutoupdateError, UnhealthyError, OSError) as error:
+            return undo(app, journal, str(error))
+        except KeyboardInterrupt:
+            return undo(app, journal, "interrupted by hand")
+        return complete(app, journal)
+
+
+def activate(
+    app: App, transaction: Transaction, journal: Journal, switch: Callable[[], None]
+) -> None:
+    """activate: with the services stopped, and nothing of the old system left that could run."""
+    host = app.host_changes()
+    app.store.enter(transaction.id, Step.ACTIVATE, app.clock.now())
+    app.store.set_services(transaction.id, journal.services)
+    retire.retire(host.paths, found(journal), backups(app, journal), host.units)
+    app.services.stop(journal.services)
+    for move in journal.moves:
+        relocation.make(move, host.copy)
+    switch()
+
+
+def backups(app: App, journal: Journal) -> str:
+    """Return the directory of what one adoption puts aside."""
+    return f"{app.paths.legacy}/{journal.stamp}"
+
+
+def running(services: Sequence[Service]) -> tuple[str, ...]:
+    """Return the names of services that are to be stopped, those at their very start included."""
+    return tuple(item.name for item in services if item.runs or item.waits_for_gate)
+
+
+def end_interrupted(app: App) -> Outcome | None:
+    """Finish what was confirmed; undo what was not."""
+    journal = relocation.read(app.paths)
+    if journal is None:
+        return None
+    cure = "finished" if journal.confirmed else "undone"
+    app.tell(RECOVERED, f"{app.name}: {journal.verb} of {journal.path} was interrupted, and is"
+             f" {cure} now", commit=journal.commit, release=journal.release)  # fmt: skip
+    if journal.confirmed:
+        complete(app, journal)
+        return None
+    with runtime.activating(app.paths):
+        return undo(app, journal, "it was interrupted")
+
+
+def complete(app: App, journal: Journal) -> Outcome:
+    """confirm: the services have proved themselves; the old directory stays where it is."""
+    if not journal.confirmed:
+        journal = journal._replace(confirmed=True)
+        relocation.write(app.paths, journal)
+    adopted = journal.verb == ADOPT
+    transaction = app.store.unfinished()
+    if transaction and adopted:
+        confirm(app, transaction)
+    elif transaction:
+        now = app.clock.now()
+        app.store.finish(transaction.id, Result.GIVEN_BACK, Exit.DONE, "", now)
+    if adopted:
+        record(app, journal)
+    else:
+        remove_link(app.paths.adopted)
+    shutil.rmtree(app.paths.adopting, ignore_errors=True)
+    relocation.clear(app.paths)
+    reason = done(app, journal)
+    app.tell(ADOPTED if adopted else GIVEN_BACK, reason,
+             commit=journal.commit, release=journal.release)  # fmt: skip
+    result = Result.UPDATED if adopted else Result.GIVEN_BACK
+    return Outcome(result, Exit.DONE, reason, journal.commit, journal.release)
+
+
+def record(app: App, journal: Journal) -> None:
+    """Write down what an adoption left, for `doctor`, `release-path` and people."""
+    facts = journal._asdict() | {"at": app.clock.now(), "legacy": [
+        {"kind": item.kind, "place": item.place, "text": item.text} for item in found(journal)
+    ]}  # fmt: skip
+    relocation.write_json(app.paths.adopted, facts)
+
+
+def done(app: App, journal: Journal) -> str:
+    """Say what was done, and what becomes of what was left."""
+    if journal.verb == ADOPT:
+        return (
+            f"{app.name}: adopted {journal.path} at commit {journal.commit}; the old directory is"
+            f" kept as {journal.kept} until `autoupdatectl doctor` says that it may go"
+        )
+    return (
+        f"{app.name}: gave {journal.path} back as a plain checkout of commit {journal.commit};"
+        f" what was managed stays in {app.paths.home}, and nothing is updated any more"
+    )
+
+
+def undo(app: App, journal: Journal, fault: str) -> Outcome:
+    """Put everything back as it was, and start the services on it."""
+    host, transaction = app.host_changes(), app.store.unfinished()
+    if transaction and may_follow(Step(transaction.step), Step.ROLL_BACK):
+        app.store.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
+    app.tell(STEP, f"{app.name}: {fault}; everything goes back to where it was",
+             commit=journal.commit, step=Step.ROLL_BACK)  # fmt: skip
+    present = [service for service in look(app) if service.exists]
+    app.services.stop([service.name for service in present if service.runs])
+    host.put_back(host.paths, app.paths, journal)
+    for link, release in zip((app.paths.current, app.paths.previous), journal.links, strict=True):
+        if release:
+            replace_link(f"releases/{release}", link)
+        else:
+            remove_link(link)
+    retire.restore_units(found(journal), host.units)
+    stopped = [
+        service
+        for service in present
+        # Whoever waits for its gate starts by itself when this run ends.
+        if not service.waits_for_gate and (service.runs or service.name in journal.services)
+    ]
+    reason = f"{app.name}: {journal.verb} of {journal.path} was undone: {fault}"
+    result, code = Result.ROLLED_BACK, Exit.FAILED
+    try:
+        app.services.restart([service.name for service in stopped])
+        soak_all(app, after_restart(stopped))
+    except (AutoupdateError, UnhealthyError) as error:
+        result, code = Result.BROKEN, Exit.BROKEN
+        reason += f"; its services do not run as before, either: {error}; a person is needed"
+    if transaction:
+        app.store.finish(transaction.id, result, code, reason, app.clock.now())
+        if journal.verb == ADOPT and transaction.release:
+            retention.remove(app, transaction.release)
+    shutil.rmtree(app.paths.adopting, ignore_errors=True)
+    relocation.clear(app.paths)
+    app.tell(BROKEN if result is Result.BROKEN else ROLLED_BACK, reason,
+             commit=journal.commit, step=Step.ROLL_BACK)  # fmt: skip
+    advice = f"journalctl -t autoupdate; systemctl status {' '.join(journal.services)}"
+    return Outcome(result, code, reason, journal.commit, "", advice)

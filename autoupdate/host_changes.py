@@ -1,0 +1,118 @@
+"""What taking a directory over changes outside of our own directories, and how it is undone.
+
+A run that finds an interrupted take-over may be confined by its unit, and then has systemd start
+this module, which puts everything back as the journal says.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+from autoupdate import relocation, retire
+from autoupdate.errors import AutoupdateError, BrokenError, HostFaultError
+from autoupdate.legacy import Legacy
+from autoupdate.log import say
+from autoupdate.manifest import manifest
+from autoupdate.paths import AppPaths, Paths
+from autoupdate.relocation import Copy, Journal
+from autoupdate.run import Identity, NotStartedError, TimedOutError, base_environment, run
+from autoupdate.services import Systemd, Units
+
+# Shared data may be large, and is on two file systems then.
+COPY_LIMIT = 4 * 3600.0
+PUT_BACK_LIMIT = 600.0
+
+
+class HostChanges(NamedTuple):
+    """The host that directories are moved on, and the effects that this takes."""
+
+    paths: Paths
+    units: Units
+    copy: Copy
+    put_back: Callable[[Paths, AppPaths, Journal], None]
+    builder: Identity | None
+
+
+def real(paths: Paths, builder: Identity | None) -> HostChanges:
+    """Return the effects of this host."""
+    return HostChanges(paths, Systemd(), copy_whole, put_back, builder)
+
+
+def copy_whole(source: str, target: str) -> None:
+    """Copy with owners, modes, times and links, and compare byte for byte (cp(1)).
+
+    What an interrupted copy left at the target goes first. Raises HostFaultError.
+    """
+    environment = base_environment("/root")
+    before = manifest(source)
+    commands = (
+        ["rm", "--recursive", "--force", "--one-file-system", "--", target],
+        ["cp", "--archive", "--no-target-directory", "--", source, target],
+        ["sync", "--file-system", "--", os.path.dirname(target)],
+    )
+    for command in commands:
+        try:
+            done = run(command, environment=environment, timeout=COPY_LIMIT)
+        except (NotStartedError, TimedOutError) as error:
+            raise HostFaultError(f"{source} cannot be copied: {error}") from None
+        if done.returncode:
+            raise HostFaultError(f"{source} cannot be copied: {done.stderr.strip()}")
+    if not before == manifest(target) == manifest(source):
+        raise HostFaultError(
+            f"{source} changed while it was copied", "end the processes that write there"
+        )
+
+
+def undo(paths: Paths, journal: Journal) -> None:
+    """Undo the moves of a journal, and what was disabled. Raises BrokenError, OSError."""
+    for move in reversed(journal.moves):
+        relocation.undo(move, journal.stamp)
+    retire.restore_files(paths, found(journal))
+
+
+def found(journal: Journal) -> list[Legacy]:
+    """Return what a journal says of the old update system."""
+    return [Legacy(*item) for item in journal.legacy]
+
+
+def put_back(paths: Paths, app: AppPaths, journal: Journal) -> None:
+    """Undo, by systemd's hand where ours are tied. Raises BrokenError."""
+    try:
+        undo(paths, journal)
+    except OSError as error:
+        module = ["/usr/bin/python3", "-I", "-m", "autoupdate.host_changes", app.home, app.run]
+        command = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe", "--", *module]
+        try:
+            done = run(command, environment=base_environment("/root"), timeout=PUT_BACK_LIMIT)
+        except (NotStartedError, TimedOutError) as failure:
+            raise _stuck(app, f"{error}; {failure}") from None
+        if done.returncode:
+            raise _stuck(app, done.stderr.strip() or str(error)) from None
+
+
+def _stuck(app: AppPaths, reason: str) -> BrokenError:
+    return BrokenError(
+        f"the directory cannot be put back as {app.relocation} says: {reason}",
+        "mend that, then type: autoupdatectl run",
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Put back what the journal of an app names: HOME RUN."""
+    app = AppPaths(*arguments)
+    try:
+        journal = relocation.read(app)
+        if journal and not journal.confirmed:
+            undo(Paths(), journal)
+    except AutoupdateError as error:
+        say(f"{error.message}; {error.advice}")
+        return error.exit_code
+    except OSError as error:
+        say(f"{error.filename}: {error.strerror}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,209 @@
+"""Moves of whole directories, one rename each, written down before the first one is made.
+
+Whoever finds the journal of a run that died knows from the names alone how far it came. Below a
+directory of other users no symbolic link is followed, in no part of a path.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+from autoupdate.errors import BrokenError
+from autoupdate.paths import AppPaths
+from autoupdate.publish import sync_directory
+
+RENAME, COPY, DIRECTORY, LINK, UNLINK = "rename", "copy", "directory", "link", "unlink"
+# Copies a file or directory with everything; the target is not there yet.
+Copy = Callable[[str, str], None]
+
+
+class Move(NamedTuple):
+    """One change of the file system.
+
+    `inode`: what a RENAME moves, by which it is known wherever it is found; of a COPY, what is at
+    the target before, if anything. Of LINK and UNLINK, the target is what the link leads to.
+    """
+
+    do: str
+    source: str
+    target: str
+    inode: int = 0
+
+
+class Journal(NamedTuple):
+    """What is to be undone, for as long as it is not `confirmed`.
+
+    `kept` is where the old directory goes; `links`: the releases that `current` and `previous` led
+    to; `services`: those that ran; `legacy`: what runs the old update system.
+    """
+
+    verb: str
+    path: str
+    kept: str
+    stamp: str
+    commit: str
+    release: str
+    services: tuple[str, ...]
+    links: tuple[str, str]
+    moves: tuple[Move, ...]
+    legacy: tuple[tuple[Any, ...], ...] = ()
+    confirmed: bool = False
+
+
+def write(paths: AppPaths, journal: Journal) -> None:
+    """Write the journal; atomic and durable."""
+    write_json(paths.relocation, journal._asdict())
+
+
+def read(paths: AppPaths) -> Journal | None:
+    """Return the journal of a relocation that has not ended; None when there is none.
+
+    Raises BrokenError for one that cannot be read.
+    """
+    try:
+        with open(paths.relocation, encoding="utf-8") as stream:
+            facts = json.load(stream)
+        moves = tuple(Move(*move) for move in facts["moves"])
+        legacy = tuple(tuple(item) for item in facts["legacy"])
+        lists = {key: tuple(facts[key]) for key in ("services", "links")}
+        return Journal(**{**facts, **lists, "moves": moves, "legacy": legacy})
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BrokenError(
+            f"{paths.relocation} cannot be read, and so nothing is undone: {error!r}",
+            "what it was about says: journalctl -t autoupdate",
+        ) from None
+
+
+def clear(paths: AppPaths) -> None:
+    """Forget the journal: nothing is to be undone any more."""
+    with suppress(FileNotFoundError):
+        os.unlink(paths.relocation)
+        sync_directory(paths.home)
+
+
+def write_json(file: str, facts: dict[str, Any]) -> None:
+    """Write facts to a file that any user may read; atomic and durable."""
+    temporary = f"{file}.new"
+    with open(temporary, "w", encoding="utf-8") as stream:
+        json.dump(facts, stream, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.rename(temporary, file)
+    sync_directory(os.path.dirname(file))
+
+
+def make(move: Move, copy: Copy) -> None:
+    """Make one move. Raises OSError, and BrokenError when something lies in the way."""
+    if move.do == LINK:
+        with parent(move.source) as (directory, name):
+            os.symlink(move.target, name, dir_fd=directory)
+            os.fsync(directory)
+    elif move.do == UNLINK:
+        _unlink(move.source, move.target)
+    elif move.do == DIRECTORY:
+        _make_directory(move.source, move.target)
+    elif move.do == COPY:
+        unfinished = f"{move.target}.new"
+        copy(move.source, unfinished)
+        rename(unfinished, move.target)
+    else:
+        rename(move.source, move.target)
+
+
+def undo(move: Move, stamp: str) -> None:
+    """Undo one move, if it was made. Raises OSError, and BrokenError as `make` does."""
+    if move.do == LINK:
+        _unlink(move.source, move.target)
+    elif move.do == UNLINK:
+        if not exists(move.source):
+            make(Move(LINK, move.source, move.target), _no_copy)
+    elif move.do == DIRECTORY:
+        # Only where nothing else came in since.
+        with suppress(OSError), parent(move.target) as (directory, name):
+            os.rmdir(name, dir_fd=directory)
+    elif move.do == COPY:
+        # The original is in its place; what was written since then into the copy is kept, too.
+        if exists(move.target) and inode(move.target) != move.inode:
+            rename(move.target, f"{move.target}.undone-{stamp}")
+    elif inode(move.target) == move.inode:
+        rename(move.target, move.source)
+
+
+def exists(path: str) -> bool:
+    """Tell whether there is something at a path; a link that leads nowhere counts."""
+    return inode(path) != 0
+
+
+def inode(path: str) -> int:
+    """Return the inode number of what is at a path, 0 if there is nothing."""
+    try:
+        with parent(path) as (directory, name):
+            return os.stat(name, dir_fd=directory, follow_symlinks=False).st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def rename(source: str, target: str) -> None:
+    """Rename durably; never onto something. Raises OSError, BrokenError."""
+    if exists(target):
+        raise BrokenError(
+            f"{target} is there already, and so {source} stays where it is",
+            f"look at both, and move away what is not needed: ls -la {source} {target}",
+        )
+    with parent(source) as (left, old), parent(target) as (entered, new):
+        os.rename(old, new, src_dir_fd=left, dst_dir_fd=entered)
+        os.fsync(entered)
+        os.fsync(left)
+
+
+@contextmanager
+def parent(path: str) -> Iterator[tuple[int, str]]:
+    """Open the directory that a path is in, following no symbolic link; give the name there, too.
+
+    Raises OSError, ENOTDIR for a link on the way.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    *parts, name = path.strip("/").split("/")
+    descriptor = os.open("/", flags)
+    try:
+        for part in parts:
+            inner = os.open(part, flags, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor, name
+    finally:
+        os.close(descriptor)
+
+
+def _unlink(link: str, target: str) -> None:
+    with suppress(FileNotFoundError), parent(link) as (directory, name):
+        # Whatever else is there now is not ours.
+        if _target(name, directory) == target:
+            os.unlink(name, dir_fd=directory)
+            os.fsync(directory)
+
+
+def _target(name: str, directory: int) -> str:
+    try:
+        return os.readlink(name, dir_fd=directory)
+    except OSError:
+        return ""
+
+
+def _make_directory(like: str, path: str) -> None:
+    if exists(path):
+        return
+    with parent(like) as (directory, name):
+        facts = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    with parent(path) as (directory, name):
+        os.mkdir(name, facts.st_mode & 0o777, dir_fd=directory)
+        os.chown(name, facts.st_uid, facts.st_gid, dir_fd=directory, follow_symlinks=False)
+        os.fsync(directory)
+
+
+def _no_copy(source: str, target: str) -> None:
+    raise AssertionError(f"{source} is not copied to {target}")

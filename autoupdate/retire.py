@@ -1,0 +1,148 @@
+"""Disables what still runs the old auto-update.sh, so that an undone adoption enables it again."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+
+from autoupdate.errors import ConfigurationError, HostFaultError
+from autoupdate.legacy import CRON, START, TIMER, Legacy, before_start
+from autoupdate.paths import Paths
+from autoupdate.publish import remove_link, sync_directory
+from autoupdate.services import Units
+from autoupdate.unit_files import drop_ins, unit_files
+
+REMARK = "# disabled by autoupdatectl adopt: "
+# Before our gate's drop-in, whose line comes after what this one resets.
+DROP_IN = "40-without-auto-update.conf"
+
+
+def refuse_what_stays(paths: Paths, found: Sequence[Legacy]) -> None:
+    """Raise ConfigurationError for a line before a start that no drop-in of ours can take out."""
+    for item in found:
+        late = os.path.basename(item.file) > DROP_IN and item.file.endswith(".conf")
+        if item.kind == START and late:
+            raise ConfigurationError(
+                f"{item.place} runs the old update before {item.unit} starts: {item.text.strip()}",
+                f"take that line out of {item.file}, then: systemctl daemon-reload",
+            )
+
+
+def retire(paths: Paths, found: Sequence[Legacy], backups: str, units: Units) -> None:
+    """Back up and disable all that was found. Raises HostFaultError, UpdateFailedError, OSError."""
+    if not found:
+        return
+    os.makedirs(backups, mode=0o700, exist_ok=True)
+    for item in found:
+        back_up(item.file, backups)
+        if item.kind == CRON:
+            _comment_out(item)
+        elif item.kind == TIMER:
+            units.switch(item.unit, on=False)
+    for unit in {item.unit for item in found if item.kind == START}:
+        replace(drop_in(paths, unit), without_script(paths, unit).encode())
+    units.reload()
+
+
+def restore_files(paths: Paths, found: Sequence[Legacy]) -> None:
+    """Enable again, in files, what `retire` disabled; what was changed since then stays."""
+    for item in found:
+        if item.kind == CRON:
+            remove_link(temporary(item.file))
+            _comment_in(item)
+        elif item.kind == START:
+            file = drop_in(paths, item.unit)
+            for left in (temporary(file), file):
+                remove_link(left)
+            # Unless there are other drop-ins.
+            with suppress(OSError):
+                os.rmdir(os.path.dirname(file))
+
+
+def restore_units(found: Sequence[Legacy], units: Units) -> None:
+    """Tell the service manager of what `restore_files` did, and switch timers on again."""
+    if found:
+        units.reload()
+    for item in found:
+        if item.kind == TIMER:
+            units.switch(item.unit, on=True)
+
+
+def drop_in(paths: Paths, unit: str) -> str:
+    """Return the file that takes the old script out of a service's start."""
+    return f"{paths.administrators_units}/{unit}.d/{DROP_IN}"
+
+
+def without_script(paths: Paths, unit: str) -> str:
+    """Return a drop-in that repeats the lines before a service's start but for the old script's.
+
+    Lines of such a list cannot be taken out one by one (systemd.service(5)).
+    """
+    earlier = [file for name, file in drop_ins(paths, unit).items() if name < DROP_IN]
+    lines = before_start(unit_files(paths, ".service")[unit], *earlier)
+    kept = [item.text for item in lines if "auto-update.sh" not in item.value]
+    return "\n".join([
+        "# The lines before the start of this service, without the one that ran auto-update.sh.",
+        "# Written by autoupdatectl adopt; yours to change.",
+        "[Service]", "ExecStartPre=", *kept, "",
+    ])  # fmt: skip
+
+
+def back_up(file: str, backups: str) -> None:
+    """Keep a copy of a file as it is now, under its whole name; an older copy stays."""
+    copy = f"{backups}/{file.strip('/').replace('/', '_')}"
+    if not os.path.exists(copy):
+        with open(file, "rb") as stream:
+            replace(copy, stream.read(), mode=0o600)
+
+
+def _comment_out(item: Legacy) -> None:
+    lines = _lines(item.file)
+    if item.text not in lines:
+        raise HostFaultError(f"{item.place} was changed meanwhile", "try it again")
+    _write(item.file, [REMARK + line if line == item.text else line for line in lines])
+
+
+def _comment_in(item: Legacy) -> None:
+    with suppress(FileNotFoundError):
+        lines = _lines(item.file)
+        if REMARK + item.text in lines:
+            _write(item.file, [item.text if line == REMARK + item.text else line for line in lines])
+
+
+def _lines(file: str) -> list[str]:
+    with open(file, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        return stream.read().split("\n")
+
+
+def _write(file: str, lines: Sequence[str]) -> None:
+    facts = os.stat(file)
+    content = "\n".join(lines).encode(errors="surrogateescape")
+    replace(file, content, facts.st_mode & 0o777, (facts.st_uid, facts.st_gid))
+
+
+def replace(
+    file: str, content: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None
+) -> None:
+    """Write a file, atomically and durably; cron(8) does not read a name with a dot in front."""
+    file = os.path.realpath(file)
+    directory = os.path.dirname(file)
+    os.makedirs(directory, exist_ok=True)
+    remove_link(temporary(file))
+    descriptor = os.open(
+        temporary(file), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+    )
+    with open(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        if owner:
+            os.fchown(descriptor, *owner)
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    os.rename(temporary(file), file)
+    sync_directory(directory)
+
+
+def temporary(file: str) -> str:
+    """Return the name under which a file is written before it gets its own."""
+    directory, name = os.path.split(os.path.realpath(file))
+    return f"{directory}/.{name}.autoupdate"

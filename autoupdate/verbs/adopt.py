@@ -1,0 +1,24 @@
+"""autoupdatectl adopt"""
+
+import os
+from argparse import Namespace
+
+from autoupdate import session
+from autoupdate.adopt import adopt as take_over
+from autoupdate.output import finish
+from autoupdate.paths import Paths
+from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
+from autoupdate.verbs.ready import ready
+
+
+def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Take over an existing checkout."""
+    prepared = ready(paths, app)
+    if not chosen.json:
+        prepared = prepared._replace(log=Aloud(prepared.log))
+    outlive_the_terminal()
+    path = os.path.abspath(chosen.path)
+    outcome = session.by_hand(
+        prepared, lambda: take_over(prepared, path, leave_commits=chosen.leave_commits)
+    )
+    return finish(outcome, app, chosen)
