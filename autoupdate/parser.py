@@ -109,6 +109,12 @@ def history(of: argparse.ArgumentParser) -> None:
     with_app(of)
 
 
+def notify(of: argparse.ArgumentParser) -> None:
+    """Arguments of `notify`."""
+    of.add_argument("--test", action="store_true", help="send a test message to each of them")
+    with_app(of)
+
+
 def positive(text: str) -> int:
     """Accept a whole number of at least one."""
     if not text.isdecimal() or int(text) < 1:
@@ -129,5 +135,6 @@ VERBS = {
     "adopt": Verb("adopt.adopt", "take over an existing checkout, with all that is in it", adopt),
     "check": Verb("check.check", "ask upstream for a new commit; change nothing", with_app),
     "status": Verb("status.status", "tell where the app stands", with_app),
+    "notify": Verb("notify.notify", "list who is told of events, and what still waits", notify),
     "history": Verb("history.history", "list past updates, newest first", history),
 }

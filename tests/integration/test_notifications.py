@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from autoupdate import delivery
+from autoupdate import cli, delivery
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config import load
@@ -201,3 +201,17 @@ def test_wrong_url_stops_no_update(deployed: Site) -> None:
     assert not send(site)
     (message,) = site.log.messages("not-delivered")
     assert "nonsense#1 did not take a notification: is no URL that Apprise knows" in message
+
+
+def test_everybody_gets_a_test_message(
+    deployed: Site, mail: MailServer, web: WebServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = told_by(deployed, mail, web)
+    assert cli.main(["notify", "--test", APP], site.paths) == Exit.DONE
+    assert capsys.readouterr().out == "mailto#1       delivered\njson#1         delivered\n"
+    assert events(mail.subjects()) == events([item["title"] for item in web.received]) == ["test"]
+    web.status = 500
+    assert cli.main(["notify", "--test", APP], site.paths) == Exit.FAILED
+    shown = capsys.readouterr().out
+    assert "json#1         not delivered: " in shown
+    assert TOKEN not in shown

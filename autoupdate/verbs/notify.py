@@ -1,0 +1,65 @@
+"""autoupdatectl notify"""
+
+import os
+import socket
+from argparse import Namespace
+from typing import Any
+
+from autoupdate import outbox
+from autoupdate.config import load
+from autoupdate.delivery import deliver
+from autoupdate.errors import ConfigurationError, Exit
+from autoupdate.output import show
+from autoupdate.paths import Paths
+from autoupdate.settings import Settings
+from autoupdate.store import Store
+from autoupdate.verbs.ready import require_root
+
+TEXT = "This is a test. Nothing happened, and nothing has to be done."
+
+
+def notify(paths: Paths, app: str, chosen: Namespace) -> int:
+    """List who is notified and what still waits, or send everybody a test message."""
+    settings = load(paths, app)
+    if not settings.notify.urls:
+        raise ConfigurationError(
+            f"{app} notifies nobody", f"set notify.urls in {paths.etc}/apps/{app}.toml"
+        )
+    if not chosen.test:
+        show(waiting(paths, settings), words, chosen)
+        return Exit.DONE
+    require_root(paths)
+    results = send_test(settings)
+    show(results, words, chosen)
+    return Exit.FAILED if any(item["fault"] for item in results) else Exit.DONE
+
+
+def waiting(paths: Paths, settings: Settings) -> list[dict[str, Any]]:
+    """Return each target, without its secrets, with the number of messages that wait for it."""
+    state = paths.app(settings.app).state
+    store = Store(state, read_only=True) if os.path.exists(state) else None
+    return [
+        {"target": target, "waiting": len(outbox.pending(store, target)) if store else 0}
+        for target in outbox.targets(settings.notify.urls)
+    ]
+
+
+def send_test(settings: Settings) -> list[dict[str, Any]]:
+    """Send a test message to each target; return why that failed, where it did."""
+    title = f"{settings.app} on {socket.gethostname()}: test"
+    return [
+        {"target": target, "fault": deliver(url, title, TEXT, "info")}
+        for target, url in outbox.targets(settings.notify.urls).items()
+    ]
+
+
+def words(items: list[dict[str, Any]]) -> str:
+    """Say it, one line for each target."""
+    return "\n".join(f"{item['target']:<14} {word(item)}" for item in items)
+
+
+def word(item: dict[str, Any]) -> str:
+    """Say how it is with one target."""
+    if "fault" in item:
+        return f"not delivered: {item['fault']}" if item["fault"] else "delivered"
+    return f"{item['waiting']} waiting" if item["waiting"] else "nothing waits"
