@@ -9,6 +9,7 @@ from autoupdate.app import App, Outcome
 from autoupdate.backoff import seconds
 from autoupdate.errors import Exit
 from autoupdate.events import HELD_TOO_LONG, QUARANTINED, STALE, WORKS_AGAIN
+from autoupdate.hold import find as find_hold
 from autoupdate.state import Result
 from autoupdate.store import Store
 
@@ -64,8 +65,9 @@ def tell_held_too_long(app: App, outcome: Outcome, now: str) -> None:
     behind = recall(app.store, BEHIND)
     if behind is None:
         # Of the first commit that waits, not of the newest: a busy upstream has a new one each day.
-        candidate = app.store.candidate()
-        behind = Remembered(BEHIND, outcome.commit, candidate.seen_at if candidate else now)
+        hold, candidate = find_hold(app.store, now), app.store.candidate()
+        since = hold.since if hold else candidate.seen_at if candidate else now
+        behind = Remembered(BEHIND, outcome.commit, since)
         keep(app.store, *behind)
     deadline = app.settings.windows.deadline
     late = deadline and passed(behind.since, now) > deadline

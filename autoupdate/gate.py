@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from autoupdate import runtime
+from autoupdate import hold, runtime
 from autoupdate.app import Clock
 from autoupdate.config import load
 from autoupdate.database import StateError
@@ -69,9 +69,10 @@ def pass_gate(paths: Paths, settings: Settings, start: Start) -> int:
     if runtime.is_activating(app):
         return 0
     interrupted = os.path.exists(app.relocation) or _was_interrupted(app.state)
-    if not settings.start.update and not interrupted:
+    updates = settings.start.update and not _is_held(app.state)
+    if not updates and not interrupted:
         return 0
-    wish = runtime.UPDATE if settings.start.update else runtime.RECOVER
+    wish = runtime.UPDATE if updates else runtime.RECOVER
     before = Clock().now()
     with runtime.request(app, wish):
         # The run may wait for a probation that waits for this service: that is the third deadlock.
@@ -80,7 +81,7 @@ def pass_gate(paths: Paths, settings: Settings, start: Start) -> int:
         return start_unmanaged(paths, settings)
     if fault:
         fault = _last_words(app.state, before) or fault
-    elif settings.start.update:
+    elif updates:
         fault = _stuck(app.state)
     return decide(paths, settings, fault) if fault else 0
 
@@ -135,6 +136,10 @@ def notify(paths: Paths, settings: Settings, message: str) -> None:
 
 def _stuck(state: str) -> str:
     return _ask(state, stuck, "")
+
+
+def _is_held(state: str) -> bool:
+    return _ask(state, lambda store: hold.find(store, Clock().now()) is not None, False)
 
 
 def _was_interrupted(state: str) -> bool:

@@ -188,6 +188,16 @@ def has(repository: str, commit: str) -> bool:
     return not answer.endswith(b" missing\n")
 
 
+def full_name(repository: str, name: str) -> str:
+    """Return the full name of the one commit whose name begins like that; empty for none.
+
+    Raises UpdateFailedError when git cannot say.
+    """
+    answer = ask(repository, ["cat-file", "--batch-check=%(objectname)"], [f"{name}^{{commit}}"])
+    found = answer.decode(errors="replace").strip()
+    return found if re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", found) else ""
+
+
 def objects(repository: str, names: list[str]) -> dict[str, bytes]:
     """Return the contents of a commit and of symbolic links, but of none that is too long."""
     asked = list(dict.fromkeys(names))

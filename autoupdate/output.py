@@ -19,6 +19,11 @@ def show(facts: Any, words: Callable[[Any], str], chosen: "Namespace") -> None:
         print(words(facts))
 
 
+def tell(facts: Any, words: str, chosen: "Namespace") -> None:
+    """Print facts as JSON, if that was chosen, or these words."""
+    show(facts, lambda _: words, chosen)
+
+
 def finish(outcome: "Outcome", app: str, chosen: "Namespace") -> int:
     """Print how a run ended; return its exit code."""
     if chosen.json:

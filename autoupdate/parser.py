@@ -101,6 +101,26 @@ def adopt(of: argparse.ArgumentParser) -> None:
     with_app(of)
 
 
+def hold(of: argparse.ArgumentParser) -> None:
+    """Arguments of `hold`."""
+    of.add_argument(
+        "--until",
+        metavar="TIME",
+        help='the end: "2026-12-24", "2026-12-24 18:00" (local time), a time of RFC 3339, or a time'
+        ' span from now on such as "2d"; without it the hold lasts until `unhold`',
+    )
+    of.add_argument("--reason", default="", metavar="TEXT", help="why, for those who wonder")
+    with_app(of)
+
+
+def pin(of: argparse.ArgumentParser) -> None:
+    """Arguments of `pin`."""
+    of.add_argument(
+        "commit", metavar="COMMIT", help="its full name, or the first digits of a fetched commit"
+    )
+    with_app(of)
+
+
 def history(of: argparse.ArgumentParser) -> None:
     """Arguments of `history`."""
     of.add_argument(
@@ -133,6 +153,10 @@ VERBS = {
         quarantine,
     ),
     "adopt": Verb("adopt.adopt", "take over an existing checkout, with all that is in it", adopt),
+    "hold": Verb("hold.hold", "keep the app as it is, until a time or until unhold", hold),
+    "unhold": Verb("hold.unhold", "let the app be updated again", with_app),
+    "pin": Verb("pin.pin", "deploy this commit, newer or older, and stay there", pin),
+    "unpin": Verb("pin.unpin", "follow upstream again", with_app),
     "check": Verb("check.check", "ask upstream for a new commit; change nothing", with_app),
     "status": Verb("status.status", "tell where the app stands", with_app),
     "notify": Verb("notify.notify", "list who is told of events, and what still waits", notify),

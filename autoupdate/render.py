@@ -29,6 +29,15 @@ def status(facts: dict[str, Any]) -> str:
     candidate = facts["candidate"]
     if candidate and candidate["commit"] != (facts["current"] or {}).get("commit"):
         lines.append(f"  {'candidate':<12} {candidate['commit'][:12]}  seen {candidate['seen_at']}")
+    hold, pin = facts["hold"], facts["pin"]
+    if hold:
+        lines.append(
+            f"  {'hold':<12} since {hold['since']}, until {hold['until'] or 'it is lifted'}"
+        )
+        if hold["reason"]:
+            lines.append(f"  {'':<12} {hold['reason']}")
+    if pin:
+        lines.append(f"  {'pin':<12} {pin['commit'][:12]}  since {pin['since']}")
     last = facts["last_run"]
     if last:
         lines.append(f"  {'last run':<12} {last['result']} at {last['finished_at']}")

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from autoupdate import runtime
+from autoupdate import hold, pin, runtime
 from autoupdate.app import App
 from autoupdate.database import DamagedStateError, StateError
 from autoupdate.events import STEP
@@ -22,11 +22,13 @@ def facts_file(state: str) -> str:
 
 def write_facts(store: Store, state: str) -> None:
     """Write releases, quarantine and an open transaction beside the database; atomic, durable."""
-    unfinished = store.unfinished()
+    unfinished, held, pinned = store.unfinished(), hold.read(store), pin.find(store)
     facts = {
         "transaction": unfinished._asdict() if unfinished else None,
         "releases": [release._asdict() for release in store.releases()],
         "quarantine": [item._asdict() for item in store.quarantined()],
+        "hold": held._asdict() if held else None,
+        "pin": pinned._asdict() if pinned else None,
     }
     temporary = f"{facts_file(state)}.new"
     with open(temporary, "w", encoding="utf-8") as stream:
@@ -88,6 +90,10 @@ def restore(store: Store, state: str) -> None:
             for item in facts["quarantine"]:
                 found = Quarantined(**item)
                 store.quarantine(found.commit, found.step, found.reason, found.since)
+            if facts.get("hold"):
+                hold.put(store, hold.Hold(**facts["hold"]))
+            if facts.get("pin"):
+                pin.put(store, pin.Pin(**facts["pin"]))
             if facts.get("transaction"):
                 store.add_transaction(_as_it_may_be(Transaction(**facts["transaction"])))
     except (OSError, ValueError, KeyError, TypeError, RecursionError, StateError):

@@ -3,7 +3,10 @@
 import os
 from typing import Any
 
+from autoupdate import hold as holds
+from autoupdate import pin as pins
 from autoupdate import runtime
+from autoupdate.app import Clock
 from autoupdate.decide import stuck
 from autoupdate.paths import AppPaths
 from autoupdate.publish import is_managed, linked_release
@@ -20,6 +23,8 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     candidate = store.candidate() if store else None
     last = store.last_run() if store else None
     quarantined = store.quarantined() if store else []
+    hold = holds.find(store, now()) if store else None
+    pin = pins.find(store) if store else None
     return {
         "app": settings.app,
         "state": state(settings, store, paths, release),
@@ -28,8 +33,8 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
         "candidate": candidate._asdict() if candidate else None,
         "last_run": last._asdict() if last else None,
         "last_success_at": store.last_success_at() if store else None,
-        "hold": None,
-        "pin": None,
+        "hold": hold._asdict() if hold else None,
+        "pin": pin._asdict() if pin else None,
         "quarantine": [
             {"commit": item.commit, "reason": item.reason, "since": item.since}
             for item in quarantined
@@ -55,20 +60,35 @@ def state(settings: Settings, store: Store | None, paths: AppPaths, release: str
         return "probation"
     if unfinished and runtime.is_running(paths):
         return "updating"
+    if store and holds.find(store, now()):
+        return "held"
     last = store.last_run() if store else None
     if store is None or not release:
         return "failed" if last and last.exit_code else "unmanaged"
     if unfinished or (last and last.result in (Result.FAILED, Result.BROKEN, Result.UNREACHABLE)):
         return "failed"
     current, candidate = store.release(release), store.candidate()
+    pin = pins.find(store)
+    if pin and current and current.commit == pin.commit and not quarantined(store, pin.commit):
+        return "pinned"
     behind = candidate and current and candidate.commit != current.commit
-    if candidate and candidate.commit in {item.commit for item in store.quarantined()}:
+    if candidate and quarantined(store, candidate.commit):
         return "rolled-back" if behind and not stuck(store) else "failed"
     if last and last.result == Result.ROLLED_BACK and behind:
         return "rolled-back"
     if last and last.result == Result.DEFERRED:
         return "deferred"
     return "behind" if behind else "current"
+
+
+def quarantined(store: Store, commit: str) -> bool:
+    """Tell whether a commit failed here."""
+    return commit in {item.commit for item in store.quarantined()}
+
+
+def now() -> str:
+    """Return the time of day, for which a hold is in force or not."""
+    return Clock().now()
 
 
 def describe(store: Store | None, release: str) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """One update, step by step. Each step is recorded before it begins, so that a run that dies can
 be finished or undone by the next one (recover.py)."""
 
-from autoupdate import hooks, runtime
+from autoupdate import hooks, pin, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.check import tracked_ref
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do
@@ -20,6 +20,7 @@ from autoupdate.failure import (
 )
 from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, first_refusal
 from autoupdate.guard import note_first_seen
+from autoupdate.hold import held
 from autoupdate.probation import begin_probation, look, roll_back, watch
 from autoupdate.publish import claim, linked_release, switch
 from autoupdate.recover import recover
@@ -35,6 +36,8 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
     """Bring in what upstream has, if it is new; the whole of one run, under the app's lock."""
     if unwatched := recover(app):
         return unwatched
+    if on_hold := held(app):
+        return note(app, on_hold)
     claim(app.settings.path, app.paths)
     commit = look_upstream(app)
     longest = longest_wait(app, trigger)
@@ -68,8 +71,8 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
 
 
 def look_upstream(app: App) -> str:
-    """check: ask upstream for the commit that the track points to."""
-    commit = app.check(app.settings.upstream)
+    """check: ask upstream for the commit that the track points to; a pin says it by itself."""
+    commit = pin.wanted(app)
     app.store.set_candidate(commit, app.clock.now())
     note_first_seen(app.store, commit, app.clock.now())
     return commit
@@ -171,7 +174,7 @@ def check_out(app: App, transaction: Transaction) -> None:
 def fetch_into_mirror(app: App, commit: str) -> str:
     """Fetch what is tracked; return the commit that came."""
     upstream = app.settings.upstream
-    wanted = tracked_ref(upstream) or commit
+    wanted = commit if pin.find(app.store) else tracked_ref(upstream) or commit
     return app.workshop.fetch(upstream.url, wanted, upstream.timeout).commit
 
 

@@ -19,7 +19,7 @@ from git.exc import GitCommandError
 
 from autoupdate.environment import EnvironmentBuilder
 from autoupdate.errors import AutoupdateError, DamagedMirrorError, UpdateFailedError, describe
-from autoupdate.inspection import inspect
+from autoupdate.inspection import full_name, inspect
 from autoupdate.orphans import become_subreaper, end_descendants
 from autoupdate.paths import AppPaths
 from autoupdate.rehearse import rehearse
@@ -59,6 +59,10 @@ class Worker:
             if self.mirror.is_sound():
                 raise
             raise DamagedMirrorError(f"{self.paths.mirror}: {error.message}") from None
+
+    def resolve(self, name: str) -> dict[str, Any]:
+        """Complete the abbreviated name of a commit."""
+        return {"commit": full_name(self.paths.mirror, name)}
 
     def check_out(self, release: str, commit: str) -> dict[str, Any]:
         """Make the work tree of a release."""

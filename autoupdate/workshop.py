@@ -105,6 +105,9 @@ class Workshop(Protocol):
         `asked` are paths of which to tell whether the commit has them. Raises UpdateFailedError.
         """
 
+    def resolve(self, name: str) -> str:
+        """Return the full name of a commit of the mirror, or nothing. Raises UpdateFailedError."""
+
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
 
@@ -195,6 +198,11 @@ class WorkerProcess:
         if key not in self._inspected:
             self._inspected[key] = read_findings(self._ask("inspect", request, 300, "inspection"))
         return self._inspected[key]
+
+    def resolve(self, name: str) -> str:
+        """Return the full name of a commit of the mirror, or nothing. Raises UpdateFailedError."""
+        found = str(self._ask("resolve", {"name": name}, 60, "search for a commit").get("commit"))
+        return found if COMMIT.fullmatch(found) and found.startswith(name) else ""
 
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""

@@ -121,7 +121,9 @@ class FakeWorkshop:
         """Give what the branch points to now."""
         self._begin("fetch")
         self._use_mirror()
-        return Fetched(self.world.upstream_now or self.world.upstream, "subject")
+        commit = wanted if len(wanted) == 40 else self.world.upstream_now or self.world.upstream
+        self.world.in_mirror.add(commit)
+        return Fetched(commit, "subject")
 
     def renew_mirror(self) -> None:
         """Begin a new mirror."""
@@ -135,6 +137,12 @@ class FakeWorkshop:
             self._use_mirror()
             self.inspected.add(commit)
         return self.findings
+
+    def resolve(self, name: str) -> str:
+        """Complete the name of a commit that is in the mirror."""
+        self._begin("resolve")
+        known = {item for item in self.world.in_mirror if item.startswith(name)}
+        return known.pop() if len(known) == 1 else ""
 
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release."""
@@ -425,6 +433,8 @@ class World:
         self.upstream = commit(1)
         self.upstream_now = ""
         """What the branch points to at the time of the fetch, if it moved on after the check."""
+        self.in_mirror: set[str] = set()
+        """The commits that were fetched."""
         self.check_fault: AutoupdateError | None = None
         self.effects = 0
         self.effect_names: list[str] = []

@@ -1,0 +1,77 @@
+"""autoupdatectl hold, unhold"""
+
+from argparse import Namespace
+
+from autoupdate import hold as holds
+from autoupdate import moments, runtime
+from autoupdate.app import Clock
+from autoupdate.backoff import seconds
+from autoupdate.config import load
+from autoupdate.errors import ConfigurationError, Exit
+from autoupdate.events import STEERED
+from autoupdate.log import printable
+from autoupdate.output import tell
+from autoupdate.paths import Paths
+from autoupdate.salvage import write_facts
+from autoupdate.verbs.ready import ready
+
+LONGEST_REASON = 200
+
+
+def hold(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Keep an app as it is, until a moment or until that is lifted."""
+    load(paths, app)
+    now = Clock().now()
+    made = holds.Hold(now, end(chosen.until, now), printable(chosen.reason.strip()))
+    if len(made.reason) > LONGEST_REASON:
+        raise ConfigurationError(f"--reason: must have at most {LONGEST_REASON} characters")
+    steered = ready(paths, app)
+    # Not under the lock of the app: an update that is under way must not be waited for.
+    holds.put(steered.store, made)
+    write_facts(steered.store, steered.paths.state)
+    steered.tell(STEERED, f"{app}: put on hold {holds.in_words(made)}")
+    running = "; an update is under way and goes on" if runtime.is_running(steered.paths) else ""
+    tell(
+        {"app": app, "hold": made._asdict()},
+        f"{app}: on hold {holds.in_words(made)}{running}\n"
+        f"  services start on the release in place; to end it: autoupdatectl unhold {app}",
+        chosen,
+    )
+    return Exit.DONE
+
+
+def end(until: str | None, now: str) -> str:
+    """Return the moment that was given as the end of a hold; empty for none.
+
+    Raises ConfigurationError for one that cannot be read or has passed.
+    """
+    if until is None:
+        return ""
+    try:
+        moment = moments.read(until, seconds(now), direction=1)
+    except ValueError as error:
+        raise ConfigurationError(f"--until: {error}") from None
+    if moment <= now:
+        raise ConfigurationError(f"--until: {moment} has passed already; now it is {now}")
+    return moment
+
+
+def unhold(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Let an app be updated again."""
+    load(paths, app)
+    steered = ready(paths, app)
+    found = holds.find(steered.store, steered.clock.now())
+    holds.lift(steered.store)
+    write_facts(steered.store, steered.paths.state)
+    # The next start of a service must not rely on a check from before.
+    runtime.set_stale(steered.paths)
+    if found:
+        steered.tell(STEERED, f"{app}: the hold {holds.in_words(found)} is lifted")
+    words = (
+        f"the hold is lifted; the next run updates again, or now: autoupdatectl run {app}"
+        if found
+        else "there was no hold"
+    )
+    facts = {"app": app, "hold": None, "lifted": found._asdict() if found else None}
+    tell(facts, f"{app}: {words}", chosen)
+    return Exit.DONE

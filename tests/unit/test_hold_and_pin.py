@@ -1,0 +1,211 @@
+"""hold and pin: what runs, starts of services, status and the way back do meanwhile."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from autoupdate import gate, hold, moments, pin, salvage
+from autoupdate.cli import main
+from autoupdate.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
+from autoupdate.hold import Hold
+from autoupdate.pin import Pin
+from autoupdate.state import Result
+from autoupdate.status import status
+from tests.unit.conftest import Journal
+from tests.unit.world import APP, World, commit
+
+SINCE, FAR = "2026-01-01T00:00:00Z", "2199-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def deployed(world: World) -> World:
+    """Return a world with version 1, and version 2 upstream."""
+    world.deploy(1)
+    world.upstream = commit(2)
+    return world
+
+
+@pytest.fixture
+def configured(deployed: World, journal: Journal) -> World:
+    """Return a world with a configuration file, for the command."""
+    file = Path(deployed.all_paths.etc, "apps", f"{APP}.toml")
+    file.parent.mkdir(parents=True)
+    file.write_text(f'path = "{deployed.settings.path}"\n[upstream]\nurl = "https://x/y"\n')
+    return deployed
+
+
+def state_of(world: World) -> str:
+    """Return the one word of status."""
+    word: str = status(world.settings, world.paths, world.services)["state"]
+    return word
+
+
+def test_a_run_does_nothing_while_there_is_a_hold(deployed: World) -> None:
+    hold.put(deployed.store, Hold(SINCE, FAR, "trade fair"))
+    before = len(deployed.log.events)
+    outcome = deployed.run(force=True)
+    assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
+    assert "trade fair" in outcome.reason
+    assert "unhold" in outcome.advice
+    assert len(deployed.log.events) == before + 1, "one line"
+    assert deployed.effect_names.count("check") == 1, "upstream was asked for the first one only"
+    assert deployed.current_commit() == commit(1)
+    assert state_of(deployed) == "held"
+
+
+def test_a_hold_ends_by_itself(deployed: World) -> None:
+    hold.put(deployed.store, Hold(SINCE, deployed.clock.now(), ""))
+    assert deployed.run().result is Result.UPDATED
+    assert state_of(deployed) == "held", "the clock of this host is far behind that of the world"
+
+
+def test_an_interrupted_run_is_finished_during_a_hold(deployed: World) -> None:
+    number = deployed.store.begin("timer", commit(2), "", SINCE)
+    hold.put(deployed.store, Hold(SINCE, "", ""))
+    deployed.run()
+    assert deployed.store.transaction(number).result == Result.INTERRUPTED
+
+
+def test_rollback_by_hand_during_a_hold(deployed: World) -> None:
+    deployed.run()
+    hold.put(deployed.store, Hold(SINCE, "", ""))
+    assert deployed.roll_back().exit_code == Exit.DONE
+    assert deployed.current_commit() == commit(1)
+
+
+def test_services_start_during_a_hold(deployed: World, journal: Journal) -> None:
+    """Even if the newest commit could not be built and the policy is `block`."""
+    deployed.workshop.faults["build"] = UpdateFailedError("broken")
+    deployed.run()
+    started: list[str] = []
+
+    def start(app: str, enough: object) -> str:
+        started.append(app)
+        return ""
+
+    def may_start() -> bool:
+        return gate.pass_gate(deployed.all_paths, deployed.settings, start) == 0
+
+    assert not may_start()
+    hold.put(deployed.store, Hold(SINCE, FAR, ""))
+    assert may_start()
+    assert len(started) == 1, "no run is asked for during a hold"
+
+
+def test_hold_outlives_a_lost_state(deployed: World) -> None:
+    hold.put(deployed.store, Hold(SINCE, FAR, "why"))
+    pin.put(deployed.store, Pin(commit(1), SINCE))
+    salvage.keep_facts(deployed.app)
+    deployed.store.close()
+    Path(deployed.paths.state).write_bytes(b"no database")
+    deployed.store = salvage.open_state(deployed.paths, lambda _: None)  # type: ignore[assignment]
+    assert hold.read(deployed.store) == Hold(SINCE, FAR, "why")
+    assert pin.find(deployed.store) == Pin(commit(1), SINCE)
+
+
+@pytest.mark.parametrize("there", [3, 1])
+def test_a_pin_brings_in_its_commit(deployed: World, there: int) -> None:
+    """Newer or older than what is deployed, whatever upstream has."""
+    deployed.run()
+    pin.put(deployed.store, Pin(commit(there), SINCE))
+    outcome = deployed.run()
+    assert (outcome.result, outcome.commit) == (Result.UPDATED, commit(there))
+    deployed.check_fault = UnreachableError("down")
+    assert deployed.run().result is Result.CURRENT, "upstream is not asked any more"
+    assert state_of(deployed) == "pinned"
+    deployed.check_fault = None
+    pin.remove(deployed.store)
+    assert deployed.run().result is (Result.UPDATED if there != 2 else Result.CURRENT)
+    assert deployed.current_commit() == commit(2)
+
+
+def test_a_pinned_commit_is_tried_again_once(deployed: World) -> None:
+    deployed.services.bad = {commit(2)}
+    deployed.run()
+    pin.put(deployed.store, Pin(commit(2), SINCE))
+    assert deployed.run().result is Result.ROLLED_BACK
+    assert deployed.run().result is Result.DEFERRED, "in quarantine again"
+    assert state_of(deployed) == "rolled-back"
+
+
+def test_verbs_of_hold(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = configured.all_paths
+    assert main(["hold", "--until", "2d", "--reason", "fair", "--json"], paths) == Exit.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"app", "hold"}
+    assert hold.read(configured.store) == Hold(**told["hold"])
+    assert main(["status", "--json"], paths) == Exit.DONE
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["state"], shown["hold"]) == ("held", told["hold"])
+    assert main(["unhold"], paths) == Exit.DONE
+    assert "the hold is lifted" in capsys.readouterr().out
+    assert hold.read(configured.store) is None
+    assert main(["unhold"], paths) == Exit.DONE
+    assert "there was no hold" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("yesterday", "is no moment"),
+        ("2020-01-01", "has passed already"),
+        ("2026-02-30", "is not in the calendar"),
+        ("9999999999999d", "is no moment"),
+        ("0s", "has passed already"),
+    ],
+)
+def test_wrong_end_of_a_hold(
+    configured: World, until: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["hold", "--until", until], configured.all_paths) == Exit.USAGE
+    assert said in capsys.readouterr().err
+    assert hold.read(configured.store) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "direction", "moment"),
+    [
+        ("2d", 1, "2026-01-03T00:00:00Z"),
+        ("1h 30min", -1, "2025-12-31T22:30:00Z"),
+        ("2026-12-24", 1, "2026-12-24T05:00:00Z"),
+        ("2026-12-24 18:00", 1, "2026-12-24T23:00:00Z"),
+        ("2026-12-24T18:00:00Z", 1, "2026-12-24T18:00:00Z"),
+        ("2026-12-24T18:00:00+02:00", 1, "2026-12-24T16:00:00Z"),
+    ],
+)
+def test_moments(text: str, direction: int, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "EST+5")
+    time.tzset()
+    now = 1_767_225_600.0
+    try:
+        assert moments.write(now) == SINCE
+        assert moments.read(text, now, direction=direction) == moment
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_name_of_a_pinned_commit(deployed: World) -> None:
+    assert pin.full_name(deployed.app, commit(7).upper()) == commit(7), "also one not fetched yet"
+    deployed.in_mirror.add("abcdef1" + commit(0)[7:])
+    assert pin.full_name(deployed.app, "abcdef1") == "abcdef1" + commit(0)[7:]
+    for wrong in ("abcdef", "main", "", "abcdef2", "0" * 65):
+        with pytest.raises(ConfigurationError) as caught:
+            pin.full_name(deployed.app, wrong)
+        assert "git ls-remote https://upstream.example" in caught.value.advice
+
+
+def test_verbs_of_pin(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = configured.all_paths
+    configured.store.quarantine(commit(2), "build", "why", SINCE)
+    assert main(["pin", commit(2), "--json"], paths) == Exit.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert (told["pin"]["commit"], told["deployed"]) == (commit(2), False)
+    assert configured.store.quarantined() == [], "it is tried again"
+    assert main(["pin", commit(1)], paths) == Exit.DONE
+    assert "it is deployed, and stays" in capsys.readouterr().out
+    assert main(["unpin"], paths) == Exit.DONE
+    assert "follows branch:main again" in capsys.readouterr().out
+    assert pin.find(configured.store) is None
