@@ -15,6 +15,7 @@ from autoupdate.settings import Probe, Settings, Upstream
 from autoupdate.snapshot import Snapshots
 from autoupdate.state import Result
 from autoupdate.store import Store
+from autoupdate.track import Found
 from autoupdate.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class App(NamedTuple):
     settings: Settings
     paths: AppPaths
     store: Store
-    check: Callable[[Upstream], str]
+    check: Callable[[Upstream], Found]
     workshop: Workshop
     services: Services
     agenda: Agenda

@@ -2,47 +2,73 @@
 
 import re
 
-from autoupdate.errors import ConfigurationError, UnreachableError
+from autoupdate.errors import ConfigurationError, NoCandidateError, UnreachableError
 from autoupdate.git_environment import complaint, git_environment, redact
 from autoupdate.run import Identity, NotStartedError, TimedOutError, run
 from autoupdate.settings import Upstream
+from autoupdate.track import HEADS, TAGS, Found, branch_ref, choose, follows_tags, name_of, tags
 
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
-def tracked_ref(upstream: Upstream) -> str:
-    """Return the full name of the ref that is followed; empty when it is a commit."""
-    kind, _, name = upstream.track.partition(":")
-    return f"refs/heads/{name}" if kind == "branch" else ""
-
-
-def check(upstream: Upstream, home: str, identity: Identity | None) -> str:
+def check(upstream: Upstream, home: str, identity: Identity | None) -> Found:
     """Return the commit that the track points to.
 
     Raises UnreachableError when upstream does not answer as a repository, ConfigurationError
-    when it does but has no such branch.
+    when it does but has no such branch, NoCandidateError when it has no tag that the track admits.
     """
-    ref = tracked_ref(upstream)
-    if not ref:
-        return upstream.track.partition(":")[2]
-    commits = list_refs(upstream, [ref], home, identity)
+    if ref := branch_ref(upstream.track):
+        return Found(find_branch(upstream, ref, home, identity))
+    if follows_tags(upstream.track):
+        return find_tag(upstream, home, identity)
+    return Found(name_of(upstream.track))
+
+
+def find_branch(upstream: Upstream, ref: str, home: str, identity: Identity | None) -> str:
+    """Return the commit of a branch."""
+    commits = list_refs(upstream, ["--heads"], [ref], home, identity)
     if ref in commits:
         return commits[ref]
-    url, branch = redact(upstream.url), ref.removeprefix("refs/heads/")
+    url, branch = redact(upstream.url), ref.removeprefix(HEADS)
     # A web page that answers in place of the server looks to Git like a repository without refs.
-    if not list_refs(upstream, [], home, identity):
+    if not list_refs(upstream, [], [], home, identity):
         raise UnreachableError(f"upstream {url} shows no branch at all, nor {branch}")
     raise ConfigurationError(f"upstream {url} has no branch {branch}", "correct upstream.track")
 
 
+def find_tag(upstream: Upstream, home: str, identity: Identity | None) -> Found:
+    """Return the tag with the highest version that the track admits."""
+    refs = list_refs(upstream, ["--tags"], [], home, identity)
+    chosen, admitted = choose(upstream.track, tags(refs))
+    if chosen:
+        return Found(chosen.commit, chosen.name, tuple(admitted))
+    url = redact(upstream.url)
+    if not refs and not list_refs(upstream, [], [], home, identity):
+        raise UnreachableError(f"upstream {url} shows no branch and no tag at all")
+    there = sum(ref.startswith(TAGS) and not ref.endswith("^{}") for ref in refs)
+    raise NoCandidateError(
+        f"policy yields no candidate: none of the {there} tags of upstream {url} is a version"
+        f" that {upstream.track} admits",
+        "correct upstream.track, or wait for such a tag",
+    )
+
+
 def list_refs(
-    upstream: Upstream, patterns: list[str], home: str, identity: Identity | None
+    upstream: Upstream,
+    kind: list[str],
+    patterns: list[str],
+    home: str,
+    identity: Identity | None,
 ) -> dict[str, str]:
-    """Return the commits of refs by git-ls-remote(1). Raises UnreachableError."""
+    """Return the commits of refs by git-ls-remote(1). Raises UnreachableError.
+
+    By its kind (--heads, --tags) a server is asked for no other refs; patterns only choose among
+    those that it sent.
+    """
     url = redact(upstream.url)
     try:
         answer = run(
-            ["git", "ls-remote", "--", upstream.url, *patterns],
+            ["git", "ls-remote", *kind, "--", upstream.url, *patterns],
             environment=git_environment(home),
             identity=identity,
             timeout=upstream.timeout,
@@ -61,7 +87,7 @@ def list_refs(
 def parse(answer: str) -> dict[str, str]:
     """Return the commits by ref of an answer to git-ls-remote(1); odd lines are left out."""
     commits = {}
-    for line in answer.splitlines():
+    for line in answer.split("\n"):
         commit, _, ref = line.partition("\t")
         if COMMIT.fullmatch(commit):
             commits[ref] = commit

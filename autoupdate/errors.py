@@ -64,6 +64,10 @@ class UnreachableError(AutoupdateError):
     exit_code = Exit.UNREACHABLE
 
 
+class NoCandidateError(AutoupdateError):
+    """Upstream answered, and has nothing that the host's policy admits."""
+
+
 class DamagedMirrorError(HostFaultError):
     """The local mirror cannot be used; it has to be made anew."""
 

@@ -11,12 +11,14 @@ from autoupdate.errors import (
     DependenciesFailedError,
     Exit,
     HostFaultError,
+    NoCandidateError,
     NoSpaceError,
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.events import DEFERRED, FAILED, STEP
+from autoupdate.events import DEFERRED, FAILED, NO_CANDIDATE, REFUSED, STEP
 from autoupdate.opening import wait_for_opening
+from autoupdate.publish import linked_release
 from autoupdate.staged import is_built
 from autoupdate.state import Result, Step
 from autoupdate.store import FailedEnvironment, Transaction
@@ -82,10 +84,22 @@ def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
     how = "is built and waits" if built else "is not taken"
     reason = f"{app.name}: commit {transaction.commit} {how}: {verdict.reason}; {place}"
     result, code = (Result.DEFERRED, Exit.DONE) if deployed else (Result.FAILED, Exit.FAILED)
-    app.tell(DEFERRED, reason, commit=transaction.commit, step=transaction.step)
+    # Time does not change what is refused for other reasons than time.
+    kind = DEFERRED if verdict.forceable else REFUSED
+    app.tell(kind, reason, commit=transaction.commit, step=transaction.step)
     app.store.finish(transaction.id, result, code, reason, app.clock.now())
     wait_for_opening(app, verdict)
     return Outcome(result, code, reason, transaction.commit, transaction.previous, verdict.advice)
+
+
+def no_candidate(app: App, error: NoCandidateError) -> Outcome:
+    """Report that upstream has nothing that policy admits; with a release in place, that stays."""
+    release = linked_release(app.paths.current)
+    place = f"release {release} stays" if release else "nothing deployed"
+    reason = f"{app.name}: {error.message}; {place}"
+    app.tell(NO_CANDIDATE, reason, release=release)
+    result, code = (Result.DEFERRED, Exit.DONE) if release else (Result.FAILED, Exit.FAILED)
+    return Outcome(result, code, reason, "", release, error.advice)
 
 
 def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:

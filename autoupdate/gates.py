@@ -4,14 +4,17 @@ from collections.abc import Callable, Sequence
 
 from autoupdate import guard, hooks
 from autoupdate.app import App
+from autoupdate.events import UNSIGNED
+from autoupdate.lineage import lineage, unmoved_tag
 from autoupdate.opening import window
+from autoupdate.state import Step
 from autoupdate.verdict import Verdict
 
 # Looks at a commit; the mirror has it already.
 Gate = Callable[[App, str], Verdict]
 
 # Whether a commit may be built: verify and guard.
-BEFORE_BUILD: tuple[Gate, ...] = guard.GATES
+BEFORE_BUILD: tuple[Gate, ...] = (unmoved_tag, lineage, *guard.GATES)
 # Whether a release that is built and rehearsed may be switched to now.
 BEFORE_SWITCH: tuple[Gate, ...] = (window, hooks.may_run)
 
@@ -22,4 +25,6 @@ def first_refusal(gates: Sequence[Gate], app: App, commit: str, *, force: bool) 
         verdict = gate(app, commit)
         if not verdict.passes and not (force and verdict.forceable):
             return verdict
+        if verdict.warns:
+            app.tell(UNSIGNED, f"{app.name}: {verdict.reason}", commit=commit, step=Step.VERIFY)
     return None

@@ -10,6 +10,7 @@ from autoupdate.app import App
 from autoupdate.errors import ConfigurationError
 from autoupdate.git_environment import redact
 from autoupdate.store import Store
+from autoupdate.track import Found
 
 FULL_NAMES = (40, 64)
 
@@ -34,13 +35,13 @@ def put(store: Store, pin: Pin) -> None:
         store.forgive(pin.commit)
 
 
-def wanted(app: App) -> str:
+def wanted(app: App) -> Found:
     """Return the commit to deploy: the pinned one, or else what upstream has.
 
-    Raises UnreachableError.
+    Raises UnreachableError, NoCandidateError.
     """
     pin = find(app.store)
-    return pin.commit if pin else app.check(app.settings.upstream)
+    return Found(pin.commit) if pin else app.check(app.settings.upstream)
 
 
 def remove(store: Store) -> None:

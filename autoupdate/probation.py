@@ -10,6 +10,7 @@ from autoupdate.errors import AutoupdateError, Exit
 from autoupdate.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
 from autoupdate.failure import blame_for_running_badly
 from autoupdate.health import Baseline, UnhealthyError, settle, soak
+from autoupdate.lineage import raise_high_water
 from autoupdate.publish import linked_release, switch
 from autoupdate.salvage import keep_facts
 from autoupdate.services import Service
@@ -125,6 +126,7 @@ def confirm(app: App, transaction: Transaction) -> Outcome:
     # What is told and what is recorded count together: nobody is told twice, or not at all.
     with app.store.atomic():
         app.store.forgive(commit)
+        raise_high_water(app, commit)
         app.store.finish(transaction.id, Result.UPDATED, Exit.DONE, "", app.clock.now())
         app.tell(CONFIRMED, reason, commit=commit, release=release)
     app.snapshots.drop(transaction.id)

@@ -5,10 +5,11 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from autoupdate import hold, pin, runtime
+from autoupdate import high_water, hold, pin, runtime
 from autoupdate.app import App
 from autoupdate.database import DamagedStateError, StateError
 from autoupdate.events import STEP
+from autoupdate.high_water import HighWater
 from autoupdate.paths import AppPaths
 from autoupdate.publish import sync_directory
 from autoupdate.state import Step
@@ -22,13 +23,15 @@ def facts_file(state: str) -> str:
 
 def write_facts(store: Store, state: str) -> None:
     """Write releases, quarantine and an open transaction beside the database; atomic, durable."""
-    unfinished, held, pinned = store.unfinished(), hold.read(store), pin.find(store)
+    unfinished, mark = store.unfinished(), high_water.read(store)
+    held, pinned = hold.read(store), pin.find(store)
     facts = {
         "transaction": unfinished._asdict() if unfinished else None,
         "releases": [release._asdict() for release in store.releases()],
         "quarantine": [item._asdict() for item in store.quarantined()],
         "hold": held._asdict() if held else None,
         "pin": pinned._asdict() if pinned else None,
+        "high_water": mark._asdict() if mark else None,
     }
     temporary = f"{facts_file(state)}.new"
     with open(temporary, "w", encoding="utf-8") as stream:
@@ -37,6 +40,16 @@ def write_facts(store: Store, state: str) -> None:
         os.fsync(stream.fileno())
     os.rename(temporary, facts_file(state))
     sync_directory(os.path.dirname(state))
+
+
+def saved_high_water(state: str) -> HighWater | None:
+    """Return the second copy of the high-water mark; None without one that can be read."""
+    try:
+        with open(facts_file(state), encoding="utf-8") as stream:
+            mark = HighWater(**json.load(stream)["high_water"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return mark if all(isinstance(field, str) for field in mark) else None
 
 
 def keep_facts(app: App) -> None:
@@ -94,6 +107,8 @@ def restore(store: Store, state: str) -> None:
                 hold.put(store, hold.Hold(**facts["hold"]))
             if facts.get("pin"):
                 pin.put(store, pin.Pin(**facts["pin"]))
+            if facts.get("high_water"):
+                high_water.write(store, HighWater(**facts["high_water"]))
             if facts.get("transaction"):
                 store.add_transaction(_as_it_may_be(Transaction(**facts["transaction"])))
     except (OSError, ValueError, KeyError, TypeError, RecursionError, StateError):

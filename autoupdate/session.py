@@ -11,7 +11,7 @@ from autoupdate.errors import AutoupdateError, Exit, describe
 from autoupdate.events import FAILED, STATE_RENEWED
 from autoupdate.recover import recover
 from autoupdate.rollback import rollback
-from autoupdate.salvage import begin_anew, keep_facts
+from autoupdate.salvage import begin_anew, facts_file, keep_facts
 from autoupdate.shared import is_handed_over
 from autoupdate.state import Result
 from autoupdate.store import LastRun
@@ -122,7 +122,8 @@ def remember(app: App, outcome: Outcome, started: str) -> None:
             LastRun(outcome.result, outcome.exit_code, started, app.clock.now(), outcome.reason),
             success=outcome.exit_code == Exit.DONE,
         )
-    if outcome.result not in (Result.CURRENT, Result.DEFERRED):
+    unchanged = outcome.result in (Result.CURRENT, Result.DEFERRED)
+    if not unchanged or not os.path.exists(facts_file(app.paths.state)):
         keep_facts(app)
     report(app)
 

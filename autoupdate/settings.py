@@ -205,8 +205,7 @@ SETTINGS = (
 
 # Refused until they do something: a guard that is ignored is worse than none.
 NOT_YET = frozenset({
-    "upstream.submodules", "upstream.allow_rewrite", "trust.signatures", "trust.on",
-    "metrics.textfile",
+    "upstream.submodules", "trust.signatures", "trust.on", "metrics.textfile",
 })  # fmt: skip
 
 

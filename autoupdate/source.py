@@ -26,6 +26,7 @@ from autoupdate.installer import HOST_TROUBLE
 from autoupdate.publish import sync_directory
 
 UPSTREAM_REF = "refs/autoupdate/upstream"
+UPSTREAM_TAGS, EVERY_TAG = "refs/autoupdate/tags/", "*"
 WORK_TREE = "../current"
 # What a build leaves in a release is no local change.
 NOT_CHANGES = "/.venv/\n__pycache__/\n*.pyc\n*.egg-info/\n/build/\n"
@@ -111,14 +112,18 @@ class Mirror:
         with open(f"{self.path}/info/exclude", "w", encoding="utf-8") as exclude:
             exclude.write(NOT_CHANGES)
 
-    def fetch(self, url: str, wanted: str) -> Commit:
-        """Fetch a ref, or a commit by its name, with its history.
+    def fetch(self, url: str, wanted: str, tags: tuple[str, ...] = ()) -> Commit:
+        """Fetch a ref, or a commit by its name, with its history; also tags, `*` for all of them.
 
+        Tags go to a place of their own, and those that upstream has no more are removed there.
         Raises UnreachableError when upstream does not give it, DamagedMirrorError, HostFaultError.
         """
+        places = [f"+{wanted}:{UPSTREAM_REF}"]
+        places += [f"+refs/tags/{tag}:{UPSTREAM_TAGS}{tag}" for tag in tags]
+        prune = ["--prune"] if EVERY_TAG in tags else []
         try:
             git = self.open()
-            git.fetch("--no-tags", "--", url, f"+{wanted}:{UPSTREAM_REF}")
+            git.fetch("--no-tags", *prune, "--", url, *places)
             line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
         except GitCommandError as error:
             message = f"upstream {redact(url)} did not give {wanted}: {said_by_git(error)}"
@@ -139,6 +144,27 @@ class Mirror:
                 if not os.path.exists(record) and os.path.exists(_read(f"{aside}/{name}/gitdir")):
                     git.cat_file("-e", _read(f"{aside}/{name}/HEAD") + "^{commit}")
                     shutil.copytree(f"{aside}/{name}", record)
+
+    def relation(self, base: str, commit: str) -> str:
+        """Tell what a commit is to another: descends, ancestor, diverged, or unknown.
+
+        Raises DamagedMirrorError, HostFaultError.
+        """
+        git = self.open()
+        try:
+            git.cat_file("-e", f"{base}^{{commit}}")
+        except GitCommandError:
+            return "unknown"
+        try:
+            common = str(git.merge_base("--all", base, commit)).split()
+        except GitCommandError as error:
+            # git-merge-base(1) ends with 1 where two histories have nothing in common.
+            if error.status == 1 and not _said(error.stderr):
+                return "diverged"
+            raise self.fault(error, HostFaultError(said_by_git(error))) from None
+        if base in common:
+            return "descends"
+        return "ancestor" if commit in common else "diverged"
 
     def check_out(self, directory: str, commit: str) -> None:
         """Make the work tree of a release.

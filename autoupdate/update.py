@@ -1,19 +1,20 @@
 """One update, step by step. Each step is recorded before it begins, so that a run that dies can
 be finished or undone by the next one (recover.py)."""
 
-from autoupdate import hooks, pin, runtime
+from autoupdate import hooks, pin, runtime, tags
 from autoupdate.app import App, Outcome
-from autoupdate.check import tracked_ref
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do
 from autoupdate.errors import (
     AutoupdateError,
     DamagedMirrorError,
     DependenciesFailedError,
     HostFaultError,
+    NoCandidateError,
 )
 from autoupdate.events import CANDIDATE, CURRENT, DEFERRED, MIRROR_RENEWED, REHEARSED, STASHED, STEP
 from autoupdate.failure import (
     give_up,
+    no_candidate,
     refuse,
     refuse_failed_environment,
     remember_environment,
@@ -39,7 +40,10 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
     if on_hold := held(app):
         return note(app, on_hold)
     claim(app.settings.path, app.paths)
-    commit = look_upstream(app)
+    try:
+        commit = look_upstream(app)
+    except NoCandidateError as error:
+        return no_candidate(app, error)
     longest = longest_wait(app, trigger)
     if nothing := nothing_to_do(app, commit, force=force, longest_wait=longest):
         return note(app, nothing)
@@ -72,10 +76,11 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
 
 def look_upstream(app: App) -> str:
     """check: ask upstream for the commit that the track points to; a pin says it by itself."""
-    commit = pin.wanted(app)
-    app.store.set_candidate(commit, app.clock.now())
-    note_first_seen(app.store, commit, app.clock.now())
-    return commit
+    found = pin.wanted(app)
+    app.store.set_candidate(found.commit, app.clock.now())
+    note_first_seen(app.store, found.commit, app.clock.now())
+    tags.remember(app.store, found, app.clock.now())
+    return found.commit
 
 
 def note(app: App, outcome: Outcome) -> Outcome:
@@ -174,8 +179,8 @@ def check_out(app: App, transaction: Transaction) -> None:
 def fetch_into_mirror(app: App, commit: str) -> str:
     """Fetch what is tracked; return the commit that came."""
     upstream = app.settings.upstream
-    wanted = commit if pin.find(app.store) else tracked_ref(upstream) or commit
-    return app.workshop.fetch(upstream.url, wanted, upstream.timeout).commit
+    ref, more = tags.wanted_ref(app, commit), tags.wanted_tags(app, commit)
+    return app.workshop.fetch(upstream.url, ref, upstream.timeout, more).commit
 
 
 def renew_mirror(app: App, error: DamagedMirrorError) -> None:

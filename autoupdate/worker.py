@@ -41,10 +41,14 @@ class Worker:
         self.paths = paths
         self.mirror = Mirror(paths.mirror)
 
-    def fetch(self, url: str, wanted: str) -> dict[str, Any]:
-        """Fetch a ref or commit into the mirror."""
+    def fetch(self, url: str, wanted: str, tags: list[str]) -> dict[str, Any]:
+        """Fetch a ref or commit into the mirror, and tags."""
         self.mirror.clear_leftovers()
-        return self.mirror.fetch(url, wanted)._asdict()
+        return self.mirror.fetch(url, wanted, tuple(tags))._asdict()
+
+    def relation(self, base: str, commit: str) -> dict[str, Any]:
+        """Tell what a commit is to another one."""
+        return {"relation": self.mirror.relation(base, commit)}
 
     def begin_mirror(self) -> dict[str, Any]:
         """Begin a new mirror in place of a damaged one."""

@@ -93,8 +93,11 @@ class TakenOver(NamedTuple):
 class Workshop(Protocol):
     """What an update needs done by the builds' user."""
 
-    def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
-        """Fetch a ref or commit. Raises UnreachableError, DamagedMirrorError."""
+    def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
+        """Fetch a ref or commit, and tags. Raises UnreachableError, DamagedMirrorError."""
+
+    def relation(self, base: str, commit: str) -> str:
+        """Tell what a commit is to another: descends, ancestor, diverged, or unknown."""
 
     def renew_mirror(self) -> None:
         """Begin a new mirror in place of a damaged one."""
@@ -164,14 +167,19 @@ class WorkerProcess:
         # Several gates ask for the same, and what a commit holds never changes.
         self._inspected: dict[tuple[str, str, tuple[str, ...]], Findings] = {}
 
-    def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
-        """Fetch a ref or commit. Raises UnreachableError, DamagedMirrorError."""
-        request = {"url": url, "wanted": wanted}
+    def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
+        """Fetch a ref or commit, and tags. Raises UnreachableError, DamagedMirrorError."""
+        request = {"url": url, "wanted": wanted, "tags": tags}
         done = self._ask("fetch", request, timeout, "fetch", UnreachableError)
         commit = done.get("commit")
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
             raise UpdateFailedError(f"the worker's answer names no commit: {commit!r}")
         return Fetched(commit, str(done.get("subject", "")))
+
+    def relation(self, base: str, commit: str) -> str:
+        """Tell what a commit is to another: descends, ancestor, diverged, or unknown."""
+        done = self._ask("relation", {"base": base, "commit": commit}, 300, "look at the history")
+        return str(done.get("relation"))
 
     def renew_mirror(self) -> None:
         """Begin a new mirror in place of a damaged one."""

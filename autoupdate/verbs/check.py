@@ -15,7 +15,7 @@ from autoupdate.verbs.status import facts
 def check(paths: Paths, app: str, chosen: Namespace) -> int:
     """Ask upstream for a new commit; change nothing."""
     settings = load(paths, app)
-    candidate = ask(settings.upstream, paths.cache, builder())
+    candidate = ask(settings.upstream, paths.cache, builder()).commit
     current = (facts(paths, app)["current"] or {}).get("commit")
     found = {
         "app": app, "current": current, "candidate": candidate, "update": candidate != current,

@@ -13,6 +13,7 @@ from autoupdate.errors import Exit
 from autoupdate.paths import AppPaths
 from autoupdate.run import find_user
 from autoupdate.store import Store
+from autoupdate.track import Found
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.hosts.git_server import Mode
 from tests.integration.site import Site
@@ -57,7 +58,7 @@ def test_server_that_hangs_in_the_fetch_is_not_the_commits_fault(deployed: Site)
     deployed.configure(upstream__timeout="2s")
     commit = deployed.upstream.commit(version=2)
     deployed.server.mode = Mode.HANG
-    app = deployed.app()._replace(check=lambda _: commit)
+    app = deployed.app()._replace(check=lambda _: Found(commit))
     outcome = session.run(app, wait=False)
     app.store.close()
     assert outcome.exit_code == Exit.UNREACHABLE

@@ -17,6 +17,7 @@ from autoupdate.errors import (
 )
 from autoupdate.events import STASHED, UPDATED
 from autoupdate.state import Result, Step
+from autoupdate.track import Found
 from autoupdate.verdict import Verdict
 from tests.unit.world import SERVICES, World, commit, settings
 
@@ -362,7 +363,7 @@ def test_commit_that_cannot_be_built_keeps_starts_from_passing(world: World) -> 
 
 
 def test_unexpected_operating_system_error_is_an_outcome(world: World) -> None:
-    def check_fails(_: object) -> str:
+    def check_fails(_: object) -> Found:
         raise OSError(28, "No space left on device", "/var/lib/autoupdate")
 
     outcome = session.run(world.app._replace(check=check_fails), wait=False)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from autoupdate.check import parse, tracked_ref
+from autoupdate.check import parse
 from autoupdate.git_environment import complaint, git_environment, redact
 from autoupdate.installer import summary
 from autoupdate.services import Service
 from autoupdate.services import parse as parse_service
-from autoupdate.settings import Upstream
+from autoupdate.track import branch_ref
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -33,8 +33,8 @@ def test_answer_of_ls_remote() -> None:
         (f"commit:{COMMIT}", ""),
     ],
 )
-def test_tracked_ref(track: str, ref: str) -> None:
-    assert tracked_ref(Upstream("https://x", track, (), False, 1)) == ref
+def test_branch_ref(track: str, ref: str) -> None:
+    assert branch_ref(track) == ref
 
 
 @pytest.mark.parametrize(

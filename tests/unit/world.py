@@ -23,6 +23,7 @@ from autoupdate.relocation import Journal
 from autoupdate.services import Service
 from autoupdate.settings import SETTINGS, Build, Probe, Rehearse, Settings, Upstream
 from autoupdate.store import Store
+from autoupdate.track import Found, Tag
 from autoupdate.workshop import Checkout, Fetched, Plan, TakenOver
 
 APP = "ipfs-accelerate"
@@ -115,15 +116,24 @@ class FakeWorkshop:
         self.key = "key"
         self.free = 10**12
         self.environments: set[str] = set()
+        self.fetched: list[tuple[str, tuple[str, ...]]] = []
+        """What was asked for: the ref, and the tags besides."""
+        self.relations: dict[tuple[str, str], str] = {}
         self.calls: list[str] = []
 
-    def fetch(self, url: str, wanted: str, timeout: float) -> Fetched:
+    def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
         """Give what the branch points to now."""
         self._begin("fetch")
         self._use_mirror()
+        self.fetched.append((wanted, tags))
         commit = wanted if len(wanted) == 40 else self.world.upstream_now or self.world.upstream
         self.world.in_mirror.add(commit)
         return Fetched(commit, "subject")
+
+    def relation(self, base: str, commit: str) -> str:
+        """Tell what a commit is to another; versions descend from those before them."""
+        self._begin("relation")
+        return self.relations.get((base, commit), "descends" if commit > base else "ancestor")
 
     def renew_mirror(self) -> None:
         """Begin a new mirror."""
@@ -431,6 +441,8 @@ class World:
         self.paths: AppPaths = self.all_paths.app(APP)
         self.settings = settings(root, **changes)
         self.upstream = commit(1)
+        self.tag = ""
+        """The tag that leads to it, where the track chooses by tags."""
         self.upstream_now = ""
         """What the branch points to at the time of the fetch, if it moved on after the check."""
         self.in_mirror: set[str] = set()
@@ -464,12 +476,12 @@ class World:
             self.dead = True
             raise Killed(f"{name}, effect {self.effects}")
 
-    def check(self, upstream: Upstream) -> str:
+    def check(self, upstream: Upstream) -> Found:
         """Ask upstream."""
         self.effect("check")
         if self.check_fault:
             raise self.check_fault
-        return self.upstream
+        return Found(self.upstream, self.tag, (Tag(self.tag, self.upstream),) if self.tag else ())
 
     @property
     def app(self) -> App:

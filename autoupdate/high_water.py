@@ -1,0 +1,27 @@
+"""The high-water mark: the newest commit that ever proved itself here, whatever runs now.
+
+A candidate is compared with it and not with the current release: after a way back, that is older.
+"""
+
+from typing import NamedTuple
+
+from autoupdate.store import Store
+
+
+class HighWater(NamedTuple):
+    """A confirmed commit, the tag by which it was chosen, if any, and when it was confirmed."""
+
+    commit: str
+    tag: str
+    at: str
+
+
+def read(store: Store) -> HighWater | None:
+    """Return the mark; None before the first confirmed release."""
+    rows = store.rows('SELECT "commit", tag, at FROM high_water')
+    return HighWater(*rows[0]) if rows else None
+
+
+def write(store: Store, mark: HighWater) -> None:
+    """Set the mark."""
+    store.write("INSERT OR REPLACE INTO high_water VALUES (1, ?, ?, ?)", mark)
