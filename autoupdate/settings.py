@@ -35,7 +35,7 @@ from autoupdate.values import (
 # What `notify.events` may name.
 TOLD = (
     "updated", "failed", "rolled-back", "recovered", "stale", "blocked", "quarantined",
-    "held-too-long",
+    "held-too-long", "refused", "unsigned", "untrusted",
 )  # fmt: skip
 
 
@@ -196,7 +196,7 @@ SETTINGS = (
             "Limit for all hooks before a switch together, and for all after it."),
     Setting("notify.urls", texts, [], "Apprise URLs that are told of events."),
     Setting("notify.events", each_of(*TOLD),
-            ["updated", "failed", "rolled-back", "recovered", "stale"],
+            ["updated", "failed", "rolled-back", "recovered", "stale", "refused", "untrusted"],
             "Events that are told."),
     Setting("notify.stale_after", duration, "7d", "Without success for this long is an event."),
     Setting("metrics.textfile", text, "",

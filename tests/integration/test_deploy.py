@@ -222,7 +222,8 @@ def test_tags_of_the_same_name_are_not_the_branch(deployed: Site) -> None:
     assert deployed.updates_to(second)
 
 
-def test_rewritten_history_is_taken_as_a_new_commit(deployed: Site) -> None:
+def test_rewritten_history_that_is_allowed_is_taken_as_a_new_commit(deployed: Site) -> None:
+    deployed.configure(upstream__allow_rewrite=True)
     first = deployed.upstream.published()
     deployed.upstream.commit(version=2)
     assert deployed.run().result is Result.UPDATED

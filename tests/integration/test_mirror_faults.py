@@ -173,6 +173,7 @@ def test_nothing_to_compare_local_changes_with(deployed: Site, how: str) -> None
     else:
         deployed.upstream.git("checkout", "--quiet", "--orphan", "other")
         loose(deployed, TREE).unlink()
+    deployed.configure(upstream__allow_rewrite=True)
     commit = deployed.upstream.commit(version=2, push=False)
     deployed.upstream.push("--force")
     assert deployed.updates_to(commit), deployed.log.events[-1].message
@@ -191,6 +192,7 @@ def test_broken_history_of_upstream_is_no_damage(deployed: Site) -> None:
         "--stdin", input=odd,
     ).stdout.strip()  # fmt: skip
     deployed.upstream.git("reset", "--quiet", "--hard", made)
+    deployed.configure(upstream__allow_rewrite=True)
     commit = deployed.upstream.commit(version=2, push=False)
     deployed.upstream.push("--force")
     assert deployed.updates_to(commit)
