@@ -101,6 +101,12 @@ def adopt(of: argparse.ArgumentParser) -> None:
     with_app(of)
 
 
+def accept_rewrite(of: argparse.ArgumentParser) -> None:
+    """Arguments of `accept-rewrite`."""
+    of.add_argument("commit", metavar="COMMIT", help="the commit, as the refusal names it")
+    with_app(of)
+
+
 def hold(of: argparse.ArgumentParser) -> None:
     """Arguments of `hold`."""
     of.add_argument(
@@ -153,6 +159,11 @@ VERBS = {
         quarantine,
     ),
     "adopt": Verb("adopt.adopt", "take over an existing checkout, with all that is in it", adopt),
+    "accept-rewrite": Verb(
+        "accept_rewrite.accept_rewrite",
+        "take a commit that does not descend from what was deployed, or whose tag was moved",
+        accept_rewrite,
+    ),
     "hold": Verb("hold.hold", "keep the app as it is, until a time or until unhold", hold),
     "unhold": Verb("hold.unhold", "let the app be updated again", with_app),
     "pin": Verb("pin.pin", "deploy this commit, newer or older, and stay there", pin),
