@@ -15,7 +15,7 @@ from autoupdate.health import UnhealthyError
 from autoupdate.host_changes import found
 from autoupdate.probation import after_restart, begin_probation, confirm, look, soak_all
 from autoupdate.publish import remove_link, replace_link
-from autoupdate.relocation import Journal
+from autoupdate.relocation import COPY, Journal
 from autoupdate.services import Service
 from autoupdate.state import Result, Step, may_follow
 from autoupdate.store import Transaction
@@ -96,15 +96,19 @@ def complete(app: App, journal: Journal) -> Outcome:
         app.store.finish(transaction.id, Result.GIVEN_BACK, Exit.DONE, "", now)
     if adopted:
         record(app, journal)
-    else:
-        remove_link(app.paths.adopted)
-    shutil.rmtree(app.paths.adopting, ignore_errors=True)
+    sweep(app)
     relocation.clear(app.paths)
     reason = done(app, journal)
     app.tell(ADOPTED if adopted else GIVEN_BACK, reason,
              commit=journal.commit, release=journal.release)  # fmt: skip
     result = Result.UPDATED if adopted else Result.GIVEN_BACK
     return Outcome(result, Exit.DONE, reason, journal.commit, journal.release)
+
+
+def sweep(app: App) -> None:
+    """Remove what was only made for this."""
+    for directory in (app.paths.adopting, app.paths.leaving):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def record(app: App, journal: Journal) -> None:
@@ -124,7 +128,7 @@ def done(app: App, journal: Journal) -> str:
         )
     return (
         f"{app.name}: gave {journal.path} back as a plain checkout of commit {journal.commit};"
-        f" what was managed stays in {app.paths.home}, and nothing is updated any more"
+        f" nothing is updated any more. Type: systemctl disable --now autoupdate.timer"
     )
 
 
@@ -162,7 +166,10 @@ def undo(app: App, journal: Journal, fault: str) -> Outcome:
         app.store.finish(transaction.id, result, code, reason, app.clock.now())
         if journal.verb == ADOPT and transaction.release:
             retention.remove(app, transaction.release)
-    shutil.rmtree(app.paths.adopting, ignore_errors=True)
+    if journal.verb == RELEASE_PATH and not any(move.do == COPY for move in journal.moves):
+        # What the services wrote there was moved back; what was copied may have been written to.
+        shutil.rmtree(journal.kept, ignore_errors=True)
+    sweep(app)
     relocation.clear(app.paths)
     app.tell(BROKEN if result is Result.BROKEN else ROLLED_BACK, reason,
              commit=journal.commit, step=Step.ROLL_BACK)  # fmt: skip

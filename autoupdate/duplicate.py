@@ -27,10 +27,14 @@ class Duplicate(NamedTuple):
 
 
 class Copier:
-    """Copies files of other users into a directory that only root can reach meanwhile."""
+    """Copies files of other users into a directory that only root can reach meanwhile.
 
-    def __init__(self, owner: Identity | None) -> None:
+    They belong to `owner` then, and are for nobody else unless `open_to_all`.
+    """
+
+    def __init__(self, owner: Identity | None, *, open_to_all: bool = False) -> None:
         self.owner = owner
+        self.modes = (0o755, 0o644) if open_to_all else (0o700, 0o600)
         self.bytes = 0
         self.odd: list[str] = []
 
@@ -65,6 +69,7 @@ class Copier:
             else:
                 self.odd.append(path)
         self._give(target)
+        os.chmod(target, self.modes[0])
 
     def file(self, source: str, target: str, directory: int | None = None) -> None:
         """Copy one regular file, with its time and whether it can be executed."""
@@ -72,7 +77,7 @@ class Copier:
         with open(descriptor, "rb") as old, open(target, "xb") as new:
             facts = os.fstat(descriptor)
             shutil.copyfileobj(old, new, 1 << 20)
-            os.fchmod(new.fileno(), 0o700 if facts.st_mode & 0o100 else 0o600)
+            os.fchmod(new.fileno(), self.modes[0 if facts.st_mode & 0o100 else 1])
         os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
         self._give(target)
         self.bytes += facts.st_size

@@ -168,6 +168,9 @@ VERBS = {
     "unhold": Verb("hold.unhold", "let the app be updated again", with_app),
     "pin": Verb("pin.pin", "deploy this commit, newer or older, and stay there", pin),
     "unpin": Verb("pin.unpin", "follow upstream again", with_app),
+    "release-path": Verb(
+        "release_path.release_path", "give a plain checkout back, and manage it no more", with_app
+    ),
     "check": Verb("check.check", "ask upstream for a new commit; change nothing", with_app),
     "status": Verb("status.status", "tell where the app stands", with_app),
     "notify": Verb("notify.notify", "list who is told of events, and what still waits", notify),

@@ -154,6 +154,11 @@ class AppPaths(NamedTuple):
         """Directory of the copy of a checkout that the builds' user looks at."""
         return f"{self.home}/adopting"
 
+    @property
+    def leaving(self) -> str:
+        """Directory in which the builds' user makes a plain checkout that is given back."""
+        return f"{self.home}/leaving"
+
     def release(self, release: str) -> str:
         """Return the directory of one release."""
         return f"{self.releases}/{release}"

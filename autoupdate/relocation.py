@@ -78,6 +78,15 @@ def read(paths: AppPaths) -> Journal | None:
         ) from None
 
 
+def kept_directory(paths: AppPaths) -> str:
+    """Return the old directory that the last adoption kept; empty if nothing tells of one."""
+    try:
+        with open(paths.adopted, encoding="utf-8") as stream:
+            return str(json.load(stream)["kept"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def clear(paths: AppPaths) -> None:
     """Forget the journal: nothing is to be undone any more."""
     with suppress(FileNotFoundError):

@@ -122,6 +122,15 @@ class Worker:
 
         return take_over(self.mirror, self._old_checkout(shared), name, message)
 
+    def make_checkout(
+        self, release: str, path: str, url: str, branch: str, shared: list[str]
+    ) -> dict[str, Any]:
+        """Make a plain checkout of a release, to be moved to a path."""
+        from autoupdate.plain_checkout import make
+
+        source, target = self.paths.release(release), f"{self.paths.leaving}/tree"
+        return make(self.mirror, source, target, path, url, branch, tuple(shared))
+
     def _old_checkout(self, shared: list[str]) -> "OldCheckout":
         from autoupdate.old_checkout import OldCheckout
 

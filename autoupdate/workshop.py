@@ -137,6 +137,14 @@ class Workshop(Protocol):
     def take_over_checkout(self, shared: tuple[str, ...], name: str, message: str) -> TakenOver:
         """Take over into the mirror what only the old checkout has. Raises HostFaultError."""
 
+    def make_checkout(
+        self, release: str, path: str, url: str, branch: str, shared: tuple[str, ...]
+    ) -> int:
+        """Make a plain checkout of a release, with an environment for a path.
+
+        Returns how many stashes are in it. Raises UpdateFailedError, HostFaultError.
+        """
+
     def remove(self, release: str) -> None:
         """Remove a release."""
 
@@ -269,6 +277,19 @@ class WorkerProcess:
         request = {"shared": shared, "name": name, "message": message}
         done = self._ask("take_over_checkout", request, 1800, "take-over of the checkout")
         return TakenOver(str(done.get("base")), int(done["local"]), bool(done["saved"]))
+
+    def make_checkout(
+        self, release: str, path: str, url: str, branch: str, shared: tuple[str, ...]
+    ) -> int:
+        """Make a plain checkout of a release, with an environment for a path.
+
+        Returns how many stashes are in it. Raises UpdateFailedError, HostFaultError.
+        """
+        request = {
+            "release": release, "path": path, "url": url, "branch": branch, "shared": shared,
+        }  # fmt: skip
+        done = self._ask("make_checkout", request, 1800, "plain checkout")
+        return int(done["stashes"])
 
     def remove(self, release: str) -> None:
         """Remove a release."""

@@ -199,6 +199,18 @@ class FakeWorkshop:
         self._begin("take_over_checkout")
         return self.taken_over
 
+    def make_checkout(
+        self, release: str, path: str, url: str, branch: str, shared: tuple[str, ...]
+    ) -> int:
+        """Make a plain directory of a release."""
+        self._begin("make_checkout")
+        target = Path(self.paths.leaving, "tree")
+        (target / ".venv/bin").mkdir(parents=True)
+        (target / ".venv/bin/python").write_text(path)
+        source = Path(self.paths.release(release), "VERSION")
+        (target / "VERSION").write_text(source.read_text())
+        return 0
+
     def remove(self, release: str) -> None:
         """Remove a release."""
         self._begin("remove")
@@ -245,6 +257,8 @@ class FakeServices:
         self.good_paths: set[str] = set()
         """Where even these run, if it is a directory of its own and no release."""
         self.stopped_by_hand: set[str] = set()
+        self.bad_paths: set[str] = set()
+        """Directories in which nothing runs; a link to a release is none."""
         self._invocations = 0
 
     def add(self, name: str, active: str = "active", sub: str = "running") -> None:
@@ -262,7 +276,8 @@ class FakeServices:
         """Let a service start, as it does when its gate passed."""
         self.runs[name] = self.world.at_path()
         own = {path for path in self.good_paths if not os.path.islink(path)}
-        fails = self.runs[name] in self.bad and not own
+        broken = {path for path in self.bad_paths if not os.path.islink(path)}
+        fails = bool(broken) or (self.runs[name] in self.bad and not own)
         self.change(
             name, active="failed" if fails else "active", sub="failed" if fails else "running",
             result="exit-code" if fails else "success", restarts=0,

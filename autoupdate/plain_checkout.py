@@ -1,0 +1,87 @@
+"""Makes a plain checkout of a release, as somebody would have cloned it, from the mirror.
+
+Runs in the worker, as the builds' user.
+"""
+
+import os
+import shutil
+
+from git.cmd import Git
+
+from autoupdate.source import UPSTREAM_REF, Mirror
+
+# Larger files of an environment are no scripts and no settings.
+MOST_REWRITTEN = 1 << 20
+ADOPTED = "refs/autoupdate/adopted"
+
+
+def make(
+    mirror: Mirror, release: str, target: str, path: str, url: str, branch: str,
+    shared: tuple[str, ...],
+) -> dict[str, object]:  # fmt: skip
+    """Make a checkout of a release's commit at `target`, with an environment for `path`.
+
+    Stashes, and what an adoption found, come along. Shared paths are left out: they are moved in.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    git, name = Git(target), branch or "main"
+    Git("/").init("--quiet", f"--initial-branch={name}", "--", target)
+    commit, kept = str(Git(release).rev_parse("HEAD")), stashes(mirror)
+    # By their names: a commit that upstream's branch has left, and all but the newest stash.
+    wanted = [f"+{found}:refs/autoupdate/given/{found}" for found in (commit, *dict(kept))]
+    git.fetch(
+        "--quiet", "--no-tags", "--update-shallow", "--", mirror.path,
+        f"+{UPSTREAM_REF}:refs/remotes/origin/{name}", f"+{ADOPTED}/*:{ADOPTED}/*", *wanted,
+    )  # fmt: skip
+    git.config("remote.origin.url", url)
+    git.config("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+    if branch:
+        git.update_ref(f"refs/heads/{name}", commit)
+        git.reset("--quiet", "--hard")
+        git.config(f"branch.{name}.remote", "origin")
+        git.config(f"branch.{name}.merge", f"refs/heads/{name}")
+    else:
+        git.checkout("--quiet", "--detach", commit)
+    for stash, message in kept:
+        git.stash("store", "-m", message, stash)
+    for found in (commit, *dict(kept)):
+        git.update_ref("-d", f"refs/autoupdate/given/{found}")
+    for item in shared:
+        remove(f"{target}/{item}")
+    copy_environment(release, target, path)
+    return {"commit": commit, "stashes": len(kept)}
+
+
+def stashes(mirror: Mirror) -> list[tuple[str, str]]:
+    """Return the stashes of the mirror, oldest first: commit and message."""
+    answer = str(mirror.open().stash("list", "--format=%H%x00%gs"))
+    found = [line.partition("\0")[::2] for line in answer.splitlines()]
+    return found[::-1]
+
+
+def copy_environment(release: str, target: str, path: str) -> None:
+    """Copy the environment of a release; files that hold the release's path get the new one.
+
+    That are scripts, the environment's own settings, and what makes the app importable.
+    """
+    shutil.copytree(f"{release}/.venv", f"{target}/.venv", symlinks=True)
+    old, new = release.encode(), path.encode()
+    for inner, _, files in os.walk(f"{target}/.venv"):
+        for name in files:
+            file = f"{inner}/{name}"
+            if os.path.islink(file) or os.path.getsize(file) > MOST_REWRITTEN:
+                continue
+            with open(file, "rb") as stream:
+                content = stream.read()
+            # Compiled code holds paths for its tracebacks alone, and is made again where needed.
+            if old in content and b"\0" not in content:
+                with open(file, "wb") as stream:
+                    stream.write(content.replace(old, new))
+
+
+def remove(place: str) -> None:
+    """Remove a file or directory, if it is there."""
+    if os.path.isdir(place) and not os.path.islink(place):
+        shutil.rmtree(place)
+    elif os.path.lexists(place):
+        os.unlink(place)

@@ -1,0 +1,144 @@
+"""release-path: the services get a plain checkout again, where our link is now.
+
+It is made while they run: the commit of the current release, with an environment that knows its
+later place. Then the shared files move back into it, and it takes the place of the link.
+"""
+
+import os
+import shutil
+
+from autoupdate import relocation
+from autoupdate.app import App, Outcome
+from autoupdate.change_over import RELEASE_PATH, change_over, running, sweep
+from autoupdate.duplicate import Copier
+from autoupdate.errors import AutoupdateError, ConfigurationError, HostFaultError, describe
+from autoupdate.events import STEP
+from autoupdate.probation import look
+from autoupdate.publish import is_managed, linked_release
+from autoupdate.recover import recover
+from autoupdate.relocation import COPY, DIRECTORY, RENAME, UNLINK, Journal, Move
+from autoupdate.run import Identity
+from autoupdate.shared import owner
+from autoupdate.state import Result, Step
+from autoupdate.store import Release, Transaction
+from autoupdate.update import save_local_changes
+
+
+def release_path(app: App) -> Outcome:
+    """Give a plain checkout back; the whole of it, under the app's lock.
+
+    Raises ConfigurationError when there is nothing to give back.
+    """
+    if unwatched := recover(app):
+        return unwatched
+    release = current_release(app)
+    new = f"{app.settings.path}.given-back"
+    refuse_leftovers(new)
+    transaction = begin(app, release)
+    try:
+        make_checkout(app, transaction, release, new)
+        journal = plan(app, release, new)
+        app.store.enter(transaction.id, Step.REHEARSE, app.clock.now())
+    except AutoupdateError as error:
+        shutil.rmtree(new, ignore_errors=True)
+        sweep(app)
+        now = app.clock.now()
+        app.store.finish(transaction.id, Result.FAILED, error.exit_code, error.message, now)
+        raise
+    return change_over(app, transaction, journal, lambda: None)
+
+
+def current_release(app: App) -> Release:
+    """Return the release that the services run from. Raises ConfigurationError without one."""
+    path, release = app.settings.path, app.store.release(linked_release(app.paths.current))
+    if release is None or not is_managed(path, app.paths):
+        raise ConfigurationError(
+            f"{path} is not managed, so there is nothing to give back",
+            f"autoupdatectl status {app.name}",
+        )
+    return release
+
+
+def refuse_leftovers(new: str) -> None:
+    """Raise ConfigurationError for what an interrupted attempt left beside the path."""
+    if relocation.exists(new):
+        raise ConfigurationError(
+            f"{new} lies in the way, perhaps left by an attempt that was interrupted",
+            f"look at it, then remove it: rm -r {new}",
+        )
+
+
+def begin(app: App, release: Release) -> Transaction:
+    """Open the transaction; there is no new release in it."""
+    now = app.clock.now()
+    number = app.store.begin(RELEASE_PATH, release.commit, release.id, now, Step.BUILD)
+    return app.store.transaction(number)
+
+
+def make_checkout(app: App, transaction: Transaction, release: Release, new: str) -> None:
+    """Make the checkout beside the path, for the user that had the old one, or has the services."""
+    settings = app.settings
+    kind, _, name = settings.upstream.track.partition(":")
+    branch = name if kind == "branch" else ""
+    app.tell(STEP, f"{app.name}: making a plain checkout of commit {release.commit}",
+             commit=release.commit, release=release.id, step=Step.BUILD)  # fmt: skip
+    save_local_changes(app, transaction)
+    host = app.host_changes()
+    shutil.rmtree(app.paths.leaving, ignore_errors=True)
+    os.mkdir(app.paths.leaving, 0o700)
+    if host.builder:
+        os.chown(app.paths.leaving, host.builder.uid, host.builder.gid)
+    stashes = app.workshop.make_checkout(
+        release.id, settings.path, settings.upstream.url, branch, settings.shared
+    )
+    # Nothing of the builds' user writes there any more, when root begins to read.
+    app.workshop.close()
+    try:
+        copier = Copier(new_owner(app), open_to_all=True)
+        copier.tree(f"{app.paths.leaving}/tree", new, frozenset(), frozenset())
+        os.sync()
+    except OSError as error:
+        raise HostFaultError(describe(error)) from None
+    app.tell(STEP, f"{app.name}: {new} is ready, with {stashes} stashes in it",
+             commit=release.commit, step=Step.BUILD)  # fmt: skip
+
+
+def new_owner(app: App) -> Identity | None:
+    """Return whose the checkout is to be: the adopted one's owner, or else the services' user."""
+    if os.geteuid() != 0:
+        return None
+    kept = relocation.kept_directory(app.paths)
+    if os.path.isdir(kept):
+        facts = os.stat(kept)
+        return Identity("", facts.st_uid, facts.st_gid)
+    return owner(app.services, app.settings.services).user
+
+
+def plan(app: App, release: Release, new: str) -> Journal:
+    """Return every change that is to be made, in its order."""
+    path, current = app.settings.path, app.paths.current
+    moves: list[Move] = []
+    for shared in app.settings.shared:
+        if relocation.exists(f"{app.paths.shared}/{shared}"):
+            moves += move_back(app, new, shared)
+    moves.append(Move(UNLINK, path, current))
+    moves.append(Move(RENAME, new, path, relocation.inode(new)))
+    return Journal(
+        verb=RELEASE_PATH, path=path, kept=new,
+        stamp="".join(filter(str.isdigit, app.clock.now())), commit=release.commit,
+        release=release.id, services=running(look(app)),
+        links=(linked_release(current), linked_release(app.paths.previous)), moves=tuple(moves),
+    )  # fmt: skip
+
+
+def move_back(app: App, new: str, shared: str) -> list[Move]:
+    """Return the moves that bring a shared path into the checkout, where it is not present."""
+    source, target, moves = f"{app.paths.shared}/{shared}", f"{new}/{shared}", []
+    parts = shared.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
+        above = "/".join(parts[:depth])
+        if not relocation.exists(f"{new}/{above}"):
+            moves.append(Move(DIRECTORY, f"{app.paths.shared}/{above}", f"{new}/{above}"))
+    if os.lstat(source).st_dev != os.stat(new).st_dev:
+        return [*moves, Move(COPY, source, target)]
+    return [*moves, Move(RENAME, source, target, relocation.inode(source))]

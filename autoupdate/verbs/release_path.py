@@ -1,0 +1,19 @@
+"""autoupdatectl release-path"""
+
+from argparse import Namespace
+
+from autoupdate import session
+from autoupdate.output import finish
+from autoupdate.paths import Paths
+from autoupdate.release_path import release_path as give_back
+from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
+from autoupdate.verbs.ready import ready
+
+
+def release_path(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Give a plain checkout back."""
+    prepared = ready(paths, app)
+    if not chosen.json:
+        prepared = prepared._replace(log=Aloud(prepared.log))
+    outlive_the_terminal()
+    return finish(session.by_hand(prepared, lambda: give_back(prepared)), app, chosen)

@@ -1,0 +1,153 @@
+"""A managed app is given back as a plain checkout: nothing is lost, also when it is killed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from autoupdate import relocation, session
+from autoupdate.app import Outcome
+from autoupdate.errors import Exit, UpdateFailedError
+from autoupdate.manifest import Entry, manifest
+from autoupdate.release_path import release_path
+from autoupdate.state import Result
+from tests.unit.guard import GUARD
+from tests.unit.old_directory import account, adopt_it, assert_runs, old_directory
+from tests.unit.world import Killed, World, commit
+
+
+def adopted(root: Path) -> World:
+    """Make a world with an adopted app whose services have written since."""
+    world = World(root)
+    old_directory(world)
+    assert adopt_it(world).exit_code == Exit.DONE
+    Path(world.paths.shared, "state/since").write_text("since")
+    return world
+
+
+def give_back(world: World) -> Outcome:
+    """Give it back, as autoupdatectl does."""
+    app = world.app
+    return session.by_hand(app, lambda: release_path(app))
+
+
+def shared(directory: str) -> dict[str, Entry]:
+    """Return the account of the shared paths, wherever they are."""
+    found = manifest(directory)
+    return {path: found[path] for path in found if path.startswith(("state", "data/models"))}
+
+
+def assert_given_back(world: World, before: dict[str, Entry]) -> None:
+    """Check that the services run from a plain directory with everything shared in it."""
+    path = world.settings.path
+    assert not os.path.islink(path)
+    assert shared(path) == before
+    assert Path(path, ".venv/bin/python").read_text() == path
+    assert shared(world.paths.shared) == {}
+    assert relocation.read(world.paths) is None
+    assert not os.path.exists(f"{path}.given-back")
+    assert_runs(world)
+
+
+def assert_still_managed(world: World, before: dict[str, Entry]) -> None:
+    """Check that nothing has changed."""
+    assert shared(world.paths.shared) == before
+    assert relocation.read(world.paths) is None
+    world.assert_whole()
+    assert_runs(world)
+
+
+def test_given_back_and_adopted_again(world: World, tmp_path: Path) -> None:
+    old_directory(world)
+    assert adopt_it(world).exit_code == Exit.DONE
+    assert world.deploy(2).result == Result.UPDATED
+    before = shared(world.paths.shared)
+
+    outcome = give_back(world)
+
+    assert outcome.result == Result.GIVEN_BACK, outcome.reason
+    assert_given_back(world, before)
+    assert world.at_path() == commit(2)
+    again = Path(world.settings.path, ".git")
+    again.mkdir()
+    (again / "config").write_text("")
+    (again / "HEAD").write_text("")
+    world.workshop.taken_over = world.workshop.taken_over._replace(base=commit(2))
+    assert adopt_it(world).exit_code == Exit.DONE
+    assert shared(world.paths.shared) == before
+
+
+def test_what_is_not_managed_cannot_be_given_back(world: World) -> None:
+    old_directory(world)
+    before = account(world)
+    assert "nothing to give back" in give_back(world).reason
+    assert account(world) == before
+
+
+def test_services_that_do_not_run_from_it(tmp_path: Path) -> None:
+    world = adopted(tmp_path)
+    before = shared(world.paths.shared)
+    world.services.bad_paths = {world.settings.path}
+
+    outcome = give_back(world)
+
+    assert outcome.result == Result.ROLLED_BACK, outcome.reason
+    assert_still_managed(world, before)
+    assert not os.path.exists(f"{world.settings.path}.given-back")
+    assert world.store.quarantined() == []
+    world.close()
+
+
+def test_a_checkout_that_cannot_be_made(tmp_path: Path) -> None:
+    world = adopted(tmp_path)
+    before = shared(world.paths.shared)
+    world.workshop.faults["make_checkout"] = UpdateFailedError("no")
+
+    assert give_back(world).exit_code == Exit.FAILED
+
+    assert_still_managed(world, before)
+    assert world.store.quarantined() == []
+    world.workshop.faults.clear()
+    assert give_back(world).result == Result.GIVEN_BACK
+    world.close()
+
+
+@pytest.mark.parametrize("bad", [False, True], ids=["given back", "undone"])
+def test_killed_before_each_effect(tmp_path: Path, bad: bool) -> None:
+    def begin(name: str) -> World:
+        world = adopted(tmp_path / name)
+        world.services.bad_paths = {world.settings.path} if bad else set()
+        world.revive()
+        GUARD.before_change = world.effect
+        return world
+
+    world = begin("0")
+    give_back(world)
+    effects = list(world.effect_names)
+    GUARD.before_change = None
+    world.close()
+    outcomes, begins = set(), effects.index("stop")
+    for number, effect in enumerate(effects, 1):
+        # Before the services stop, only directories of ours and a new one are written.
+        if number < begins - 12 and number % 8:
+            continue
+        world = begin(str(number))
+        before = shared(world.paths.shared)
+        world.die_at = number
+        with pytest.raises(Killed):
+            give_back(world)
+        GUARD.before_change = None
+        world.revive()
+        try:
+            world.run()
+            managed = os.path.islink(world.settings.path)
+            outcomes.add(managed)
+            if managed:
+                assert_still_managed(world, before)
+            else:
+                assert_given_back(world, before)
+        except BaseException as error:
+            error.add_note(f"killed before effect {number} of {len(effects)}: {effect}")
+            raise
+        world.close()
+    assert outcomes == ({True} if bad else {False, True})
