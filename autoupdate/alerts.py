@@ -13,7 +13,7 @@ from autoupdate.hold import find as find_hold
 from autoupdate.state import Result
 from autoupdate.store import Store
 
-TROUBLE, BEHIND = "trouble", "behind"
+TROUBLE, BEHIND, CHECKED = "trouble", "behind", "checked"
 
 
 class Remembered(NamedTuple):
@@ -27,6 +27,8 @@ class Remembered(NamedTuple):
 def look(app: App, outcome: Outcome, started: str) -> None:
     """Tell what a run that began at `started` means together with those before it."""
     tell_quarantined(app, started)
+    if outcome.commit:
+        keep(app.store, CHECKED, outcome.commit, started)
     if outcome.exit_code != Exit.DONE:
         if not recall(app.store, TROUBLE):
             keep(app.store, TROUBLE, outcome.reason, started)
@@ -99,17 +101,17 @@ def passed(since: str, now: str) -> int:
 
 def recall(store: Store, name: str) -> Remembered | None:
     """Return what is remembered under a name."""
-    rows = store.rows("SELECT name, about, since FROM alerts WHERE name = ?", [name])
+    rows = store.rows("SELECT name, about, since FROM remembered WHERE name = ?", [name])
     return Remembered(*rows[0]) if rows else None
 
 
 def keep(store: Store, name: str, about: str, since: str) -> None:
     """Remember something, in place of what was known under that name."""
-    store.write("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?)", [name, about, since])
+    store.write("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?)", [name, about, since])
 
 
 def forget(store: Store, *names: str) -> None:
     """Forget what is remembered under some names."""
     for name in names:
         if recall(store, name):
-            store.write("DELETE FROM alerts WHERE name = ?", [name])
+            store.write("DELETE FROM remembered WHERE name = ?", [name])

@@ -75,7 +75,7 @@ CREATE TABLE outbox (
     sent_at TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX unsent ON outbox (id) WHERE sent_at = '';
-CREATE TABLE alerts (name TEXT PRIMARY KEY, about TEXT NOT NULL, since TEXT NOT NULL) STRICT;
+CREATE TABLE remembered (name TEXT PRIMARY KEY, about TEXT NOT NULL, since TEXT NOT NULL) STRICT;
 """,
 )
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -135,6 +135,10 @@ def report(app: App) -> None:
 
         if outbox.is_waiting(app.store):
             app.agenda.send(app.name)
+    if app.settings.metrics.textfile:
+        from autoupdate import metrics
+
+        metrics.write(app)
 
 
 def may_start(app: App) -> bool:

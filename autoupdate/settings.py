@@ -19,6 +19,7 @@ from autoupdate.values import (
     limit,
     one_of,
     optional_duration,
+    optional_path,
     pattern,
     relative_paths,
     service_names,
@@ -199,13 +200,13 @@ SETTINGS = (
             ["updated", "failed", "rolled-back", "recovered", "stale", "refused", "untrusted"],
             "Events that are told."),
     Setting("notify.stale_after", duration, "7d", "Without success for this long is an event."),
-    Setting("metrics.textfile", text, "",
+    Setting("metrics.textfile", optional_path, "",
             "Directory of node_exporter's textfile collector; empty: no metrics."),
 )  # fmt: skip
 
 # Refused until they do something: a guard that is ignored is worse than none.
 NOT_YET = frozenset({
-    "upstream.submodules", "trust.signatures", "trust.on", "metrics.textfile",
+    "upstream.submodules", "trust.signatures", "trust.on",
 })  # fmt: skip
 
 

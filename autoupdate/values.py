@@ -218,6 +218,11 @@ def windows(value: Any) -> tuple[str, ...]:
     return written
 
 
+def optional_path(value: Any) -> str:
+    """Accept an absolute path, or nothing at all."""
+    return absolute_path(value) if value != "" else ""
+
+
 def optional_duration(value: Any) -> float:
     """Accept a time span, or nothing at all; give seconds, zero for nothing."""
     return limit(value) if value != "" else 0.0

@@ -209,7 +209,7 @@ def test_held_too_long_is_told_once_though_upstream_goes_on(told: World) -> None
     assert written(told) == ["updated", "held-too-long"]
     told.settings = told.settings._replace(windows=told.settings.windows._replace(allowed=()))
     told.run()
-    assert not told.store.rows("SELECT * FROM alerts WHERE name = 'behind'")
+    assert not told.store.rows("SELECT * FROM remembered WHERE name = 'behind'")
 
 
 def test_only_what_is_wanted_is_told(tmp_path: Path) -> None:

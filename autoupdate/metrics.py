@@ -1,0 +1,239 @@
+"""Metrics of an app for the textfile collector of Prometheus' node_exporter.
+
+One file for each app, replaced as a whole at the end of each run. What counts up is counted from
+the history, so that it begins anew with a new state, as a counter of Prometheus may.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from autoupdate import alerts, outbox, staged
+from autoupdate.app import App
+from autoupdate.backoff import seconds
+from autoupdate.errors import AutoupdateError
+from autoupdate.events import METRICS_UNWRITABLE
+from autoupdate.publish import linked_release, remove_link, sync_directory
+from autoupdate.state import Result, Step
+from autoupdate.store import Release
+
+DISTRIBUTION = "ipfs_accelerate_autoupdate-"
+COMMITTED = "committed"
+# Where an update can fail; a release that does not run fails in its probation.
+STEPS = (Step.FETCH, Step.VERIFY, Step.BUILD, Step.REHEARSE, Step.ACTIVATE, Step.PROBATION)
+
+
+class Metric(NamedTuple):
+    """One metric: its name without the prefix, its type, and what it means."""
+
+    name: str
+    type: str
+    meaning: str
+
+    @property
+    def full_name(self) -> str:
+        """Its name as Prometheus knows it."""
+        return f"autoupdate_{self.name}"
+
+
+METRICS = (
+    Metric("info", "gauge", "What is deployed; always 1."),
+    Metric("last_run_timestamp_seconds", "gauge", "When the last run ended."),
+    Metric("last_check_timestamp_seconds", "gauge", "When upstream last answered."),
+    Metric("last_success_timestamp_seconds", "gauge", "When a run last ended well."),
+    Metric("run_exit_code", "gauge", "The exit code of the last run."),
+    Metric("run_duration_seconds", "gauge", "How long the last run took."),
+    Metric("candidate_seen_timestamp_seconds", "gauge",
+           "When the commit that waits was first seen; absent while none waits."),
+    Metric("current_commit_timestamp_seconds", "gauge", "When the deployed commit was made."),
+    Metric("staged", "gauge", "1 while a release is built and waits to be switched to."),
+    Metric("held", "gauge", "1 while the administrator holds updates."),
+    Metric("pinned", "gauge", "1 while the app is pinned to a commit."),
+    Metric("quarantined_commits", "gauge", "Commits that failed here and are not tried again."),
+    Metric("releases", "gauge", "Releases on disk."),
+    Metric("release_size_bytes", "gauge", "Size of the current release."),
+    Metric("notifications_waiting", "gauge", "Notifications that are still to be sent."),
+    Metric("updates_total", "counter", "Updates that were confirmed."),
+    Metric("failures_total", "counter", "Updates that failed, by the step they failed in."),
+    Metric("rollbacks_total", "counter", "Ways back, of a bad release or by hand."),
+    Metric("step_duration_seconds", "gauge", "How long each step of the last update took."),
+)  # fmt: skip
+
+Labels = Mapping[str, str]
+# The samples of a metric: labels without the app, and a value.
+Samples = list[tuple[Labels, float]]
+
+
+def write(app: App) -> None:
+    """Write the file of an app; an update does not end because that is impossible."""
+    directory = app.settings.metrics.textfile
+    try:
+        replace(f"{directory}/autoupdate-{app.name}.prom", exposition(app.name, gather(app)))
+    except OSError as error:
+        where = error.filename or directory
+        app.tell(METRICS_UNWRITABLE, f"{app.name}: no metrics: {where}: {error.strerror}")
+
+
+def exposition(name: str, gathered: Mapping[str, Samples]) -> str:
+    """Return metrics in the text format of Prometheus."""
+    lines: list[str] = []
+    for metric in METRICS:
+        samples = gathered.get(metric.name, [])
+        if samples:
+            lines.append(f"# HELP {metric.full_name} {metric.meaning}")
+            lines.append(f"# TYPE {metric.full_name} {metric.type}")
+        for labels, value in samples:
+            shown = ",".join(
+                f'{key}="{escape(item)}"' for key, item in {"app": name, **labels}.items()
+            )
+            lines.append(f"{metric.full_name}{{{shown}}} {value:.15g}")
+    return "\n".join([*lines, ""])
+
+
+def gather(app: App) -> dict[str, Samples]:
+    """Return what is known of an app, by the names of the metrics."""
+    store = app.store
+    current = store.release(linked_release(app.paths.current))
+    found = {**of_runs(app), **of_history(app), **of_release(app, current)}
+    candidate = store.candidate()
+    if candidate and (current is None or candidate.commit != current.commit):
+        found["candidate_seen_timestamp_seconds"] = one(seconds(candidate.seen_at))
+    found["staged"] = one(bool(staged.waiting(app)))
+    for table, name in (("hold", "held"), ("pin", "pinned")):
+        found[name] = one(count(app, f"SELECT count(*) FROM {table}"))  # noqa: S608
+    found["quarantined_commits"] = one(len(store.quarantined()))
+    found["releases"] = one(len(store.releases()))
+    targets = outbox.targets(app.settings.notify.urls)
+    found["notifications_waiting"] = one(
+        sum(len(outbox.pending(store, target)) for target in targets)
+    )
+    return found
+
+
+def of_runs(app: App) -> dict[str, Samples]:
+    """Return when the last runs were, and how they ended."""
+    found = {}
+    if last := app.store.last_run():
+        found["last_run_timestamp_seconds"] = one(seconds(last.finished_at))
+        found["run_exit_code"] = one(last.exit_code)
+        took = seconds(last.finished_at) - seconds(last.started_at)
+        # The clock may have been set back meanwhile.
+        found["run_duration_seconds"] = one(max(0, took))
+    if success := app.store.last_success_at():
+        found["last_success_timestamp_seconds"] = one(seconds(success))
+    if checked := alerts.recall(app.store, alerts.CHECKED):
+        found["last_check_timestamp_seconds"] = one(seconds(checked.since))
+    return found
+
+
+def of_release(app: App, current: Release | None) -> dict[str, Samples]:
+    """Return what the current release is."""
+    if current is None:
+        return {}
+    labels = {"commit": current.commit, "release": current.id, "version": version()}
+    found: dict[str, Samples] = {
+        "info": [(labels, 1)],
+        "release_size_bytes": one(current.bytes),
+    }
+    if committed := commit_time(app, current.commit):
+        found["current_commit_timestamp_seconds"] = one(committed)
+    return found
+
+
+def commit_time(app: App, commit: str) -> int:
+    """Return when a commit was made; zero if that cannot be told. The worker is asked once."""
+    known = alerts.recall(app.store, COMMITTED)
+    if known and known.about == commit:
+        return int(known.since)
+    from autoupdate import guard
+
+    try:
+        committed = guard.look(app, commit).committed_at
+    except AutoupdateError:
+        # A mirror that was renewed may not have it any more.
+        return 0
+    alerts.keep(app.store, COMMITTED, commit, str(committed))
+    return committed
+
+
+def of_history(app: App) -> dict[str, Samples]:
+    """Return what the transactions add up to."""
+    ended = app.store.rows(
+        "SELECT result, step, \"trigger\", count(*) FROM transactions WHERE finished_at <> ''"
+        ' GROUP BY result, step, "trigger"'
+    )
+    failures = dict.fromkeys(STEPS, 0)
+    back = {"probation": 0, "hand": 0}
+    updates = 0
+    for result, step, trigger, number in ended:
+        by_hand = trigger == "rollback"
+        if result in (Result.ROLLED_BACK, Result.BROKEN):
+            back["hand" if by_hand else "probation"] += number
+            failures[Step.PROBATION] += 0 if by_hand else number
+        elif result in (Result.FAILED, Result.UNREACHABLE) and step in failures:
+            failures[Step(step)] += number
+        elif result == Result.UPDATED:
+            updates += number
+    return {
+        "updates_total": one(updates),
+        "failures_total": [({"step": step}, number) for step, number in failures.items()],
+        "rollbacks_total": [({"reason": reason}, number) for reason, number in back.items()],
+        "step_duration_seconds": durations(app),
+    }
+
+
+def durations(app: App) -> Samples:
+    """Return how long the steps of the last update took that has ended."""
+    rows = app.store.rows("SELECT max(id) FROM transactions WHERE finished_at <> ''")
+    taken: dict[str, float] = {}
+    for step in app.store.steps(rows[0][0] or 0):
+        if step.ended_at:
+            taken[step.step] = max(0, seconds(step.ended_at) - seconds(step.began_at))
+    return [({"step": step}, length) for step, length in taken.items()]
+
+
+def one(value: float) -> Samples:
+    """Return the only sample of a metric."""
+    return [({}, value)]
+
+
+def count(app: App, query: str) -> int:
+    """Return the number that a query counts."""
+    return int(app.store.rows(query)[0][0])
+
+
+def escape(text: str) -> str:
+    """Return the value of a label as the text format wants it."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def version() -> str:
+    """Return the version of this package; empty in a checkout.
+
+    From the name of its metadata: importlib.metadata would take longer than everything else here.
+    """
+    library = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return next(iter(_versions(os.listdir(library))), "")
+
+
+def _versions(names: Iterable[str]) -> list[str]:
+    return [
+        name.removeprefix(DISTRIBUTION).partition(".egg-info")[0].partition(".dist-info")[0]
+        for name in names
+        if name.startswith(DISTRIBUTION)
+    ]
+
+
+def replace(file: str, text: str) -> None:
+    """Replace a file as a whole, durably; the collector reads *.prom and nothing else."""
+    temporary = f"{file}.new"
+    # The directory may be another user's: no link of theirs is followed.
+    remove_link(temporary)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o644)
+    with open(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.rename(temporary, file)
+    sync_directory(os.path.dirname(file))
