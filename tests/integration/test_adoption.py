@@ -1,0 +1,184 @@
+"""What real git makes of an old checkout: nothing of it is executed, and nothing gets lost."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from autoupdate import session
+from autoupdate.adopt import adopt
+from autoupdate.app import Outcome
+from autoupdate.errors import Exit
+from autoupdate.release_path import release_path
+from autoupdate.state import Result
+from tests.hosts.commands import run
+from tests.integration.site import Site
+
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.org",
+    "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.org",
+}  # fmt: skip
+
+
+class Checkout:
+    """A checkout at the path where the services look for the app."""
+
+    def __init__(self, site: Site, *options: str) -> None:
+        self.site, self.path = site, site.path
+        site.builds = False
+        run("git", "clone", "--quiet", *options, site.upstream.url, self.path,
+            environment=ENVIRONMENT)  # fmt: skip
+        self.write(".venv/bin/python", "")
+        self.app = site.app()
+
+    def git(self, *words: str) -> str:
+        """Run git in it, as its owner does."""
+        done = run("git", "-C", self.path, *words, environment=ENVIRONMENT)
+        return done.stdout.rstrip("\n")
+
+    def write(self, name: str, content: str) -> Path:
+        """Write a file in it."""
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode())
+        return file
+
+    def adopt(self, *, leave_commits: bool = False) -> Outcome:
+        """Adopt it."""
+        return session.by_hand(
+            self.app, lambda: adopt(self.app, str(self.path), leave_commits=leave_commits)
+        )
+
+
+def mirror(site: Site, *words: str) -> bytes:
+    """Ask the mirror; return the very bytes."""
+    done = run("git", "-C", site.app_paths.mirror, *words, environment=ENVIRONMENT)
+    return done.stdout.encode()
+
+
+def test_local_changes_are_a_stash_byte_for_byte(bare: Site) -> None:
+    bare.upstream.commit(
+        version=2, files={".gitattributes": "* text=auto\n", ".gitignore": "*.o\n"}
+    )
+    checkout = Checkout(bare)
+    text = "ends of lines\r\nof both kinds\n"
+    checkout.write("README.md", text)
+    checkout.write("of mine/näme", "n")
+    checkout.write("built.o", "ignored")
+    checkout.write("state/starts", "77\n")
+    checkout.git("rm", "--quiet", "docs/index.md")
+    checkout.write("staged", "first")
+    checkout.git("add", "staged")
+    checkout.write("staged", "second")
+    checkout.git("update-index", "--assume-unchanged", "setup.py")
+    checkout.write("setup.py", "# a change that git was told not to see\n")
+    hook = checkout.write(".git/hooks/post-checkout", "#!/bin/sh\ntouch /tmp/adopted-hook\n")
+    hook.chmod(0o755)
+    checkout.git("config", "core.fsmonitor", f"touch {bare.directory}/executed;")
+    checkout.git("config", "filter.bad.clean", f"touch {bare.directory}/executed; cat")
+    checkout.write(".git/info/attributes", "* filter=bad\n")
+    Path(bare.directory, "executed").unlink(missing_ok=True)
+
+    outcome = checkout.adopt()
+
+    assert outcome.exit_code == Exit.DONE, outcome
+    assert not Path(bare.directory, "executed").exists()
+    changed = mirror(bare, "-c", "core.quotePath=false", "diff", "--name-only", "stash^", "stash")
+    assert changed.decode().split("\n")[:-1] == [
+        "README.md", "docs/index.md", "of mine/näme", "setup.py", "staged",
+    ]  # fmt: skip
+    assert mirror(bare, "show", "stash:README.md") == text.encode()
+    assert mirror(bare, "show", "stash:staged") == b"second"
+    assert mirror(bare, "show", "stash^2:staged") == b"first"
+    assert os.stat(bare.app_paths.mirror).st_mode & 0o077 == 0
+    assert Path(bare.app_paths.shared, "state/starts").read_text() == "77\n"
+    assert "built.o" in " ".join(bare.log.messages("step"))
+
+
+def test_commits_and_stashes_of_its_own(bare: Site) -> None:
+    base = bare.upstream.head()
+    checkout = Checkout(bare)
+    checkout.write("README.md", "one")
+    checkout.git("stash", "--quiet")
+    checkout.write("README.md", "two")
+    checkout.git("stash", "--quiet")
+    checkout.git("switch", "--quiet", "--create", "aside")
+    checkout.write("mine", "never pushed")
+    checkout.git("add", "mine")
+    checkout.git("commit", "--quiet", "--message=mine")
+    own = checkout.git("rev-parse", "HEAD")
+
+    refused = checkout.adopt()
+
+    assert refused.exit_code == Exit.USAGE
+    assert "1 commits that branch:main does not have" in refused.reason
+    assert not checkout.path.is_symlink()
+    done = checkout.adopt(leave_commits=True)
+    assert (done.exit_code, done.commit) == (Exit.DONE, base), done
+    kept = mirror(bare, "for-each-ref", "--format=%(objectname) %(refname)").decode()
+    assert f"{own} refs/autoupdate/adopted/" in kept
+    assert "/heads/aside\n" in kept
+    stashes = [mirror(bare, "show", f"stash@{{{number}}}:README.md") for number in (0, 1)]
+    assert stashes == [b"two", b"one"]
+    assert len(mirror(bare, "stash", "list").splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "options", [("--depth=1",), ("--filter=blob:none",)], ids=["depth", "filter"]
+)
+def test_a_checkout_without_its_history(bare: Site, options: tuple[str, ...]) -> None:
+    commit = bare.upstream.commit(version=2)
+    checkout = Checkout(bare, *options)
+    checkout.write("README.md", "mine")
+    outcome = checkout.adopt()
+    assert (outcome.exit_code, outcome.commit) == (Exit.DONE, commit), outcome
+    assert mirror(bare, "show", "stash:README.md") == b"mine"
+
+
+def test_a_checkout_that_is_behind(bare: Site) -> None:
+    """The commit that runs is adopted; the next run brings what is newer."""
+    old = bare.upstream.head()
+    checkout = Checkout(bare)
+    new = bare.upstream.commit(version=2)
+    assert checkout.adopt().commit == old
+    assert bare.run().commit == new
+
+
+def test_a_checkout_without_a_commit_of_upstream(bare: Site) -> None:
+    checkout = Checkout(bare)
+    shutil.rmtree(checkout.path / ".git")
+    checkout.git("init", "--quiet")
+    checkout.git("add", "--all")
+    checkout.git("commit", "--quiet", "--message=own")
+    assert "comes from nowhere" in checkout.adopt().reason
+    checkout.git("remote", "add", "origin", bare.upstream.url)
+    assert "no commit in common" in checkout.adopt().reason
+
+
+def test_given_back(bare: Site) -> None:
+    """A checkout as somebody would have cloned it, at the release's commit, with every stash."""
+    checkout = Checkout(bare)
+    checkout.write("README.md", "mine")
+    assert checkout.adopt().exit_code == Exit.DONE
+    new = bare.upstream.commit(version=2)
+    assert bare.run().commit == new
+    (bare.release / "VERSION").write_text("changed in the release\n")
+    Path(bare.app_paths.shared, "state/since").write_text("x")
+
+    app = bare.app()
+    outcome = session.by_hand(app, lambda: release_path(app))
+
+    assert (outcome.result, outcome.commit) == (Result.GIVEN_BACK, new), outcome
+    assert checkout.git("rev-parse", "HEAD", "origin/main").split() == [new, new]
+    assert checkout.git("status", "--porcelain", "--", ":!.venv", ":!state", ":!logs") == ""
+    assert checkout.git("remote", "get-url", "origin") == bare.upstream.url
+    shown = [
+        checkout.git("diff", "--name-only", f"stash@{{{n}}}^", f"stash@{{{n}}}") for n in (0, 1)
+    ]
+    assert shown == ["VERSION", "README.md"]
+    assert (checkout.path / "state/since").read_text() == "x"
+    newer = bare.upstream.commit(version=3)
+    checkout.git("pull", "--quiet", "--ff-only")
+    assert checkout.git("rev-parse", "HEAD") == newer
