@@ -1,0 +1,54 @@
+"""The old directories that adoptions kept, and when each of them may be removed."""
+
+import os
+from typing import NamedTuple
+
+from autoupdate.backoff import seconds
+from autoupdate.state import Result
+from autoupdate.store import Store
+from autoupdate.unit_files import entries
+
+MARK = ".before-autoupdate-"
+DAYS = 7
+
+
+class Kept(NamedTuple):
+    """An old directory: since when (RFC 3339), and why it must stay; empty when it may go."""
+
+    directory: str
+    since: str
+    must_stay: str
+
+
+def kept_directories(path: str, store: Store | None, now: str) -> list[Kept]:
+    """Return the old directories beside a path.
+
+    One may go a week after its adoption, when an update has come in since: by then nothing that
+    only the old directory has was missed.
+    """
+    above, name = os.path.split(path)
+    stamps = [entry.removeprefix(f"{name}{MARK}") for entry in entries(above)
+              if entry.startswith(f"{name}{MARK}")]  # fmt: skip
+    return [
+        Kept(f"{path}{MARK}{stamp}", moment(stamp), must_stay(store, moment(stamp), now))
+        for stamp in stamps
+        if len(stamp) == 14 and stamp.isdecimal()
+    ]
+
+
+def moment(stamp: str) -> str:
+    """Return the time of day that is the end of a kept directory's name."""
+    day = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}"
+    return f"{day}T{stamp[8:10]}:{stamp[10:12]}:{stamp[12:]}Z"
+
+
+def must_stay(store: Store | None, since: str, now: str) -> str:
+    """Return why a directory that is kept since then must stay, or nothing."""
+    left = DAYS * 24 * 3600 - (seconds(now) - seconds(since))
+    if left > 0:
+        return f"it is kept for {DAYS} days"
+    # The adoption itself ends later than the moment that the directory is named after.
+    query = "SELECT 1 FROM transactions WHERE result = ? AND \"trigger\" <> 'adopt'"
+    if store is None or not store.rows(f"{query} AND finished_at > ?", [Result.UPDATED, since]):
+        return "no update has come in since it is kept"
+    return ""
