@@ -10,7 +10,7 @@ from autoupdate.check import check
 from autoupdate.config import load
 from autoupdate.database import DamagedStateError
 from autoupdate.errors import ConfigurationError, NotPermittedError
-from autoupdate.events import OUTPUT, STATE_RENEWED, Event
+from autoupdate.events import OUTPUT, STATE_RENEWED, UNCONFINED, Event
 from autoupdate.git_environment import git_environment
 from autoupdate.hook_files import HostHooks
 from autoupdate.installer import cache_environment
@@ -57,6 +57,9 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
     def output(line: str) -> None:
         log.write(Event(OUTPUT, line, name, step="build"))
 
+    def unconfined() -> None:
+        log.write(Event(UNCONFINED, f"{name}: this kernel has no Landlock to confine builds", name))
+
     def damaged(error: DamagedStateError) -> None:
         kept = f"kept as {app_paths.state}.damaged"
         log.write(Event(STATE_RENEWED, f"{name}: {error.message}; {kept}", name))
@@ -71,6 +74,7 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
             identity,
             git_environment(paths.cache) | cache_environment(paths.cache),
             output,
+            unconfined,
         ),
         services=services,
         agenda=SystemdAgenda(),

@@ -54,9 +54,7 @@ class EnvironmentBuilder:
         """Return which environment a release needs, and whether it is there already."""
         interpreter = self._interpreter()
         key = self._key(release, self._manifests(release), interpreter)
-        return Environment(
-            key, interpreter, os.path.exists(f"{self.environments}/{key}/{COMPLETE}")
-        )
+        return Environment(key, interpreter, is_complete(f"{self.environments}/{key}"))
 
     def provide(self, release: str) -> None:
         """Give a release its `.venv`, with the app in it.
@@ -117,7 +115,8 @@ class EnvironmentBuilder:
 
     def _install_dependencies(self, release: str, template: str) -> None:
         shutil.rmtree(template, ignore_errors=True)
-        os.makedirs(self.environments, exist_ok=True)
+        # There before anything is run, so that this directory can be written to, and no other.
+        os.makedirs(template)
         self._do(
             self.installer.create(self.build.python, template), release, DependenciesFailedError
         )
@@ -164,6 +163,11 @@ class EnvironmentBuilder:
         status, output = self.command(command, release, {})
         if status:
             raise fault(status, output, error)
+
+
+def is_complete(environment: str) -> bool:
+    """Tell whether all dependencies were installed in an environment."""
+    return os.path.exists(f"{environment}/{COMPLETE}")
 
 
 def is_installable(release: str) -> bool:

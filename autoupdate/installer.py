@@ -51,6 +51,9 @@ def choose(wanted: str) -> Installer | None:
     return None if wanted == "uv" else Installer("pip", "")
 
 
+CACHES = ("PIP_CACHE_DIR", "UV_CACHE_DIR")
+
+
 def cache_environment(home: str) -> dict[str, str]:
     """Return where the installers keep what they downloaded, and how they behave."""
     return {

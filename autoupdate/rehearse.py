@@ -16,8 +16,8 @@ from autoupdate.errors import UpdateFailedError
 SMOKE_TEST = f"{os.path.dirname(os.path.abspath(__file__))}/smoke.py"
 MOST_WARNINGS = 10
 
-# Runs a command in a release; gives its exit status and output.
-Try = Callable[[Sequence[str], str], tuple[int, str]]
+# Runs a command in a release, which may write to some directories; gives exit status and output.
+Try = Callable[[Sequence[str], str, Sequence[str]], tuple[int, str]]
 
 
 class Report(NamedTuple):
@@ -46,7 +46,7 @@ def rehearse(
             word.replace("{python}", f"{release}/.venv/bin/python").replace("{release}", release)
             for word in words
         ]
-        status, output = try_out(words, release)
+        status, output = try_out(words, release, ())
         if status:
             said = installer.summary(output)
             raise UpdateFailedError(f"{shlex.join(words)} {ended(status)}: {said}")
@@ -79,7 +79,7 @@ def report(release: str, try_out: Try) -> Report:
     with tempfile.TemporaryDirectory() as scratch:
         file = f"{scratch}/report.json"
         python = f"{release}/.venv/bin/python"
-        status, output = try_out([python, "-I", SMOKE_TEST, release, file], release)
+        status, output = try_out([python, "-I", SMOKE_TEST, release, file], release, (scratch,))
         try:
             with open(file, encoding="utf-8") as stream:
                 found = json.load(stream)

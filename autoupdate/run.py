@@ -123,9 +123,11 @@ def start(
     directory: str = "/",
     stderr: int | None = None,
     own_session: bool = True,
+    before: Callable[[], None] | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start a process, in a session of its own unless told, with pipes to its input and output.
 
+    `before` is called in the new process, before the program is loaded.
     Raises NotStartedError if the program is missing.
     """
     try:
@@ -141,7 +143,10 @@ def start(
             user=identity.uid if identity else None,
             group=identity.gid if identity else None,
             extra_groups=[] if identity else None,
+            preexec_fn=before,
         )
+    except subprocess.SubprocessError as error:
+        raise NotStartedError(f"{command[0]} cannot be started: {error}") from None
     except OSError as error:
         raise NotStartedError(f"{command[0]} cannot be started: {error.strerror}") from None
 

@@ -6,32 +6,30 @@ answers with JSON lines: {"output": …} while it works, then {"done": …} or {
 
 import json
 import os
-import selectors
+import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections import deque
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from git.exc import GitCommandError
 
-from autoupdate.environment import EnvironmentBuilder
+from autoupdate import commands
+from autoupdate.commands import answer, command, try_out
+from autoupdate.confinement import confine, hide
+from autoupdate.environment import Command, EnvironmentBuilder, is_complete
 from autoupdate.errors import AutoupdateError, DamagedMirrorError, UpdateFailedError, describe
 from autoupdate.inspection import full_name, inspect
+from autoupdate.installer import CACHES
 from autoupdate.orphans import become_subreaper, end_descendants
 from autoupdate.paths import AppPaths
 from autoupdate.rehearse import rehearse
-from autoupdate.run import LOOK_EVERY, NotStartedError, base_environment, start
+from autoupdate.run import NotStartedError
 from autoupdate.settings import Build
 from autoupdate.source import Mirror, link_shared, said_by_git
 
 if TYPE_CHECKING:
     from autoupdate.old_checkout import OldCheckout
-
-# Of the output of a command more is passed on, but not kept.
-MOST_LINES, LONGEST_LINE = 5000, 16_384
 
 
 class Worker:
@@ -75,7 +73,7 @@ class Worker:
 
     def plan(self, release: str, settings: dict[str, Any]) -> dict[str, Any]:
         """Find out which environment a release needs, and how much space it takes."""
-        environment = self._builder(settings).plan(self.paths.release(release))
+        environment = self._builder(settings, command).plan(self.paths.release(release))
         return {**environment._asdict(), "free": free_space(self.paths.releases)}
 
     def build(self, release: str, shared: list[str], settings: dict[str, Any]) -> dict[str, Any]:
@@ -83,13 +81,21 @@ class Worker:
         directory = self.paths.release(release)
         link_shared(directory, self.paths.shared, tuple(shared))
         before = free_space(self.paths.releases)
-        self._builder(settings).provide(directory)
+        with commands.Build(lambda: self.writable(directory)) as build:
+            self._builder(settings, build.command).provide(directory)
         self.mirror.note_built_files(directory, tuple(shared))
         # What a power cut must not lose, before anything points to it (sync(1)).
         command(["sync", "--file-system", self.paths.releases], "/", {})
         return {"bytes": max(0, before - free_space(self.paths.releases))}
 
-    def _builder(self, settings: dict[str, Any]) -> EnvironmentBuilder:
+    def writable(self, directory: str) -> list[str]:
+        """Return where the build of a release may write, beside a directory for what it drops."""
+        environments = self.paths.environments
+        made = [f"{environments}/{key}" for key in os.listdir(environments)]
+        # Others use what is complete; only one that is still being made is this build's own.
+        return [directory, *caches(), *(path for path in made if not is_complete(path))]
+
+    def _builder(self, settings: dict[str, Any], command: Command) -> EnvironmentBuilder:
         settings = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in settings.items()
@@ -148,80 +154,29 @@ class Worker:
         return {}
 
 
-def command(words: Sequence[str], directory: str, additions: dict[str, str]) -> tuple[int, str]:
-    """Run one command of a build; pass its output on line by line, and return it."""
-    return pass_on(words, directory, {**os.environ, **additions})
+def caches() -> list[str]:
+    """Return the directories in which the installers keep what they downloaded; made if need be."""
+    found = [os.environ[name] for name in CACHES if name in os.environ]
+    for directory in found:
+        os.makedirs(directory, exist_ok=True)
+    return found
 
 
-def try_out(words: Sequence[str], release: str) -> tuple[int, str]:
-    """Run one command of a rehearsal, as `command` does, with a home of its own that is removed."""
-    with tempfile.TemporaryDirectory() as home:
-        environment = base_environment(home)
-        environment["PATH"] = f"{release}/.venv/bin:{environment['PATH']}"
-        environment["TMPDIR"] = home
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        return pass_on(words, release, environment)
+def enter_confinement(paths: AppPaths) -> None:
+    """Give up what this worker does not need: it writes to what is the builds' user's, if at all.
 
-
-def pass_on(words: Sequence[str], directory: str, environment: dict[str, str]) -> tuple[int, str]:
-    """Run a command; pass its output on line by line, and return its status and its output."""
-    process = start(
-        words,
-        environment=environment,
-        directory=directory,
-        stderr=subprocess.STDOUT,
-        own_session=False,
-    )
-    assert process.stdin is not None  # noqa: S101 - for the type checker: both are pipes
-    assert process.stdout is not None  # noqa: S101
-    process.stdin.close()
-    lines: deque[str] = deque(maxlen=MOST_LINES)
-    for raw in lines_of(process):
-        line = raw.decode(errors="replace").rstrip()
-        lines.append(line)
-        if line:
-            answer({"output": line})
-    process.stdout.close()
-    return process.wait(), "\n".join(lines)
-
-
-def lines_of(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
-    """Yield what a process prints, line by line, until it has ended.
-
-    What it leaves running must not keep us waiting by its hold on the output: it is ended.
+    Its children inherit that; what a build may write to is less (commands.py).
     """
-    assert process.stdout is not None  # noqa: S101 - for the type checker: a pipe
-    rest = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while True:
-            if not selector.select(LOOK_EVERY):
-                if process.poll() is None:
-                    continue
-                end_descendants()
-                if not selector.select(LOOK_EVERY):
-                    break
-            chunk = os.read(process.stdout.fileno(), LONGEST_LINE)
-            if not chunk:
-                break
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield from lines
-            if len(rest) >= LONGEST_LINE:
-                yield rest
-                rest = b""
-    if rest:
-        yield rest
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hide()
+    home, scratch = os.environ["HOME"], tempfile.gettempdir()
+    confine([paths.mirror, paths.releases, paths.environments, home, scratch, *caches()])
 
 
 def free_space(directory: str) -> int:
     """Return the bytes that users without rights may still write there (statvfs(3))."""
     facts = os.statvfs(directory)
     return facts.f_bavail * facts.f_frsize
-
-
-def answer(message: dict[str, Any]) -> None:
-    """Write one line to the run."""
-    print(json.dumps(message), flush=True)
 
 
 def serve(worker: Worker) -> None:
@@ -247,4 +202,6 @@ if __name__ == "__main__":
     # It led here; what is built must not see it.
     os.environ.pop("PYTHONPATH", None)
     become_subreaper()
-    serve(Worker(AppPaths(home=sys.argv[1], run="")))
+    own = AppPaths(home=sys.argv[1], run="")
+    enter_confinement(own)
+    serve(Worker(own))

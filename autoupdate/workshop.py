@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from autoupdate.check import COMMIT
+from autoupdate.confinement import is_possible
 from autoupdate.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -164,12 +165,15 @@ class WorkerProcess:
         identity: Identity | None,
         environment: Mapping[str, str],
         output: Callable[[str], None],
+        unconfined: Callable[[], None] = lambda: None,
     ) -> None:
+        """Start nothing yet; `unconfined` is called when a worker starts on such a kernel."""
         self.paths = paths
         self.identity = identity
         # The worker must be of the same version as this run, wherever that was loaded from.
         self.environment = {**environment, "PYTHONPATH": LIBRARY}
         self.output = output
+        self.unconfined = unconfined
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
         # Several gates ask for the same, and what a commit holds never changes.
@@ -349,6 +353,8 @@ class WorkerProcess:
         try:
             if self.identity:
                 become_subreaper()
+            if not is_possible():
+                self.unconfined()
             return start(
                 [*COMMAND, self.paths.home], environment=self.environment, identity=self.identity
             )

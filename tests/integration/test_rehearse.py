@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.commands import try_out
 from autoupdate.errors import UpdateFailedError
 from autoupdate.rehearse import rehearse
 from autoupdate.state import Result, Step
 from autoupdate.store import Store
-from autoupdate.worker import try_out
 from tests.hosts.commands import run
 from tests.integration.site import Site
 

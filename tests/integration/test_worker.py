@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import session, worker, workshop
+from autoupdate import commands, session, workshop
 from autoupdate.errors import Exit
 from autoupdate.paths import AppPaths
 from autoupdate.run import find_user
@@ -74,7 +74,7 @@ def test_server_that_hangs_in_the_fetch_is_not_the_commits_fault(deployed: Site)
 @pytest.mark.parametrize("flood", ["yes | head -n 200000", "head -c 4000000 /dev/zero"])
 def test_command_that_says_very_much(flood: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Its end says why it failed; all of it would fill the memory."""
-    status, output = worker.command([*SHELL, f"{flood}; echo; echo why; exit 5"], "/", {})
+    status, output = commands.command([*SHELL, f"{flood}; echo; echo why; exit 5"], "/", {})
     assert status == 5
     assert output.endswith("why")
     assert len(output) < 5_000_000

@@ -1,0 +1,133 @@
+"""Runs the commands of a build and of a rehearsal, each with the places that it may write to.
+
+Part of the worker. What a command prints goes to the run line by line, as the worker's answers do.
+"""
+
+import json
+import os
+import selectors
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from autoupdate.confinement import prepared
+from autoupdate.orphans import end_descendants
+from autoupdate.run import LOOK_EVERY, base_environment, start
+
+# Of the output of a command more is passed on, but not kept.
+MOST_LINES, LONGEST_LINE = 5000, 16_384
+
+
+def command(words: Sequence[str], directory: str, additions: dict[str, str]) -> tuple[int, str]:
+    """Run one command of the host's own; pass its output on line by line, and return it."""
+    return pass_on(words, directory, {**os.environ, **additions})
+
+
+class Build:
+    """Runs the commands of one build. `places` tells where it may write at that moment."""
+
+    def __init__(self, places: Callable[[], Sequence[str]]) -> None:
+        self.places = places
+        self._scratch = scratch_directory()
+
+    def __enter__(self) -> "Build":
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the directory for what the build leaves."""
+        self._scratch.cleanup()
+
+    def command(
+        self, words: Sequence[str], directory: str, additions: dict[str, str]
+    ) -> tuple[int, str]:
+        """Run one command of the build, as `command` does."""
+        home = self._scratch.name
+        environment = {**os.environ, "HOME": home, "TMPDIR": home, **additions}
+        return pass_on(words, directory, environment, [*self.places(), home])
+
+
+def try_out(words: Sequence[str], release: str, writable: Sequence[str]) -> tuple[int, str]:
+    """Run one command of a rehearsal: it gets nothing of this host, and changes nothing.
+
+    Releases are not writable for services, either.
+    """
+    with scratch_directory() as home:
+        environment = base_environment(home)
+        environment["PATH"] = f"{release}/.venv/bin:{environment['PATH']}"
+        environment["TMPDIR"] = home
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        return pass_on(words, release, environment, [*writable, home])
+
+
+def scratch_directory() -> "tempfile.TemporaryDirectory[str]":
+    """Make a directory for the time of a command; what upstream does to it is no error of ours."""
+    return tempfile.TemporaryDirectory(prefix="autoupdate-", ignore_cleanup_errors=True)
+
+
+def pass_on(
+    words: Sequence[str],
+    directory: str,
+    environment: Mapping[str, str],
+    writable: Sequence[str] | None = None,
+) -> tuple[int, str]:
+    """Run a command; pass its output on line by line, and return its status and its output.
+
+    `writable` are the only places that it may write to; None: those of this worker.
+    """
+    with prepared(writable) if writable is not None else nullcontext(None) as restrict:
+        process = start(
+            words,
+            environment=environment,
+            directory=directory,
+            stderr=subprocess.STDOUT,
+            own_session=False,
+            before=restrict,
+        )
+    assert process.stdin is not None  # noqa: S101 - for the type checker: both are pipes
+    assert process.stdout is not None  # noqa: S101
+    process.stdin.close()
+    lines: deque[str] = deque(maxlen=MOST_LINES)
+    for raw in lines_of(process):
+        line = raw.decode(errors="replace").rstrip()
+        lines.append(line)
+        if line:
+            answer({"output": line})
+    process.stdout.close()
+    return process.wait(), "\n".join(lines)
+
+
+def lines_of(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+    """Yield what a process prints, line by line, until it has ended.
+
+    What it leaves running must not keep us waiting by its hold on the output: it is ended.
+    """
+    assert process.stdout is not None  # noqa: S101 - for the type checker: a pipe
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if not selector.select(LOOK_EVERY):
+                if process.poll() is None:
+                    continue
+                end_descendants()
+                if not selector.select(LOOK_EVERY):
+                    break
+            chunk = os.read(process.stdout.fileno(), LONGEST_LINE)
+            if not chunk:
+                break
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+            if len(rest) >= LONGEST_LINE:
+                yield rest
+                rest = b""
+    if rest:
+        yield rest
+
+
+def answer(message: dict[str, Any]) -> None:
+    """Write one line to the run."""
+    print(json.dumps(message), flush=True)
