@@ -170,7 +170,7 @@ def enter_confinement(paths: AppPaths) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     hide()
     home, scratch = os.environ["HOME"], tempfile.gettempdir()
-    confine([paths.mirror, paths.releases, paths.environments, home, scratch, *caches()])
+    confine([paths.home, home, scratch, *caches()])
 
 
 def free_space(directory: str) -> int:
