@@ -5,17 +5,22 @@ directory; then the change over. The old directory is kept, with everything that
 """
 
 import os
-import re
 import shutil
 from collections.abc import Sequence
 
 from autoupdate import relocation
+from autoupdate.adoptable import (
+    refuse_local_commits,
+    refuse_other_upstream,
+    refuse_path,
+    refuse_shared,
+)
 from autoupdate.app import App, Outcome
 from autoupdate.change_over import ADOPT, change_over, running
+from autoupdate.decide import is_complete
 from autoupdate.duplicate import duplicate, needed
 from autoupdate.errors import (
     AutoupdateError,
-    ConfigurationError,
     DamagedMirrorError,
     HostFaultError,
 )
@@ -24,12 +29,12 @@ from autoupdate.failure import give_up, refuse
 from autoupdate.gates import BEFORE_SWITCH, first_refusal
 from autoupdate.host_changes import HostChanges
 from autoupdate.in_use import processes_in
-from autoupdate.legacy import SCRIPT, Legacy, find
+from autoupdate.legacy import Legacy, find
 from autoupdate.probation import look
-from autoupdate.publish import is_managed, linked_release, switch
+from autoupdate.publish import linked_release, switch
 from autoupdate.recover import recover
 from autoupdate.relocation import COPY, LINK, RENAME, Journal, Move
-from autoupdate.retire import refuse_what_stays
+from autoupdate.retire import refuse_running, refuse_what_stays
 from autoupdate.shared import OPEN, is_handed_over
 from autoupdate.space import RESERVE
 from autoupdate.staged import is_built, take_staged
@@ -58,7 +63,7 @@ def adopt(app: App, path: str, *, leave_commits: bool = False) -> Outcome:
     refuse_path(app, path)
     refuse_shared(app, path)
     refuse_what_stays(host.paths, legacy)
-    check_space(app, path)
+    check_space_for_copies(app, path)
     checkout = examine(app, path, host)
     refuse_other_upstream(app, path, checkout)
     stamp = "".join(filter(str.isdigit, app.clock.now()))
@@ -77,60 +82,13 @@ def adopt(app: App, path: str, *, leave_commits: bool = False) -> Outcome:
         if refusal := first_refusal(BEFORE_SWITCH, app, transaction.commit, force=True):
             return refuse(app, transaction, refusal)
         journal = plan(app, path, stamp, transaction, legacy)
-        refuse_running_update(path)
+        refuse_running(path)
     except AutoupdateError as error:
         return give_up(app, transaction, error)
     return change_over(app, transaction, journal, lambda: activate(app, transaction))
 
 
-def refuse_path(app: App, path: str) -> None:
-    """Raise ConfigurationError for a path that is no checkout of this app."""
-    if path != app.settings.path:
-        raise ConfigurationError(
-            f"{app.name} has the path {app.settings.path}, not {path}",
-            f'set path = "{path}" in /etc/autoupdate/apps/{app.name}.toml, or name the other app',
-        )
-    if is_managed(path, app.paths):
-        raise ConfigurationError(f"{path} is managed already", f"autoupdatectl status {app.name}")
-    if os.path.realpath(path) != path:
-        raise ConfigurationError(
-            f"{path} leads to {os.path.realpath(path)} by a symbolic link",
-            "set path to where the directory really is",
-        )
-    if not os.path.isdir(f"{path}/.git") or os.path.islink(f"{path}/.git"):
-        raise ConfigurationError(f"{path} is no Git checkout with a .git directory of its own")
-    if os.path.ismount(path):
-        raise ConfigurationError(
-            f"{path} is a mount point, which cannot be renamed", "mount it one directory further up"
-        )
-    if os.path.exists(f"{path}/.git/objects/info/alternates"):
-        raise ConfigurationError(
-            f"{path} borrows its Git objects from another repository",
-            f"git -C {path} repack -a -d, then remove {path}/.git/objects/info/alternates",
-        )
-
-
-def refuse_shared(app: App, path: str) -> None:
-    """Raise ConfigurationError for shared paths that cannot be moved as they are."""
-    for shared in app.settings.shared:
-        place = f"{path}/{shared}"
-        above = os.path.dirname(place)
-        if os.path.realpath(above) != above:
-            raise ConfigurationError(
-                f"{place} lies behind a symbolic link", f"share what {above} leads to"
-            )
-        if os.path.islink(place) and not os.path.isabs(os.readlink(place)):
-            raise ConfigurationError(
-                f"{place} is a relative symbolic link, which would lead elsewhere",
-                "make it an absolute one",
-            )
-        if os.path.ismount(place):
-            raise ConfigurationError(
-                f"{place} is a mount point", f"mount it at {app.paths.shared}/{shared} instead"
-            )
-
-
-def check_space(app: App, path: str) -> None:
+def check_space_for_copies(app: App, path: str) -> None:
     """Raise HostFaultError when a copy of the checkout does not fit beside it."""
     copies = [item for item in app.settings.shared if crosses(app, f"{path}/{item}")]
     wanted = RESERVE + needed(path, app.settings.shared)
@@ -158,25 +116,6 @@ def examine(app: App, path: str, host: HostChanges) -> Checkout:
     return app.workshop.examine_checkout(app.settings.shared)
 
 
-def refuse_other_upstream(app: App, path: str, checkout: Checkout) -> None:
-    """Raise ConfigurationError when the checkout comes from somewhere else."""
-    wanted = same_place(app.settings.upstream.url)
-    if wanted in {same_place(url) for url in checkout.urls}:
-        return
-    told = ", ".join(checkout.urls) or "nowhere"
-    raise ConfigurationError(
-        f"{path} comes from {told}, not from upstream.url {app.settings.upstream.url}",
-        f"correct upstream.url in /etc/autoupdate/apps/{app.name}.toml",
-    )
-
-
-def same_place(url: str) -> str:
-    """Return what two addresses of one repository have in common, however it is reached."""
-    found = re.fullmatch(r"(?:[a-z+]+://)?(?:[^@/]*@)?([^/:]*)(?::[0-9]*)?[:/]+(.*)", url)
-    host, path = found.groups() if found else ("", url)
-    return f"{host.lower()}/{path.strip('/').removesuffix('.git')}"
-
-
 def take_over(app: App, path: str, stamp: str) -> TakenOver:
     """Fetch upstream, and then what only the checkout has, into the mirror."""
     message = f"autoupdate: local changes in {path}, saved {app.clock.now()}"
@@ -187,32 +126,6 @@ def take_over(app: App, path: str, stamp: str) -> TakenOver:
         renew_mirror(app, error)
         fetch_into_mirror(app, commit)
     return app.workshop.take_over_checkout(app.settings.shared, stamp, message)
-
-
-def refuse_local_commits(app: App, path: str, taken: TakenOver, *, leave_commits: bool) -> None:
-    """Raise ConfigurationError where services run commits that upstream does not have."""
-    if not taken.base:
-        raise ConfigurationError(
-            f"{path} has no commit in common with {app.settings.upstream.track} of upstream",
-            "correct upstream.url or upstream.track",
-        )
-    if taken.local and not leave_commits:
-        raise ConfigurationError(
-            f"{path} has {taken.local} commits that {app.settings.upstream.track} does not have;"
-            f" the services would go on with commit {taken.base}, the newest one that both have",
-            "push them first; or, as they are kept in the mirror below refs/autoupdate/adopted/,"
-            f" go on without them: autoupdatectl adopt --leave-commits {path} {app.name}",
-        )
-
-
-def refuse_running_update(path: str) -> None:
-    """Raise HostFaultError while the old update script is at work in the checkout."""
-    for process in processes_in(path):
-        if SCRIPT in process.command:
-            raise HostFaultError(
-                f"the old update runs now (process {process.pid}: {process.command})",
-                "wait until it has ended, then type the same again",
-            )
 
 
 def tell(
@@ -246,8 +159,10 @@ def named(paths: Sequence[str]) -> str:
 
 
 def begin(app: App, commit: str) -> Transaction:
-    """Open the transaction of an adoption."""
-    return app.store.transaction(app.store.begin(ADOPT, commit, "", app.clock.now()))
+    """Open the transaction of an adoption; an app that was given back has a release before it."""
+    current = linked_release(app.paths.current)
+    previous = current if current and is_complete(app, current) else ""
+    return app.store.transaction(app.store.begin(ADOPT, commit, previous, app.clock.now()))
 
 
 def plan(

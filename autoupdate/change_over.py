@@ -51,6 +51,9 @@ def activate(
     app.store.enter(transaction.id, Step.ACTIVATE, app.clock.now())
     app.store.set_services(transaction.id, journal.services)
     retire.retire(host.paths, found(journal), backups(app, journal), host.units)
+    if journal.legacy:
+        # It may have begun since somebody looked.
+        retire.refuse_running(journal.path)
     app.services.stop(journal.services)
     for move in journal.moves:
         relocation.make(move, host.copy)
@@ -134,31 +137,18 @@ def done(app: App, journal: Journal) -> str:
 
 def undo(app: App, journal: Journal, fault: str) -> Outcome:
     """Put everything back as it was, and start the services on it."""
-    host, transaction = app.host_changes(), app.store.unfinished()
+    transaction = app.store.unfinished()
     if transaction and may_follow(Step(transaction.step), Step.ROLL_BACK):
         app.store.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
     app.tell(STEP, f"{app.name}: {fault}; everything goes back to where it was",
              commit=journal.commit, step=Step.ROLL_BACK)  # fmt: skip
     present = [service for service in look(app) if service.exists]
     app.services.stop([service.name for service in present if service.runs])
-    host.put_back(host.paths, app.paths, journal)
-    for link, release in zip((app.paths.current, app.paths.previous), journal.links, strict=True):
-        if release:
-            replace_link(f"releases/{release}", link)
-        else:
-            remove_link(link)
-    retire.restore_units(found(journal), host.units)
-    stopped = [
-        service
-        for service in present
-        # Whoever waits for its gate starts by itself when this run ends.
-        if not service.waits_for_gate and (service.runs or service.name in journal.services)
-    ]
+    put_back(app, journal)
     reason = f"{app.name}: {journal.verb} of {journal.path} was undone: {fault}"
     result, code = Result.ROLLED_BACK, Exit.FAILED
     try:
-        app.services.restart([service.name for service in stopped])
-        soak_all(app, after_restart(stopped))
+        start_again(app, journal, present)
     except (AutoupdateError, UnhealthyError) as error:
         result, code = Result.BROKEN, Exit.BROKEN
         reason += f"; its services do not run as before, either: {error}; a person is needed"
@@ -166,12 +156,38 @@ def undo(app: App, journal: Journal, fault: str) -> Outcome:
         app.store.finish(transaction.id, result, code, reason, app.clock.now())
         if journal.verb == ADOPT and transaction.release:
             retention.remove(app, transaction.release)
-    if journal.verb == RELEASE_PATH and not any(move.do == COPY for move in journal.moves):
-        # What the services wrote there was moved back; what was copied may have been written to.
-        shutil.rmtree(journal.kept, ignore_errors=True)
     sweep(app)
     relocation.clear(app.paths)
     app.tell(BROKEN if result is Result.BROKEN else ROLLED_BACK, reason,
              commit=journal.commit, step=Step.ROLL_BACK)  # fmt: skip
     advice = f"journalctl -t autoupdate; systemctl status {' '.join(journal.services)}"
     return Outcome(result, code, reason, journal.commit, "", advice)
+
+
+def put_back(app: App, journal: Journal) -> None:
+    """Undo every change of the host that the journal names."""
+    host = app.host_changes()
+    host.put_back(host.paths, app.paths, journal)
+    for link, release in zip((app.paths.current, app.paths.previous), journal.links, strict=True):
+        if release:
+            replace_link(f"releases/{release}", link)
+        else:
+            remove_link(link)
+    retire.restore_units(found(journal), host.units)
+    if journal.verb == RELEASE_PATH and not any(move.do == COPY for move in journal.moves):
+        # What the services wrote there was moved back; what was copied may have been written to.
+        shutil.rmtree(journal.kept, ignore_errors=True)
+
+
+def start_again(app: App, journal: Journal, present: Sequence[Service]) -> None:
+    """Start the services that ran before, and watch them. Raises AutoupdateError, UnhealthyError.
+
+    Whoever waits for its gate starts by itself when this run ends.
+    """
+    stopped = [
+        service
+        for service in present
+        if not service.waits_for_gate and (service.runs or service.name in journal.services)
+    ]
+    app.services.restart([service.name for service in stopped])
+    soak_all(app, after_restart(stopped))

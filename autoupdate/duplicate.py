@@ -54,7 +54,9 @@ class Copier:
             path = f"{inner}{name}"
             if path in skip or name in never:
                 continue
-            facts = os.stat(name, dir_fd=source, follow_symlinks=False)
+            facts = look(name, source)
+            if facts is None:
+                continue
             if stat.S_ISDIR(facts.st_mode):
                 descriptor = os.open(name, DIRECTORY, dir_fd=source)
                 try:
@@ -113,9 +115,14 @@ def needed(checkout: str, shared: tuple[str, ...]) -> int:
     left_out = {f"{checkout}/{path}" for path in (ENVIRONMENT, *shared)}
     for inner, directories, files, descriptor in os.fwalk(checkout):
         directories[:] = [name for name in directories if f"{inner}/{name}" not in left_out]
-        total += sum(
-            os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_size
-            for name in files
-            if f"{inner}/{name}" not in left_out
-        )
+        seen = [look(name, descriptor) for name in files if f"{inner}/{name}" not in left_out]
+        total += sum(facts.st_size for facts in seen if facts)
     return total
+
+
+def look(name: str, directory: int) -> os.stat_result | None:
+    """Look at something in a directory that is in use; None when it has gone meanwhile."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from autoupdate.errors import ConfigurationError, HostFaultError
-from autoupdate.legacy import CRON, START, TIMER, Legacy, before_start
+from autoupdate.in_use import processes_in
+from autoupdate.legacy import CRON, SCRIPT, START, TIMER, Legacy, before_start
 from autoupdate.paths import Paths
 from autoupdate.publish import remove_link, sync_directory
 from autoupdate.services import Units
@@ -24,6 +25,16 @@ def refuse_what_stays(paths: Paths, found: Sequence[Legacy]) -> None:
             raise ConfigurationError(
                 f"{item.place} runs the old update before {item.unit} starts: {item.text.strip()}",
                 f"take that line out of {item.file}, then: systemctl daemon-reload",
+            )
+
+
+def refuse_running(path: str) -> None:
+    """Raise HostFaultError while the old script is at work in a checkout."""
+    for process in processes_in(path):
+        if SCRIPT in process.command:
+            raise HostFaultError(
+                f"the old update runs now (process {process.pid}: {process.command})",
+                "wait until it has ended, then type the same again",
             )
 
 
@@ -79,7 +90,7 @@ def without_script(paths: Paths, unit: str) -> str:
     """
     earlier = [file for name, file in drop_ins(paths, unit).items() if name < DROP_IN]
     lines = before_start(unit_files(paths, ".service")[unit], *earlier)
-    kept = [item.text for item in lines if "auto-update.sh" not in item.value]
+    kept = [item.text for item in lines if SCRIPT not in item.value]
     return "\n".join([
         "# The lines before the start of this service, without the one that ran auto-update.sh.",
         "# Written by autoupdatectl adopt; yours to change.",

@@ -1,15 +1,8 @@
 """Notifications as they are received: a real mail server, a real web server, up and down."""
 
-import email
-import email.policy
-import json
 import logging
 from collections.abc import Iterator
-from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 
@@ -21,68 +14,15 @@ from autoupdate.errors import Exit
 from autoupdate.notify import FIRST_WAIT, Sender, stamp
 from autoupdate.store import Store
 from tests.hosts.git_server import Mode
-from tests.hosts.ports import free_port
+from tests.hosts.receivers import MailServer, WebServer
 from tests.integration.site import APP, Site
 
 pytest.importorskip("apprise", reason="Debian's package apprise is not installed here")
-controllers = pytest.importorskip(
+pytest.importorskip(
     "aiosmtpd.controller", reason="Debian's package python3-aiosmtpd is not installed here"
 )
 
 TOKEN = "token-4711"
-
-
-class MailServer:
-    """An SMTP server that can be down."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.controller: Any = None
-        self.received: list[EmailMessage] = []
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        """Take one mail."""
-        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        assert isinstance(message, EmailMessage)
-        self.received.append(message)
-        return "250 OK"
-
-    def start(self) -> None:
-        """Let mail in."""
-        self.controller = controllers.Controller(self, hostname="127.0.0.1", port=self.port)
-        self.controller.start()
-
-    def stop(self) -> None:
-        """Refuse connections."""
-        self.controller.stop()
-
-    def subjects(self) -> list[str]:
-        """Return the subjects of all mails, in order."""
-        return [str(message["Subject"]) for message in self.received]
-
-
-class WebServer:
-    """Takes what is posted; its mood is the status that it answers with."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.received: list[dict[str, Any]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if outer.status == 200:
-                    outer.received.append({**json.loads(body), "path": self.path})
-                self.send_response(outer.status)
-                self.end_headers()
-
-            def log_message(self, *arguments: Any) -> None:
-                """Stay silent."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_port
-        Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 @pytest.fixture

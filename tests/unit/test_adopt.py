@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate import session
-from autoupdate.adopt import adopt, same_place
+from autoupdate.adopt import adopt
+from autoupdate.adoptable import same_place
 from autoupdate.app import Outcome
 from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.state import Result

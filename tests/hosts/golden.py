@@ -1,0 +1,61 @@
+"""Texts that a person has looked at, and that the commands must still print.
+
+What differs from run to run is replaced by words in angle brackets. AUTOUPDATE_GOLDEN=write writes
+them anew: look at the difference before you commit it.
+"""
+
+import difflib
+import os
+import re
+from pathlib import Path
+
+# Each kind of volatile part, in this order: longer ones hold shorter ones.
+MASKS = (
+    (r"\b[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}x*\b", "<release>"),
+    (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", "<time>"),
+    (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\b", "<time>"),
+    (r"\b20[0-9]{12}\b", "<stamp>"),
+    (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:<port>"),
+    (r"\b(process|pid) [0-9]+", r"\1 <number>"),
+    (r"\b[0-9]+(\.[0-9]+)? (MiB|KiB|GiB|s|ms)\b", r"<number> \2"),
+)
+
+
+class Golden:
+    """The texts of one directory; `names` are replaced first: commits, ports, other words."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.names: dict[str, str] = {}
+        self.used: set[str] = set()
+
+    def commit(self, commit: str, name: str) -> str:
+        """Give a commit a name that does not change; return the commit."""
+        self.names[commit] = self.names[commit[:12]] = f"<{name}>"
+        return commit
+
+    def mask(self, text: str) -> str:
+        """Replace what differs from run to run."""
+        # The name of a release ends with that of its commit.
+        text = re.sub(*MASKS[0], text)
+        for word in sorted(self.names, key=len, reverse=True):
+            text = text.replace(word, self.names[word])
+        for pattern, replacement in MASKS[1:]:
+            text = re.sub(pattern, replacement, text)
+        return text
+
+    def compare(self, name: str, text: str) -> None:
+        """Check one text, or write it."""
+        file, masked = self.directory / f"{name}.txt", self.mask(text)
+        self.used.add(file.name)
+        if os.environ.get("AUTOUPDATE_GOLDEN") == "write":
+            self.directory.mkdir(parents=True, exist_ok=True)
+            file.write_text(masked)
+        expected = file.read_text()
+        if masked != expected:
+            lines = (expected.splitlines(), masked.splitlines())
+            raise AssertionError("\n".join(difflib.unified_diff(*lines, str(file), "now", n=1)))
+
+    def unused(self) -> set[str]:
+        """Return the texts that nothing was compared with."""
+        return {file.name for file in self.directory.glob("*.txt")} - self.used
