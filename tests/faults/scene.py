@@ -70,7 +70,7 @@ class Scene:
         # An empty line more requires the same, and counts as another set all the same.
         text = (REPOSITORY / "requirements.txt").read_text().splitlines()
         requirements = (*text, *[""] * self._requirements) if self._requirements else None
-        commit = self.upstream.commit(version, broken=broken, requirements=requirements)
+        commit = self.upstream.commit(version, broken=broken, seconds=2, requirements=requirements)
         self.versions[commit] = version
         self.trees[commit] = self._tree(commit)
         if broken is None:
