@@ -110,6 +110,8 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
         if isinstance(error, UnreachableError) or counted.failed < MOST_HOST_FAULTS:
             return
     app.store.quarantine(transaction.commit, Step(transaction.step), error.message, now)
+    # It is not tried again, and so its dependencies are of no use.
+    retention.tidy(app)
 
 
 def blame_for_running_badly(app: App, transaction: Transaction, fault: str) -> None:

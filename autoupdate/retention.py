@@ -17,6 +17,11 @@ def prune(app: App) -> None:
         # A process of an old release goes on importing from it.
         if not is_used(app.paths.release(release), used):
             remove(app, release)
+    tidy(app)
+
+
+def tidy(app: App) -> None:
+    """Remove the environments of which no release is made."""
     app.workshop.tidy({release.environment for release in app.store.releases()})
 
 

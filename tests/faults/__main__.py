@@ -20,7 +20,7 @@ from tests.hosts import machine
 from tests.hosts.package import PROJECT, built_deb
 from tests.hosts.tree import RELEASES
 
-LINES = Path("/var/tmp/autoupdate-faults/results.jsonl")
+LINES = Path("/var/tmp/autoupdate-faults")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -93,7 +93,7 @@ def main(arguments: list[str]) -> int:
 def go(chosen: argparse.Namespace, options: str) -> int:
     """Run on all chosen releases at once; return 0 if there was no exception."""
     releases = [chosen.release] if chosen.release else list(RELEASES)
-    report = Report(LINES, options, page=chosen.write)
+    report = Report(LINES / f"{chosen.only or 'all'}.jsonl", options, page=chosen.write)
     deb = built_deb()
     broken: list[str] = []
 

@@ -9,6 +9,7 @@ from tests.faults.look import recovered, right_after, service_starts
 from tests.faults.scene import APP, DRIVER, RUN, Scene, last_line
 from tests.hosts import commands
 from tests.hosts.demo_app import SERVICES
+from tests.hosts.tree import RELEASES
 
 # How a run is started, and with it what is killed.
 UNIT, START, HAND = "unit", "service start", "by hand"
@@ -41,17 +42,20 @@ class Kills:
         self.random = random.Random(f"{seed} {release}")
         self._durations: dict[tuple[str, str, bool], float] = {}
 
-    def at_writes(self, verb: str, ways: tuple[str, ...] = (UNIT, HAND)) -> Iterator[Kill]:
-        """Kill before and after each write to the journal, until a run ends by itself."""
-        for way in ways:
-            for when in ("before", "after"):
-                number = 0
-                killed = True
-                while killed:
-                    number += 1
-                    kill = self.at_write(verb, way, number, when)
-                    killed = kill.killed
-                    yield kill
+    def at_writes(self, verb: str) -> Iterator[Kill]:
+        """Kill before and after each write to the journal, until a run ends by itself.
+
+        What is killed is a unit on one release of Debian, and a run by hand on the other.
+        """
+        way = UNIT if self.release == RELEASES[0] else HAND
+        for when in ("before", "after"):
+            number = 0
+            killed = True
+            while killed:
+                number += 1
+                kill = self.at_write(verb, way, number, when)
+                killed = kill.killed
+                yield kill
 
     def at_random(self, verb: str, count: int, ways: tuple[str, ...] = WAYS) -> Iterator[Kill]:
         """Kill at random instants of real runs, until so many were hit while they ran."""

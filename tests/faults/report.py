@@ -4,8 +4,10 @@ import datetime
 import json
 import os
 import platform
+import re
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,7 +24,8 @@ PAGE = PROJECT / "docs" / "faults.md"
 HEAD = """\
 # Kills and faults
 
-Written by `tools/faults`; every number and every sentence in the tables is what that run saw.
+Written by `tools/faults`; every number and every sentence in the tables is what its run saw. A
+run of one part replaces that part's section alone.
 The package runs on booted hosts with a systemd, a Git server, pip and services of their own.
 After each kill and fault this must be true, else it counts as an exception:
 
@@ -88,9 +91,8 @@ that is bad is given its time to prove itself.
 """
 
 
-def is_fault(cell: Cell) -> bool:
-    """Tell whether a cell belongs to the matrix of faults."""
-    return cell.fault not in (POWER_CUT, BAD_COMMIT)
+TITLES = ("Kills", "Faults", "Power cuts", "Bad commits")
+OWN_SECTIONS = (POWER_CUT, BAD_COMMIT)
 
 
 class Report:
@@ -137,40 +139,43 @@ class Report:
     def _write(self) -> None:
         if self.page:
             part = PAGE.with_suffix(".part")
-            part.write_text(self.text())
+            part.write_text(self.text(sections(PAGE)))
             part.rename(PAGE)
 
-    def text(self) -> str:
-        """Return the page."""
-        parts = [HEAD, self._facts()]
+    def text(self, known: dict[str, str] | None = None) -> str:
+        """Return the page: this run's sections, and those of other runs that are known."""
+        of = {name: [cell for cell in self.cells if cell.fault == name] for name in OWN_SECTIONS}
+        faults = [cell for cell in self.cells if cell.fault not in OWN_SECTIONS]
+        found = dict(known or {})
         if self.kills:
-            parts += [KILLS, kill_table(self.kills)]
-        if self.cells:
-            faults = [cell for cell in self.cells if is_fault(cell)]
-            parts += [FAULTS, *fault_tables(faults)] if faults else []
-            power = [cell for cell in self.cells if cell.fault == POWER_CUT]
-            parts += [POWER, power_table(power)] if power else []
-            bad = [cell for cell in self.cells if cell.fault == BAD_COMMIT]
-            parts += [BAD, bad_table(bad)] if bad else []
-        return "\n".join(parts)
+            hit = sum(kill.killed for kill in self.kills)
+            found["Kills"] = self._section(KILLS, hit, self.kills, kill_table(self.kills))
+        if faults:
+            found["Faults"] = self._section(FAULTS, len(faults), faults, *fault_tables(faults))
+        if power := of[POWER_CUT]:
+            found["Power cuts"] = self._section(POWER, len(power), power, power_table(power))
+        if bad := of[BAD_COMMIT]:
+            found["Bad commits"] = self._section(BAD, len(bad), bad, bad_table(bad))
+        return "\n".join([HEAD, *(found[title] for title in TITLES if title in found)])
 
-    def _facts(self) -> str:
+    def _section(self, head: str, count: int, results: Sequence[Kill | Cell], *tables: str) -> str:
         commit = run("git", "describe", "--always", "--dirty", "--abbrev=12", cwd=PROJECT)
-        now = datetime.datetime.now(datetime.UTC)
-        seen: list[Kill | Cell] = [*self.kills, *self.cells]
-        wrong = sum(bool(result.wrong) for result in seen)
-        faults = sum(is_fault(cell) for cell in self.cells)
-        cuts = sum(cell.fault == POWER_CUT for cell in self.cells)
-        lines = [
-            f"- {self.began:%Y-%m-%d}, commit {commit.stdout.strip()}, `tools/faults"
-            f" {self.options}`, {(now - self.began).total_seconds() / 60:.0f} minutes"
-            + ("" if self.finished else "; **this run was not finished**"),
-            f"- machine: {machine()}",
-            f"- {sum(kill.killed for kill in self.kills)} kills, {faults} faults, {cuts} power"
-            f" cuts, {len(self.cells) - faults - cuts} bad commits,"
-            f" **{wrong} exceptions**",
-        ]
-        return "\n".join(lines) + "\n"
+        minutes = (datetime.datetime.now(datetime.UTC) - self.began).total_seconds() / 60
+        wrong = sum(bool(result.wrong) for result in results)
+        facts = (
+            f"{self.began:%Y-%m-%d}, commit {commit.stdout.strip()}, `tools/faults"
+            f" {self.options}`, {minutes:.0f} minutes, on {machine()}: {count} in all,"
+            f" **{wrong} exceptions**" + ("" if self.finished else "; **not finished**") + "."
+        )
+        return "\n".join([head, facts + "\n", *tables])
+
+
+def sections(page: Path) -> dict[str, str]:
+    """Return the sections of a page by their titles."""
+    if not page.exists():
+        return {}
+    parts = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)[1:]
+    return {part.partition("\n")[0]: f"## {part.rstrip()}\n" for part in parts}
 
 
 def machine() -> str:
