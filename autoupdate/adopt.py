@@ -17,6 +17,7 @@ from autoupdate.adoptable import (
 )
 from autoupdate.app import App, Outcome
 from autoupdate.change_over import ADOPT, change_over, running
+from autoupdate.checkout import Checkout, TakenOver
 from autoupdate.decide import is_complete
 from autoupdate.duplicate import duplicate, needed
 from autoupdate.errors import (
@@ -48,7 +49,6 @@ from autoupdate.update import (
     renew_mirror,
     verify,
 )
-from autoupdate.workshop import Checkout, TakenOver
 
 
 def adopt(app: App, path: str, *, leave_commits: bool = False) -> Outcome:

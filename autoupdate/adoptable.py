@@ -4,9 +4,9 @@ import os
 import re
 
 from autoupdate.app import App
+from autoupdate.checkout import Checkout, TakenOver
 from autoupdate.errors import ConfigurationError
 from autoupdate.publish import is_managed
-from autoupdate.workshop import Checkout, TakenOver
 
 
 def refuse_path(app: App, path: str) -> None:

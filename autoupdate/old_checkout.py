@@ -11,9 +11,9 @@ from contextlib import suppress
 from git.cmd import Git
 from git.exc import GitCommandError
 
+from autoupdate.checkout import Checkout
 from autoupdate.errors import ConfigurationError, DamagedMirrorError
 from autoupdate.source import NOT_CHANGES, UPSTREAM_REF, Mirror, said_by_git
-from autoupdate.workshop import Checkout
 
 CONFIGURATION = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
 # Highest of all attributes, so that what is saved has the bytes of the file (gitattributes(5)).

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from autoupdate.check import COMMIT
+from autoupdate.checkout import Checkout, TakenOver
 from autoupdate.confinement import is_possible
 from autoupdate.errors import (
     AutoupdateError,
@@ -62,33 +63,6 @@ class Plan(NamedTuple):
     interpreter: str
     reused: bool
     free: int
-
-
-class Checkout(NamedTuple):
-    """What an old checkout holds; of paths the first ones, and how many there are."""
-
-    commit: str
-    branch: str
-    urls: tuple[str, ...]
-    stashes: int
-    modified: tuple[str, ...]
-    modified_count: int
-    untracked: tuple[str, ...]
-    untracked_count: int
-    ignored: tuple[str, ...]
-    ignored_count: int
-
-
-class TakenOver(NamedTuple):
-    """What the mirror has now of an old checkout.
-
-    `base` is its newest commit that upstream has, too (empty: none), `local` how many it has not;
-    `saved`: local changes are a stash.
-    """
-
-    base: str
-    local: int
-    saved: bool
 
 
 class Workshop(Protocol):

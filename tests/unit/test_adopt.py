@@ -9,9 +9,9 @@ from autoupdate import session
 from autoupdate.adopt import adopt
 from autoupdate.adoptable import same_place
 from autoupdate.app import Outcome
+from autoupdate.checkout import TakenOver
 from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.state import Result
-from autoupdate.workshop import TakenOver
 from tests.unit.guard import GUARD
 from tests.unit.old_directory import (
     account,

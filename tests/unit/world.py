@@ -13,6 +13,7 @@ from typing import Any
 
 from autoupdate import config, session
 from autoupdate.app import App, Clock, Outcome
+from autoupdate.checkout import Checkout, TakenOver
 from autoupdate.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.events import Event
 from autoupdate.findings import Findings
@@ -24,7 +25,7 @@ from autoupdate.services import Service
 from autoupdate.settings import SETTINGS, Build, Probe, Rehearse, Settings, Upstream
 from autoupdate.store import Store
 from autoupdate.track import Found, Tag
-from autoupdate.workshop import Checkout, Fetched, Plan, TakenOver
+from autoupdate.workshop import Fetched, Plan
 
 APP = "ipfs-accelerate"
 UPSTREAM = "https://upstream.example/app.git"
