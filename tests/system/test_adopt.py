@@ -108,7 +108,7 @@ def by_hand(
         host.run("git", "-C", PATH, "remote", "set-url", "origin", upstream.url, user=USER)
         host.write(
             f"/etc/systemd/system/{SERVICES[0]}.d/10-old-update.conf",
-            f"[Service]\nExecStartPre={PATH}/scripts/auto-update.sh\n",
+            f"[Service]\nExecStartPre=/bin/sh {PATH}/scripts/auto-update.sh\n",
         )
         host.systemctl("daemon-reload")
         app.start()
@@ -137,8 +137,6 @@ def deploy_by_hand(app: DemoApp, upstream: Upstream) -> None:
     app.deploy_by_hand(upstream.url)
     script = f"""
         cd {PATH}
-        chmod +x scripts/auto-update.sh; git add scripts; git commit -qm mode -- scripts
-        git reset -q --soft HEAD^; git reset -q; git config core.fileMode false
         for file in README.md docs/index.md data/0001.txt; do echo mine >>$file; done
         mkdir -m 700 mine state/jobs
         for number in $(seq 19); do head -c 1000 /dev/urandom >mine/$number; done
