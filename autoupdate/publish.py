@@ -76,7 +76,7 @@ def claim(path: str, paths: AppPaths) -> None:
     if os.path.lexists(path):
         raise ConfigurationError(
             f"{path} lies in the way: it is {describe(path)}; nothing was changed",
-            f"move it away (mv {path} {path}.old), or set another path",
+            f"take it over: autoupdatectl adopt {path}; or set another path",
         )
     parent = os.path.dirname(path)
     if not os.path.isdir(parent):

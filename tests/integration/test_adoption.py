@@ -10,6 +10,8 @@ from autoupdate import session
 from autoupdate.adopt import adopt
 from autoupdate.app import Outcome
 from autoupdate.errors import Exit
+from autoupdate.host_changes import copy_whole
+from autoupdate.manifest import manifest
 from autoupdate.release_path import release_path
 from autoupdate.state import Result
 from tests.hosts.commands import run
@@ -182,3 +184,21 @@ def test_given_back(bare: Site) -> None:
     newer = bare.upstream.commit(version=3)
     checkout.git("pull", "--quiet", "--ff-only")
     assert checkout.git("rev-parse", "HEAD") == newer
+
+
+def test_a_copy_to_another_file_system_is_whole(tmp_path: Path) -> None:
+    source, target = tmp_path / "state", tmp_path / "copy"
+    source.mkdir(mode=0o2750)
+    (source / "file").write_text("x" * 10_000)
+    os.link(source / "file", source / "same")
+    (source / "file").chmod(0o600)
+    os.utime(source / "file", (1, 1))
+    (source / "link").symlink_to("/nowhere")
+    target.mkdir()
+    (target / "left over").touch()
+
+    copy_whole(str(source), str(target))
+
+    assert manifest(str(target)) == manifest(str(source))
+    assert (target / "file").stat().st_ino == (target / "same").stat().st_ino
+    assert "left over" not in os.listdir(target)
