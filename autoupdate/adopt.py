@@ -16,13 +16,14 @@ from autoupdate.adoptable import (
     refuse_shared,
 )
 from autoupdate.app import App, Outcome
-from autoupdate.change_over import ADOPT, change_over, running
+from autoupdate.change_over import ADOPT, change_over, running, sweep
 from autoupdate.checkout import Checkout, TakenOver
 from autoupdate.decide import is_complete
 from autoupdate.duplicate import duplicate, needed
 from autoupdate.errors import (
     AutoupdateError,
     DamagedMirrorError,
+    Exit,
     HostFaultError,
 )
 from autoupdate.events import STASHED, STEP
@@ -39,6 +40,7 @@ from autoupdate.retire import refuse_running, refuse_what_stays
 from autoupdate.shared import OPEN, is_handed_over
 from autoupdate.space import RESERVE
 from autoupdate.staged import is_built, take_staged
+from autoupdate.state import Result
 from autoupdate.store import Transaction
 from autoupdate.update import (
     build,
@@ -51,8 +53,8 @@ from autoupdate.update import (
 )
 
 
-def adopt(app: App, path: str, *, leave_commits: bool = False) -> Outcome:
-    """Take over the checkout at a path; the whole of it, under the app's lock.
+def adopt(app: App, path: str, *, leave_commits: bool = False, look_only: bool = False) -> Outcome:
+    """Take over the checkout at a path, or only tell about it; under the app's lock.
 
     Raises ConfigurationError for what cannot be taken over as it stands; nothing is changed then.
     """
@@ -70,6 +72,10 @@ def adopt(app: App, path: str, *, leave_commits: bool = False) -> Outcome:
     taken = take_over(app, path, stamp)
     refuse_local_commits(app, path, taken, leave_commits=leave_commits)
     tell(app, path, checkout, taken, legacy)
+    if look_only:
+        sweep(app)
+        reason = f"{app.name}: {path} can be adopted; nothing was changed"
+        return Outcome(Result.CURRENT, Exit.DONE, reason, taken.base)
     transaction = begin(app, taken.base)
     try:
         transaction = take_staged(app, transaction) or name_release(app, transaction, taken.base)

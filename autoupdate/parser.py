@@ -93,6 +93,9 @@ def quarantine(of: argparse.ArgumentParser) -> None:
 def adopt(of: argparse.ArgumentParser) -> None:
     """Arguments of `adopt`."""
     of.add_argument(
+        "--look", action="store_true", help="tell what would be taken over; change nothing"
+    )
+    of.add_argument(
         "--leave-commits",
         action="store_true",
         help="go on without the commits that upstream does not have; they are kept in the mirror",

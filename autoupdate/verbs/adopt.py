@@ -5,6 +5,7 @@ from argparse import Namespace
 
 from autoupdate import session
 from autoupdate.adopt import adopt as take_over
+from autoupdate.app import Outcome
 from autoupdate.output import finish
 from autoupdate.paths import Paths
 from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
@@ -18,7 +19,8 @@ def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
         prepared = prepared._replace(log=Aloud(prepared.log))
     outlive_the_terminal()
     path = os.path.abspath(chosen.path)
-    outcome = session.by_hand(
-        prepared, lambda: take_over(prepared, path, leave_commits=chosen.leave_commits)
-    )
-    return finish(outcome, app, chosen)
+
+    def work() -> Outcome:
+        return take_over(prepared, path, leave_commits=chosen.leave_commits, look_only=chosen.look)
+
+    return finish(session.by_hand(prepared, work), app, chosen)

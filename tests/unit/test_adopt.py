@@ -63,6 +63,19 @@ def test_the_services_do_not_run_and_everything_is_undone(world: World) -> None:
     assert_adopted(world, before)
 
 
+def test_a_look_changes_nothing(world: World) -> None:
+    path = old_directory(world)
+    before = account(world)
+    app = world.app
+
+    outcome = session.by_hand(app, lambda: adopt(app, str(path), look_only=True))
+
+    assert outcome.exit_code == Exit.DONE
+    assert_as_before(world, before)
+    assert any("cron line of the old update system" in item.message for item in world.log.events)
+    assert world.store.history(10) == []
+
+
 def test_what_services_write_meanwhile_is_kept(world: World) -> None:
     path = old_directory(world)
     state = path / "state"
