@@ -96,9 +96,9 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
         try:
             return _prepare(connection, path, read_only=read_only)
         except sqlite3.OperationalError as error:
+            connection.close()
             if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
                 raise
-            connection.close()
             return _prepare(_connect_to_copy(path), path, read_only=True)
     except sqlite3.Error as error:
         raise fault(path, "opened", error) from None
@@ -126,14 +126,31 @@ def _prepare(connection: sqlite3.Connection, path: str, *, read_only: bool) -> s
     if read_only:
         if not version:
             raise DamagedStateError(f"{path} is empty")
-        return connection
+        return connection if version == SCHEMA_VERSION else _migrated_copy(connection, version)
     # With EXTRA the deletion of the rollback journal is durable, too (sqlite.org/pragma).
     connection.execute("PRAGMA synchronous = EXTRA")
+    _migrate(connection, version)
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the tables up to date, each migration in a transaction of its own."""
     for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(
             f"BEGIN EXCLUSIVE; {migration} PRAGMA user_version = {number}; COMMIT;"
         )
-    return connection
+
+
+def _migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
+    """Return an older state as this version has it, in memory: who reads must not write.
+
+    After an upgrade of the package that is how things stand until the next run.
+    """
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    connection.backup(copy)
+    connection.close()
+    _migrate(copy, version)
+    return copy
 
 
 def _connect(path: str, mode: str) -> sqlite3.Connection:

@@ -58,7 +58,7 @@ class Guard:
             self._refuse(f"{event} {arguments[:2]!r}")
         elif event == "open":
             self._look_at_open(*arguments)
-        elif event == "sqlite3.connect":
+        elif event == "sqlite3.connect" and arguments[0] != ":memory:":
             self._look_at_path(event, str(arguments[0]).removeprefix("file:").partition("?")[0])
         elif event in CHANGES:
             for path, directory in CHANGES[event]:
