@@ -2,6 +2,7 @@
 
 import ast
 from copy import deepcopy
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,26 @@ FILES = {
 # By their names below the package: "update", "verbs.run".
 MODULES = {name: ast.parse(path.read_text()) for name, path in FILES.items()}
 PACKAGES = ("autoupdate", "autoupdate.verbs")
+
+# From the top down: a module may use its own layer and those below. "*" is every other module.
+LAYERS = {
+    "commands: what a person or systemd starts": "cli confirm gate verbs.*",
+    "runs: one from its lock to its end": "session adopt release_path",
+    "steps: what a run is made of": "update rollback recover change_over probation",
+    "parts: gates, decisions, and what steps share": "*",
+    "host: one thing of the host each": "agenda database duplicate git_environment hook_files"
+    " in_use installer log manifest orphans probes publish run runtime services snapshot store"
+    " unit_files",
+    "words: types, texts and rules without a host": "checkout confinement errors events findings"
+    " moments parser paths render settings smoke state track values verdict windows words",
+}
+# What reads upstream's files stands beside all that: it runs in a process of its own.
+WORKER = frozenset({
+    "commands", "environment", "inspection", "old_checkout", "plain_checkout", "rehearse", "source",
+    "worker",
+})  # fmt: skip
+# The talk between the two, which both know.
+BETWEEN = frozenset({"workshop"})
 
 
 def imports(tree: ast.AST) -> set[str]:
@@ -58,6 +79,43 @@ def users_of(module: str) -> set[str]:
 def called(tree: ast.AST) -> set[str]:
     """Return the names of all functions that a module calls, as they are written."""
     return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def uses(name: str) -> set[str]:
+    """Return the modules of the package that one uses, wherever in it; types alone do not count."""
+    body = [node for node in MODULES[name].body if not is_for_types(node)]
+    found = {item.removeprefix("autoupdate.") for item in imports(ast.Module(body, []))}
+    return found & set(MODULES) - {name}
+
+
+def height(name: str) -> int:
+    """Return how high a module stands; 0 is the lowest layer."""
+    layers = [words.split() for words in LAYERS.values()]
+    for place, names in enumerate(reversed(layers)):
+        if any(fnmatch(name, pattern) for pattern in names if pattern != "*"):
+            return place
+    return [*reversed(layers)].index(["*"])
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - WORKER - {"__init__"}))
+def test_a_module_uses_its_own_layer_and_those_below(name: str) -> None:
+    above = {used for used in uses(name) if height(used) > height(name)}
+    layer = [*reversed(LAYERS)][height(name)]
+    assert not above, f"{name} is in layer {layer!r} and uses {sorted(above)} from above"
+
+
+def test_every_name_in_the_table_is_a_module() -> None:
+    named = {name for words in LAYERS.values() for name in words.split() if "*" not in name}
+    assert (named | WORKER | BETWEEN) <= set(MODULES)
+
+
+def test_the_worker_is_beside_the_layers() -> None:
+    """Nothing else uses its modules, and of the others it uses the two lowest layers only."""
+    for name in sorted(set(MODULES) - WORKER):
+        assert not uses(name) & WORKER, f"{name} would read upstream's files in its own process"
+    for name in sorted(WORKER):
+        others = uses(name) - WORKER - BETWEEN
+        assert all(height(used) <= 1 for used in others), f"{name} uses {sorted(others)}"
 
 
 def test_no_import_cycles() -> None:
@@ -116,7 +174,4 @@ def test_modules_without_effects(pure: str) -> None:
 
 def test_no_module_is_long() -> None:
     for path in FILES.values():
-        # To be divided into the kinds of values and the settings themselves.
-        if path.name == "settings.py":
-            continue
         assert len(path.read_text().splitlines()) <= 400, f"{path.name} holds two things"
