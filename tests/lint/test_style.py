@@ -30,7 +30,7 @@ def tool(name: str) -> str:
 def scripts(interpreter: str) -> list[str]:
     """Return our programs without a suffix that begin with a line for some interpreter."""
     found = []
-    for directory in ("bin", "tools", "units", "debian", ".ci"):
+    for directory in ("bin", "tools", "units", "debian", "debian/tests", ".ci"):
         for path in sorted((ROOT / directory).glob("*")):
             if path.is_file() and not path.suffix:
                 with path.open("rb") as stream:
@@ -73,7 +73,7 @@ def test_shell() -> None:
         if path.name.rpartition(".")[2] in MAINTAINER_SCRIPTS
     ]
     assert "units/pre-start" in programs
-    check(tool("shellcheck"), *sorted({*programs, *maintainer}))
+    check(tool("shellcheck"), "--external-sources", *sorted({*programs, *maintainer}))
 
 
 def test_units() -> None:
