@@ -40,6 +40,9 @@ def _no_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise HostAccessError("a unit test must not write to the journal")
 
     monkeypatch.setattr(_journal, "sendv", refuse)
+    # What a service manager told the caller, as one in a container does, is not meant for a test.
+    for variable in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "TRIGGER_UNIT"):
+        monkeypatch.delenv(variable, raising=False)
     GUARD.violations.clear()
     GUARD.home = tmp_path
     yield

@@ -1,0 +1,75 @@
+"""Other versions of the package come and go while updates run and settings are edited."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.commands import run
+from tests.hosts.demo_app import CONFIGURATION, DemoApp
+from tests.hosts.package import DEB_NAME
+from tests.hosts.upstream import Upstream
+
+PACKAGE = "ipfs-accelerate-autoupdate"
+RUN = "autoupdate@ipfs-accelerate.service"
+LOGROTATE = "/etc/logrotate.d/autoupdate"
+# Nobody is there to answer: a question ends the installation.
+APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--allow-downgrades")
+
+
+@pytest.fixture(scope="session")
+def newer_deb(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as its next version."""
+    directory = tmp_path_factory.mktemp("newer")
+    run("dpkg-deb", "--raw-extract", deb, directory / "tree")
+    control = directory / "tree/DEBIAN/control"
+    newer = re.sub(r"^(Version: .*)$", r"\1+next", control.read_text(), flags=re.MULTILINE)
+    control.write_text(newer)
+    run("dpkg-deb", "--root-owner-group", "--build", directory / "tree", directory / DEB_NAME)
+    return directory / DEB_NAME
+
+
+def test_upgrade_and_downgrade_during_a_run(
+    deployed_app: DemoApp, upstream: Upstream, deb: Path, newer_deb: Path
+) -> None:
+    """The run goes on as it is, alone; what was edited stays as it was edited."""
+    host = deployed_app.host
+    host.copy_in(newer_deb, "/root/newer.deb")
+    host.copy_in(deb, "/root/older.deb")
+    host.run("sh", "-c", f"echo '# mine' >>{LOGROTATE}")
+    host.systemctl("enable", "--now", "autoupdate.timer")
+    deployed_app.configure_more('[health]\nsoak = "20s"\n')
+    edited = host.read(LOGROTATE), host.read(CONFIGURATION)
+    known = len(host.run("autoupdatectl", "history").stdout.splitlines())
+    commit = upstream.commit(version=2)
+    host.systemctl("start", "--no-block", RUN)
+    host.wait_for(lambda: deployed_app.status()["state"] == "probation", 60, "a run is under way")
+    before = host.show(RUN, "MainPID", "InvocationID")
+
+    for file in ("/root/newer.deb", "/root/older.deb"):
+        host.run(*APT, file, timeout=300)
+        assert host.show(RUN, "MainPID", "InvocationID") == before
+        assert deployed_app.status()["state"] == "probation"
+        assert (host.read(LOGROTATE), host.read(CONFIGURATION)) == edited
+
+    deployed_app.wait_state("current")
+    assert deployed_app.status()["current"]["commit"] == commit
+    assert len(host.run("autoupdatectl", "history").stdout.splitlines()) == known + 1
+    assert set(deployed_app.versions().values()) == {2}
+    timer = host.show("autoupdate.timer", "ActiveState", "UnitFileState")
+    assert timer == {"ActiveState": "active", "UnitFileState": "enabled"}
+
+
+def test_main_job_without_recommended_packages(app: DemoApp, upstream: Upstream) -> None:
+    """What `apt install --no-install-recommends` leaves out is not needed to deploy."""
+    host = app.host
+    recommended = host.run("dpkg-query", "--show", "--showformat=${Recommends}", PACKAGE).stdout
+    names = [re.split(r"[ (:|]", item.strip())[0] for item in recommended.split(",")]
+    assert all(names)
+    host.run("dpkg", "--purge", *names)
+
+    host.systemctl("start", RUN, timeout=300)
+
+    app.start()
+    app.wait_up()
+    assert app.status()["current"]["commit"] == upstream.head()
