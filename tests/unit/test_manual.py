@@ -44,6 +44,13 @@ def units() -> dict[str, str]:
     return {path.name: path.read_text() for path in found}
 
 
+@pytest.fixture(scope="module")
+def told() -> set[str]:
+    """Return the names of the variables that hooks get."""
+    code = (TOP / "autoupdate/hooks.py").read_text()
+    return set(re.findall(r'"(AUTOUPDATE_[A-Z_]+)"', code))
+
+
 def actions(of: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.Action]]:
     """Yield every argument of every verb with the verb's name."""
     for action in of._actions:
@@ -67,6 +74,11 @@ def test_every_verb_and_option_is_explained(made: dict[str, str]) -> None:
 def test_every_exit_code_is_explained(made: dict[str, str]) -> None:
     section = made["autoupdatectl.8"].partition(".Sh EXIT STATUS")[2].partition(".Sh ")[0]
     assert re.findall(r"^\.It (\d+)$", section, re.MULTILINE) == [str(int(code)) for code in Exit]
+
+
+def test_everything_that_hooks_are_told_is_explained(made: dict[str, str], told: set[str]) -> None:
+    section = made["autoupdatectl.8"].partition(".Sh HOOKS")[2].partition(".Sh ")[0]
+    assert set(re.findall(r"AUTOUPDATE_[A-Z_]+", section)) == told
 
 
 def test_every_setting_is_explained_with_its_default(made: dict[str, str]) -> None:
