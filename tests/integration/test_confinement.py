@@ -15,7 +15,8 @@ from autoupdate.errors import UpdateFailedError
 from autoupdate.git_environment import git_environment
 from autoupdate.paths import AppPaths
 from autoupdate.settings import Rehearse
-from autoupdate.workshop import LIBRARY, WorkerProcess
+from autoupdate.worker_link import LIBRARY
+from autoupdate.workshop import WorkerProcess
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.integration.site import Site
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import commands, session, workshop
+from autoupdate import commands, session, worker_link
 from autoupdate.errors import Exit
 from autoupdate.paths import AppPaths
 from autoupdate.run import find_user
@@ -44,7 +44,7 @@ def test_worker_that_misbehaves(
 ) -> None:
     deployed.configure(upstream__timeout="3s")
     deployed.upstream.commit(version=2)
-    monkeypatch.setattr(workshop, "COMMAND", command)
+    monkeypatch.setattr(worker_link, "COMMAND", command)
     begun = time.monotonic()
     outcome = deployed.run()
     assert outcome.exit_code == code
@@ -103,7 +103,7 @@ def test_mirror_is_made_anew_for_a_user_who_cannot_write_beside_it() -> None:
     with tempfile.TemporaryDirectory(prefix="autoupdate-test-") as home:
         Path(home).chmod(0o755)
         library = Path(home, "library")
-        shutil.copytree(Path(workshop.LIBRARY, "autoupdate"), library / "autoupdate")
+        shutil.copytree(Path(worker_link.LIBRARY, "autoupdate"), library / "autoupdate")
         mirror = Path(AppPaths(home, "").mirror)
         mirror.mkdir()
         (mirror / "old").touch()

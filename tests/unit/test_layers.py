@@ -127,7 +127,7 @@ def test_no_import_cycles() -> None:
 
 
 def test_processes_are_started_in_one_place() -> None:
-    assert users_of("subprocess") <= {"run", "commands", "workshop"}
+    assert users_of("subprocess") <= {"run", "commands", "worker_link"}
     for name, tree in MODULES.items():
         if name != "run":
             starts = {

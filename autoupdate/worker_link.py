@@ -1,0 +1,165 @@
+"""The run's link to the worker: starts it as the builds' user, asks, and believes little."""
+
+import json
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from autoupdate.confinement import is_possible
+from autoupdate.errors import (
+    AutoupdateError,
+    DamagedMirrorError,
+    DependenciesFailedError,
+    HostFaultError,
+    NoSpaceError,
+    UnreachableError,
+    UpdateFailedError,
+)
+from autoupdate.orphans import become_subreaper, end_descendants
+from autoupdate.paths import AppPaths
+from autoupdate.run import Identity, NotStartedError, kill_group, start
+
+COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker")
+LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# What a worker may blame; everything else is the commit's fault.
+ERRORS: dict[str, type[AutoupdateError]] = {
+    kind.__name__: kind
+    for kind in (
+        DamagedMirrorError,
+        DependenciesFailedError,
+        HostFaultError,
+        NoSpaceError,
+        UnreachableError,
+    )
+}
+# One line of a worker; more than this is no answer of ours.
+LONGEST_LINE = 1_000_000
+LOOK_EVERY = 0.25
+TAKING_SPACE = ("fetch", "check_out", "build")
+# What a worker leaves to others, in bytes.
+LEAST_SPACE = 16 << 20
+
+
+class WorkerLink:
+    """A worker in a process of its own, started when it is first asked something."""
+
+    def __init__(
+        self,
+        paths: AppPaths,
+        identity: Identity | None,
+        environment: Mapping[str, str],
+        output: Callable[[str], None],
+        unconfined: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start nothing yet; `unconfined` is called when a worker starts on such a kernel."""
+        self.paths = paths
+        self.identity = identity
+        # The worker must be of the same version as this run, wherever that was loaded from.
+        self.environment = {**environment, "PYTHONPATH": LIBRARY}
+        self.output = output
+        self.unconfined = unconfined
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unread = b""
+        self._takes_space = False
+
+    def close(self) -> None:
+        """End the worker with everything that it started."""
+        if self._process:
+            kill_group(self._process)
+            # As root, this process has no other children than the worker's.
+            if self.identity:
+                end_descendants()
+            self._process = None
+            self._unread = b""
+
+    def ask(
+        self,
+        do: str,
+        arguments: dict[str, Any],
+        timeout: float,
+        what: str,
+        late: type[AutoupdateError] = HostFaultError,
+    ) -> dict[str, Any]:
+        """Ask the worker; `late` is the error for an answer that does not come in time."""
+        deadline = time.monotonic() + timeout
+        self._takes_space = do in TAKING_SPACE
+        if self._process and self._process.poll() is not None:
+            # It died while there was nothing to do, and nothing is lost by it.
+            self.close()
+        if self._process is None:
+            self._process = self._start()
+        request = json.dumps({"do": do, "with": arguments}) + "\n"
+        try:
+            assert self._process.stdin is not None  # noqa: S101 - for the type checker: a pipe
+            self._process.stdin.write(request.encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self.close()
+            raise HostFaultError(f"the {what} could not be started: its worker died") from None
+        while True:
+            message = self._message(deadline, what)
+            if message is None:
+                raise late(f"the {what} did not end within {timeout:g} s")
+            if isinstance(message.get("output"), str):
+                self.output(message["output"])
+            elif isinstance(message.get("done"), dict):
+                return dict(message["done"])
+            elif "failed" in message:
+                kind = ERRORS.get(str(message.get("kind")), UpdateFailedError)
+                raise kind(str(message["failed"]), str(message.get("advice", "")))
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        try:
+            if self.identity:
+                become_subreaper()
+            if not is_possible():
+                self.unconfined()
+            return start(
+                [*COMMAND, self.paths.home], environment=self.environment, identity=self.identity
+            )
+        except NotStartedError as error:
+            raise HostFaultError(f"no worker: {error}") from None
+
+    def _message(self, deadline: float, what: str) -> dict[str, Any] | None:
+        """Read one line of the worker, made sure to be an object; None when the time is over."""
+        while b"\n" not in self._unread:
+            chunk = self._read(deadline)
+            if chunk is None:
+                self.close()
+                return None
+            if not chunk or len(self._unread) > LONGEST_LINE:
+                self.close()
+                raise HostFaultError(f"the {what} ended without an answer: its worker died")
+            self._unread += chunk
+        line, _, self._unread = self._unread.partition(b"\n")
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        return message if isinstance(message, dict) else {}
+
+    def _read(self, deadline: float) -> bytes | None:
+        """Read what is there; None when the time is over, empty when the worker is gone."""
+        assert self._process is not None  # noqa: S101 - for the type checker
+        assert self._process.stdout is not None  # noqa: S101
+        left = deadline - time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            # Whoever never stops talking does not get more time by it.
+            while left > 0 and not selector.select(min(left, LOOK_EVERY)):
+                if self._takes_space:
+                    self._leave_space()
+                left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+        return self._process.stdout.read1(65536)  # type: ignore[attr-defined,no-any-return]
+
+    def _leave_space(self) -> None:
+        """End a worker before it takes the last space, which others on this host need as well."""
+        facts = os.statvfs(self.paths.home)
+        if facts.f_bavail * facts.f_frsize < LEAST_SPACE:
+            self.close()
+            raise NoSpaceError(f"it was stopped, as less than {LEAST_SPACE >> 20} MiB are left")
