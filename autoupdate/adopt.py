@@ -30,7 +30,6 @@ from autoupdate.events import STASHED, STEP
 from autoupdate.failure import give_up, refuse
 from autoupdate.gates import BEFORE_SWITCH, first_refusal
 from autoupdate.host_changes import HostChanges
-from autoupdate.in_use import processes_in
 from autoupdate.legacy import Legacy, find
 from autoupdate.probation import look
 from autoupdate.publish import linked_release, switch
@@ -88,7 +87,7 @@ def adopt(app: App, path: str, *, leave_commits: bool = False, look_only: bool =
         if refusal := first_refusal(BEFORE_SWITCH, app, transaction.commit, force=True):
             return refuse(app, transaction, refusal)
         journal = plan(app, path, stamp, transaction, legacy)
-        refuse_running(path)
+        refuse_running(host.processes_in(path))
     except AutoupdateError as error:
         return give_up(app, transaction, error)
     return change_over(app, transaction, journal, lambda: activate(app, transaction))
@@ -153,7 +152,7 @@ def tell(
     for item in legacy:
         app.tell(STEP, f"{app.name}: {item.kind} of the old update system, to be disabled:"
                  f" {item.place}: {item.text.strip()}")  # fmt: skip
-    for process in processes_in(path):
+    for process in app.host_changes().processes_in(path):
         if process.unit not in app.settings.services:
             app.tell(STEP, f"{app.name}: process {process.pid} uses {path}, and stays in the old"
                      f" directory: {process.command}")  # fmt: skip

@@ -53,7 +53,7 @@ def activate(
     retire.retire(host.paths, found(journal), backups(app, journal), host.units)
     if journal.legacy:
         # It may have begun since somebody looked.
-        retire.refuse_running(journal.path)
+        retire.refuse_running(host.processes_in(journal.path))
     app.services.stop(journal.services)
     for move in journal.moves:
         relocation.make(move, host.copy)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from autoupdate import relocation, retire
 from autoupdate.errors import AutoupdateError, BrokenError, HostFaultError
+from autoupdate.in_use import Process, processes_in
 from autoupdate.legacy import Legacy
 from autoupdate.log import say
 from autoupdate.manifest import manifest
@@ -31,12 +32,13 @@ class HostChanges(NamedTuple):
     units: Units
     copy: Copy
     put_back: Callable[[Paths, AppPaths, Journal], None]
+    processes_in: Callable[[str], list[Process]]
     builder: Identity | None
 
 
 def real(paths: Paths, builder: Identity | None) -> HostChanges:
     """Return the effects of this host."""
-    return HostChanges(paths, Systemd(), copy_whole, put_back, builder)
+    return HostChanges(paths, Systemd(), copy_whole, put_back, processes_in, builder)
 
 
 def copy_whole(source: str, target: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from autoupdate.errors import ConfigurationError, HostFaultError
-from autoupdate.in_use import processes_in
+from autoupdate.in_use import Process
 from autoupdate.legacy import CRON, SCRIPT, START, TIMER, Legacy, before_start
 from autoupdate.paths import Paths
 from autoupdate.publish import remove_link, sync_directory
@@ -28,9 +28,9 @@ def refuse_what_stays(paths: Paths, found: Sequence[Legacy]) -> None:
             )
 
 
-def refuse_running(path: str) -> None:
-    """Raise HostFaultError while the old script is at work in a checkout."""
-    for process in processes_in(path):
+def refuse_running(processes: Sequence[Process]) -> None:
+    """Raise HostFaultError while the old script is one of the processes of a checkout."""
+    for process in processes:
         if SCRIPT in process.command:
             raise HostFaultError(
                 f"the old update runs now (process {process.pid}: {process.command})",

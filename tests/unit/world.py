@@ -18,6 +18,7 @@ from autoupdate.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.events import Event
 from autoupdate.findings import Findings
 from autoupdate.host_changes import HostChanges, undo
+from autoupdate.in_use import Process
 from autoupdate.paths import AppPaths, Paths
 from autoupdate.publish import linked_release, place
 from autoupdate.relocation import Journal
@@ -481,6 +482,8 @@ class World:
         self.hooks = FakeHooks(self.effect)
 
         self.units = FakeUnits(self.effect)
+        self.processes: list[Process] = []
+        """Those that use the old directory."""
         self.seen_by_probe: Callable[[Probe], str] = lambda _: ""
         self.store = FragileStore(self.paths.state, self.effect)
 
@@ -520,7 +523,9 @@ class World:
             return self.seen_by_probe(probe)
 
         def host_changes() -> HostChanges:
-            return HostChanges(self.all_paths, self.units, copy, put_back, None)
+            return HostChanges(
+                self.all_paths, self.units, copy, put_back, lambda path: self.processes, None
+            )
 
         def copy(source: str, target: str) -> None:
             self.effect("copy")
