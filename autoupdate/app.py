@@ -12,6 +12,7 @@ from autoupdate.log import Log
 from autoupdate.paths import AppPaths
 from autoupdate.services import Services
 from autoupdate.settings import Probe, Settings, Upstream
+from autoupdate.signed import Keys
 from autoupdate.snapshot import Snapshots
 from autoupdate.state import Result
 from autoupdate.store import Store
@@ -49,6 +50,7 @@ class App(NamedTuple):
     services: Services
     agenda: Agenda
     hooks: Hooks
+    keys: Callable[[], Keys]
     provide_shared: Callable[[str], None]
     hand_over_shared: Callable[[], None]
     snapshots: Snapshots

@@ -22,6 +22,7 @@ from autoupdate.run import Identity, find_user
 from autoupdate.salvage import open_state
 from autoupdate.services import Services, Systemd
 from autoupdate.settings import Probe
+from autoupdate.signed import Keys
 from autoupdate.snapshot import SharedSnapshots
 from autoupdate.workshop import WorkerProcess
 
@@ -79,6 +80,7 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
         services=services,
         agenda=SystemdAgenda(),
         hooks=host_hooks(paths, name),
+        keys=lambda: trusted_keys(paths, name),
         provide_shared=lambda release: shared.provide(
             settings, app_paths, release, identity, services
         ),
@@ -98,6 +100,14 @@ def host_hooks(paths: Paths, name: str) -> HostHooks:
     """Return the hooks of an app; below another root, as in tests, its owner stands for root."""
     owner = os.geteuid() if paths.root else 0
     return HostHooks(paths.hooks(name), top=paths.root or "/", owner=owner)
+
+
+def trusted_keys(paths: Paths, name: str) -> Keys:
+    """Read the keys that are trusted for an app; few runs need them."""
+    from autoupdate import keys
+
+    owner = os.geteuid() if paths.root else 0
+    return keys.read(paths.keys(name), top=paths.root or "/", owner=owner)
 
 
 def host_changes(paths: Paths, identity: Identity | None) -> "HostChanges":

@@ -8,13 +8,14 @@ from autoupdate.events import UNSIGNED
 from autoupdate.lineage import lineage, unmoved_tag
 from autoupdate.opening import window
 from autoupdate.state import Step
+from autoupdate.trust import signatures
 from autoupdate.verdict import Verdict
 
 # Looks at a commit; the mirror has it already.
 Gate = Callable[[App, str], Verdict]
 
 # Whether a commit may be built: verify and guard.
-BEFORE_BUILD: tuple[Gate, ...] = (unmoved_tag, lineage, *guard.GATES)
+BEFORE_BUILD: tuple[Gate, ...] = (signatures, unmoved_tag, lineage, *guard.GATES)
 # Whether a release that is built and rehearsed may be switched to now.
 BEFORE_SWITCH: tuple[Gate, ...] = (window, hooks.may_run)
 

@@ -1,6 +1,7 @@
 """How every git process here is confined: no configuration but this, no prompt, no hook."""
 
 import re
+from collections.abc import Mapping
 
 from autoupdate.run import base_environment
 
@@ -24,8 +25,12 @@ CONFIGURATION = {
 }
 
 
-def git_environment(home: str) -> dict[str, str]:
-    """Return the environment of a git process whose home directory is `home`."""
+def git_environment(home: str, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a git process whose home directory is `home`.
+
+    `more` is configuration that it gets besides.
+    """
+    configuration = {**CONFIGURATION, **(more or {})}
     environment = base_environment(home) | {
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -36,9 +41,9 @@ def git_environment(home: str) -> dict[str, str]:
         "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_CONFIG_COUNT": str(len(CONFIGURATION)),
+        "GIT_CONFIG_COUNT": str(len(configuration)),
     }
-    for index, (key, value) in enumerate(CONFIGURATION.items()):
+    for index, (key, value) in enumerate(configuration.items()):
         environment[f"GIT_CONFIG_KEY_{index}"] = key
         environment[f"GIT_CONFIG_VALUE_{index}"] = value
     return environment

@@ -7,9 +7,10 @@ belongs to anybody else, or can be written by a group or by others.
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
+from autoupdate import root_only
 from autoupdate.run import NotStartedError, TimedOutError, run
 
 PRE, POST = "pre-update.d", "post-update.d"
@@ -54,12 +55,8 @@ class HostHooks:
     def fault(self, hook: str) -> str:
         """Return why a hook may not run, or nothing."""
         try:
-            for path in (*self._way_to(hook), *self._way_to(os.path.realpath(hook))):
-                facts = os.lstat(path)
-                if facts.st_uid != self.owner:
-                    return f"{path} belongs to user {facts.st_uid}, not to root"
-                if not stat.S_ISLNK(facts.st_mode) and facts.st_mode & 0o022:
-                    return f"{path} can be written by others than root"
+            if fault := root_only.fault(hook, self.top, self.owner):
+                return fault
             mode = os.stat(hook).st_mode
         except OSError as error:
             return f"{error.filename}: {error.strerror}"
@@ -79,11 +76,3 @@ class HostHooks:
         if done.returncode < 0:
             return f"was ended by signal {-done.returncode}", lines
         return f"ended with exit code {done.returncode}" if done.returncode else "", lines
-
-    def _way_to(self, path: str) -> Iterator[str]:
-        """Give a path and all directories above it, up to the top."""
-        while True:
-            yield path
-            if path in (self.top, "/"):
-                return
-            path = os.path.dirname(path)

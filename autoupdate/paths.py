@@ -52,6 +52,10 @@ class Paths(NamedTuple):
             *(f"{self.root}/{other}/systemd/system" for other in others),
         )
 
+    def keys(self, name: str) -> str:
+        """Return the directory of the keys that are trusted for an app."""
+        return f"{self.etc}/keys/{name}"
+
     def hooks(self, name: str) -> str:
         """Return the directory of an app's hooks."""
         return f"{self.etc}/hooks/{name}"

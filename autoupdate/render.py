@@ -26,6 +26,10 @@ def status(facts: dict[str, Any]) -> str:
             lines.append(f"  {name:<12} {release['commit'][:12]}  {release['release']}")
             if release["activated_at"]:
                 lines.append(f"  {'':<12} active since {release['activated_at']}")
+            if release["signer"]:
+                lines.append(f"  {'':<12} signed by {release['signer']}")
+            if release.get("trusted") is False:
+                lines.append(f"  {'':<12} not trusted: {release['trust_reason']}")
     candidate = facts["candidate"]
     if candidate and candidate["commit"] != (facts["current"] or {}).get("commit"):
         lines.append(f"  {'candidate':<12} {candidate['commit'][:12]}  seen {candidate['seen_at']}")
@@ -41,7 +45,7 @@ def status(facts: dict[str, Any]) -> str:
     last = facts["last_run"]
     if last:
         lines.append(f"  {'last run':<12} {last['result']} at {last['finished_at']}")
-        if last["exit_code"]:
+        if last["exit_code"] or last["result"] == "deferred":
             lines.append(f"  {'':<12} {last['reason']}")
     lines.append(f"  {'last success':<12} {facts['last_success_at'] or 'never'}")
     lines += [

@@ -15,6 +15,7 @@ from autoupdate.salvage import begin_anew, facts_file, keep_facts
 from autoupdate.shared import is_handed_over
 from autoupdate.state import Result
 from autoupdate.store import LastRun
+from autoupdate.trust import review
 from autoupdate.update import update
 
 RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}
@@ -34,6 +35,8 @@ def run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None
             return Outcome(Result.CURRENT, Exit.DONE, reason)
         try:
             outcome = attempt(app, wishes, force=force, back_to=back_to)
+            if app.settings.trust.signatures != "off":
+                review(app)
             remember(app, outcome, started)
             let_services_start(app, outcome)
         except DamagedStateError as error:

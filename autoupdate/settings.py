@@ -15,6 +15,7 @@ from autoupdate.values import (
     count,
     duration,
     each_of,
+    fingerprints,
     http_url,
     limit,
     one_of,
@@ -146,6 +147,9 @@ SETTINGS = (
     Setting("trust.signatures", one_of("off", "warn", "enforce"), "off",
             "What an unsigned or wrongly signed candidate means."),
     Setting("trust.on", one_of("commit", "tag", "both"), "commit", "Whose signature counts."),
+    Setting("trust.fingerprints", fingerprints, [],
+            "Of the trusted keys, those that count: OpenPGP fingerprints, or SHA256:… of SSH keys;"
+            " empty: all of them."),
     Setting("guard.max_deleted", share, "25%",
             "Share of the tracked files that one update may delete."),
     Setting("guard.max_changed", share, "100%",
@@ -206,7 +210,7 @@ SETTINGS = (
 
 # Refused until they do something: a guard that is ignored is worse than none.
 NOT_YET = frozenset({
-    "upstream.submodules", "trust.signatures", "trust.on",
+    "upstream.submodules",
 })  # fmt: skip
 
 
@@ -225,6 +229,7 @@ class Trust(NamedTuple):
 
     signatures: str
     on: str
+    fingerprints: tuple[str, ...]
 
 
 class Guard(NamedTuple):

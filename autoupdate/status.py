@@ -5,7 +5,7 @@ from typing import Any
 
 from autoupdate import hold as holds
 from autoupdate import pin as pins
-from autoupdate import runtime
+from autoupdate import runtime, trust
 from autoupdate.app import Clock
 from autoupdate.decide import stuck
 from autoupdate.paths import AppPaths
@@ -28,7 +28,7 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     return {
         "app": settings.app,
         "state": state(settings, store, paths, release),
-        "current": describe(store, release),
+        "current": current(settings, store, release),
         "previous": describe(store, linked_release(paths.previous)),
         "candidate": candidate._asdict() if candidate else None,
         "last_run": last._asdict() if last else None,
@@ -89,6 +89,22 @@ def quarantined(store: Store, commit: str) -> bool:
 def now() -> str:
     """Return the time of day, for which a hold is in force or not."""
     return Clock().now()
+
+
+def current(settings: Settings, store: Store | None, release: str) -> dict[str, Any] | None:
+    """Return the current release, and whether it is trusted: as a run last found it to be."""
+    shown = describe(store, release)
+    if shown is None or store is None:
+        return shown
+    asked = settings.trust.signatures != "off"
+    judged = trust.judgement(store, shown["commit"]) if asked else None
+    signer = shown["signer"] or (judged.signer if judged else "")
+    return {
+        **shown,
+        "signer": signer or None,
+        "trusted": judged.passes if judged else None,
+        "trust_reason": judged.reason if judged else None,
+    }
 
 
 def describe(store: Store | None, release: str) -> dict[str, Any] | None:

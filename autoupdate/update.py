@@ -30,6 +30,7 @@ from autoupdate.space import check_space
 from autoupdate.staged import is_built, take_staged
 from autoupdate.state import Result, Step
 from autoupdate.store import Release, Transaction
+from autoupdate.trust import signer_of
 from autoupdate.verdict import Verdict
 
 
@@ -140,6 +141,7 @@ def build(app: App, transaction: Transaction, *, force: bool) -> None:
     app.store.enter(transaction.id, Step.BUILD, app.clock.now())
     app.tell(STEP, f"{app.name}: building release {release}",
              commit=commit, release=release, step=Step.BUILD)  # fmt: skip
+    signer = signer_of(app.store, commit)
     check_out(app, transaction)
     plan = app.workshop.plan(release, settings)
     check_space(app.store.releases(), plan)
@@ -152,7 +154,9 @@ def build(app: App, transaction: Transaction, *, force: bool) -> None:
         remember_environment(app, transaction, plan.environment, error)
         raise
     app.store.add_release(
-        Release(release, commit, app.clock.now(), "", "", plan.environment, plan.interpreter, taken)
+        Release(
+            release, commit, app.clock.now(), "", signer, plan.environment, plan.interpreter, taken
+        )
     )
     keep_facts(app)
 

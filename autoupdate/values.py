@@ -168,6 +168,23 @@ def track(value: Any) -> str:
     return f"{kind}:{rest}"
 
 
+def fingerprints(value: Any) -> tuple[str, ...]:
+    """Accept a list of fingerprints, as gpg and ssh-keygen show them."""
+    found = []
+    for item in texts(value):
+        digits = item.replace(" ", "").upper()
+        if re.fullmatch(r"[0-9A-F]{40}|[0-9A-F]{64}", digits):
+            found.append(digits)
+        elif re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", item):
+            found.append(item)
+        else:
+            raise ValueError(
+                f'"{item}" is no fingerprint: 40 hexadecimal digits (gpg --fingerprint), or'
+                " SHA256: and 43 characters (ssh-keygen -l)"
+            )
+    return tuple(found)
+
+
 def http_url(value: Any) -> str:
     """Accept an http or https URL with a host."""
     from urllib.parse import urlsplit

@@ -26,6 +26,8 @@ from autoupdate.paths import AppPaths
 from autoupdate.rehearse import rehearse
 from autoupdate.run import NotStartedError
 from autoupdate.settings import Build
+from autoupdate.signature import verify
+from autoupdate.signed import Keys
 from autoupdate.source import Mirror, link_shared, said_by_git
 
 if TYPE_CHECKING:
@@ -43,6 +45,13 @@ class Worker:
         """Fetch a ref or commit into the mirror, and tags."""
         self.mirror.clear_leftovers()
         return self.mirror.fetch(url, wanted, tuple(tags))._asdict()
+
+    def verify(self, commit: str, on: str, tag: str, keys: dict[str, Any]) -> dict[str, Any]:
+        """Tell what the signatures of a commit and of its tags are worth."""
+        openpgp = tuple((str(name), str(text)) for name, text in keys["openpgp"])
+        known = Keys(openpgp, keys["allowed_signers"], keys["revoked_keys"])
+        found = verify(self.paths.mirror, commit, on, tag, known)
+        return {"signatures": [signature._asdict() for signature in found]}
 
     def relation(self, base: str, commit: str) -> dict[str, Any]:
         """Tell what a commit is to another one."""

@@ -17,6 +17,7 @@ from autoupdate.findings import read as read_findings
 from autoupdate.paths import AppPaths
 from autoupdate.run import Identity
 from autoupdate.settings import Build, Rehearse
+from autoupdate.signed import Keys, Signature, from_answer
 from autoupdate.worker_link import WorkerLink
 
 
@@ -41,6 +42,9 @@ class Workshop(Protocol):
 
     def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
         """Fetch a ref or commit, and tags. Raises UnreachableError, DamagedMirrorError."""
+
+    def verify(self, commit: str, on: str, tag: str, keys: Keys) -> tuple[Signature, ...]:
+        """Tell what the signatures of a commit and its tags are worth. Raises DamagedMirrorError"""
 
     def relation(self, base: str, commit: str) -> str:
         """Tell what a commit is to another: descends, ancestor, diverged, or unknown."""
@@ -125,6 +129,12 @@ class WorkerProcess(WorkerLink):
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
             raise UpdateFailedError(f"the worker's answer names no commit: {commit!r}")
         return Fetched(commit, str(done.get("subject", "")))
+
+    def verify(self, commit: str, on: str, tag: str, keys: Keys) -> tuple[Signature, ...]:
+        """Tell what the signatures of a commit and its tags are worth. Raises DamagedMirrorError"""
+        request = {"commit": commit, "on": on, "tag": tag, "keys": keys._asdict()}
+        done = self.ask("verify", request, 300, "verification of signatures")
+        return from_answer(done.get("signatures"))
 
     def relation(self, base: str, commit: str) -> str:
         """Tell what a commit is to another: descends, ancestor, diverged, or unknown."""

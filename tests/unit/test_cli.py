@@ -157,7 +157,8 @@ def test_shape_of_status(world: World) -> None:
         "hold", "pin", "quarantine", "services",
     }  # fmt: skip
     assert (told["app"], told["state"]) == (APP, "current")
-    assert set(told["current"]) == set(told["previous"]) == RELEASE
+    assert set(told["current"]) == RELEASE | {"trusted", "trust_reason"}
+    assert set(told["previous"]) == RELEASE
     assert (told["current"]["commit"], told["previous"]["commit"]) == (commit(3), commit(1))
     assert set(told["candidate"]) == {"commit", "seen_at"}
     assert set(told["last_run"]) == {

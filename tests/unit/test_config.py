@@ -109,7 +109,7 @@ def test_editors_hidden_files_are_left_out(paths: Paths) -> None:
         ("keep = 1\nkeep = 2", ["is not TOML"]),
         ('path = "opt/app"', ["path", "absolute"]),
         ('[upstream]\nurl = "somewhere"', ["upstream.url", "URL"]),
-        ('[trust]\nsignatures = "enforce"', ["trust.signatures", "not supported"]),
+        ('[trust]\nsignatures = "yes"', ["trust.signatures", '"enforce"']),
     ],
 )
 def test_bad_file(paths: Paths, addition: str, said: list[str]) -> None:

@@ -24,6 +24,7 @@ from autoupdate.publish import linked_release, place
 from autoupdate.relocation import Journal
 from autoupdate.services import Service
 from autoupdate.settings import SETTINGS, Build, Probe, Rehearse, Settings, Upstream
+from autoupdate.signed import Keys, Signature, State
 from autoupdate.store import Store
 from autoupdate.track import Found, Tag
 from autoupdate.workshop import Fetched, Plan
@@ -120,6 +121,9 @@ class FakeWorkshop:
         self.environments: set[str] = set()
         self.fetched: list[tuple[str, tuple[str, ...]]] = []
         """What was asked for: the ref, and the tags besides."""
+        self.verified: list[tuple[str, str, str]] = []
+        """The commits whose signatures were asked for, of what, and their tags."""
+        self.signatures: tuple[Signature, ...] = (Signature("commit", State.NONE),)
         self.relations: dict[tuple[str, str], str] = {}
         self.calls: list[str] = []
 
@@ -131,6 +135,13 @@ class FakeWorkshop:
         commit = wanted if len(wanted) == 40 else self.world.upstream_now or self.world.upstream
         self.world.in_mirror.add(commit)
         return Fetched(commit, "subject")
+
+    def verify(self, commit: str, on: str, tag: str, keys: Keys) -> tuple[Signature, ...]:
+        """Tell what signatures are worth."""
+        self._begin("verify")
+        self._use_mirror()
+        self.verified.append((commit, on, tag))
+        return self.signatures
 
     def relation(self, base: str, commit: str) -> str:
         """Tell what a commit is to another; versions descend from those before them."""
@@ -458,6 +469,7 @@ class World:
         self.paths: AppPaths = self.all_paths.app(APP)
         self.settings = settings(root, **changes)
         self.upstream = commit(1)
+        self.keys = Keys((("author.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----"),))
         self.tag = ""
         """The tag that leads to it, where the track chooses by tags."""
         self.upstream_now = ""
@@ -539,7 +551,7 @@ class World:
         return App(
             settings=self.settings, paths=self.paths, store=self.store, check=self.check,
             workshop=self.workshop, services=self.services, agenda=self.agenda, hooks=self.hooks,
-            provide_shared=provide_shared,
+            keys=lambda: self.keys, provide_shared=provide_shared,
             hand_over_shared=hand_over_shared, snapshots=self.snapshots, place=place_link,
             probe=probe, clock=self.clock, log=self.log,
             host_changes=host_changes,
