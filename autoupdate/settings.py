@@ -148,8 +148,7 @@ SETTINGS = (
             "What an unsigned or wrongly signed candidate means."),
     Setting("trust.on", one_of("commit", "tag", "both"), "commit", "Whose signature counts."),
     Setting("trust.fingerprints", fingerprints, [],
-            "Of the trusted keys, those that count: OpenPGP fingerprints, or SHA256:… of SSH keys;"
-            " empty: all of them."),
+            "Of the trusted keys, those that count; empty: all of them."),
     Setting("guard.max_deleted", share, "25%",
             "Share of the tracked files that one update may delete."),
     Setting("guard.max_changed", share, "100%",
