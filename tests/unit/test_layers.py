@@ -23,15 +23,15 @@ LAYERS = {
     "steps: what a run is made of": "update rollback recover change_over probation",
     "parts: gates, decisions, and what steps share": "*",
     "host: one thing of the host each": "agenda database duplicate git_environment hook_files"
-    " in_use installer log manifest orphans probes publish run runtime services snapshot store"
-    " unit_files",
+    " in_use installer keys log manifest orphans probes publish root_only run runtime services"
+    " snapshot store unit_files",
     "words: types, texts and rules without a host": "checkout confinement errors events findings"
-    " moments parser paths render settings smoke state track values verdict windows words",
+    " moments parser paths render settings signed smoke state track values verdict windows words",
 }
 # What reads upstream's files stands beside all that: it runs in a process of its own.
 WORKER = frozenset({
-    "commands", "environment", "inspection", "old_checkout", "plain_checkout", "rehearse", "source",
-    "worker",
+    "commands", "environment", "inspection", "old_checkout", "openpgp", "plain_checkout",
+    "rehearse", "signature", "source", "ssh_signature", "worker",
 })  # fmt: skip
 # The talk between the two, which both know.
 BETWEEN = frozenset({"workshop"})
