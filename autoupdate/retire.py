@@ -51,7 +51,13 @@ def retire(paths: Paths, found: Sequence[Legacy], backups: str, units: Units) ->
             units.switch(item.unit, on=False)
     for unit in {item.unit for item in found if item.kind == START}:
         replace(drop_in(paths, unit), without_script(paths, unit).encode())
-    units.reload()
+    if has_units(found):
+        units.reload()
+
+
+def has_units(found: Sequence[Legacy]) -> bool:
+    """Tell whether the service manager is concerned."""
+    return any(item.kind != CRON for item in found)
 
 
 def restore_files(paths: Paths, found: Sequence[Legacy]) -> None:
@@ -71,7 +77,7 @@ def restore_files(paths: Paths, found: Sequence[Legacy]) -> None:
 
 def restore_units(found: Sequence[Legacy], units: Units) -> None:
     """Tell the service manager of what `restore_files` did, and switch timers on again."""
-    if found:
+    if has_units(found):
         units.reload()
     for item in found:
         if item.kind == TIMER:

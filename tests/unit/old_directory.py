@@ -45,9 +45,12 @@ def old_directory(world: World) -> Path:
     crontab.parent.mkdir(parents=True)
     crontab.write_text(f"MAILTO=x\n{CRON_LINE.format(path=path)}\n@daily other\n")
     crontab.chmod(0o600)
-    unit = world.root / "etc/systemd/system/web.service"
-    unit.parent.mkdir(parents=True)
-    unit.write_text(UNIT.format(path=path))
+    units = world.root / "etc/systemd/system"
+    (units / "timers.target.wants").mkdir(parents=True)
+    (units / "timers.target.wants/pull.timer").symlink_to("../pull.timer")
+    (units / "web.service").write_text(UNIT.format(path=path))
+    (units / "pull.timer").write_text("[Timer]\nOnCalendar=daily\n")
+    (units / "pull.service").write_text(f"[Service]\nExecStart={path}/scripts/auto-update.sh\n")
     for name, service in world.services.units.items():
         assert service.active == "active", name
         world.services.runs[name] = world.at_path()
@@ -110,6 +113,7 @@ def assert_adopted(world: World, before: dict[str, Entry]) -> None:
     drop_in = world.root / "etc/systemd/system/web.service.d/40-without-auto-update.conf"
     assert "ExecStartPre=\nExecStartPre=/bin/true\n" in drop_in.read_text()
     assert "ExecStartPre=/home" not in drop_in.read_text()
+    assert world.units.off == {"pull.timer"}
     assert relocation.read(world.paths) is None
     assert os.path.exists(world.paths.adopted)
     world.assert_whole()
