@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from autoupdate import alerts, outbox, staged
+from autoupdate import alerts, hold, outbox, pin, staged
 from autoupdate.app import App
 from autoupdate.backoff import seconds
 from autoupdate.errors import AutoupdateError
@@ -99,8 +99,8 @@ def gather(app: App) -> dict[str, Samples]:
     if candidate and (current is None or candidate.commit != current.commit):
         found["candidate_seen_timestamp_seconds"] = one(seconds(candidate.seen_at))
     found["staged"] = one(bool(staged.waiting(app)))
-    for table, name in (("hold", "held"), ("pin", "pinned")):
-        found[name] = one(count(app, f"SELECT count(*) FROM {table}"))  # noqa: S608
+    found["held"] = one(hold.find(store, app.clock.now()) is not None)
+    found["pinned"] = one(pin.find(store) is not None)
     found["quarantined_commits"] = one(len(store.quarantined()))
     found["releases"] = one(len(store.releases()))
     targets = outbox.targets(app.settings.notify.urls)
@@ -195,11 +195,6 @@ def durations(app: App) -> Samples:
 def one(value: float) -> Samples:
     """Return the only sample of a metric."""
     return [({}, value)]
-
-
-def count(app: App, query: str) -> int:
-    """Return the number that a query counts."""
-    return int(app.store.rows(query)[0][0])
 
 
 def escape(text: str) -> str:

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autoupdate.events import BLOCKED, FAILED, Kind
+from autoupdate.events import Kind
 from autoupdate.settings import Notify
 from autoupdate.store import Store
 
 # What a run, or the start of a service, comes upon again and again is told once, until it changes.
-REPEATED = (FAILED.name, BLOCKED.name)
+REPEATED = ("failed", "blocked", "refused", "unsigned", "untrusted")
 # For how long what was sent, or could not be, stays in the state.
 KEPT_DAYS = 30
 
@@ -46,7 +46,7 @@ def targets(urls: Sequence[str]) -> dict[str, str]:
 def put(store: Store, settings: Notify, kind: Kind, message: str, now: str) -> None:
     """Add an event to the outbox, if it is one that the administrator wants to be told."""
     if kind.told_as not in settings.events or (
-        kind.name in REPEATED and message == last_message(store, kind.told_as)
+        kind.told_as in REPEATED and message == last_message(store, kind.told_as)
     ):
         return
     with store.atomic():

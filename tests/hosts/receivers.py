@@ -1,4 +1,4 @@
-"""Servers that notifications are sent to: mail by aiosmtpd, and a web server."""
+"""Servers that notifications are sent to: one takes mail, one what is posted."""
 
 import email
 import email.policy
@@ -6,7 +6,7 @@ import json
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, Self
 
 from tests.hosts.ports import free_port
 
@@ -28,6 +28,7 @@ class MailServer:
 
     def start(self) -> None:
         """Let mail in."""
+        # Debian's package python3-aiosmtpd, which only tests of mail need.
         from aiosmtpd.controller import Controller
 
         self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
@@ -64,3 +65,14 @@ class WebServer:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_port
         Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def events(self) -> list[str]:
+        """Return the events that it was told of, in order."""
+        return [str(item["title"]).rpartition(": ")[2] for item in self.received]

@@ -33,6 +33,7 @@ PACKAGES = (
     "openssh-client",  # ssh-keygen, which Git calls to verify signatures made by SSH keys
     "sqlite3",
     "ca-certificates",
+    "apprise",  # which is optional for our package, and what notifications need
 )
 
 # They make a boot slow, start downloads behind a test's back, or wait for a terminal.

@@ -18,9 +18,7 @@ from tests.hosts.receivers import MailServer, WebServer
 from tests.integration.site import APP, Site
 
 pytest.importorskip("apprise", reason="Debian's package apprise is not installed here")
-pytest.importorskip(
-    "aiosmtpd.controller", reason="Debian's package python3-aiosmtpd is not installed here"
-)
+pytest.importorskip("aiosmtpd", reason="Debian's package python3-aiosmtpd is not installed here")
 
 TOKEN = "token-4711"
 
@@ -38,10 +36,8 @@ def mail() -> Iterator[MailServer]:
 @pytest.fixture
 def web() -> Iterator[WebServer]:
     """Return a web server that is up."""
-    server = WebServer()
-    yield server
-    server.server.shutdown()
-    server.server.server_close()
+    with WebServer() as server:
+        yield server
 
 
 def told_by(site: Site, mail: MailServer, web: WebServer) -> Site:
