@@ -59,6 +59,7 @@ class App(NamedTuple):
     clock: Clock
     log: Log
     host_changes: "Callable[[], HostChanges]"
+    leave_for_next: Callable[["App", "Outcome"], None]
 
     @property
     def name(self) -> str:

@@ -1,9 +1,10 @@
 """Puts an app together with the real effects of this host."""
 
 import os
+import time
 from typing import TYPE_CHECKING
 
-from autoupdate import shared
+from autoupdate import next_time, shared
 from autoupdate.agenda import SystemdAgenda
 from autoupdate.app import App, Clock
 from autoupdate.check import check
@@ -49,6 +50,7 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
 
     Raises ConfigurationError, and NotPermittedError for those who may not run updates.
     """
+    began = time.time()
     settings = load(paths, name)
     app_paths = paths.app(name)
     make_directories(paths, app_paths, identity)
@@ -93,6 +95,7 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
         clock=Clock(),
         log=log,
         host_changes=lambda: host_changes(paths, identity),
+        leave_for_next=lambda app, outcome: next_time.leave(app, outcome, paths, identity, began),
     )
 
 

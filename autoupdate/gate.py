@@ -5,7 +5,6 @@ own limits, and so that services that start together share one run.
 """
 
 import os
-import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -182,7 +181,3 @@ def show_status(text: str) -> None:
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
         notify.sendto(f"STATUS={text}".encode(), address.replace("@", "\0", 1))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,8 +7,8 @@ wants it says so in the settings.
 from typing import TYPE_CHECKING
 
 from autoupdate.backoff import seconds
-from autoupdate.log import printable
 from autoupdate.publish import linked_release
+from autoupdate.sinks import printable
 from autoupdate.verdict import Verdict
 
 if TYPE_CHECKING:

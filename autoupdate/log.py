@@ -2,10 +2,10 @@
 
 import os
 import sys
-import time
 from typing import Protocol
 
 from autoupdate.events import DEBUG, LOG_UNWRITABLE, Event
+from autoupdate.sinks import append_line, printable, send
 
 IDENTIFIER = "autoupdate"
 
@@ -37,34 +37,13 @@ class HostLog:
             to_journal(Event(LOG_UNWRITABLE, f"cannot write {self.file}: {error.strerror}"))
 
 
-def append_line(file: str, message: str) -> None:
-    """Append one line with the local time to the log file. Raises OSError."""
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-    line = f"[{stamp}] {printable(message)}\n".encode()
-    # Opened for each line, so that logrotate may take the file away at any time.
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(file, flags, 0o640)
-    try:
-        os.write(descriptor, line)
-    finally:
-        os.close(descriptor)
-
-
-def printable(text: str) -> str:
-    """Escape what could begin another line or move a cursor; upstream has a say in messages."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
-
-
 def to_journal(event: Event) -> None:
     """Send one event to the journal; without a journal (a container) nothing happens."""
-    try:
-        # systemd.journal itself imports ten times as much, on the path of every service start.
-        from systemd._journal import sendv
-    except ImportError:
-        return
+    send(fields_of(event))
+
+
+def fields_of(event: Event) -> list[str]:
+    """Return the fields of an event, each NAME=VALUE; those without a value are left out."""
     fields = {
         "MESSAGE": event.message,
         "MESSAGE_ID": event.kind.message_id,
@@ -76,7 +55,7 @@ def to_journal(event: Event) -> None:
         "AUTOUPDATE_RELEASE": event.release,
         "AUTOUPDATE_STEP": event.step,
     }
-    sendv(*(f"{name}={value}".encode(errors="replace") for name, value in fields.items() if value))
+    return [f"{name}={value}" for name, value in fields.items() if value]
 
 
 def goes_to_journal(descriptor: int) -> bool:

@@ -1,12 +1,14 @@
-"""Every path that the package uses, below one root, so that tests can have a root of their own."""
+"""Every path that the package uses, below one root, so that tests can have a root of their own.
 
-from typing import NamedTuple
+Plain classes: named tuples would load the module `typing`, which costs 7 ms (shortcut.py).
+"""
 
 
-class Paths(NamedTuple):
+class Paths:
     """The paths of the host; `root` is empty on a real one."""
 
-    root: str = ""
+    def __init__(self, root: str = "") -> None:
+        self.root = root
 
     @property
     def vendor(self) -> str:
@@ -67,11 +69,12 @@ class Paths(NamedTuple):
         )
 
 
-class AppPaths(NamedTuple):
+class AppPaths:
     """The paths of one app: what it keeps, and what lasts until the next boot."""
 
-    home: str
-    run: str
+    def __init__(self, home: str, run: str) -> None:
+        self.home = home
+        self.run = run
 
     @property
     def current(self) -> str:
@@ -87,6 +90,11 @@ class AppPaths(NamedTuple):
     def state(self) -> str:
         """The SQLite database with transactions, history and quarantine."""
         return f"{self.home}/state.db"
+
+    @property
+    def last_look(self) -> str:
+        """When a run last found that nothing had changed since the state was written."""
+        return f"{self.home}/last-look"
 
     @property
     def mirror(self) -> str:
@@ -127,6 +135,11 @@ class AppPaths(NamedTuple):
     def fresh(self) -> str:
         """Stamp: seconds since boot until which the last check is good enough for a start."""
         return f"{self.run}/fresh"
+
+    @property
+    def known(self) -> str:
+        """What the last run asked and found, for the next one to compare (known.py)."""
+        return f"{self.run}/known"
 
     @property
     def requests(self) -> str:

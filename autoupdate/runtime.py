@@ -123,11 +123,16 @@ def set_fresh(paths: AppPaths, seconds: float, python: str, files: Sequence[str]
     Not for longer than `python` is what it is now, the current release is there, and none of the
     settings' `files` has changed; units/pre-start reads the same lines.
     """
-    lines = [str(int(_uptime() + seconds)), python, os.path.realpath(python), _in_use(paths)]
-    _write(paths.fresh, "".join(f"{line}\n" for line in (*lines, *files)))
+    lines = [str(int(_uptime() + seconds)), *stamp(paths, python, files)]
+    _write(paths.fresh, "".join(f"{line}\n" for line in lines))
     # Shells compare whole seconds: what changes within this one must count as newer.
     moment = int(time.time()) - 1
     os.utime(paths.fresh, (moment, moment))
+
+
+def stamp(paths: AppPaths, python: str, files: Sequence[str]) -> list[str]:
+    """Return of what freshness depends, but for the time."""
+    return [python, os.path.realpath(python), _in_use(paths), *files]
 
 
 def _in_use(paths: AppPaths) -> str:

@@ -105,6 +105,7 @@ def let_services_start(app: App, outcome: Outcome) -> None:
         runtime.set_fresh(
             app.paths, settings.start.fresh_for, settings.build.python, settings.files
         )
+        app.leave_for_next(app, outcome)
 
 
 def go_on(app: App, error: DamagedStateError) -> Outcome:

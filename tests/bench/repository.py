@@ -65,6 +65,7 @@ def application(requirements: Mapping[str, str], index: str) -> dict[str, bytes]
         # pip and uv read this option from the file, whatever index the machine is set up for.
         "index.txt": f"--index-url {index}\n".encode(),
         "bench_app/__init__.py": b"",
+        "bench_app/command.py": b"def main():\n    print('bench')\n",
         "bench_app/version.py": b"VERSION = 1\n",
         **modules,
     }
@@ -88,6 +89,6 @@ SETUP = """from setuptools import setup
 setup(
     name="bench_app", version="1.0", packages=["bench_app"],
     install_requires=open("requirements.txt").read().split(),
-    entry_points={"console_scripts": ["bench-app = bench_app.version:print"]},
+    entry_points={"console_scripts": ["bench-app = bench_app.command:main"]},
 )
 """

@@ -15,18 +15,15 @@ from tests.hosts.git_server import GitServer
 
 PROJECT = Path(__file__).parents[2]
 PYTHON = "/usr/bin/python3"
-# As root, git and the builds run as another user; a machine without the package has this one.
+# As root, git and the builds run as a user that only the package makes; this one is everywhere.
 BUILDER = "nobody"
 # What bin/autoupdatectl does, for a host below a directory.
 LAUNCHER = """#!/usr/bin/python3 -I
 import sys
 sys.path.insert(0, {library!r})
-from autoupdate import run
-find_user = run.find_user
-run.find_user = lambda name: find_user({builder!r} if name == "_autoupdate" else name)
-from autoupdate.{module} import main
 from autoupdate.paths import Paths
-sys.exit(main(sys.argv[1:], Paths({root!r})))
+from autoupdate.shortcut import {function}
+sys.exit({function}(sys.argv[1:], Paths({root!r})))
 """
 
 
@@ -45,10 +42,12 @@ class Bench:
         self.library = directory / "library"
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PROJECT / "autoupdate", self.library / "autoupdate", ignore=ignored)
+        user = self.library / "autoupdate/assemble.py"
+        user.write_text(user.read_text().replace('"_autoupdate"', f'"{BUILDER}"'))
         # As the package's installation does.
         run(PYTHON, "-m", "compileall", "-q", self.library)
-        self.command = self._launcher("cli")
-        self.gate = self._launcher("gate")
+        self.command = self._launcher("main")
+        self.gate = self._launcher("pass_gate")
         self.wheels = directory / "wheels"
         self.wheels.mkdir()
         download_tools(self.wheels, directory / "tools")
@@ -59,11 +58,9 @@ class Bench:
         for place in ("etc/autoupdate/apps", "var/lib/autoupdate", "var/cache", "run", "srv"):
             (self.root / place).mkdir(parents=True)
 
-    def _launcher(self, module: str) -> Path:
-        file = self.directory / f"autoupdate-{module}"
-        text = LAUNCHER.format(
-            library=str(self.library), builder=BUILDER, module=module, root=str(self.root)
-        )
+    def _launcher(self, function: str) -> Path:
+        file = self.directory / f"autoupdate-{function}"
+        text = LAUNCHER.format(library=str(self.library), function=function, root=str(self.root))
         file.write_text(text)
         file.chmod(0o755)
         return file

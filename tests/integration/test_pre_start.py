@@ -24,7 +24,7 @@ class Script:
         text = SCRIPT.read_text()
         for old, new in (
             ("/run/autoupdate/", f"{directory}/"),
-            ("exec /usr/bin/python3 -I -m autoupdate.gate", "exec echo gate"),
+            ("exec /usr/bin/python3 -I /usr/lib/autoupdate/gate", "exec echo gate"),
         ):
             assert text.count(old) == 1
             text = text.replace(old, new)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.events import CURRENT, FAILED, OUTPUT, UPDATED, Event
-from autoupdate.log import HostLog, append_line, goes_to_journal
+from autoupdate.log import HostLog, goes_to_journal
+from autoupdate.sinks import append_line
 from tests.unit.conftest import Journal
 
 LINE = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] (.*)")

@@ -555,6 +555,7 @@ class World:
             hand_over_shared=hand_over_shared, snapshots=self.snapshots, place=place_link,
             probe=probe, clock=self.clock, log=self.log,
             host_changes=host_changes,
+            leave_for_next=lambda app, outcome: self.effect("leave_for_next"),
         )  # fmt: skip
 
     def run(self, *, force: bool = False) -> Outcome:

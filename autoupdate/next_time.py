@@ -1,0 +1,66 @@
+"""Leaves for the next run what this one, which found nothing new, has asked and relied on."""
+
+import os
+
+from autoupdate import known, outbox, runtime
+from autoupdate.app import App, Outcome
+from autoupdate.check import tracked_ref
+from autoupdate.errors import Exit
+from autoupdate.events import CURRENT, Event
+from autoupdate.git_environment import git_environment
+from autoupdate.log import fields_of
+from autoupdate.paths import Paths
+from autoupdate.run import Identity
+from autoupdate.state import Result
+
+
+def leave(
+    app: App, outcome: Outcome, paths: Paths, identity: Identity | None, began: float
+) -> None:
+    """Let the next run take the shortcut, if all that this one did was to compare two commits.
+
+    `began`: the time of day before the settings were read.
+    """
+    settings = app.settings
+    if (outcome.result, outcome.exit_code) != (Result.CURRENT, Exit.DONE) or not outcome.commit:
+        return
+    # What has to be done by every run would not be done by the shortcut.
+    if settings.metrics.textfile or not settings.upstream.track.startswith("branch:"):
+        return
+    if settings.notify.urls and outbox.is_waiting(app.store):
+        return
+    read_before = [*settings.files, f"{paths.vendor}/apps", f"{paths.etc}/apps"]
+    if any(known.changed_since(path, began) for path in read_before):
+        # Perhaps it was changed after it was read.
+        return
+    ours = [
+        app.paths.state, f"{app.paths.state}-journal", app.paths.current, app.paths.releases,
+        app.paths.shared, settings.path, known.__file__,
+    ]  # fmt: skip
+    event = Event(CURRENT, outcome.reason, app.name, outcome.commit, outcome.release)
+    python = settings.build.python
+    environment = git_environment(paths.cache)
+    facts = {
+        "url": [settings.upstream.url],
+        "ref": [tracked_ref(settings.upstream)],
+        "commit": [outcome.commit],
+        "timeout": [str(settings.upstream.timeout)],
+        "user": [f"{identity.uid}:{identity.gid}" if identity else ""],
+        "environment": [f"{name}={value}" for name, value in environment.items()],
+        "proxies": [known.proxies()],
+        "reason": [outcome.reason],
+        "field": fields_of(event),
+        "asked_by_starts": ["yes" if settings.start.update else "no"],
+        "fresh_for": [str(settings.start.fresh_for)],
+        "stamp": runtime.stamp(app.paths, python, settings.files),
+        "watched": [f"{known.fingerprint(path)} {path}" for path in (*read_before, *ours)],
+        "leads": [f"{python} -> {os.path.realpath(python)}"],
+        "present": [f"{app.paths.release(outcome.release)}/.venv/bin/python"],
+        # Last, so that nothing is missing before it.
+        "end": [known.FORMAT],
+    }
+    try:
+        known.write(app.paths.known, facts)
+    except OSError:
+        # Without it the next run goes the usual way.
+        return

@@ -1,0 +1,181 @@
+"""The way of a run, and of the gate, on which nothing has changed: one question to upstream.
+
+It costs little more than the start of an interpreter, because it loads next to nothing; whatever
+is not exactly as the last run left it is none of its business and goes the usual way (cli.py,
+gate.py).
+"""
+
+import fcntl
+import os
+import time
+
+from autoupdate import asking, known
+from autoupdate.paths import AppPaths, Paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Ask = Callable[..., str]
+
+# For how long, in seconds, the gate waits for another one that may be asking the same just now.
+PATIENCE = 0.2
+
+
+def main(arguments: list[str], paths: Paths | None = None) -> int:
+    """Run autoupdatectl; return its exit code."""
+    paths = paths or Paths()
+    if arguments[:1] == ["run"]:
+        words = arguments[2:] if arguments[1:2] == ["--"] else arguments[1:]
+        name = words[0] if words else only_app(paths)
+        if len(words) < 2 and is_plain(name) and (reason := find_nothing_new(paths, name)):
+            print(reason)
+            return 0
+    from autoupdate.cli import main as usual
+
+    return usual(arguments, paths)
+
+
+def pass_gate(arguments: list[str], paths: Paths | None = None) -> int:
+    """Let a service start (0) or keep it down (1); see gate.py."""
+    paths = paths or Paths()
+    name = arguments[0] if arguments else ""
+    if is_plain(name) and find_nothing_new(paths, name, for_a_start=True):
+        return 0
+    from autoupdate.gate import main as usual
+
+    return usual(arguments, paths)
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a word can only be the name of an app, which has no path in it."""
+    return bool(name) and "/" not in name and not name.startswith((".", "-"))
+
+
+def only_app(paths: Paths) -> str:
+    """Return the app, if there is but one on this host."""
+    names = set()
+    for directory in (f"{paths.vendor}/apps", f"{paths.etc}/apps"):
+        try:
+            found = os.listdir(directory)
+        except OSError:
+            continue
+        names |= {name.removesuffix(".d").removesuffix(".toml") for name in found}
+    return names.pop() if len(names) == 1 else ""
+
+
+def find_nothing_new(
+    paths: Paths, name: str, *, for_a_start: bool = False, ask: "Ask" = asking.ask
+) -> str:
+    """Do a whole run if nothing has changed; return its outcome, or nothing if something has."""
+    app = paths.app(name)
+    try:
+        lock = os.open(app.lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        if not take(lock, time.monotonic() + (PATIENCE if for_a_start else 0)):
+            return ""
+        return compare(paths, app, ask, for_a_start=for_a_start)
+    finally:
+        # With it the lock ends.
+        os.close(lock)
+
+
+def take(lock: int, deadline: float) -> bool:
+    """Take the lock of an app for this process; give up when another one keeps it."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.005)
+        else:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+            return True
+
+
+def compare(paths: Paths, app: AppPaths, ask: "Ask", *, for_a_start: bool) -> str:
+    """Ask upstream, if everything here is as it was; note when it still shows the same commit."""
+    facts = known.read(app.known)
+    if facts is None:
+        return ""
+    (reason,) = facts["reason"]
+    if for_a_start and facts["asked_by_starts"] == ["no"]:
+        return ""
+    if for_a_start and is_fresh(app):
+        return reason
+    if not for_a_start and has_requests(app):
+        # A start waits for this run: it may do without another question, as session.py decides.
+        return ""
+    started = now()
+    (url,), (ref,), (commit,), (timeout,) = (
+        facts["url"], facts["ref"], facts["commit"], facts["timeout"],
+    )  # fmt: skip
+    environment = dict(line.split("=", 1) for line in facts["environment"])
+    user = tuple(map(int, facts["user"][0].split(":"))) if facts["user"] != [""] else None
+    answer = ask(
+        url, ref, environment=environment, user=(user[0], user[1]) if user else None,
+        timeout=float(timeout), digits=len(commit),
+    )  # fmt: skip
+    if answer != commit:
+        return ""
+    note(paths, app, facts, started)
+    return reason
+
+
+def note(paths: Paths, app: AppPaths, facts: known.Facts, started: str) -> None:
+    """Leave what a run leaves that found nothing new: log lines, the time of it, the stamp."""
+    from autoupdate.sinks import append_line, send
+
+    (reason,) = facts["reason"]
+    send(facts["field"])
+    try:
+        append_line(paths.log, reason)
+    except OSError:
+        # The next run that goes the usual way says so.
+        pass
+    replace(app.last_look, f"{started}\n{now()}\n{reason}\n")
+    uptime = float(read("/proc/uptime").split()[0])
+    until = int(uptime + float(facts["fresh_for"][0]))
+    replace(app.fresh, "".join(f"{line}\n" for line in (until, *facts["stamp"])))
+    # As runtime.set_fresh does, for the same reason.
+    moment = int(time.time()) - 1
+    os.utime(app.fresh, (moment, moment))
+
+
+def is_fresh(app: AppPaths) -> bool:
+    """Tell whether another start's look is young enough; all else was compared already."""
+    try:
+        return float(read("/proc/uptime").split()[0]) < int(read(app.fresh).split("\n", 1)[0])
+    except (OSError, ValueError):
+        return False
+
+
+def has_requests(app: AppPaths) -> bool:
+    """Tell whether gates have wishes of a run."""
+    try:
+        return bool(os.listdir(app.requests))
+    except OSError:
+        return False
+
+
+def read(file: str) -> str:
+    """Return the content of a small file."""
+    with open(file, encoding="utf-8", errors="surrogateescape") as stream:
+        return stream.read()
+
+
+def replace(file: str, text: str) -> None:
+    """Write a file that may be lost in a power cut, but is never half there."""
+    temporary = f"{file}.new"
+    with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as stream:
+        stream.write(text)
+    os.rename(temporary, file)
+
+
+def now() -> str:
+    """Return the time of day, RFC 3339 in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
