@@ -4,7 +4,6 @@ import os
 
 from autoupdate import known, outbox, runtime
 from autoupdate.app import App, Outcome
-from autoupdate.check import tracked_ref
 from autoupdate.errors import Exit
 from autoupdate.events import CURRENT, Event
 from autoupdate.git_environment import git_environment
@@ -12,6 +11,7 @@ from autoupdate.log import fields_of
 from autoupdate.paths import Paths
 from autoupdate.run import Identity
 from autoupdate.state import Result
+from autoupdate.track import branch_ref
 
 
 def leave(
@@ -25,7 +25,8 @@ def leave(
     if (outcome.result, outcome.exit_code) != (Result.CURRENT, Exit.DONE) or not outcome.commit:
         return
     # What has to be done by every run would not be done by the shortcut.
-    if settings.metrics.textfile or not settings.upstream.track.startswith("branch:"):
+    ref = branch_ref(settings.upstream.track)
+    if settings.metrics.textfile or not ref:
         return
     if settings.notify.urls and outbox.is_waiting(app.store):
         return
@@ -42,7 +43,7 @@ def leave(
     environment = git_environment(paths.cache)
     facts = {
         "url": [settings.upstream.url],
-        "ref": [tracked_ref(settings.upstream)],
+        "ref": [ref],
         "commit": [outcome.commit],
         "timeout": [str(settings.upstream.timeout)],
         "user": [f"{identity.uid}:{identity.gid}" if identity else ""],

@@ -3,7 +3,8 @@
 import signal
 
 from autoupdate.events import STASHED, STEP, Event
-from autoupdate.log import Log, printable
+from autoupdate.log import Log
+from autoupdate.sinks import printable
 
 SHOWN = (STEP, STASHED)
 

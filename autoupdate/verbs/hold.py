@@ -9,10 +9,10 @@ from autoupdate.backoff import seconds
 from autoupdate.config import load
 from autoupdate.errors import ConfigurationError, Exit
 from autoupdate.events import STEERED
-from autoupdate.log import printable
 from autoupdate.output import tell
 from autoupdate.paths import Paths
 from autoupdate.salvage import write_facts
+from autoupdate.sinks import printable
 from autoupdate.verbs.ready import ready
 
 LONGEST_REASON = 200

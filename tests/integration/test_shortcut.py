@@ -8,7 +8,7 @@ import pytest
 
 from autoupdate import asking, shortcut
 from autoupdate.git_environment import git_environment
-from tests.hosts.commands import CLEAN_ENVIRONMENT, run
+from tests.hosts.commands import run
 from tests.hosts.git_server import Mode
 from tests.integration.site import APP, Site
 
@@ -69,8 +69,7 @@ def test_nothing_new(deployed: Site, way: str) -> None:
     Path(deployed.app_paths.fresh).unlink()
     deployed.server.forget()
     library = Path(shortcut.__file__).parents[1]
-    words = [sys.executable, "-I", "-c", PROGRAM, library, deployed.root, way]
-    done = run(*words, environment=CLEAN_ENVIRONMENT)
+    done = run(sys.executable, "-I", "-c", PROGRAM, library, deployed.root, way)
     commands = [request.command for request in deployed.server.requests]
     assert commands == ["", "ls-refs"], commands
     assert set(done.stdout.splitlines()[-1].split()) <= LOADED
