@@ -65,7 +65,7 @@ def sweep(app: App) -> None:
     for release in sorted(set(os.listdir(app.paths.releases)) - known):
         app.tell(RECOVERED, f"{app.name}: release {release} is on no record; it is removed",
                  release=release)  # fmt: skip
-        app.workshop.remove(release)
+        retention.remove(app, release)
 
 
 def discard(app: App, transaction: Transaction) -> None:

@@ -2,6 +2,8 @@
 
 from autoupdate.app import App
 from autoupdate.decide import is_complete
+from autoupdate.errors import AutoupdateError
+from autoupdate.events import STEP
 from autoupdate.in_use import is_used, used_paths
 from autoupdate.publish import linked_release
 
@@ -21,13 +23,20 @@ def prune(app: App) -> None:
 
 
 def tidy(app: App) -> None:
-    """Remove the environments of which no release is made."""
-    app.workshop.tidy({release.environment for release in app.store.releases()})
+    """Remove the environments of which no release is made; if that fails, the next time does."""
+    try:
+        app.workshop.tidy({release.environment for release in app.store.releases()})
+    except AutoupdateError as error:
+        app.tell(STEP, f"{app.name}: unused environments stay for now: {error.message}")
 
 
 def remove(app: App, release: str) -> None:
-    """Remove one release."""
-    app.workshop.remove(release)
+    """Remove one release; what stays of it, the next run finds to be on no record."""
+    try:
+        app.workshop.remove(release)
+    except AutoupdateError as error:
+        app.tell(STEP, f"{app.name}: release {release} stays for now: {error.message}",
+                 release=release)  # fmt: skip
     app.store.forget_release(release)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from autoupdate import confirm
-from autoupdate.errors import Exit, UpdateFailedError
+from autoupdate.errors import Exit, HostFaultError, UpdateFailedError
 from autoupdate.state import Result
 from tests.unit.guard import GUARD
 from tests.unit.world import SERVICES, Killed, World, commit, settings
@@ -240,3 +240,16 @@ def die_with_services(world: World) -> None:
     for name in SERVICES:
         world.services.change(name, active="failed", sub="failed", result="exit-code")
     world.die_at = world.effects + 1
+
+
+def test_what_cannot_be_removed_does_not_stop_anything(world: World) -> None:
+    world.deploy(1)
+    stray = Path(world.paths.release("20260101T000000Z-000000000000"))
+    stray.mkdir()
+    world.workshop.faults["remove"] = HostFaultError("Operation not permitted")
+    world.workshop.faults["tidy"] = HostFaultError("Operation not permitted")
+    assert world.deploy(2).result is Result.UPDATED
+    assert "stays for now" in " ".join(event.message for event in world.log.events)
+    world.workshop.faults.clear()
+    assert world.run().result is Result.CURRENT
+    assert not stray.exists()
