@@ -1,0 +1,94 @@
+"""Two apps on one host: each with its settings, its lock, its state, and its own troubles."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autoupdate import runtime, session
+from autoupdate.app import App, Outcome
+from autoupdate.assemble import assemble
+from autoupdate.errors import BusyError, Exit
+from autoupdate.git_environment import git_environment
+from autoupdate.publish import linked_release
+from autoupdate.state import Result
+from tests.hosts.git_server import Mode
+from tests.hosts.upstream import Upstream
+from tests.integration.site import APP, KeptLog, NoAgenda, NoServices, QuickWorker, Site
+
+SHOP = "shop"
+
+
+class Shop:
+    """The second app of a host."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.upstream = Upstream(site.directory / "upstream" / "second", site.server, name=SHOP)
+        self.path = site.root / "srv" / SHOP
+        self.file = Path(site.paths.etc, "apps", f"{SHOP}.toml")
+        self.configure(self.upstream.url)
+
+    def configure(self, url: str) -> None:
+        """Write the app's settings."""
+        self.file.write_text(f"path = {json.dumps(str(self.path))}\nupstream.url = '{url}'\n")
+
+    def app(self) -> App:
+        """Put the app together."""
+        paths = self.site.paths
+        worker = QuickWorker(paths.app(SHOP), None, git_environment(paths.cache), print)
+        return assemble(paths, SHOP, identity=None)._replace(
+            services=NoServices(), agenda=NoAgenda(), workshop=worker, log=KeptLog()
+        )
+
+    def run(self) -> Outcome:
+        """Do one run."""
+        app = self.app()
+        try:
+            return session.run(app, wait=False)
+        finally:
+            app.store.close()
+
+    @property
+    def release(self) -> str:
+        """The current release."""
+        return linked_release(self.site.paths.app(SHOP).current)
+
+
+@pytest.fixture
+def shop(deployed: Site) -> Iterator[Shop]:
+    """Return a second app, on a host whose first one is deployed."""
+    deployed.builds = False
+    yield Shop(deployed)
+
+
+def test_each_has_its_own_place(shop: Shop) -> None:
+    site, before = shop.site, shop.site.current
+    assert shop.run().result == Result.UPDATED
+    assert shop.path.resolve() == Path(site.paths.app(SHOP).release(shop.release))
+    assert site.current == before
+    assert shop.release not in site.releases()
+    commit = site.upstream.commit(2)
+    assert site.updates_to(commit)
+    assert shop.run().result == Result.CURRENT
+
+
+def test_run_of_one_does_not_wait_for_the_other(shop: Shop) -> None:
+    with runtime.exclusive(shop.site.app_paths, APP, wait=False):
+        assert shop.run().result == Result.UPDATED
+        with pytest.raises(BusyError):
+            shop.site.run()
+
+
+def test_trouble_of_one_is_not_the_others(shop: Shop) -> None:
+    site = shop.site
+    shop.run()
+    shop.configure(site.server.url("gone"))
+    assert shop.run().exit_code == Exit.UNREACHABLE
+    assert site.updates_to(site.upstream.commit(2))
+    shop.file.write_text("path = \n")
+    assert site.updates_to(site.upstream.commit(3))
+    shop.configure(shop.upstream.url)
+    site.server.mode = Mode.GOOD
+    assert shop.run().result == Result.CURRENT
