@@ -20,6 +20,12 @@ _IDENTITY = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_TERMINAL_PROMPT": "0",
 }
+# Made here, because setuptools would pack what they lead to in their place.
+_LINKS = {
+    "README": "README.md",
+    "docs/data": "../ipfs_accelerate_py/data",
+    "docs/index.md": "../README.md",
+}
 _FIRST_COMMIT_AT = 1_750_000_000
 _BETWEEN_COMMITS = 60
 
@@ -135,6 +141,8 @@ class Upstream:
                 shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*_cache")
         shutil.copytree(REPOSITORY, self.work, symlinks=True, dirs_exist_ok=True, ignore=ignored)
+        for link, target in _LINKS.items():
+            (self.work / link).symlink_to(target)
         healthy = broken is not Broken.UNHEALTHY
         self._write("VERSION", f"{version}\n")
         self._write("ipfs_accelerate_py/version.py", f"VERSION = {version}\nHEALTHY = {healthy}\n")
