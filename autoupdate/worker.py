@@ -16,9 +16,11 @@ from git.exc import GitCommandError
 
 from autoupdate import commands
 from autoupdate.commands import answer, command, try_out
+from autoupdate.comparison import compare
 from autoupdate.confinement import confine, hide
 from autoupdate.environment import Command, EnvironmentBuilder, is_complete
 from autoupdate.errors import AutoupdateError, DamagedMirrorError, UpdateFailedError, describe
+from autoupdate.forecast import forecast
 from autoupdate.inspection import full_name, inspect
 from autoupdate.installer import CACHES
 from autoupdate.orphans import become_subreaper, end_descendants
@@ -74,6 +76,15 @@ class Worker:
     def resolve(self, name: str) -> dict[str, Any]:
         """Complete the abbreviated name of a commit."""
         return {"commit": full_name(self.paths.mirror, name)}
+
+    def compare(self, commit: str, since: str) -> dict[str, Any]:
+        """Tell what a commit brings compared with another one."""
+        return compare(self.paths.mirror, commit, since)._asdict()
+
+    def forecast(self, commit: str, deployed: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """Find out what the build of a commit would need."""
+        free, builder = free_space(self.paths.releases), self._builder(settings)
+        return forecast(self.paths.mirror, commit, deployed, builder, free)._asdict()
 
     def check_out(self, release: str, commit: str) -> dict[str, Any]:
         """Make the work tree of a release."""

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from autoupdate.changes import Changes, Forecast, read_changes, read_forecast
 from autoupdate.check import COMMIT
 from autoupdate.checkout import Checkout, TakenOver
 from autoupdate.errors import (
@@ -60,6 +61,12 @@ class Workshop(Protocol):
 
     def resolve(self, name: str) -> str:
         """Return the full name of a commit of the mirror, or nothing. Raises UpdateFailedError."""
+
+    def compare(self, commit: str, since: str) -> Changes:
+        """Tell what a commit brings compared with another. Raises UpdateFailedError."""
+
+    def forecast(self, commit: str, deployed: str, build: Build) -> Forecast:
+        """Find out what the build of a commit would need. Raises UpdateFailedError."""
 
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
@@ -171,6 +178,16 @@ class WorkerProcess(WorkerLink):
         """Return the full name of a commit of the mirror, or nothing. Raises UpdateFailedError."""
         found = str(self.ask("resolve", {"name": name}, 60, "search for a commit").get("commit"))
         return found if COMMIT.fullmatch(found) and found.startswith(name) else ""
+
+    def compare(self, commit: str, since: str) -> Changes:
+        """Tell what a commit brings compared with another. Raises UpdateFailedError."""
+        request = {"commit": commit, "since": since}
+        return read_changes(self._ask("compare", request, 300, "comparison"))
+
+    def forecast(self, commit: str, deployed: str, build: Build) -> Forecast:
+        """Find out what the build of a commit would need. Raises UpdateFailedError."""
+        request = {"commit": commit, "deployed": deployed, "settings": build._asdict()}
+        return read_forecast(self._ask("forecast", request, 60, "forecast"))
 
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""

@@ -1,0 +1,98 @@
+"""What the build of a commit would need, without checking it out; for `plan`.
+
+Runs in the worker, as the builds' user. The few files that decide about dependencies are written
+to a directory of their own, and the builder is asked about that, as it is about a release.
+"""
+
+import os
+import posixpath
+import tempfile
+from collections.abc import Sequence
+
+from autoupdate.changes import Forecast
+from autoupdate.environment import MANIFESTS, EnvironmentBuilder, included_files
+from autoupdate.inspection import ask, has
+
+LONGEST_MANIFEST = 1_000_000
+MOST_MANIFESTS = 100
+MOST_LINES, LONGEST_LINE = 20, 200
+
+
+def forecast(
+    repository: str, commit: str, deployed: str, builder: EnvironmentBuilder, free: int
+) -> Forecast:
+    """Tell which environment a commit needs, and what differs from the deployed one (empty: none).
+
+    Raises UpdateFailedError when the commit cannot be built with the settings as they are.
+    """
+    requirements = builder.build.requirements
+    with tempfile.TemporaryDirectory() as after, tempfile.TemporaryDirectory() as before:
+        new = export(repository, commit, after, requirements)
+        planned = builder.plan(after)
+        known = bool(deployed) and has(repository, deployed)
+        old = export(repository, deployed, before, requirements) if known else {}
+    changed = sorted(path for path in new.keys() | old.keys() if new.get(path) != old.get(path))
+    lines_before, lines_after = (lines(files) for files in (old, new))
+    return Forecast(
+        planned.key,
+        planned.interpreter,
+        planned.reused,
+        free,
+        tuple(changed) if known else (),
+        cut(lines_after - lines_before) if known else (),
+        cut(lines_before - lines_after) if known else (),
+    )
+
+
+def export(
+    repository: str, commit: str, directory: str, requirements: Sequence[str]
+) -> dict[str, bytes]:
+    """Write the files that decide about a commit's dependencies; return them by path."""
+    found: dict[str, bytes] = {}
+    pending = [*MANIFESTS, *requirements]
+    while pending and len(found) < MOST_MANIFESTS:
+        path = pending.pop()
+        content = None if path in found else blob(repository, f"{commit}:{path}")
+        if content is None:
+            continue
+        found[path] = content
+        file = f"{directory}/{path}"
+        os.makedirs(os.path.dirname(file), exist_ok=True)
+        with open(file, "wb") as stream:
+            stream.write(content)
+        if path not in MANIFESTS:
+            pending += included(path, included_files(file))
+    return found
+
+
+def included(path: str, names: Sequence[str]) -> list[str]:
+    """Return the paths inside a release that a requirements file includes."""
+    parent = posixpath.dirname(path)
+    found = [posixpath.normpath(posixpath.join(parent, name)) for name in names]
+    return [name for name in found if not name.startswith(("..", "/"))]
+
+
+def blob(repository: str, name: str) -> bytes | None:
+    """Return the content of a file of a commit; None if there is none, or it is no manifest."""
+    if "\n" in name:
+        return None
+    facts = ask(repository, ["cat-file", "--batch-check=%(objecttype) %(objectsize)"], [name])
+    kind, _, size = facts.decode(errors="replace").strip().partition(" ")
+    if kind != "blob" or int(size) > LONGEST_MANIFEST:
+        return None
+    return ask(repository, ["cat-file", "blob", name], [])
+
+
+def lines(files: dict[str, bytes]) -> set[str]:
+    """Return the lines of requirements files that mean something."""
+    texts = [content.decode(errors="replace") for path, content in files.items()
+             if path not in MANIFESTS]  # fmt: skip
+    stripped = (line.partition(" #")[0].strip() for text in texts for line in text.splitlines())
+    return {line for line in stripped if line and not line.startswith("#")}
+
+
+def cut(found: set[str]) -> tuple[str, ...]:
+    """Return the first lines of some, none of them very long."""
+    return tuple(line[:LONGEST_LINE] for line in sorted(found)[:MOST_LINES])
+
+
