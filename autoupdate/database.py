@@ -104,6 +104,13 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
         raise fault(path, "opened", error) from None
 
 
+def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a copy in memory of what is open."""
+    copied = sqlite3.connect(":memory:", isolation_level=None)
+    connection.backup(copied)
+    return copied
+
+
 def fault(path: str, done: str, error: sqlite3.Error) -> StateError:
     """Return our error for one of SQLite's."""
     # An extended code has the kind of error in its lowest byte (sqlite.org/rescode).

@@ -94,5 +94,3 @@ def lines(files: dict[str, bytes]) -> set[str]:
 def cut(found: set[str]) -> tuple[str, ...]:
     """Return the first lines of some, none of them very long."""
     return tuple(line[:LONGEST_LINE] for line in sorted(found)[:MOST_LINES])
-
-

@@ -7,6 +7,7 @@ wants it says so in the settings.
 from typing import TYPE_CHECKING
 
 from autoupdate.backoff import seconds
+from autoupdate.named import is_named
 from autoupdate.publish import linked_release
 from autoupdate.sinks import printable
 from autoupdate.verdict import Verdict
@@ -138,6 +139,8 @@ def age(app: "App", commit: str) -> Verdict:
     least = app.settings.guard.min_age
     if not least:
         return Verdict("guard.min_age", True, "a commit may have any age", forceable=True)
+    if is_named(app, commit):
+        return Verdict("guard.min_age", True, "the administrator named it", forceable=True)
     now = seconds(app.clock.now())
     ages = [now - look(app, commit).committed_at]
     if linked_release(app.paths.current):
@@ -150,6 +153,8 @@ def settled(app: "App", commit: str) -> Verdict:
     least = app.settings.guard.settle
     if not least:
         return Verdict("guard.settle", True, "the tip need not be still", forceable=True)
+    if is_named(app, commit):
+        return Verdict("guard.settle", True, "the administrator named it", forceable=True)
     now = seconds(app.clock.now())
     still = [now - look(app, commit).committed_at]
     if linked_release(app.paths.current):

@@ -28,10 +28,7 @@ def read(text: str, now: float, *, direction: int) -> str:
         moment = -1
     # What has five digits of a year cannot be compared as text.
     if not 0 <= moment < YEAR_10000:
-        raise ValueError(
-            f'"{text}" is no moment: "2026-12-24", "2026-12-24 18:00" (local time),'
-            ' "2026-12-24T18:00:00Z", or a time span such as "2d"'
-        )
+        raise ValueError(f'"{text}" is no moment, such as 2026-12-24, "2026-12-24 18:00" or 2d')
     return write(moment)
 
 

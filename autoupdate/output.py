@@ -16,7 +16,7 @@ def show(facts: Any, words: Callable[[Any], str], chosen: "Namespace") -> None:
     if chosen.json:
         print_json(facts)
     else:
-        print(words(facts))
+        print_words(words(facts))
 
 
 def tell(facts: Any, words: str, chosen: "Namespace") -> None:
@@ -33,6 +33,21 @@ def finish(outcome: "Outcome", app: str, chosen: "Namespace") -> int:
     elif not chosen.json:
         print(outcome.reason)
     return outcome.exit_code
+
+
+def print_words(text: str) -> None:
+    """Print words; with their colours on a terminal only (no-color.org)."""
+    import os
+    import sys
+
+    plain = (
+        not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    )
+    if plain:
+        import re
+
+        text = re.sub(r"\033\[[0-9;]*m", "", text)
+    print(text)
 
 
 def print_json(facts: Any) -> None:

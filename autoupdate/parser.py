@@ -7,6 +7,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
+# What a transaction can end with (state.Result).
+RESULTS = ("updated", "deferred", "failed", "rolled-back", "broken", "interrupted", "unreachable")
 APP_HELP = "the app; without it the only one on this host, or else ipfs-accelerate"
 
 
@@ -130,10 +132,39 @@ def pin(of: argparse.ArgumentParser) -> None:
     with_app(of)
 
 
+def plan(of: argparse.ArgumentParser) -> None:
+    """Arguments of `plan`."""
+    of.add_argument("--force", action="store_true", help="what `run --force` would do")
+    with_app(of)
+
+
+def show(of: argparse.ArgumentParser) -> None:
+    """Arguments of `show`."""
+    of.add_argument(
+        "release",
+        metavar="RELEASE",
+        help="current, previous, or the beginning of a release's name or of its commit's",
+    )
+    with_app(of)
+
+
 def history(of: argparse.ArgumentParser) -> None:
     """Arguments of `history`."""
     of.add_argument(
         "--limit", type=positive, default=20, metavar="N", help="how many (default: 20)"
+    )
+    of.add_argument(
+        "--result",
+        action="append",
+        type=results,
+        default=[],
+        metavar="RESULT",
+        help=f"only those that ended so, several with commas between: {', '.join(RESULTS)}",
+    )
+    of.add_argument(
+        "--since",
+        metavar="TIME",
+        help='only those that began then or later: as for `hold --until`, but "2d" is two days ago',
     )
     with_app(of)
 
@@ -142,6 +173,15 @@ def notify(of: argparse.ArgumentParser) -> None:
     """Arguments of `notify`."""
     of.add_argument("--test", action="store_true", help="send a test message to each of them")
     with_app(of)
+
+
+def results(text: str) -> list[str]:
+    """Accept names of results with commas between."""
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if word not in RESULTS:
+            raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(RESULTS)}")
+    return words
 
 
 def positive(text: str) -> int:
@@ -174,8 +214,10 @@ VERBS = {
     "release-path": Verb(
         "release_path.release_path", "give a plain checkout back, and manage it no more", with_app
     ),
+    "plan": Verb("plan.plan", "tell what a run would do now, gate by gate, and why not", plan),
     "check": Verb("check.check", "ask upstream for a new commit; change nothing", with_app),
     "status": Verb("status.status", "tell where the app stands", with_app),
     "notify": Verb("notify.notify", "list who is told of events, and what still waits", notify),
+    "show": Verb("show.show", "tell what a release holds and what it brought", show),
     "history": Verb("history.history", "list past updates, newest first", history),
 }

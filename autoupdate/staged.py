@@ -21,16 +21,20 @@ def waiting(app: App) -> list[Release]:
     ]
 
 
+def find_staged(app: App, commit: str) -> Release | None:
+    """Return the release that an earlier run built of a commit, if it can still be run."""
+    found = [item for item in waiting(app) if item.commit == commit and is_usable(app, item)]
+    return found[-1] if found else None
+
+
 def take_staged(app: App, transaction: Transaction) -> Transaction | None:
     """Go on with the release that an earlier run built of this very commit; None without one.
 
     What earlier runs built of other commits is of no use any more, and is removed.
     """
-    taken = None
+    taken = find_staged(app, transaction.commit)
     for release in waiting(app):
-        if release.commit == transaction.commit and is_usable(app, release):
-            taken = release
-        else:
+        if release != taken:
             retention.remove(app, release.id)
     if taken is None:
         return None

@@ -1,4 +1,4 @@
-"""What `status`, `history` and `check` tell, as plain data; reading needs no rights."""
+"""What `status` tells, as plain data; reading needs no rights."""
 
 import os
 from typing import Any
@@ -13,7 +13,7 @@ from autoupdate.publish import is_managed, linked_release
 from autoupdate.services import Services
 from autoupdate.settings import Settings
 from autoupdate.state import Result, Step
-from autoupdate.store import Store, Transaction
+from autoupdate.store import Store
 
 
 def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str, Any]:
@@ -122,19 +122,3 @@ def describe(store: Store | None, release: str) -> dict[str, Any] | None:
         "activated_at": found.activated_at,
         "signer": found.signer or None,
     }
-
-
-def history(paths: AppPaths, limit: int) -> list[dict[str, Any]]:
-    """Return the last transactions, newest first."""
-    if not os.path.exists(paths.state):
-        return []
-    return [entry(transaction) for transaction in Store(paths.state, read_only=True).history(limit)]
-
-
-def entry(transaction: Transaction) -> dict[str, Any]:
-    """Return one transaction as history shows it; what is still open has no result."""
-    shown = transaction._asdict()
-    shown["services"] = transaction.services.split()
-    shown["finished_at"] = transaction.finished_at or None
-    shown["result"] = transaction.result or None
-    return shown

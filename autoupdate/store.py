@@ -105,6 +105,13 @@ class Store:
         self._last_look = f"{os.path.dirname(path)}/last-look"
         self._connection = database.connect(path, read_only=read_only)
 
+    def in_memory(self) -> "Store":
+        """Return a copy that is gone when it is closed, to find out what would be written."""
+        copied = Store.__new__(Store)
+        copied._path = self._path
+        copied._connection = database.copy(self._connection)
+        return copied
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
@@ -233,10 +240,10 @@ class Store:
                 [result, int(exit_code), reason, at, number],
             )
 
-    def history(self, limit: int) -> list[Transaction]:
-        """Return the last transactions, newest first."""
-        rows = self.rows("SELECT * FROM transactions ORDER BY id DESC LIMIT ?", [limit])
-        return [Transaction(*row) for row in rows]
+    def history(self, limit: int, before: int = 1 << 62) -> list[Transaction]:
+        """Return the last transactions, newest first; those before a number, if it is given."""
+        query = "SELECT * FROM transactions WHERE id < ? ORDER BY id DESC LIMIT ?"
+        return [Transaction(*row) for row in self.rows(query, [before, limit])]
 
     def set_last_run(self, run: LastRun, *, success: bool) -> None:
         """Remember the last run, and that it was a success."""

@@ -83,7 +83,7 @@ class Worker:
 
     def forecast(self, commit: str, deployed: str, settings: dict[str, Any]) -> dict[str, Any]:
         """Find out what the build of a commit would need."""
-        free, builder = free_space(self.paths.releases), self._builder(settings)
+        free, builder = free_space(self.paths.releases), self._builder(settings, command)
         return forecast(self.paths.mirror, commit, deployed, builder, free)._asdict()
 
     def check_out(self, release: str, commit: str) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from argparse import Namespace
 
-from autoupdate import render
 from autoupdate.assemble import builder
 from autoupdate.check import check as ask
 from autoupdate.config import load
 from autoupdate.errors import Exit
 from autoupdate.output import show
 from autoupdate.paths import Paths
+from autoupdate.render.status import check as words
 from autoupdate.verbs.status import facts
 
 
@@ -20,5 +20,5 @@ def check(paths: Paths, app: str, chosen: Namespace) -> int:
     found = {
         "app": app, "current": current, "candidate": candidate, "update": candidate != current,
     }  # fmt: skip
-    show(found, render.check, chosen)
+    show(found, words, chosen)
     return Exit.DONE

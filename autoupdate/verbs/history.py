@@ -2,16 +2,32 @@
 
 from argparse import Namespace
 
-from autoupdate import render
+from autoupdate import moments
+from autoupdate.app import Clock
+from autoupdate.backoff import seconds
 from autoupdate.config import load
-from autoupdate.errors import Exit
+from autoupdate.errors import ConfigurationError, Exit
+from autoupdate.history import history as entries
 from autoupdate.output import show
 from autoupdate.paths import Paths
-from autoupdate.status import history as entries
+from autoupdate.render.history import history as words
 
 
 def history(paths: Paths, app: str, chosen: Namespace) -> int:
     """List past updates."""
     load(paths, app)
-    show(entries(paths.app(app), chosen.limit), render.history, chosen)
+    results = [result for some in chosen.result for result in some]
+    found = entries(paths.app(app), chosen.limit, results, begin(chosen.since))
+    show(found, words, chosen)
     return Exit.DONE
+
+
+def begin(since: str | None) -> str:
+    """Return the moment from which on entries are wanted; empty for all.
+
+    Raises ConfigurationError for one that cannot be read.
+    """
+    try:
+        return moments.read(since, seconds(Clock().now()), direction=-1) if since else ""
+    except ValueError as error:
+        raise ConfigurationError(f"--since: {error}") from None

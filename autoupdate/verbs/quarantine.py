@@ -2,12 +2,13 @@
 
 from argparse import Namespace
 
-from autoupdate import render, runtime
+from autoupdate import runtime
 from autoupdate.assemble import assemble, builder
 from autoupdate.errors import Exit
 from autoupdate.output import print_json, show
 from autoupdate.paths import Paths
 from autoupdate.quarantine import clear
+from autoupdate.render.history import quarantine as words
 from autoupdate.verbs.ready import require_root
 from autoupdate.verbs.status import facts
 
@@ -15,7 +16,7 @@ from autoupdate.verbs.status import facts
 def quarantine(paths: Paths, app: str, chosen: Namespace) -> int:
     """List the commits that failed here, or let one be tried again."""
     if not chosen.commit:
-        show(facts(paths, app)["quarantine"], render.quarantine, chosen)
+        show(facts(paths, app)["quarantine"], words, chosen)
         return Exit.DONE
     require_root(paths)
     assembled = assemble(paths, app, identity=builder())

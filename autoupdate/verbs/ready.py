@@ -22,7 +22,12 @@ def ready(paths: Paths, app: str) -> App:
         raise
 
 
+def may_change(paths: Paths) -> bool:
+    """Tell whether the caller may change anything; below another root everybody may."""
+    return os.geteuid() == 0 or bool(paths.root)
+
+
 def require_root(paths: Paths) -> None:
     """Raise NotPermittedError for those who may not change anything."""
-    if os.geteuid() != 0 and not paths.root:
+    if not may_change(paths):
         raise NotPermittedError("only root may do that", "try it with sudo")

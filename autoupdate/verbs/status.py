@@ -3,18 +3,18 @@
 from argparse import Namespace
 from typing import Any
 
-from autoupdate import render
 from autoupdate.config import load
 from autoupdate.errors import Exit
 from autoupdate.output import show
 from autoupdate.paths import Paths
+from autoupdate.render.status import status as words
 from autoupdate.services import Systemd
 from autoupdate.status import status as gather
 
 
 def status(paths: Paths, app: str, chosen: Namespace) -> int:
     """Tell where an app stands."""
-    show(facts(paths, app), render.status, chosen)
+    show(facts(paths, app), words, chosen)
     return Exit.DONE
 
 

@@ -14,6 +14,7 @@ from autoupdate.events import Event
 from autoupdate.git_environment import git_environment
 from autoupdate.installer import cache_environment
 from autoupdate.paths import AppPaths, Paths
+from autoupdate.plan import Outlook, plan
 from autoupdate.publish import linked_release
 from autoupdate.services import Service
 from autoupdate.settings import Build, Rehearse
@@ -22,6 +23,7 @@ from autoupdate.workshop import WorkerProcess
 from tests.hosts.commands import run
 from tests.hosts.git_server import GitServer
 from tests.hosts.upstream import Upstream
+from tests.unit import agreement
 
 APP = "demo"
 PARTS = ("host", "upstream", "served")
@@ -106,6 +108,8 @@ class Site:
         self.log = KeptLog()
         self.builds = True
         """Whether releases get an environment, which takes some seconds."""
+        self.foretells = True
+        """Whether `plan` is asked before each run, and must agree with it."""
         self.output: list[str] = []
         """What git and pip printed."""
 
@@ -155,9 +159,22 @@ class Site:
         """Do one run."""
         app = self.app()
         try:
-            return session.run(app, wait=False, force=force)
+            foretold = self.foretell(app, force=force)
+            outcome = session.run(app, wait=False, force=force)
+            if foretold:
+                agreement.check(foretold, outcome, app.store)
         finally:
             app.store.close()
+        return outcome
+
+    def foretell(self, app: App, *, force: bool) -> Outlook | None:
+        """Return what `plan` says about the next run, or nothing where it is not to be asked."""
+        if not self.foretells or app.store.unfinished():
+            return None
+        try:
+            return plan(app, force=force)
+        finally:
+            app.workshop.close()
 
     def updates_to(self, commit: str, *, force: bool = False) -> bool:
         """Do one run; tell whether it brought a commit in."""

@@ -90,7 +90,10 @@ class Guard:
         return full.startswith(PROJECT) or self._is_ours(full)
 
     def _is_ours(self, full: str) -> bool:
-        return full == os.devnull or f"{full}/".startswith(f"{self.home}/")
+        # The second one is SQLite's name for no file.
+        return full in (os.devnull, f"{os.getcwd()}/:memory:") or f"{full}/".startswith(
+            f"{self.home}/"
+        )
 
     def _tell(self, event: str) -> None:
         if self.before_change:

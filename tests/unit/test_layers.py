@@ -14,7 +14,7 @@ FILES = {
 }
 # By their names below the package: "update", "verbs.run".
 MODULES = {name: ast.parse(path.read_text()) for name, path in FILES.items()}
-PACKAGES = ("autoupdate", "autoupdate.verbs")
+PACKAGES = ("autoupdate", "autoupdate.render", "autoupdate.verbs")
 
 # From the top down: a module may use its own layer and those below. "*" is every other module.
 LAYERS = {
@@ -158,7 +158,8 @@ def test_shortcut_loads_next_to_nothing() -> None:
 
 def test_what_touches_upstream_is_used_by_the_worker_alone() -> None:
     assert users_of("autoupdate.source") <= {"worker", "old_checkout", "plain_checkout"}
-    assert users_of("autoupdate.environment") == {"worker"}
+    assert users_of("autoupdate.environment") == {"worker", "forecast"}
+    assert users_of("autoupdate.forecast") == users_of("autoupdate.comparison") == {"worker"}
     assert users_of("autoupdate.old_checkout") == {"worker"}
     assert users_of("autoupdate.plain_checkout") == {"worker"}
     assert users_of("git") <= {"source", "worker", "old_checkout", "plain_checkout"}
@@ -183,7 +184,10 @@ def test_paths_of_the_package_stand_in_one_module() -> None:
         assert not stray, f"{name} knows {stray}"
 
 
-@pytest.mark.parametrize("pure", ["state", "settings", "events", "errors", "paths", "render"])
+RENDERING = [name for name in MODULES if name.startswith("render.")]
+
+
+@pytest.mark.parametrize("pure", ["state", "settings", "events", "errors", "paths", *RENDERING])
 def test_modules_without_effects(pure: str) -> None:
     effects = {"os", "sys", "subprocess", "shutil", "socket", "sqlite3", "time"}
     assert not imports(MODULES[pure]) & effects

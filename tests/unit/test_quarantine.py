@@ -129,6 +129,7 @@ def test_list(world: World, arguments: list[str], capsys: pytest.CaptureFixture[
     assert main(arguments, world.all_paths) == Exit.DONE
     assert capsys.readouterr().out == (
         f"{A}  since 2099-01-01T01:00:00Z\n    no such requirement\n"
+        "to have one tried again: autoupdatectl quarantine clear COMMIT\n"
     )
     assert main([*arguments, "--json"], world.all_paths) == Exit.DONE
     assert [item["commit"] for item in json.loads(capsys.readouterr().out)] == [A]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import config, confirm, runtime, session, update
+from autoupdate import config, confirm, plan, runtime, session, update
 from autoupdate.app import App
 from autoupdate.errors import (
     AutoupdateError,
@@ -389,7 +389,8 @@ def refuses(app: App, commit: str) -> Verdict:
 
 @pytest.mark.parametrize("place", ["BEFORE_BUILD", "BEFORE_SWITCH"])
 def test_a_gate_that_says_no(world: World, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(update, place, (refuses,))
+    for obeys in (update, plan):
+        monkeypatch.setattr(obeys, place, (refuses,))
     first = world.deploy(1)
     assert (first.result, first.exit_code) == (Result.FAILED, Exit.FAILED)
     assert "nothing deployed" in first.reason

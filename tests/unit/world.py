@@ -4,6 +4,7 @@ Every effect is a place where the process can be killed: World.die_at counts the
 """
 
 import calendar
+import copy
 import os
 import shutil
 import time
@@ -11,15 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoupdate import config, session
+from autoupdate import config, runtime, session
 from autoupdate.app import App, Clock, Outcome
+from autoupdate.changes import Changed, Changes, Forecast, Logged
 from autoupdate.checkout import Checkout, TakenOver
+from autoupdate.database import StateError
 from autoupdate.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.events import Event
 from autoupdate.findings import Findings
 from autoupdate.host_changes import HostChanges, undo
 from autoupdate.in_use import Process
 from autoupdate.paths import AppPaths, Paths
+from autoupdate.plan import Outlook, plan
 from autoupdate.publish import linked_release, place
 from autoupdate.relocation import Journal
 from autoupdate.services import Service
@@ -28,6 +32,7 @@ from autoupdate.signed import Keys, Signature, State
 from autoupdate.store import Store
 from autoupdate.track import Found, Tag
 from autoupdate.workshop import Fetched, Plan
+from tests.unit import agreement
 
 APP = "ipfs-accelerate"
 UPSTREAM = "https://upstream.example/app.git"
@@ -142,6 +147,16 @@ class FakeWorkshop:
         self._use_mirror()
         self.verified.append((commit, on, tag))
         return self.signatures
+
+    def compare(self, commit: str, since: str) -> Changes:
+        """Tell what a commit brings."""
+        self._begin("compare")
+        logged = Logged(commit, FIRST_MOMENT - 86400, "Ada", "Serve faster")
+        return Changes(bool(since), 3, (logged,), 1, (Changed("M", "README"),))
+
+    def forecast(self, commit: str, deployed: str, build: Build) -> Forecast:
+        """Tell what the build of a commit would need."""
+        return Forecast(*self.plan("", build), (), (), ())
 
     def relation(self, base: str, commit: str) -> str:
         """Tell what a commit is to another; versions descend from those before them."""
@@ -559,8 +574,49 @@ class World:
         )  # fmt: skip
 
     def run(self, *, force: bool = False) -> Outcome:
-        """Do one run."""
-        return session.run(self.app, wait=False, force=force)
+        """Do one run, and see that `plan` foretold it."""
+        foretold = self.foretell(force=force)
+        outcome = session.run(self.app, wait=False, force=force)
+        if foretold and self.is_sound():
+            agreement.check(foretold, outcome, self.store)
+        return outcome
+
+    def foretell(self, *, force: bool = False) -> Outlook | None:
+        """Return what `plan` says, or nothing for a run that it cannot foretell.
+
+        It looks at a twin of this world, so that it leaves no trace in what tests count.
+        """
+        if not agreement.can_be_foretold(self):
+            return None
+        twin = self.twin()
+        written = self.store._connection.total_changes
+        trigger = "start" if runtime.requests(self.paths) else "manual"
+        outlook = plan(twin.app, trigger=trigger, force=force)
+        assert self.store._connection.total_changes == written, "plan wrote to the state"
+        return outlook
+
+    def is_sound(self) -> bool:
+        """Tell whether the state can be read."""
+        try:
+            self.store.unfinished()
+        except StateError:
+            return False
+        return True
+
+    def twin(self) -> "World":
+        """Return a world of the same state and files, whose effects are not counted in this one."""
+        twin = copy.copy(self)
+        twin.effects, twin.effect_names = 0, []
+        twin.log, twin.agenda = FakeLog(twin.effect), FakeAgenda(twin.effect)
+        twin.clock = FakeClock(twin.effect)
+        twin.clock.seconds, twin.clock.ahead = self.clock.seconds, self.clock.ahead
+        twin.in_mirror = set(self.in_mirror)
+        twin.workshop = copy.copy(self.workshop)
+        twin.workshop.world, twin.workshop.calls, twin.workshop.fetched = twin, [], []
+        twin.workshop.inspected = set(self.workshop.inspected)
+        twin.services = copy.copy(self.services)
+        twin.services.world, twin.services.units = twin, dict(self.services.units)
+        return twin
 
     def roll_back(self, release: str = "") -> Outcome:
         """Go back by an administrator's word; without a release to the previous one."""

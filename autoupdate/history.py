@@ -1,0 +1,71 @@
+"""What `history` tells: past transactions, newest first; reading needs no rights.
+
+A commit that policy puts off, or that fails in the same way again and again, is one entry with the
+number of times, so that what happened before it stays in sight.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from autoupdate.paths import AppPaths
+from autoupdate.state import Result
+from autoupdate.store import Store, Transaction
+
+AT_ONCE = 100
+REPEATED = (Result.DEFERRED, Result.FAILED, Result.UNREACHABLE, Result.INTERRUPTED)
+
+
+def history(
+    paths: AppPaths, limit: int, results: Sequence[str] = (), since: str = ""
+) -> list[dict[str, Any]]:
+    """Return past transactions: at most so many, with one of some results, begun since then."""
+    if not os.path.exists(paths.state):
+        return []
+    store = Store(paths.state, read_only=True)
+    found: list[dict[str, Any]] = []
+    for transaction in all_transactions(store):
+        if transaction.started_at < since:
+            break
+        if results and transaction.result not in results:
+            continue
+        if found and is_the_same_again(found[-1], transaction):
+            found[-1]["times"] += 1
+            found[-1]["first_started_at"] = transaction.started_at
+            continue
+        if len(found) == limit:
+            break
+        found.append(entry(transaction))
+    store.close()
+    return found
+
+
+def all_transactions(store: Store) -> Iterator[Transaction]:
+    """Yield every transaction, newest first."""
+    some = store.history(AT_ONCE)
+    while some:
+        yield from some
+        some = store.history(AT_ONCE, some[-1].id)
+
+
+def is_the_same_again(shown: dict[str, Any], transaction: Transaction) -> bool:
+    """Tell whether a transaction ended as the next one after it did, with the same commit.
+
+    Why a commit is put off may differ in the time that is left.
+    """
+    keys = ["commit", "result", "step"]
+    if transaction.result != Result.DEFERRED:
+        keys.append("reason")
+    same = all(shown[key] == getattr(transaction, key) for key in keys)
+    return same and transaction.result in REPEATED
+
+
+def entry(transaction: Transaction) -> dict[str, Any]:
+    """Return one transaction as history shows it; what is still open has no result."""
+    shown = transaction._asdict()
+    shown["services"] = transaction.services.split()
+    shown["finished_at"] = transaction.finished_at or None
+    shown["result"] = transaction.result or None
+    shown["times"] = 1
+    shown["first_started_at"] = transaction.started_at
+    return shown

@@ -1,0 +1,49 @@
+"""Which packages a release has installed, by the names of directories alone: nothing is imported.
+
+A package leaves NAME-VERSION.dist-info in its environment (Python packaging: recording installed
+projects).
+"""
+
+import os
+import re
+from typing import NamedTuple
+
+from autoupdate.unit_files import entries
+
+RECORD = re.compile(r"([A-Za-z0-9][A-Za-z0-9._]*)-([0-9][A-Za-z0-9.+!_]*)\.dist-info")
+
+
+class Differences(NamedTuple):
+    """What two releases have installed differently: versions, and pairs of old and new ones."""
+
+    added: dict[str, str]
+    removed: dict[str, str]
+    changed: dict[str, tuple[str, str]]
+
+
+def installed(release: str) -> dict[str, str]:
+    """Return the versions of the packages in a release's environment by their names."""
+    libraries = f"{release}/.venv/lib"
+    found = {}
+    for python in entries(libraries):
+        for name in entries(f"{libraries}/{python}/site-packages"):
+            if match := RECORD.fullmatch(name):
+                # One project may write its name in several ways (PEP 503).
+                found[re.sub(r"[._]+", "-", match[1]).lower()] = match[2]
+    return found
+
+
+def compare(before: str, after: str) -> Differences | None:
+    """Compare the directories of two releases; None if one of them is gone."""
+    if not (before and os.path.isdir(before) and os.path.isdir(after)):
+        return None
+    old, new = installed(before), installed(after)
+    return Differences(
+        {name: new[name] for name in sorted(new.keys() - old.keys())},
+        {name: old[name] for name in sorted(old.keys() - new.keys())},
+        {
+            name: (old[name], new[name])
+            for name in sorted(old.keys() & new.keys())
+            if old[name] != new[name]
+        },
+    )

@@ -1,0 +1,224 @@
+"""plan: what a run would do now, and what stands in its way.
+
+It asks what `run` asks, in the same order, of the same functions, and fetches into the mirror as
+that does; but it goes on after a refusal, to show the others. What it would record goes into a
+copy of the state that is thrown away. Build, rehearsal and services can still say no to a run.
+"""
+
+import os
+from contextlib import suppress
+from typing import NamedTuple
+
+from autoupdate import hold, pin, update
+from autoupdate.app import App
+from autoupdate.changes import Changes, Forecast
+from autoupdate.decide import is_complete, longest_wait, nothing_to_do
+from autoupdate.errors import (
+    AutoupdateError,
+    DamagedMirrorError,
+    NoCandidateError,
+    UpdateFailedError,
+)
+from autoupdate.failure import refuse_failed_environment
+from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, Gate
+from autoupdate.publish import claim, linked_release
+from autoupdate.space import check_space
+from autoupdate.staged import find_staged
+from autoupdate.state import Result
+from autoupdate.verdict import Verdict
+from autoupdate.workshop import Plan
+
+UPDATE, NOTHING, DEFER, FAIL = "update", "nothing", "defer", "fail"
+
+
+class Outlook(NamedTuple):
+    """What a run would do: `would` is one of update, nothing, defer, fail; `reason` says why.
+
+    `release` is one that an earlier run built and that waits; `services` would be restarted.
+    """
+
+    app: str
+    deployed: str
+    commit: str
+    release: str
+    would: str
+    reason: str
+    advice: str
+    gates: tuple[Verdict, ...]
+    changes: Changes | None
+    environment: Forecast | None
+    services: tuple[str, ...]
+
+
+def plan(app: App, *, trigger: str = "manual", force: bool = False) -> Outlook:
+    """Return what a run would do now; under the app's lock."""
+    planner = Planner(app, trigger=trigger, force=force)
+    try:
+        planner.ask_all()
+    except NoCandidateError as error:
+        planner.refused(Verdict("upstream", False, error.message, error.advice))
+    except AutoupdateError as error:
+        planner.failed(error)
+    return planner.outlook()
+
+
+class Planner:
+    """Collects the words of the gates; the first one that says no decides."""
+
+    def __init__(self, app: App, *, trigger: str, force: bool) -> None:
+        self.app = app._replace(store=app.store.in_memory())
+        self.trigger, self.force = trigger, force
+        release = linked_release(app.paths.current)
+        current = app.store.release(release) if release else None
+        self.is_deployed = bool(release) and is_complete(app, release)
+        self.deployed = current.commit if current else ""
+        self.asking = ""
+        """The gate that is asked now, to which an error belongs."""
+        self.gates: list[Verdict] = []
+        self.would = self.reason = self.advice = self.commit = self.release = ""
+        self.changes: Changes | None = None
+        self.environment: Forecast | None = None
+        self.services: tuple[str, ...] = ()
+
+    def ask_all(self) -> None:
+        """Ask everything that `update` asks, up to the switch. Raises what that would raise."""
+        app = self.app
+        self.look_for_interruption()
+        self.ask_hold()
+        self.asking = "path"
+        claim(app.settings.path, app.paths)
+        self.asking = "upstream"
+        self.commit = update.look_upstream(app)
+        self.passed(self.whose_word())
+        if self.is_done():
+            return
+        self.fetch()
+        self.ask(BEFORE_BUILD)
+        if not self.release:
+            self.look_at_build()
+        self.ask(BEFORE_SWITCH)
+        running = app.services.look(app.settings.services)
+        self.services = tuple(service.name for service in running if service.runs)
+
+    def look_for_interruption(self) -> None:
+        """Say that a run would first end what another one began."""
+        self.asking = "interruption"
+        transaction = self.app.store.unfinished()
+        if transaction:
+            self.passed(
+                f"an update to commit {transaction.commit} was interrupted in step"
+                f" {transaction.step}; the next run finishes or undoes that first"
+            )
+        elif os.path.exists(self.app.paths.relocation):
+            self.passed("an adoption was interrupted; the next run finishes or undoes that first")
+
+    def ask_hold(self) -> None:
+        """Ask whether there is a hold."""
+        self.asking = "hold"
+        on_hold, found = hold.held(self.app), hold.read(self.app.store)
+        if on_hold and found:
+            self.deferred(hold.in_words(found), on_hold.advice)
+        else:
+            self.passed("there is none")
+
+    def whose_word(self) -> str:
+        """Say who chose the commit."""
+        if pin.find(self.app.store):
+            return f"not asked: commit {self.commit} is pinned"
+        return f"{self.app.settings.upstream.track} at {self.commit}"
+
+    def is_done(self) -> bool:
+        """Ask whether the commit is deployed already, or may not be tried again yet."""
+        app, self.asking = self.app, "earlier attempts"
+        longest = longest_wait(app, self.trigger)
+        nothing = nothing_to_do(app, self.commit, force=self.force, longest_wait=longest)
+        if nothing is None:
+            self.passed("none that counts against it")
+            return False
+        if nothing.result is Result.CURRENT:
+            self.would = self.would or NOTHING
+            self.reason = self.reason or nothing.reason
+            self.passed("it is deployed")
+            return True
+        self.deferred(nothing.reason, nothing.advice, forceable=True)
+        return False
+
+    def fetch(self) -> None:
+        """Get the commit into the mirror, unless a release of it waits already."""
+        app, self.asking = self.app, "fetch"
+        staged = find_staged(app, self.commit)
+        if staged:
+            self.release = staged.id
+            self.passed(f"release {staged.id} is built already, and waits")
+        else:
+            asked_for = self.commit
+            try:
+                self.commit = update.fetch_into_mirror(app, asked_for)
+            except DamagedMirrorError as error:
+                update.renew_mirror(app, error)
+                self.commit = update.fetch_into_mirror(app, asked_for)
+            self.passed("it is in the mirror")
+            if self.commit != asked_for and self.is_done():
+                return
+        with suppress(UpdateFailedError):
+            self.changes = app.workshop.compare(self.commit, self.deployed)
+
+    def look_at_build(self) -> None:
+        """Ask whether there is space, and whether the same dependencies failed lately."""
+        app, self.asking = self.app, "environment"
+        made = app.workshop.forecast(self.commit, self.deployed, app.settings.build)
+        self.environment = made
+        if not self.force:
+            refuse_failed_environment(app, made.key)
+        self.passed("that of an earlier release is used again" if made.reused else "is made anew")
+        self.asking = "space"
+        check_space(app.store.releases(), Plan(made.key, made.interpreter, made.reused, made.free))
+        self.passed(f"{made.free >> 20:,} MiB are free")
+
+    def ask(self, gates: tuple[Gate, ...]) -> None:
+        """Ask some gates about the commit."""
+        for gate in gates:
+            self.asking = "mirror"
+            try:
+                verdict = gate(self.app, self.commit)
+            except DamagedMirrorError as error:
+                update.renew_mirror(self.app, error)
+                update.fetch_into_mirror(self.app, self.commit)
+                verdict = gate(self.app, self.commit)
+            if verdict.passes:
+                self.gates.append(verdict)
+            else:
+                self.refused(verdict)
+
+    def passed(self, reason: str) -> None:
+        """Note that what is asked now does not stand in the way."""
+        self.gates.append(Verdict(self.asking, True, reason))
+
+    def deferred(self, reason: str, advice: str, *, forceable: bool = False) -> None:
+        """Note that what is asked now puts the update off."""
+        reason = reason.removeprefix(f"{self.app.name}: ")
+        self.stop(DEFER, Verdict(self.asking, False, reason, advice, forceable))
+
+    def refused(self, verdict: Verdict) -> None:
+        """Note that a gate says no; with nothing deployed there is nothing to go on with."""
+        self.stop(DEFER if self.is_deployed else FAIL, verdict)
+
+    def failed(self, error: AutoupdateError) -> None:
+        """Note that a run would end with an error."""
+        self.stop(FAIL, Verdict(self.asking, False, error.message, error.advice))
+
+    def stop(self, would: str, verdict: Verdict) -> None:
+        """Note a verdict that stops a run, unless it is forced past it."""
+        self.gates.append(verdict)
+        if not self.would and not (self.force and verdict.forceable):
+            self.would, self.reason, self.advice = would, verdict.reason, verdict.advice
+
+    def outlook(self) -> Outlook:
+        """Return what was found out."""
+        would, reason = self.would or UPDATE, self.reason.removeprefix(f"{self.app.name}: ")
+        if would == UPDATE:
+            reason = f"nothing stands in the way of commit {self.commit}"
+        return Outlook(
+            self.app.name, self.deployed, self.commit, self.release, would, reason, self.advice,
+            tuple(self.gates), self.changes, self.environment, self.services,
+        )  # fmt: skip

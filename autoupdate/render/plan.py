@@ -1,0 +1,82 @@
+"""Words for `plan`."""
+
+from typing import Any
+
+from autoupdate.render.layout import (
+    GREEN,
+    RED,
+    STRONG,
+    YELLOW,
+    advice,
+    coloured,
+    counted,
+    fact,
+    facts,
+    short,
+)  # fmt: skip
+
+WOULD = {
+    "update": ("would update to commit {commit}", GREEN),
+    "nothing": ("nothing to do, commit {commit} is deployed", GREEN),
+    "defer": ("would not update now", YELLOW),
+    "fail": ("the update would fail", RED),
+}
+GATE = 20
+MOST_SHOWN = 5
+
+
+def plan(told: dict[str, Any]) -> str:
+    """Return what a run would do, then what each gate says."""
+    words, colour = WOULD[told["would"]]
+    said = coloured(words.format(commit=short(told["commit"])), colour)
+    lines = [f"{told['app']}: {said}"]
+    if told["would"] in ("defer", "fail"):
+        lines.append(fact("because", told["reason"]))
+        lines += advice(told["advice"], 16)
+    if told["commit"] != told["deployed"]:
+        lines.append(fact("deployed", told["deployed"] or "nothing"))
+        lines.append(fact("candidate", told["commit"] or "unknown"))
+    lines += [*brings(told["changes"]), *needs(told["environment"])]
+    if told["release"]:
+        lines.append(fact("release", f"{told['release']} is built, and waits"))
+    if told["services"]:
+        lines.append(fact("restarts", ", ".join(told["services"])))
+    return "\n".join([*lines, "", *map(gate, told["gates"])])
+
+
+def gate(told: dict[str, Any]) -> str:
+    """Return what one gate says."""
+    mark = coloured("ok", GREEN) if told["passes"] else coloured("NO", RED)
+    return mark + fact(f"  {told['gate']}", told["reason"], "", GATE + 2)[2:]
+
+
+def brings(told: dict[str, Any] | None) -> list[str]:
+    """Return the commits and files that lie between."""
+    if not told:
+        return []
+    if not told["compared"]:
+        return facts("brings", [logged(entry) for entry in told["log"]])
+    sums = f"{counted(told['commits'], 'commit')}, {counted(told['files'], 'file')} changed"
+    log = [logged(entry) for entry in told["log"][:MOST_SHOWN]]
+    more = told["commits"] - len(log)
+    return facts("brings", [sums, *log, *([f"and {more:,} more"] if more > 0 else [])])
+
+
+def logged(entry: dict[str, Any]) -> str:
+    """Return one commit in a line."""
+    day = entry["committed_at"][:10]
+    return (
+        f"{coloured(short(entry['commit']), STRONG)} {day} {entry['subject']} ({entry['author']})"
+    )
+
+
+def needs(told: dict[str, Any] | None) -> list[str]:
+    """Return what becomes of the environment."""
+    if not told:
+        return []
+    what = "that of an earlier release is used again" if told["reused"] else "is made anew"
+    changed = f"; changed: {', '.join(told['changed'])}" if told["changed"] else ""
+    added = [f"+ {line}" for line in told["added"]]
+    return facts(
+        "environment", [what + changed, *added, *(f"- {line}" for line in told["removed"])]
+    )

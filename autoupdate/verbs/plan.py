@@ -1,0 +1,51 @@
+"""autoupdatectl plan"""
+
+from argparse import Namespace
+from typing import Any
+
+from autoupdate import moments, runtime
+from autoupdate.changes import Changes
+from autoupdate.config import load
+from autoupdate.errors import Exit
+from autoupdate.output import show
+from autoupdate.paths import Paths
+from autoupdate.plan import Outlook
+from autoupdate.plan import plan as foretell
+from autoupdate.render.plan import plan as words
+from autoupdate.verbs.ready import ready
+
+
+def plan(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Tell what a run would do now."""
+    load(paths, app)
+    prepared = ready(paths, app)
+    with runtime.exclusive(prepared.paths, app, wait=False):
+        try:
+            outlook = foretell(prepared, force=chosen.force)
+        finally:
+            prepared.workshop.close()
+    show(facts(outlook), words, chosen)
+    return Exit.DONE
+
+
+def facts(outlook: Outlook) -> dict[str, Any]:
+    """Return what is told as JSON."""
+    environment = outlook.environment
+    return {
+        **outlook._asdict(),
+        "gates": [verdict._asdict() for verdict in outlook.gates],
+        "changes": changes(outlook.changes) if outlook.changes else None,
+        "environment": environment._asdict() if environment else None,
+    }
+
+
+def changes(found: Changes) -> dict[str, Any]:
+    """Return what lies between two commits as JSON has it."""
+    return {
+        **found._asdict(),
+        "log": [
+            {**entry._asdict(), "committed_at": moments.write(entry.committed_at)}
+            for entry in found.log
+        ],
+        "paths": [path._asdict() for path in found.paths],
+    }

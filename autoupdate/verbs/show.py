@@ -1,0 +1,46 @@
+"""autoupdatectl show"""
+
+import os
+from argparse import Namespace
+
+from autoupdate.changes import Changes
+from autoupdate.config import load
+from autoupdate.errors import ConfigurationError, Exit, UpdateFailedError
+from autoupdate.output import show as print_facts
+from autoupdate.paths import Paths
+from autoupdate.release import before, facts, find
+from autoupdate.render.release import release as words
+from autoupdate.store import Release, Store
+from autoupdate.verbs.plan import changes as as_json
+from autoupdate.verbs.ready import may_change, ready
+
+
+def show(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Tell what there is to know of one release."""
+    load(paths, app)
+    app_paths = paths.app(app)
+    if not os.path.exists(app_paths.state):
+        raise ConfigurationError(
+            f"{app} has no release yet", f"for the first one: autoupdatectl run {app}"
+        )
+    store = Store(app_paths.state, read_only=True)
+    releases = store.releases()
+    store.close()
+    release = find(releases, app_paths, chosen.release)
+    former = before(releases, release)
+    compared = compare(paths, app, release, former) if may_change(paths) else None
+    told = facts(app, app_paths, release, former, as_json(compared) if compared else None)
+    told["needs_root"] = not may_change(paths)
+    print_facts(told, words, chosen)
+    return Exit.DONE
+
+
+def compare(paths: Paths, app: str, release: Release, former: Release | None) -> Changes | None:
+    """Return what a release brought; None if the mirror does not know its commit."""
+    workshop = ready(paths, app).workshop
+    try:
+        return workshop.compare(release.commit, former.commit if former else "")
+    except UpdateFailedError:
+        return None
+    finally:
+        workshop.close()

@@ -1,0 +1,126 @@
+"""What `plan`, `show` and `pin` find out with real Git, without checking anything out."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from autoupdate import packages, pin
+from autoupdate.cli import main
+from autoupdate.errors import ConfigurationError, Exit
+from autoupdate.plan import UPDATE, Outlook, plan
+from autoupdate.state import Result
+from autoupdate.store import Store
+from tests.integration.site import APP, Site
+
+
+@pytest.fixture
+def quick(deployed: Site) -> Site:
+    """Return a host with version 1, whose next releases get no environment."""
+    deployed.builds = False
+    return deployed
+
+
+def outlook(site: Site) -> Outlook:
+    """Ask what a run would do."""
+    app = site.app()
+    try:
+        return plan(app)
+    finally:
+        app.workshop.close()
+        app.store.close()
+
+
+def everything_below(directory: str) -> dict[str, int]:
+    """Return the time of change of everything that a host has deployed."""
+    return {
+        f"{place}/{name}": os.lstat(f"{place}/{name}").st_mtime_ns
+        for place, _, names in os.walk(directory)
+        for name in names
+        if "/repo.git/" not in f"{place}/"
+    }
+
+
+def test_what_a_commit_would_bring(quick: Site) -> None:
+    old = quick.upstream.published()
+    commit = quick.upstream.commit(
+        version=2,
+        files={"requirements.txt": "blinker # why not\n-r more.txt\n", "more.txt": "httpx>=1\n"},
+        message="Ünïcode: faster\n\nand more",
+    )
+    before = everything_below(quick.app_paths.home)
+    found = outlook(quick)
+    assert everything_below(quick.app_paths.home) == before, "only the mirror may change"
+    assert (found.would, found.deployed, found.commit) == (UPDATE, old, commit)
+    assert found.changes is not None
+    assert (found.changes.compared, found.changes.commits) == (True, 1)
+    assert found.changes.log[0].subject == "Ünïcode: faster"
+    assert ("A", "more.txt") in found.changes.paths
+    assert found.environment is not None
+    assert not found.environment.reused
+    assert found.environment.changed == ("more.txt", "requirements.txt")
+    assert "httpx>=1" in found.environment.added
+    assert quick.run().result is Result.UPDATED
+    store = Store(quick.app_paths.state, read_only=True)
+    made = store.release(quick.current)
+    store.close()
+    assert made is not None
+    assert made.environment == found.environment.key, "foretold without a work tree"
+
+
+def test_environment_that_stays(quick: Site) -> None:
+    quick.upstream.commit(version=2)
+    found = outlook(quick)
+    assert found.environment is not None
+    assert (found.environment.reused, found.environment.changed) == (True, ())
+
+
+def test_requirements_that_are_missing(quick: Site) -> None:
+    quick.configure(build__requirements=["no/such.txt"])
+    quick.upstream.commit(version=2)
+    found = outlook(quick)
+    assert found.would == "fail"
+    assert "no/such.txt" in found.reason
+
+
+def test_pin_by_the_first_digits(quick: Site) -> None:
+    first = quick.upstream.published()
+    second = quick.upstream.commit(version=2)
+    assert quick.run().commit == second
+    app = quick.app()
+    try:
+        assert pin.full_name(app, first[:9]) == first
+        for unknown in ("0000000", "zzzzzzz"):
+            with pytest.raises(ConfigurationError):
+                pin.full_name(app, unknown)
+        pin.put(app.store, pin.Pin(first, "2026-01-01T00:00:00Z"))
+    finally:
+        app.workshop.close()
+        app.store.close()
+    quick.upstream.commit(version=3)
+    quick.server.stop()
+    assert (quick.run().result, quick.run().commit) == (Result.UPDATED, first), "back, offline"
+
+
+def test_show(deployed: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    first = deployed.current
+    commit = deployed.upstream.commit(version=2, message="Serve faster")
+    deployed.builds = False
+    assert deployed.run().commit == commit
+    here, there = str(deployed.release), deployed.app_paths.release(first)
+    for release, name in ((here, "added-1.0"), (here, "changed-2.0"), (there, "changed-1.0")):
+        Path(release, f".venv/lib/python3/site-packages/{name}.dist-info").mkdir(parents=True)
+    capsys.readouterr()
+    assert main(["show", "current", APP, "--json"], deployed.paths) == Exit.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert (told["commit"], told["role"], told["before"]) == (commit, "current", first)
+    assert [entry["subject"] for entry in told["changes"]["log"]] == ["Serve faster"]
+    assert told["packages"]["added"] == {"added": "1.0"}
+    assert told["packages"]["changed"] == {"changed": ["1.0", "2.0"]}
+    assert "blinker" in told["packages"]["removed"], "what pip installed is seen by its records"
+    assert "blinker" in packages.installed(deployed.app_paths.release(first))
+    assert main(["show", commit[:8], APP], deployed.paths) == Exit.DONE
+    text = capsys.readouterr().out
+    assert "+ added 1.0" in text
+    assert "Serve faster (" in text
