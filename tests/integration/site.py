@@ -169,7 +169,8 @@ class Site:
 
     def foretell(self, app: App, *, force: bool) -> Outlook | None:
         """Return what `plan` says about the next run, or nothing where it is not to be asked."""
-        if not self.foretells or app.store.unfinished():
+        interrupted = os.path.exists(app.paths.relocation) or app.store.unfinished()
+        if not self.foretells or interrupted:
             return None
         try:
             return plan(app, force=force)

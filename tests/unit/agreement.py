@@ -3,6 +3,7 @@
 What no plan can know is named here, and nothing else is left out.
 """
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ def can_be_foretold(world: "World") -> bool:
     that, only its services can show. A state that is damaged is not read.
     """
     killed = world.die_at or world.dead or GUARD.before_change
-    return not killed and world.is_sound() and world.store.unfinished() is None
+    whole = world.is_sound() and not os.path.exists(world.paths.relocation)
+    return not killed and whole and world.store.unfinished() is None
 
 
 def timeless(reason: str) -> str:
