@@ -182,12 +182,12 @@ class WorkerProcess(WorkerLink):
     def compare(self, commit: str, since: str) -> Changes:
         """Tell what a commit brings compared with another. Raises UpdateFailedError."""
         request = {"commit": commit, "since": since}
-        return read_changes(self._ask("compare", request, 300, "comparison"))
+        return read_changes(self.ask("compare", request, 300, "comparison"))
 
     def forecast(self, commit: str, deployed: str, build: Build) -> Forecast:
         """Find out what the build of a commit would need. Raises UpdateFailedError."""
         request = {"commit": commit, "deployed": deployed, "settings": build._asdict()}
-        return read_forecast(self._ask("forecast", request, 60, "forecast"))
+        return read_forecast(self.ask("forecast", request, 60, "forecast"))
 
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""

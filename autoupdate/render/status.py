@@ -57,6 +57,8 @@ def release(name: str, facts: dict[str, Any] | None) -> list[str]:
     signer = f"signed by {facts['signer']}" if facts["signer"] else ""
     if since or signer:
         lines.append(fact("", ", ".join(filter(None, (since, signer)))))
+    if facts.get("trusted") is False:
+        lines.append(fact("", coloured(f"not trusted: {facts['trust_reason']}", RED)))
     return lines
 
 

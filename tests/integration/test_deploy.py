@@ -72,6 +72,7 @@ def test_shared_paths_are_seeded_and_linked(deployed: Site) -> None:
 
 
 def test_nothing_new_costs_one_conversation(deployed: Site) -> None:
+    deployed.foretells = False
     before = os.lstat(deployed.app_paths.current).st_ino
     outcome = deployed.run()
     assert (outcome.result, outcome.exit_code) == (Result.CURRENT, Exit.DONE)

@@ -19,19 +19,20 @@ PACKAGES = ("autoupdate", "autoupdate.render", "autoupdate.verbs")
 # From the top down: a module may use its own layer and those below. "*" is every other module.
 LAYERS = {
     "commands: what a person or systemd starts": "cli confirm gate verbs.*",
-    "runs: one from its lock to its end": "session adopt release_path",
+    "runs: one from its lock to its end": "session adopt release_path plan",
     "steps: what a run is made of": "update rollback recover change_over probation",
     "parts: gates, decisions, and what steps share": "*",
     "host: one thing of the host each": "agenda database duplicate git_environment hook_files"
-    " in_use installer keys log manifest orphans probes publish root_only run runtime services"
-    " snapshot store unit_files",
-    "words: types, texts and rules without a host": "checkout confinement errors events findings"
-    " moments parser paths render settings signed smoke state track values verdict windows words",
+    " in_use installer keys log manifest orphans packages probes publish root_only run runtime"
+    " services snapshot store unit_files",
+    "words: types, texts and rules without a host": "changes checkout confinement errors events"
+    " findings moments parser paths render.* settings signed smoke state track values verdict"
+    " windows words",
 }
 # What reads upstream's files stands beside all that: it runs in a process of its own.
 WORKER = frozenset({
-    "commands", "environment", "inspection", "old_checkout", "openpgp", "plain_checkout",
-    "rehearse", "signature", "source", "ssh_signature", "worker",
+    "commands", "comparison", "environment", "forecast", "inspection", "old_checkout", "openpgp",
+    "plain_checkout", "rehearse", "signature", "source", "ssh_signature", "worker",
 })  # fmt: skip
 # The talk between the two, which both know.
 BETWEEN = frozenset({"workshop"})

@@ -7,7 +7,8 @@ import pytest
 
 from autoupdate import database
 from autoupdate.database import SCHEMA_VERSION, StateError
-from autoupdate.status import history, status
+from autoupdate.history import history
+from autoupdate.status import status
 from autoupdate.store import Store
 from tests.unit.world import World, commit
 
