@@ -6,7 +6,6 @@ sends it once more. What a target does not take holds back what comes after it, 
 
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 
 from autoupdate import outbox
@@ -16,6 +15,7 @@ from autoupdate.config import load
 from autoupdate.errors import AutoupdateError, Exit
 from autoupdate.events import NOT_DELIVERED, Event
 from autoupdate.log import HostLog, Log, say
+from autoupdate.moments import write
 from autoupdate.outbox import Row
 from autoupdate.paths import Paths
 from autoupdate.settings import Settings
@@ -69,14 +69,14 @@ class Sender:
 
     def _postpone(self, row: Row, fault: str) -> None:
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(row.attempts, MOST_DOUBLINGS))
-        again = stamp(seconds(self.clock.now()) + wait)
+        again = write(seconds(self.clock.now()) + wait)
         outbox.postpone(self.store, row, again)
         app = self.settings.app
         message = f"{app}: {row.target} did not take a notification: {fault}; again at {again}"
         self.log.write(Event(NOT_DELIVERED, message, app))
 
     def _clean(self, known: list[str]) -> None:
-        long_ago = stamp(seconds(self.clock.now()) - outbox.KEPT_DAYS * 86400)
+        long_ago = write(seconds(self.clock.now()) - outbox.KEPT_DAYS * 86400)
         lost = outbox.clean(self.store, known, long_ago)
         if lost:
             app = self.settings.app
@@ -94,11 +94,6 @@ def compose(app: str, rows: Sequence[Row]) -> tuple[str, str, str]:
     lines = [f"{row.created_at} {row.event}: {row.message}" for row in rows]
     last = LOOKS.get(rows[-1].event, "warning")
     return f"{app} on {host}: {len(rows)} events, last: {rows[-1].event}", "\n".join(lines), last
-
-
-def stamp(moment: float) -> str:
-    """Return a time of day, RFC 3339 in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def main(arguments: list[str], paths: Paths | None = None) -> int:

@@ -1,11 +1,10 @@
 """The gate of the windows, and the run that systemd starts when the next one opens."""
 
-import time
-
 from autoupdate.app import App
 from autoupdate.backoff import seconds
 from autoupdate.decide import is_usable
 from autoupdate.events import STEP
+from autoupdate.moments import write
 from autoupdate.publish import linked_release
 from autoupdate.verdict import Verdict
 
@@ -30,7 +29,7 @@ def window(app: App, commit: str) -> Verdict:
     if is_open(windows, now):
         return Verdict(GATE, True, f"open: {', '.join(allowed)}", forceable=True)
     opens = next_opening(windows, now)
-    when = f"the next one opens at {moment(opens)}" if opens else "none opens within two weeks"
+    when = f"the next one opens at {write(opens)}" if opens else "none opens within two weeks"
     return Verdict(
         GATE, False, f"outside of the windows ({', '.join(allowed)}); {when}",
         f"to switch now: autoupdatectl run --force {app.name}", forceable=True,
@@ -52,10 +51,5 @@ def wait_for_opening(app: App, verdict: Verdict) -> None:
     if opens is None:
         return
     if fault := app.agenda.run_at(app.name, opens, spread(windows, opens)):
-        app.tell(STEP, f"{app.name}: no run is planned for {moment(opens)}, the ordinary timer has"
+        app.tell(STEP, f"{app.name}: no run is planned for {write(opens)}, the ordinary timer has"
                  f" to do: {fault}")  # fmt: skip
-
-
-def moment(at: float) -> str:
-    """Return a time of day as it is written everywhere: RFC 3339 in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

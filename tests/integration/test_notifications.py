@@ -11,7 +11,8 @@ from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config import load
 from autoupdate.errors import Exit
-from autoupdate.notify import FIRST_WAIT, Sender, stamp
+from autoupdate.moments import write
+from autoupdate.notify import FIRST_WAIT, Sender
 from autoupdate.store import Store
 from tests.hosts.git_server import Mode
 from tests.hosts.receivers import MailServer, WebServer
@@ -58,7 +59,7 @@ def send(site: Site, *, later: float = 0.0) -> bool:
 
     class Later(Clock):
         def now(self) -> str:
-            return stamp(seconds(super().now()) + later)
+            return write(seconds(super().now()) + later)
 
     store = Store(site.app_paths.state)
     try:
