@@ -129,6 +129,8 @@ class Mirror:
             message = f"upstream {redact(url)} did not give {wanted}: {said_by_git(error)}"
             raise self.fault(error, UnreachableError(message)) from None
         self._take_over_records(git)
+        if "\0" not in line:
+            raise UpdateFailedError(f"{wanted} of upstream does not lead to a commit")
         commit, committed_at, subject = line.split("\0", 2)
         return Commit(commit, subject, int(committed_at))
 

@@ -11,10 +11,10 @@ from autoupdate.backoff import seconds
 from autoupdate.database import StateError
 from autoupdate.errors import AutoupdateError, ConfigurationError
 from autoupdate.events import STEP, UNTRUSTED
-from autoupdate.log import printable
 from autoupdate.publish import linked_release
 from autoupdate.settings import Trust
 from autoupdate.signed import Keys, Signature, State
+from autoupdate.sinks import printable
 from autoupdate.store import Store
 from autoupdate.tags import tag_of
 from autoupdate.verdict import Verdict

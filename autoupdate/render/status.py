@@ -31,6 +31,9 @@ def status(facts: dict[str, Any]) -> str:
     if candidate and candidate["commit"] != (facts["current"] or {}).get("commit"):
         seen = f"{short(candidate['commit'])}  first seen {candidate['seen_at']}"
         lines.append(fact("candidate", seen))
+    elif candidate:
+        # A server that shows the same for ever cannot be told from a quiet project.
+        lines.append(fact("upstream", f"nothing newer seen since {candidate['seen_at']}"))
     lines += steering(facts)
     last = facts["last_run"]
     if last:

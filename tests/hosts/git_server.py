@@ -3,6 +3,7 @@
 It runs Git's own `git http-backend`, so that clients meet the real protocol, version 2 included.
 """
 
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ class Request:
     """In protocol 2: `ls-refs` or `fetch`; empty for the first request of a client."""
     protocol: str
     """What the client asked for by its Git-Protocol header, e.g. `version=2`."""
+    prefixes: tuple[str, ...] = ()
+    """Of `ls-refs`: the beginnings of the refs that were asked for; empty for all."""
 
 
 class GitServer:
@@ -168,7 +171,8 @@ class _Misbehaving(Handler):
         service = asked or (last if last in ("git-upload-pack", "git-receive-pack") else "")
         command = next((word for word in ("ls-refs", "fetch") if _asks(body, word)), "")
         protocol = self.headers.get("Git-Protocol", "")
-        return Request(time.time(), self.command, split.path, service, command, protocol)
+        prefixes = tuple(re.findall(r"ref-prefix (\S+)", body.decode(errors="replace")))
+        return Request(time.time(), self.command, split.path, service, command, protocol, prefixes)
 
 
 def _asks(body: bytes, command: str) -> bool:

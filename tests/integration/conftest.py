@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts.git_server import Mode
+from tests.integration.signers import Signers
 from tests.integration.site import Site
 
 MEMORY = "/dev/shm"
@@ -55,3 +56,11 @@ def bare(quick_directory: Path) -> Iterator[Site]:
     yield site
     site.server.stop()
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def signers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signers]:
+    """Return secret keys of all kinds, and the public ones that a host trusts."""
+    made = Signers(tmp_path_factory.mktemp("keys"))
+    yield made
+    made.close()

@@ -57,14 +57,6 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def signers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signers]:
-    """Return secret keys of all kinds."""
-    made = Signers(tmp_path_factory.mktemp("keys"))
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def objects(tmp_path: Path) -> Objects:
     """Return a mirror without any reference."""

@@ -1,0 +1,227 @@
+"""The attacks on updaters that The Update Framework names, each mounted by a real server.
+
+| attack             | what is shown to the host              | what the administrator reads       |
+|--------------------|----------------------------------------|------------------------------------|
+| arbitrary software | a commit that nobody trusted signed    | commit has no signature            |
+| rollback           | an older commit, signed as ever        | downgrade: it is an ancestor of ...|
+| fast-forward       | a version too high for any true one    | tag v999.0 has no signature        |
+| freeze             | the same commit for ever               | nothing newer seen since ...       |
+| mix-and-match      | a signed old tag under a new name      | it is that of a tag called 'v2.0'  |
+| wrong software     | another project of a trusted key       | rewritten history: ...             |
+| key compromise     | a commit by a stolen key               | a key that was revoked             |
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from autoupdate.render.status import status as in_words
+from autoupdate.errors import Exit
+from autoupdate.state import Result
+from autoupdate.status import status
+from tests.hosts.commands import run
+from tests.hosts.upstream import Upstream
+from tests.integration.signers import Signers
+from tests.integration.site import APP, NoServices, Site
+
+
+class Guarded:
+    """A host that takes only what is signed, and an upstream that signs."""
+
+    def __init__(self, site: Site, signers: Signers) -> None:
+        self.site = site
+        self.signers = signers
+        self.upstream = site.upstream
+        # A dictionary of its own: others share the one that is there.
+        self.upstream.environment = {**site.upstream.environment, "GNUPGHOME": str(signers.home)}
+        self.policy: dict[str, str] = {}
+        self.trust("good")
+
+    def trust(self, *names: str) -> None:
+        """Let the administrator trust these keys and no others."""
+        directory = Path(self.site.paths.keys(APP))
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in os.listdir(directory):
+            (directory / name).unlink()
+        known = dict(self.signers.keys.openpgp)
+        for name in names:
+            text = known.get(f"{name}.asc") or self.signers.openpgp(name)
+            (directory / f"{name}.asc").write_text(text)
+
+    def configure(self, **policy: str) -> None:
+        """Enforce signatures."""
+        self.site.configure(trust__signatures="enforce", **policy)
+
+    def commit(self, version: int, key: str = "good") -> str:
+        """Publish a commit that is signed by a key, or by nobody."""
+        return self.upstream.commit(version, options=self.by(key))
+
+    def tag(self, name: str, key: str = "good") -> None:
+        """Publish a tag of the last commit that is signed by a key, or by nobody."""
+        option = ("--local-user", self.signers.fingerprints[key]) if key else ("--annotate",)
+        self.upstream.tag(name, "HEAD", *option, "--message=a version")
+
+    def by(self, key: str) -> tuple[str, ...]:
+        """Return the options with which git signs by a key."""
+        return (f"--gpg-sign={self.signers.fingerprints[key]}",) if key else ()
+
+    def refuses(self, line: str) -> bool:
+        """Do one run; tell whether it left all as it was and said why."""
+        before, told = self.site.current, len(self.site.log.messages("refused"))
+        outcome = self.site.run()
+        lines = self.site.log.messages("refused")[told:]
+        assert len(lines) == 1, outcome
+        assert line in lines[0]
+        assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
+        return self.site.current == before and self.site.releases() == [before]
+
+
+@pytest.fixture
+def guarded(deployed: Site, signers: Signers) -> Guarded:
+    """Return a host with version 2, signed."""
+    deployed.builds = False
+    made = Guarded(deployed, signers)
+    made.configure()
+    commit = made.commit(2)
+    assert deployed.updates_to(commit), deployed.log.events[-1].message
+    for release in deployed.releases():
+        if release != deployed.current:
+            # Version 1, from before there were signatures.
+            run("rm", "-rf", deployed.app_paths.release(release), deployed.app_paths.previous)
+    return made
+
+
+def lines(site: Site) -> str:
+    """Return what `status` says."""
+    app = site.app()
+    app.store.close()
+    return in_words(status(app.settings, app.paths, NoServices()))
+
+
+def test_arbitrary_software(guarded: Guarded) -> None:
+    commit = guarded.commit(3, key="")
+    assert guarded.refuses(f"commit {commit} is not taken: commit has no signature")
+    guarded.commit(4, key="unknown")
+    assert guarded.refuses("is signed by a key that is not trusted here: OpenPGP")
+    assert "is not trusted here" in lines(guarded.site)
+    # And what is signed on top of it is the signer's word on all of it.
+    assert guarded.site.updates_to(guarded.commit(5))
+    assert f"signed by OpenPGP {guarded.signers.fingerprints['good']}" in lines(guarded.site)
+
+
+def test_rollback(guarded: Guarded) -> None:
+    second = guarded.upstream.head()
+    third = guarded.commit(3)
+    assert guarded.site.updates_to(third)
+    guarded.upstream.rewind(second)
+    outcome = guarded.site.run()
+    assert outcome.exit_code == Exit.DONE
+    assert (
+        f"commit {second} is not taken: downgrade: it is an ancestor of commit {third}"
+        in (guarded.site.log.messages("refused")[-1])
+    )
+    # Nor while the host has lost its state, which is in the second copy.
+    Path(guarded.site.app_paths.state).unlink()
+    assert "downgrade" in guarded.site.run().reason
+
+
+def test_rollback_to_an_older_version(guarded: Guarded) -> None:
+    guarded.configure(trust__on="tag", upstream__track="semver:>=1")
+    guarded.commit(3)
+    guarded.tag("v1.0")
+    fourth = guarded.commit(4)
+    guarded.tag("v2.0")
+    assert guarded.site.updates_to(fourth)
+    run("git", "-C", guarded.upstream.bare, "update-ref", "-d", "refs/tags/v2.0")
+    outcome = guarded.site.run()
+    assert outcome.result is Result.DEFERRED
+    assert "downgrade: tag v1.0 is a lower version than v2.0" in outcome.reason
+
+
+def test_fast_forward(guarded: Guarded) -> None:
+    guarded.configure(trust__on="tag", upstream__track="semver:>=1")
+    guarded.commit(3)
+    guarded.tag("v999.0", key="")
+    assert guarded.refuses("tag v999.0 has no signature")
+    # Once upstream has taken it away, true versions are not below anything.
+    run("git", "-C", guarded.upstream.bare, "update-ref", "-d", "refs/tags/v999.0")
+    fourth = guarded.commit(4)
+    guarded.tag("v2.1")
+    assert guarded.site.updates_to(fourth)
+
+
+def test_freeze(guarded: Guarded) -> None:
+    """It cannot be told from a quiet project; so it must be seen for how long it has been quiet."""
+    frozen = guarded.site.server.directory.parent / "frozen"
+    run("cp", "--archive", guarded.site.server.directory, frozen)
+    guarded.commit(3)
+    guarded.site.server.directory = frozen
+    try:
+        outcome = guarded.site.run()
+    finally:
+        guarded.site.server.directory = frozen.parent / "served"
+    assert outcome.result is Result.CURRENT
+    app = guarded.site.app()
+    candidate = app.store.candidate()
+    app.store.close()
+    assert candidate is not None
+    assert f"nothing newer seen since {candidate.seen_at}" in lines(guarded.site)
+
+
+def test_mix_and_match(guarded: Guarded) -> None:
+    """Each part is true and signed; together they were never released."""
+    guarded.configure(trust__on="tag", upstream__track="semver:>=1")
+    guarded.tag("v2.0")
+    third = guarded.commit(3)
+    guarded.tag("v3.0")
+    assert guarded.site.updates_to(third)
+    bare = guarded.upstream.bare
+    run("git", "-C", bare, "update-ref", "refs/tags/v9.0", "refs/tags/v2.0")
+    assert "it is that of a tag called 'v2.0'" in guarded.site.run().reason
+    run("git", "-C", bare, "update-ref", "-d", "refs/tags/v9.0")
+    # A tree of one commit with the signature of another.
+    text = run("git", "-C", bare, "cat-file", "commit", third).stdout
+    tree = guarded.upstream.git("rev-parse", f"{third}~1^{{tree}}")
+    mixed = text.replace(text.split()[1], tree).replace("parent ", f"parent {third}\nparent ", 1)
+    made = run(
+        "git", "-C", bare, "hash-object", "-t", "commit", "-w", "--stdin", input=mixed
+    ).stdout.strip()
+    run("git", "-C", bare, "update-ref", "refs/heads/main", made)
+    guarded.configure(upstream__track="branch:main")
+    assert "commit has a signature that does not match its content" in guarded.site.run().reason
+
+
+def test_wrong_software(guarded: Guarded) -> None:
+    """Another project of the same people, signed by the same key."""
+    site = guarded.site
+    other = Upstream(site.directory / "elsewhere", site.server, name="other")
+    other.environment = guarded.upstream.environment
+    other.commit(7, options=guarded.by("good"))
+    wanted = site.server.directory / "ipfs_accelerate_py.git"
+    wanted.rename(site.server.directory / "aside.git")
+    (site.server.directory / "other.git").rename(wanted)
+    assert guarded.refuses("rewritten history: it does not descend from deployed commit")
+
+
+def test_key_compromise(guarded: Guarded) -> None:
+    """A stolen key works until the administrator hears of it; then nothing by it is trusted."""
+    stolen = guarded.commit(3, key="revoked")
+    guarded.trust("good", "forge")
+    assert guarded.refuses("is signed by a key that is not trusted here")
+    directory = Path(guarded.site.paths.keys(APP))
+    (directory / "revoked.asc").write_text(guarded.signers.openpgp("revoked"))
+    assert guarded.site.updates_to(stolen)
+    # The revoked form of the key takes the place of the other.
+    guarded.trust("good", "revoked")
+    outcome = guarded.site.run()
+    assert outcome.result is Result.CURRENT, "the services go on"
+    assert (
+        "is no longer trusted: commit is signed by a key that was revoked"
+        in (guarded.site.log.messages("untrusted")[-1])
+    )
+    assert "not trusted: commit is signed by a key that was revoked" in lines(guarded.site)
+    guarded.commit(4, key="revoked")
+    assert "is signed by a key that was revoked" in guarded.site.run().reason
+    assert guarded.site.updates_to(guarded.commit(5)), "rotation: the other key was there before"
+    assert "not trusted" not in lines(guarded.site)
