@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.render.status import status as in_words
 from autoupdate.errors import Exit
+from autoupdate.render.status import status as in_words
 from autoupdate.state import Result
 from autoupdate.status import status
 from tests.hosts.commands import run

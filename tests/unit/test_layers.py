@@ -18,7 +18,7 @@ PACKAGES = ("autoupdate", "autoupdate.render", "autoupdate.verbs")
 
 # From the top down: a module may use its own layer and those below. "*" is every other module.
 LAYERS = {
-    "commands: what a person or systemd starts": "cli confirm gate verbs.*",
+    "commands: what a person or systemd starts": "cli confirm gate shortcut verbs.*",
     "runs: one from its lock to its end": "session adopt release_path plan",
     "steps: what a run is made of": "update rollback recover change_over probation",
     "parts: gates, decisions, and what steps share": "*",
