@@ -142,6 +142,7 @@ class Upstream:
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*_cache")
         shutil.copytree(REPOSITORY, self.work, symlinks=True, dirs_exist_ok=True, ignore=ignored)
         for link, target in _LINKS.items():
+            (self.work / link).parent.mkdir(exist_ok=True)
             (self.work / link).symlink_to(target)
         healthy = broken is not Broken.UNHEALTHY
         self._write("VERSION", f"{version}\n")
