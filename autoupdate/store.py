@@ -247,12 +247,14 @@ class Store:
 
     def set_last_run(self, run: LastRun, *, success: bool) -> None:
         """Remember the last run, and that it was a success."""
+        # What looks alone have found since the last run was a success, too.
+        last_success = run.finished_at if success else self.last_success_at()
         with suppress(FileNotFoundError):
             os.unlink(self._last_look)
         with self.atomic():
             self.write("INSERT OR REPLACE INTO last_run VALUES (1, ?, ?, ?, ?, ?)", run)
-            if success:
-                self.write("INSERT OR REPLACE INTO last_success VALUES (1, ?)", [run.finished_at])
+            if last_success:
+                self.write("INSERT OR REPLACE INTO last_success VALUES (1, ?)", [last_success])
 
     def last_run(self) -> LastRun | None:
         """Return the last run."""

@@ -234,3 +234,14 @@ def test_read_while_a_dead_run_has_left_a_commit_half_done(
     reader.close()
     assert Path(f"{file}.dead").read_bytes() == dead
     assert Path(f"{file}.dead-journal").exists()
+
+
+def test_success_of_a_look_alone_outlives_a_failure(store: Store, tmp_path: Path) -> None:
+    run = LastRun("current", 0, "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "up to date")
+    store.set_last_run(run, success=True)
+    look = "2026-01-09T00:00:00Z\n2026-01-09T00:00:01Z\nup to date\n"
+    (Path(store._path).parent / "last-look").write_text(look)
+    for day in (10, 11):
+        at = f"2026-01-{day}T00:00:00Z"
+        store.set_last_run(LastRun("unreachable", 69, at, at, "no answer"), success=False)
+        assert store.last_success_at() == "2026-01-09T00:00:01Z"
