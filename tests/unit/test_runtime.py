@@ -69,8 +69,8 @@ def test_marker_while_activating(paths: AppPaths) -> None:
     "content",
     [
         f"{DEAD} 12345\n",
-        f"{os.getpid()} 1\n",  # the process id was taken by another process since
-        f"{os.getpid()}\n",
+        "OWN 1\n",  # the process id was taken by another process since
+        "OWN\n",
         "",
         "\n",
         "a b c\n",
@@ -79,7 +79,8 @@ def test_marker_while_activating(paths: AppPaths) -> None:
     ],
 )
 def test_marker_that_nobody_living_set(paths: AppPaths, content: str) -> None:
-    Path(paths.activating).write_bytes(content.encode(errors="surrogateescape"))
+    text = content.replace("OWN", str(os.getpid()))
+    Path(paths.activating).write_bytes(text.encode(errors="surrogateescape"))
     assert not runtime.is_activating(paths)
 
 
