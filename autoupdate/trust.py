@@ -20,6 +20,7 @@ from autoupdate.tags import tag_of
 from autoupdate.verdict import Verdict
 
 GATE = "signature"
+ADVICE = "what each verdict means: trust.md in /usr/share/doc/ipfs-accelerate-autoupdate"
 # Keys also expire: the current release is judged again after so many seconds.
 VALID_FOR = 24 * 3600
 
@@ -43,7 +44,7 @@ def signatures(app: App, commit: str) -> Verdict:
     judged = judge(app, commit, tag_of(app, commit))
     if judged.passes or policy == "warn":
         return Verdict(GATE, True, judged.reason, warns=not judged.passes)
-    return Verdict(GATE, False, judged.reason, "man autoupdate.toml, under trust; docs/trust.md")
+    return Verdict(GATE, False, judged.reason, ADVICE)
 
 
 def judge(app: App, commit: str, tag: str) -> Judgement:
