@@ -38,6 +38,10 @@ class SystemdAgenda:
             "--", "systemctl", "start", "--no-block", "--", f"autoupdate@{app}.service",
         )  # fmt: skip
 
+    def run_now(self, app: str) -> None:
+        """Have a run started that nobody waits for; where that fails, the timer starts one."""
+        _order("systemctl", "start", "--no-block", "--", f"autoupdate@{app}.service")
+
     def send(self, app: str) -> None:
         """Have the outbox of an app emptied, by a process that nobody waits for."""
         # Where that fails the messages wait for the next run; there is nobody to tell.

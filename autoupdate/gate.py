@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from autoupdate import hold, runtime
+from autoupdate.agenda import SystemdAgenda
 from autoupdate.app import Clock
+from autoupdate.backoff import seconds
 from autoupdate.config import load
 from autoupdate.database import StateError
 from autoupdate.decide import stuck
@@ -25,6 +27,7 @@ from autoupdate.store import Store
 Answer = TypeVar("Answer")
 # Starts a run of an app, unless it is no longer needed; gives why it failed, or nothing.
 Start = Callable[[str, Callable[[], bool]], str]
+Later = Callable[[str], None]
 # Longer than the unit's own TimeoutStartSec=.
 LONGEST_RUN = 3 * 3600.0 + 60
 
@@ -46,12 +49,22 @@ def start_run(app: str, enough: Callable[[], bool]) -> str:
     return ""
 
 
-def main(arguments: list[str], paths: Paths | None = None, start: Start = start_run) -> int:
+def start_beside(app: str) -> None:
+    """Start a run that no service waits for."""
+    SystemdAgenda().run_now(app)
+
+
+def main(
+    arguments: list[str],
+    paths: Paths | None = None,
+    start: Start = start_run,
+    later: Later = start_beside,
+) -> int:
     """Let a service start (0) or keep it down (1)."""
     paths = paths or Paths()
     name = arguments[0] if arguments else ""
     try:
-        return pass_gate(paths, load(paths, name), start)
+        return pass_gate(paths, load(paths, name), start, later)
     except AutoupdateError as error:
         tell(
             paths, name, BLOCKED, f"{name} may not start: {error.message}. {error.advice}".rstrip()
@@ -59,8 +72,8 @@ def main(arguments: list[str], paths: Paths | None = None, start: Start = start_
         return 1
 
 
-def pass_gate(paths: Paths, settings: Settings, start: Start) -> int:
-    """Decide about one start of a service of a configured app; `start` starts a run."""
+def pass_gate(paths: Paths, settings: Settings, start: Start, later: Later = start_beside) -> int:
+    """Decide about one start of a service; `start` starts a run, `later` one to go on beside it."""
     app = paths.app(settings.app)
     # Half a directory must not be started from: an interrupted adoption is undone first.
     if is_unmanaged(settings, app) and not os.path.exists(app.relocation):
@@ -70,6 +83,9 @@ def pass_gate(paths: Paths, settings: Settings, start: Start) -> int:
     interrupted = os.path.exists(app.relocation) or _was_interrupted(app.state)
     updates = settings.start.update and not _is_held(app.state)
     if not updates and not interrupted:
+        return 0
+    if not interrupted and switching_must_wait(settings, app):
+        later(settings.app)
         return 0
     wish = runtime.UPDATE if updates else runtime.RECOVER
     before = Clock().now()
@@ -83,6 +99,18 @@ def pass_gate(paths: Paths, settings: Settings, start: Start) -> int:
     elif updates:
         fault = _stuck(app.state)
     return decide(paths, settings, fault) if fault else 0
+
+
+def switching_must_wait(settings: Settings, app: AppPaths) -> bool:
+    """Tell whether a run could do no more now than to build what waits for a window.
+
+    No start waits for that: the run goes on beside it. Without a release there is no waiting.
+    """
+    if not settings.windows.allowed or not os.path.exists(f"{app.current}/.venv/bin/python"):
+        return False
+    from autoupdate.windows import are_closed
+
+    return are_closed(settings.windows.allowed, seconds(Clock().now()))
 
 
 def is_unmanaged(settings: Settings, app: AppPaths) -> bool:
@@ -120,7 +148,6 @@ def notify(paths: Paths, settings: Settings, message: str) -> None:
     if not settings.notify.urls:
         return
     from autoupdate import outbox
-    from autoupdate.agenda import SystemdAgenda
 
     try:
         store = Store(paths.app(settings.app).state)

@@ -58,6 +58,11 @@ def is_open(windows: Sequence[Window], moment: float) -> bool:
     return any(_is_in(window, moment) for window in windows)
 
 
+def are_closed(allowed: Sequence[str], moment: float) -> bool:
+    """Tell whether windows are set (`windows.allowed`), and none of them is open."""
+    return bool(allowed) and not is_open([parse(text) for text in allowed], moment)
+
+
 def next_opening(windows: Sequence[Window], moment: float) -> float | None:
     """Return the first full minute after a moment at which a window is open.
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ class Gate:
     def __init__(self, world: World) -> None:
         self.world = world
         self.started: list[str] = []
+        self.beside: list[str] = []
+        """The runs that no start waits for."""
         self.fault = ""
         Path(world.all_paths.log).parent.mkdir(parents=True)
         self.configure()
@@ -30,6 +33,12 @@ class Gate:
         path = json.dumps(self.world.settings.path)
         file.write_text(f'path = {path}\n[upstream]\nurl = "https://x/y"\n[start]\n{start}\n')
 
+    def close_windows(self) -> None:
+        """Let releases be switched in one minute of the week that is not now."""
+        file = Path(self.world.all_paths.etc, "apps", f"{APP}.toml")
+        day = f"{datetime.now(UTC) + timedelta(days=3):%a}"
+        file.write_text(f'{file.read_text()}[windows]\nallowed = ["{day} 12:00-12:01 UTC"]\n')
+
     def start_run(self, app: str, enough: Callable[[], bool]) -> str:
         """Start a run, as systemd would; say why that failed."""
         self.started.append(app)
@@ -38,7 +47,9 @@ class Gate:
 
     def ask(self, *arguments: str) -> int:
         """Ask whether a service may start."""
-        return gate.main(list(arguments or (APP,)), self.world.all_paths, self.start_run)
+        return gate.main(
+            list(arguments or (APP,)), self.world.all_paths, self.start_run, self.beside.append
+        )
 
 
 @pytest.fixture
@@ -61,6 +72,21 @@ def test_start_brings_the_new_commit_in(asked: Gate) -> None:
     assert asked.world.current_commit() == commit(2)
     history = asked.world.store.history(1)
     assert history[0].trigger == "start"
+
+
+def test_no_start_waits_for_what_a_closed_window_keeps_back(asked: Gate) -> None:
+    asked.close_windows()
+    asked.world.upstream = commit(2)
+    asked.fault = "the build takes for ever"
+    assert asked.ask() == 0
+    assert (asked.started, asked.beside) == ([], [APP])
+
+
+def test_first_deployment_is_waited_for(world: World, journal: Journal) -> None:
+    asked = Gate(world)
+    asked.close_windows()
+    assert asked.ask() == 0
+    assert (asked.started, asked.beside) == ([APP], [])
 
 
 def test_service_starts_on_the_release_before_a_rolled_back_one(asked: Gate) -> None:
