@@ -90,6 +90,8 @@ def about_service(name: str, service: dict[str, Any]) -> str:
 
 def check(facts: dict[str, Any]) -> str:
     """Return what a check found."""
+    if not facts["candidate"]:
+        return f"{facts['app']}: {facts['reason']}\n  deployed: {facts['current'] or 'none'}"
     if facts["update"]:
         here = facts["current"] or "none"
         return f"{facts['app']}: new commit {facts['candidate']}\n  deployed: {here}"

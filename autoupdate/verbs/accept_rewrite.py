@@ -2,23 +2,27 @@
 
 from argparse import Namespace
 
-from autoupdate import runtime
 from autoupdate.accept_rewrite import accept
-from autoupdate.assemble import assemble, builder
+from autoupdate.config import load
 from autoupdate.errors import Exit
-from autoupdate.output import print_json
+from autoupdate.events import STEERED
+from autoupdate.output import tell
 from autoupdate.paths import Paths
-from autoupdate.verbs.ready import require_root
+from autoupdate.verbs.ready import ready
 
 
 def accept_rewrite(paths: Paths, app: str, chosen: Namespace) -> int:
     """Let one commit in whose history is not that of before."""
-    require_root(paths)
-    assembled = assemble(paths, app, identity=builder())
-    with runtime.exclusive(assembled.paths, app, wait=True):
-        commit = accept(assembled, chosen.commit)
-    if chosen.json:
-        print_json({"app": app, "accepted": commit})
-    else:
-        print(f"{app}: commit {commit} may be taken by the next run, whatever its history is")
+    load(paths, app)
+    steered = ready(paths, app)
+    # Not under the lock of the app: an update that is under way must not be waited for.
+    commit = accept(steered, chosen.commit)
+    steered.tell(STEERED, f"{app}: commit {commit} is accepted in spite of its history",
+                 commit=commit)  # fmt: skip
+    tell(
+        {"app": app, "accepted": commit},
+        f"{app}: commit {commit} may be taken once, whatever its history is\n"
+        f"  to take it now: autoupdatectl run {app}",
+        chosen,
+    )
     return Exit.DONE

@@ -5,7 +5,7 @@ from argparse import Namespace
 from autoupdate.assemble import builder
 from autoupdate.check import check as ask
 from autoupdate.config import load
-from autoupdate.errors import Exit
+from autoupdate.errors import Exit, NoCandidateError
 from autoupdate.output import show
 from autoupdate.paths import Paths
 from autoupdate.render.status import check as words
@@ -15,10 +15,12 @@ from autoupdate.verbs.status import facts
 def check(paths: Paths, app: str, chosen: Namespace) -> int:
     """Ask upstream for a new commit; change nothing."""
     settings = load(paths, app)
-    candidate = ask(settings.upstream, paths.cache, builder()).commit
     current = (facts(paths, app)["current"] or {}).get("commit")
-    found = {
-        "app": app, "current": current, "candidate": candidate, "update": candidate != current,
-    }  # fmt: skip
+    found = {"app": app, "current": current, "candidate": None, "update": False}
+    try:
+        candidate = ask(settings.upstream, paths.cache, builder()).commit
+        found |= {"candidate": candidate, "update": candidate != current}
+    except NoCandidateError as error:
+        found |= {"reason": error.message}
     show(found, words, chosen)
     return Exit.DONE

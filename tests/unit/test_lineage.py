@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from autoupdate import accept_rewrite, session
+from autoupdate.cli import main
 from autoupdate.errors import ConfigurationError, Exit, NoCandidateError
 from autoupdate.lineage import high_water_mark
 from autoupdate.salvage import facts_file, open_state
 from autoupdate.state import Result
-from tests.unit.world import World, commit, settings
+from tests.unit.conftest import Journal
+from tests.unit.world import APP, World, commit, settings
 
 
 def offer(world: World, number: int, tag: str = "", relation: str = "") -> tuple[Result, str]:
@@ -76,6 +78,20 @@ def test_accept_rewrite_of_no_commit(world: World, named: str) -> None:
 def test_accept_rewrite_of_the_candidate_by_its_first_digits(world: World) -> None:
     world.deploy(2)
     assert accept_rewrite.accept(world.app, commit(2)[:38]) == commit(2)
+
+
+def test_verb(world: World, journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
+    world.deploy(2)
+    file = Path(world.all_paths.etc, "apps", f"{APP}.toml")
+    file.parent.mkdir(parents=True)
+    file.write_text(f'path = "{world.settings.path}"\n[upstream]\nurl = "https://x/y"\n')
+    refused = world.deploy(1)
+    words = refused.advice.partition("autoupdatectl ")[2].split()
+    assert main(words, world.all_paths) == Exit.DONE
+    assert f"commit {commit(1)} may be taken once" in capsys.readouterr().out
+    assert journal.entries[-1]["MESSAGE"].endswith("is accepted in spite of its history")
+    assert world.run().result is Result.UPDATED
+    assert main([words[0], "1234567", APP], world.all_paths) == Exit.USAGE
 
 
 def test_after_a_way_back_the_next_good_descendant_is_taken(world: World) -> None:
