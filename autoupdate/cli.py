@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Run one command; return its exit code."""
     from autoupdate.config import default_app
-    from autoupdate.parser import VERBS, parser
+    from autoupdate.parser import parser
 
     chosen = parser(arguments).parse_args(arguments)
     paths = paths or Paths()
@@ -28,8 +28,8 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
             from autoupdate import words
 
             words.understand(chosen)
-        app = chosen.app or default_app(paths)
-        return function(VERBS[chosen.verb].does)(paths, app, chosen)
+        app = chosen.app or ("" if "every" in chosen else default_app(paths))
+        return function(chosen.does)(paths, app, chosen)
     except AutoupdateError as error:
         if chosen.json:
             app = getattr(chosen, "app", None)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from autoupdate import settings
@@ -15,6 +16,10 @@ BY_KEY = {setting.key: setting for setting in SETTINGS}
 SECTIONS = {key.partition(".")[0] for key in BY_KEY if "." in key}
 
 
+# Takes what is wrong; whoever wants to hear of everything does not raise it.
+Report = Callable[[ConfigurationError], None]
+
+
 class Value(NamedTuple):
     """A value as TOML gives it, and the file that set it; empty for the built-in default."""
 
@@ -22,11 +27,15 @@ class Value(NamedTuple):
     origin: str
 
 
-def apps(paths: Paths) -> list[str]:
+def _raise(error: ConfigurationError) -> None:
+    raise error
+
+
+def apps(paths: Paths, report: Report = _raise) -> list[str]:
     """Return the names of all apps that are configured on this host."""
     names = set()
     for directory in (f"{paths.vendor}/apps", f"{paths.etc}/apps"):
-        for file in _toml_files(directory, allow_directories=True):
+        for file in _toml_files(directory, report, allow_directories=True):
             names.add(os.path.basename(file).removesuffix(".toml"))
         for entry in _entries(directory):
             if entry.endswith(".toml.d"):
@@ -35,9 +44,23 @@ def apps(paths: Paths) -> list[str]:
 
 
 def default_app(paths: Paths) -> str:
-    """Return the app that is meant when none is named: the only one, or else ipfs-accelerate."""
+    """Return the app that is meant when none is named: the only one, or else ipfs-accelerate.
+
+    Raises ConfigurationError when it cannot be told, or when there is no app at all.
+    """
     names = apps(paths)
-    return names[0] if len(names) == 1 else DEFAULT_APP
+    if len(names) == 1:
+        return names[0]
+    if DEFAULT_APP in names:
+        return DEFAULT_APP
+    if names:
+        raise ConfigurationError(
+            "several apps are here: name one", f"there are: {', '.join(names)}"
+        )
+    raise ConfigurationError(
+        "no app is configured on this host",
+        f"describe one in {paths.etc}/apps/NAME.toml, see autoupdate.toml(5)",
+    )
 
 
 def load(paths: Paths, app: str) -> Settings:
@@ -63,13 +86,13 @@ def places(base: str) -> list[str]:
     return [base, f"{base}.d", *(f"{base}.d/{name}" for name in _entries(f"{base}.d"))]
 
 
-def read(paths: Paths, app: str) -> dict[str, Value]:
+def read(paths: Paths, app: str, report: Report = _raise) -> dict[str, Value]:
     """Return the merged values of one app with their origin; later files win."""
     if not APP_NAME.fullmatch(app):
         raise ConfigurationError(
             f'{app!r} cannot be the name of an app: use lower-case letters, digits, ".", "_", "-"'
         )
-    known = apps(paths)
+    known = apps(paths, report)
     if app not in known:
         raise ConfigurationError(
             f"there is no app {app} on this host{_nearest(app, known)}",
@@ -77,31 +100,42 @@ def read(paths: Paths, app: str) -> dict[str, Value]:
         )
     merged = {setting.key: Value(setting.default, "") for setting in SETTINGS}
     for base in bases(paths, app):
-        for file in ([base] if os.path.lexists(base) else []) + _toml_files(f"{base}.d"):
-            for key, value in _flat(file, _parse(file)):
+        for file in ([base] if os.path.lexists(base) else []) + _toml_files(f"{base}.d", report):
+            try:
+                document = _parse(file)
+            except ConfigurationError as error:
+                report(error)
+                continue
+            for key, value in _flat(file, document, report):
                 merged[key] = Value(value, file)
     return merged
 
 
-def build(app: str, merged: dict[str, Value]) -> Settings:
-    """Check merged values and give them their types."""
+def checked(
+    app: str, merged: dict[str, Value], report: Report = _raise
+) -> dict[str, dict[str, Any]]:
+    """Check merged values; return those that are right by section and name, with their types."""
     sections: dict[str, dict[str, Any]] = {}
     for key, (value, origin) in merged.items():
         setting = BY_KEY[key]
         where = f"{origin or 'configuration of ' + app}: {key}"
-        if value is REQUIRED:
-            raise ConfigurationError(
-                f"{app} has no {key}, which has no default",
-                f"set it in /etc/autoupdate/apps/{app}.toml",
-            )
-        if key in settings.NOT_YET and value != setting.default:
-            raise ConfigurationError(f"{where} is not supported by this version yet")
-        try:
-            checked = setting.check(value)
-        except ValueError as error:
-            raise ConfigurationError(f"{where} {error}") from None
         section, _, name = key.rpartition(".")
-        sections.setdefault(section, {})[name] = checked
+        if value is REQUIRED:
+            advice = f"set it in /etc/autoupdate/apps/{app}.toml"
+            report(ConfigurationError(f"{app} has no {key}, which has no default", advice))
+        elif key in settings.NOT_YET and value != setting.default:
+            report(ConfigurationError(f"{where} is not supported by this version yet"))
+        else:
+            try:
+                sections.setdefault(section, {})[name] = setting.check(value)
+            except ValueError as error:
+                report(ConfigurationError(f"{where} {error}"))
+    return sections
+
+
+def build(app: str, merged: dict[str, Value]) -> Settings:
+    """Check merged values and give them their types. Raises ConfigurationError."""
+    sections = checked(app, merged)
     return Settings(
         app=app,
         **sections[""],
@@ -131,17 +165,17 @@ def _entries(directory: str) -> list[str]:
         raise NotPermittedError(f"{directory}: {error.strerror}") from None
 
 
-def _toml_files(directory: str, *, allow_directories: bool = False) -> list[str]:
+def _toml_files(
+    directory: str, report: Report = _raise, *, allow_directories: bool = False
+) -> list[str]:
     """Return the *.toml files of a directory in order of name; another suffix is an error."""
     files = []
     for name in _entries(directory):
         if name.endswith(".toml"):
             files.append(f"{directory}/{name}")
         elif not (allow_directories and name.endswith(".toml.d")):
-            raise ConfigurationError(
-                f"{directory}/{name}: only files that end in .toml are read here",
-                "rename it, or move it away",
-            )
+            message = f"{directory}/{name}: only files that end in .toml are read here"
+            report(ConfigurationError(message, "rename it, or move it away"))
     return files
 
 
@@ -162,22 +196,22 @@ def _parse(file: str) -> dict[str, Any]:
         raise ConfigurationError(f"{file}: is not TOML: {error}") from None
 
 
-def _flat(file: str, document: dict[str, Any]) -> list[tuple[str, Any]]:
+def _flat(file: str, document: dict[str, Any], report: Report = _raise) -> list[tuple[str, Any]]:
     """Turn tables into dotted keys, refusing every key that is not known."""
     flat = []
     for key, value in document.items():
-        if key in SECTIONS:
-            if not isinstance(value, dict):
-                raise ConfigurationError(f"{file}: {key} must be a table, written as [{key}]")
+        if key not in SECTIONS:
+            flat.append((key, value))
+        elif isinstance(value, dict):
             flat += [(f"{key}.{name}", item) for name, item in value.items()]
         else:
-            flat.append((key, value))
+            message = f"{file}: {key} must be a table, written as [{key}]"
+            report(ConfigurationError(message))
     for key, _ in flat:
         if key not in BY_KEY:
-            raise ConfigurationError(
-                f"{file}: unknown key {key!r}{_nearest(key, [*BY_KEY, *SECTIONS])}"
-            )
-    return flat
+            known = _nearest(key, [*BY_KEY, *SECTIONS])
+            report(ConfigurationError(f"{file}: unknown key {key!r}{known}"))
+    return [(key, value) for key, value in flat if key in BY_KEY]
 
 
 def _nearest(word: str, known: list[str]) -> str:

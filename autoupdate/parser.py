@@ -9,6 +9,9 @@ from typing import NamedTuple, NoReturn
 
 # What a transaction can end with (state.Result).
 RESULTS = ("updated", "deferred", "failed", "rolled-back", "broken", "interrupted", "unreachable")
+EVERY_APP_HELP = "the app; without it every app on this host"
+CONFIG_CHECK = "List everything that is wrong or odd in the settings"
+CONFIG_SHOW = "List every setting with the file that it comes from"
 APP_HELP = "the app; without it the only one on this host, or else ipfs-accelerate"
 
 
@@ -41,13 +44,14 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         verb = VERBS[name]
         described = verb.meaning[0].upper() + verb.meaning[1:] + "."
         added = verbs.add_parser(name, help=verb.meaning, description=described, allow_abbrev=False)
+        added.set_defaults(does=verb.does)
         verb.arguments(added)
     return command
 
 
-def with_app(of: argparse.ArgumentParser) -> None:
+def with_app(of: argparse.ArgumentParser, meaning: str = APP_HELP) -> None:
     """Let a verb take an app and --json."""
-    of.add_argument("app", nargs="?", metavar="APP", help=APP_HELP)
+    of.add_argument("app", nargs="?", metavar="APP", help=meaning)
     with_json(of)
 
 
@@ -130,6 +134,27 @@ def pin(of: argparse.ArgumentParser) -> None:
         "commit", metavar="COMMIT", help="its full name, or the first digits of a fetched commit"
     )
     with_app(of)
+
+
+def status(of: argparse.ArgumentParser) -> None:
+    """Arguments of `status`."""
+    with_app(of, EVERY_APP_HELP)
+    of.set_defaults(every=True)
+
+
+def config(of: argparse.ArgumentParser) -> None:
+    """The verbs below `config`."""
+    below = of.add_subparsers(dest="what", metavar="VERB", required=True)
+    check = below.add_parser(
+        "check", help=CONFIG_CHECK, description=f"{CONFIG_CHECK}.", allow_abbrev=False
+    )
+    with_app(check, EVERY_APP_HELP)
+    check.set_defaults(does="config.check", every=True)
+    show = below.add_parser(
+        "show", help=CONFIG_SHOW, description=f"{CONFIG_SHOW}.", allow_abbrev=False
+    )
+    with_app(show)
+    show.set_defaults(does="config.show")
 
 
 def plan(of: argparse.ArgumentParser) -> None:
@@ -216,8 +241,10 @@ VERBS = {
     ),
     "plan": Verb("plan.plan", "tell what a run would do now, gate by gate, and why not", plan),
     "check": Verb("check.check", "ask upstream for a new commit; change nothing", with_app),
-    "status": Verb("status.status", "tell where the app stands", with_app),
+    "status": Verb("status.status", "tell where the app stands", status),
     "notify": Verb("notify.notify", "list who is told of events, and what still waits", notify),
     "show": Verb("show.show", "tell what a release holds and what it brought", show),
+    "doctor": Verb("doctor.doctor", "find what is wrong on this host, and what to type", with_app),
+    "config": Verb("config.check", "look at the settings of an app", config),
     "history": Verb("history.history", "list past updates, newest first", history),
 }

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import Any
 
-from autoupdate.config import load
+from autoupdate.config import apps, default_app, load
 from autoupdate.errors import Exit
 from autoupdate.output import show
 from autoupdate.paths import Paths
@@ -13,8 +13,10 @@ from autoupdate.status import status as gather
 
 
 def status(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Tell where an app stands."""
-    show(facts(paths, app), words, chosen)
+    """Tell where an app stands, or where each one does."""
+    names = [app] if app else apps(paths) or [default_app(paths)]
+    told = [facts(paths, name) for name in names]
+    show(told[0] if len(told) == 1 else {"apps": told}, words, chosen)
     return Exit.DONE
 
 

@@ -82,6 +82,10 @@ def test_app_that_is_described_by_a_directory_alone(paths: Paths) -> None:
 def test_default_app(paths: Paths) -> None:
     assert config.default_app(paths) == "demo"
     write(f"{paths.etc}/apps/other.toml", BASE)
+    with pytest.raises(ConfigurationError, match="name one") as caught:
+        config.default_app(paths)
+    assert caught.value.advice == "there are: demo, other"
+    write(f"{paths.etc}/apps/ipfs-accelerate.toml", BASE)
     assert config.default_app(paths) == "ipfs-accelerate"
 
 

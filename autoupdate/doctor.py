@@ -1,0 +1,240 @@
+"""doctor: what is wrong on this host for one app, and what to type for each of it.
+
+Each check looks at one thing and changes nothing. What a check cannot see as this user, it leaves.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+from autoupdate import kept, legacy
+from autoupdate.config import DEFAULT_APP
+from autoupdate.errors import AutoupdateError, HostFaultError
+from autoupdate.paths import AppPaths, Paths
+from autoupdate.publish import describe, is_managed, linked_release
+from autoupdate.settings import Settings, Upstream
+from autoupdate.space import check_space
+from autoupdate.store import Store
+from autoupdate.workshop import Plan
+
+PACKAGE = "ipfs-accelerate-autoupdate"
+DROP_IN = "50-autoupdate.conf"
+
+
+class Finding(NamedTuple):
+    """Something that is wrong: about what, what it is, and the command that mends it."""
+
+    about: str
+    what: str
+    mend: str
+
+
+class Host(Protocol):
+    """What the checks ask of the host."""
+
+    def unit(self, name: str) -> dict[str, str]:
+        """Return the properties of a unit (systemctl(1), show); none without a service manager."""
+
+    def is_clock_right(self) -> bool:
+        """Tell whether the clock is synchronised, or nobody can say."""
+
+    def owner(self, path: str) -> str:
+        """Return the name of a path's owner; empty if there is no such path."""
+
+    def ask_upstream(self, upstream: Upstream) -> None:
+        """Ask upstream for its commit. Raises AutoupdateError."""
+
+    def has_builder(self) -> bool:
+        """Tell whether the builds' user is there."""
+
+
+class Case(NamedTuple):
+    """One app on one host."""
+
+    paths: Paths
+    settings: Settings
+    store: Store | None
+    host: Host
+    now: str
+
+    @property
+    def app(self) -> AppPaths:
+        """The paths of the app."""
+        return self.paths.app(self.settings.app)
+
+
+Check = Callable[[Case], Iterator[Finding]]
+
+
+def examine(case: Case) -> list[Finding]:
+    """Return everything that is wrong."""
+    return [finding for check in CHECKS for finding in check(case)]
+
+
+def user(case: Case) -> Iterator[Finding]:
+    """The builds' user must be there."""
+    if not case.host.has_builder():
+        yield Finding("user", "there is no user _autoupdate", "systemd-sysusers")
+
+
+def timer(case: Case) -> Iterator[Finding]:
+    """Updates by the clock need an enabled timer."""
+    name = case.settings.app
+    unit = "autoupdate.timer" if name == DEFAULT_APP else f"autoupdate@{name}.timer"
+    facts = case.host.unit(unit)
+    if not facts:
+        return
+    yield from of_unit(unit, facts)
+    if facts.get("LoadState") == "loaded":
+        if facts.get("UnitFileState") != "enabled":
+            yield Finding(unit, "is not enabled: nothing looks for updates by the clock",
+                          f"systemctl enable --now {unit}")  # fmt: skip
+        elif facts.get("ActiveState") != "active":
+            yield Finding(unit, "is enabled, and does not run", f"systemctl start {unit}")
+
+
+def units(case: Case) -> Iterator[Finding]:
+    """The units of a run must be those of the package."""
+    for template in ("autoupdate", "autoupdate-confirm"):
+        unit = f"{template}@{case.settings.app}.service"
+        if facts := case.host.unit(unit):
+            yield from of_unit(unit, facts)
+
+
+def of_unit(unit: str, facts: dict[str, str]) -> Iterator[Finding]:
+    """Look at one unit of the package."""
+    load, file = facts.get("LoadState", ""), facts.get("FragmentPath", "")
+    if load == "masked":
+        yield Finding(unit, "is masked", f"systemctl unmask {unit}")
+    elif load != "loaded":
+        yield Finding(unit, f"cannot be loaded ({load})", f"apt install --reinstall {PACKAGE}")
+    elif file.startswith("/etc/"):
+        yield Finding(unit, f"is replaced by {file}, which no upgrade of the package changes",
+                      f"systemctl revert {os.path.basename(file)}")  # fmt: skip
+    if facts.get("NeedDaemonReload") == "yes":
+        yield Finding(unit, "was changed since systemd read it", "systemctl daemon-reload")
+
+
+def services(case: Case) -> Iterator[Finding]:
+    """Each service must ask the gate before it starts, and be able to write what is shared."""
+    settings = case.settings
+    for service in settings.services:
+        facts = case.host.unit(service)
+        if facts.get("LoadState") != "loaded":
+            continue
+        if facts.get("NeedDaemonReload") == "yes":
+            yield Finding(service, "was changed since systemd read it", "systemctl daemon-reload")
+        if f"/pre-start {settings.app} " not in facts.get("ExecStartPre", "").replace(";", " "):
+            yield without_gate(case, service)
+        protected = facts.get("ProtectSystem") == "strict" and settings.shared
+        if protected and case.app.shared not in facts.get("ReadWritePaths", ""):
+            yield Finding(
+                service, f"cannot write to {case.app.shared}, where {settings.shared[0]} leads",
+                f"systemctl edit {service}    # [Service] ReadWritePaths=-{case.app.shared}",
+            )  # fmt: skip
+
+
+def without_gate(case: Case, service: str) -> Finding:
+    """Say why a service does not ask the gate, as far as its drop-ins tell that."""
+    override = f"{case.paths.administrators_units}/{service}.d/{DROP_IN}"
+    if os.path.lexists(override):
+        return Finding(service, f"does not ask for updates before it starts: {override} says so",
+                       f"rm {override} && systemctl daemon-reload")  # fmt: skip
+    line = f"ExecStartPre=+/usr/lib/autoupdate/pre-start {case.settings.app}"
+    return Finding(service, "does not ask for updates before it starts",
+                   f"systemctl edit {service}    # [Service] {line}")  # fmt: skip
+
+
+def link(case: Case) -> Iterator[Finding]:
+    """The services' path must lead to the current release."""
+    name, path = case.settings.app, case.settings.path
+    if os.path.lexists(path) and not is_managed(path, case.app):
+        yield Finding(path, f"is {describe(path)}", f"autoupdatectl adopt {path} {name}")
+    elif not linked_release(case.app.current):
+        yield Finding(path, "nothing is deployed there", f"autoupdatectl run {name}")
+    elif not os.path.lexists(path):
+        yield Finding(path, "is missing", f"autoupdatectl run {name}")
+    elif not os.path.exists(f"{case.app.current}/.venv/bin/python"):
+        yield Finding(path, "its interpreter is gone", f"autoupdatectl run --force {name}")
+
+
+def interruption(case: Case) -> Iterator[Finding]:
+    """A run that died is finished or undone by the next one."""
+    unfinished = case.store.unfinished() if case.store else None
+    if unfinished and unfinished.step != "probation":
+        yield Finding("update", f"is under way or was interrupted in step {unfinished.step}",
+                      f"autoupdatectl run {case.settings.app}")  # fmt: skip
+
+
+def space(case: Case) -> Iterator[Finding]:
+    """There must be space for one more release."""
+    if case.store is None:
+        return
+    facts = os.statvfs(case.app.home)
+    free = facts.f_bavail * facts.f_frsize
+    try:
+        check_space(case.store.releases(), Plan("", "", False, free))
+    except HostFaultError as error:
+        yield Finding("space", error.message, f"{error.advice}: du -xhd1 {case.app.home}")
+    if facts.f_files and not facts.f_favail:
+        yield Finding("space", f"no inode is left in {case.app.home}", f"df -i {case.app.home}")
+
+
+def clock(case: Case) -> Iterator[Finding]:
+    """Ages, holds and windows go by the clock."""
+    if not case.host.is_clock_right():
+        yield Finding("clock", "is not synchronised", "timedatectl set-ntp true")
+
+
+def owners(case: Case) -> Iterator[Finding]:
+    """What is root's must be root's alone; the builds' user needs what it builds in."""
+    app, builder = case.app, "_autoupdate"
+    ours = ((app.home, "root"), (app.state, "root"), (case.paths.etc, "root"),
+            (app.mirror, builder), (app.releases, builder), (app.environments, builder),
+            (case.paths.cache, builder))  # fmt: skip
+    for path, wanted in ours:
+        owner = case.host.owner(path)
+        if owner and owner != wanted:
+            yield Finding(path, f"belongs to {owner}, not to {wanted}", f"chown {wanted}: {path}")
+        elif owner and os.stat(path).st_mode & 0o022:
+            yield Finding(path, "can be written by others", f"chmod go-w {path}")
+
+
+def network(case: Case) -> Iterator[Finding]:
+    """Upstream must answer."""
+    try:
+        case.host.ask_upstream(case.settings.upstream)
+    except AutoupdateError as error:
+        yield Finding("upstream", error.message,
+                      error.advice or f"autoupdatectl check {case.settings.app}")  # fmt: skip
+
+
+def old_system(case: Case) -> Iterator[Finding]:
+    """Two systems that update one app get into each other's way."""
+    for item in legacy.find(case.paths):
+        if item.kind == legacy.CRON:
+            mend = f"sensible-editor {item.file}    # take the line out"
+        elif item.kind == legacy.TIMER:
+            mend = f"systemctl disable --now {item.unit}"
+        else:
+            mend = f"systemctl edit --full {item.unit}    # take the line out"
+        yield Finding(item.place, f"still runs the old update ({item.kind}): {item.text.strip()}",
+                      mend)  # fmt: skip
+
+
+def leftovers(case: Case) -> Iterator[Finding]:
+    """What was put aside may go one day."""
+    for item in kept.kept_directories(case.settings.path, case.store, case.now):
+        if not item.must_stay:
+            yield Finding(item.directory, "the old directory of the adoption is of no use any more",
+                          f"rm --recursive {item.directory}")  # fmt: skip
+    for aside in (f"{case.app.mirror}.damaged", f"{case.app.state}.damaged"):
+        if os.path.lexists(aside):
+            yield Finding(aside, "was damaged, and put aside; nothing needs it",
+                          f"rm --recursive {aside}")  # fmt: skip
+
+
+CHECKS: tuple[Check, ...] = (
+    user, link, interruption, timer, units, services, old_system, space, clock, owners, network,
+    leftovers,
+)  # fmt: skip

@@ -1,0 +1,60 @@
+"""What `doctor` asks of the host: systemctl(1), timedatectl(1), owners of files, upstream."""
+
+import os
+import pwd
+
+from autoupdate.assemble import BUILDER, builder
+from autoupdate.check import check
+from autoupdate.paths import Paths
+from autoupdate.run import NotStartedError, TimedOutError, base_environment, find_user, run
+from autoupdate.settings import Upstream
+
+PROPERTIES = (
+    "LoadState", "ActiveState", "UnitFileState", "FragmentPath", "NeedDaemonReload",
+    "ExecStartPre", "ProtectSystem", "ReadWritePaths",
+)  # fmt: skip
+PATIENCE = 30.0
+
+
+class HostFacts:
+    """The facts of this host."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+
+    def unit(self, name: str) -> dict[str, str]:
+        """Return the properties of a unit; none without a service manager."""
+        said = _ask("systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", name)
+        return dict(line.partition("=")[::2] for line in said.splitlines() if "=" in line)
+
+    def is_clock_right(self) -> bool:
+        """Tell whether the clock is synchronised, or nobody can say."""
+        return _ask("timedatectl", "show", "--property=NTPSynchronized", "--value").strip() != "no"
+
+    def owner(self, path: str) -> str:
+        """Return the name of a path's owner; empty if there is no such path, or it is hidden."""
+        try:
+            number = os.stat(path).st_uid
+        except OSError:
+            return ""
+        try:
+            return pwd.getpwuid(number).pw_name
+        except KeyError:
+            return f"user {number}"
+
+    def ask_upstream(self, upstream: Upstream) -> None:
+        """Ask upstream for its commit. Raises AutoupdateError."""
+        check(upstream._replace(timeout=min(upstream.timeout, PATIENCE)), self.paths.cache,
+              builder())  # fmt: skip
+
+    def has_builder(self) -> bool:
+        """Tell whether the builds' user is there."""
+        return find_user(BUILDER) is not None
+
+
+def _ask(*command: str) -> str:
+    try:
+        done = run(command, environment=base_environment("/root"), timeout=PATIENCE)
+    except (NotStartedError, TimedOutError):
+        return ""
+    return "" if done.returncode else done.stdout.decode(errors="replace")

@@ -1,0 +1,59 @@
+"""Words for `config check` and `config show`."""
+
+import json
+from typing import Any
+
+from autoupdate.render.layout import (
+    FAINT,
+    GREEN,
+    RED,
+    STRONG,
+    YELLOW,
+    advice,
+    coloured,
+    counted,
+    fact,
+)  # fmt: skip
+
+KEY = 26
+
+
+def check(told: dict[str, Any]) -> str:
+    """Return everything that is wrong or odd, app by app."""
+    if not told["apps"]:
+        return "no app is configured on this host"
+    return "\n".join(line for one in told["apps"] for line in check_one(one))
+
+
+def check_one(told: dict[str, Any]) -> list[str]:
+    """Return what is wrong or odd in one app's settings."""
+    faults, warnings = told["faults"], told["warnings"]
+    if faults:
+        verdict = coloured(counted(len(faults), "fault"), RED)
+    else:
+        verdict = coloured("can be used", GREEN)
+    odd = f", {coloured(counted(len(warnings), 'warning'), YELLOW)}" if warnings else ""
+    lines = [f"{told['app']}: {verdict}{odd}"]
+    for fault in faults:
+        lines.append(fact("wrong", fault["message"], RED, 9))
+        lines += advice(fault["advice"], 11)
+    lines += [fact("odd", text, YELLOW, 9) for text in warnings]
+    return lines
+
+
+def show(told: dict[str, Any]) -> str:
+    """Return every setting in the order of its file, those of one file together."""
+    by_origin: dict[str, list[tuple[str, Any]]] = {}
+    for key, item in told["settings"].items():
+        by_origin.setdefault(item["origin"] or "", []).append((key, item["value"]))
+    lines = [f"{told['app']}: what is in force, and which file says so"]
+    for origin in sorted(by_origin, key=lambda file: (file != "", file)):
+        colour = STRONG if origin else FAINT
+        lines += ["", coloured(origin or "built-in defaults", colour)]
+        lines += [setting(key, value) for key, value in by_origin[origin]]
+    return "\n".join(lines)
+
+
+def setting(key: str, value: Any) -> str:
+    """Return one setting as it is written in a file."""
+    return fact(key, f"= {json.dumps(value, ensure_ascii=False)}", "", KEY)

@@ -1,0 +1,61 @@
+"""autoupdatectl config check, config show"""
+
+from argparse import Namespace
+from typing import Any
+
+from autoupdate import config as files
+from autoupdate import suspicions
+from autoupdate.config import Value
+from autoupdate.errors import ConfigurationError, Exit
+from autoupdate.git_environment import redact
+from autoupdate.output import show as print_facts
+from autoupdate.paths import Paths
+from autoupdate.render.configuration import check as words_of_check
+from autoupdate.render.configuration import show as words_of_show
+from autoupdate.settings import REQUIRED
+
+
+def check(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Tell everything that is wrong or odd in the settings of one app, or of all."""
+    names = [app] if app else files.apps(paths, lambda _: None)
+    told = [check_one(paths, name) for name in names]
+    print_facts({"apps": told}, words_of_check, chosen)
+    return Exit.USAGE if any(one["faults"] for one in told) else Exit.DONE
+
+
+def check_one(paths: Paths, app: str) -> dict[str, Any]:
+    """Return what is wrong, and what is odd, in the settings of one app."""
+    found: list[ConfigurationError] = []
+    values = files.read(paths, app, found.append)
+    if found:
+        # Perhaps it stands in a file that cannot be read.
+        values = {key: item for key, item in values.items() if item.value is not REQUIRED}
+    files.checked(app, values, found.append)
+    odd: list[str] = []
+    if not found:
+        settings = files.build(app, values)
+        found += suspicions.faults(paths, settings)
+        found += suspicions.unknown_targets(settings, values)
+        odd += suspicions.warnings(paths, settings, values)
+    return {
+        "app": app,
+        "faults": [{"message": error.message, "advice": error.advice} for error in found],
+        "warnings": odd,
+    }
+
+
+def show(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Tell every setting of an app, and where its value comes from."""
+    values = files.read(paths, app)
+    files.build(app, values)
+    told = {key: {"value": without_secrets(key, item), "origin": item.origin or None}
+            for key, item in values.items()}  # fmt: skip
+    print_facts({"app": app, "settings": told}, words_of_show, chosen)
+    return Exit.DONE
+
+
+def without_secrets(key: str, item: Value) -> Any:
+    """Return a value as it may be shown to others: addresses without what may be secret."""
+    if key == "notify.urls":
+        return [f"{url.partition('://')[0]}://…" for url in item.value]
+    return redact(item.value) if key == "upstream.url" else item.value

@@ -1,0 +1,45 @@
+"""autoupdatectl doctor"""
+
+import os
+from argparse import Namespace
+
+from autoupdate import suspicions
+from autoupdate.app import Clock
+from autoupdate.config import build, load, read
+from autoupdate.doctor import Case, Finding, examine
+from autoupdate.errors import Exit
+from autoupdate.host_facts import HostFacts
+from autoupdate.output import show
+from autoupdate.paths import Paths
+from autoupdate.render.doctor import doctor as words
+from autoupdate.store import Store
+
+
+def doctor(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Find what is wrong on this host for one app."""
+    settings = load(paths, app)
+    state = paths.app(app).state
+    store = Store(state, read_only=True) if os.path.exists(state) else None
+    case = Case(paths, settings, store, HostFacts(paths), Clock().now())
+    found = [*in_settings(paths, app), *examine(case)]
+    told = {
+        "app": app,
+        "findings": [finding._asdict() for finding in found],
+        "as_root": os.geteuid() == 0,
+    }
+    show(told, words, chosen)
+    return Exit.FAILED if found else Exit.DONE
+
+
+def in_settings(paths: Paths, app: str) -> list[Finding]:
+    """Return what is wrong or odd in the settings."""
+    values = read(paths, app)
+    settings = build(app, values)
+    faults = [*suspicions.faults(paths, settings), *suspicions.unknown_targets(settings, values)]
+    return [
+        *(Finding("settings", error.message, error.advice) for error in faults),
+        *(
+            Finding("settings", text, f"sensible-editor {paths.etc}/apps/{app}.toml")
+            for text in suspicions.warnings(paths, settings, values)
+        ),
+    ]
