@@ -171,6 +171,7 @@ def test_what_the_next_run_could_not_do_alone(place: Known) -> None:
     settings, outcome = place.world.settings, place.outcome
     for other in (
         settings._replace(metrics=settings.metrics._replace(textfile="/srv/metrics")),
+        settings._replace(trust=settings.trust._replace(signatures="warn")),
         settings._replace(upstream=settings.upstream._replace(track="tag:v*")),
     ):
         place.world.settings = other
