@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from autoupdate import next_time, shared
@@ -12,7 +13,7 @@ from autoupdate.config import load
 from autoupdate.database import DamagedStateError
 from autoupdate.errors import ConfigurationError, NotPermittedError
 from autoupdate.events import OUTPUT, STATE_RENEWED, UNCONFINED, Event
-from autoupdate.git_environment import git_environment
+from autoupdate.git_environment import Access, git_environment, is_open
 from autoupdate.hook_files import HostHooks
 from autoupdate.installer import cache_environment
 from autoupdate.log import HostLog
@@ -22,9 +23,10 @@ from autoupdate.publish import place
 from autoupdate.run import Identity, find_user
 from autoupdate.salvage import open_state
 from autoupdate.services import Services, Systemd
-from autoupdate.settings import Probe
+from autoupdate.settings import Probe, Upstream
 from autoupdate.signed import Keys
 from autoupdate.snapshot import SharedSnapshots
+from autoupdate.track import Found
 from autoupdate.workshop import WorkerProcess
 
 if TYPE_CHECKING:
@@ -71,13 +73,15 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
         settings=settings,
         paths=app_paths,
         store=open_state(app_paths, damaged),
-        check=lambda upstream: check(upstream, paths.cache, identity),
+        check=lambda upstream: ask(paths, name, upstream, identity),
         workshop=WorkerProcess(
             app_paths,
             identity,
             git_environment(paths.cache) | cache_environment(paths.cache),
             output,
             unconfined,
+            access=lambda: reach(settings.upstream, app_paths.run, identity),
+            most=settings.guard.max_fetch,
         ),
         services=services,
         agenda=SystemdAgenda(),
@@ -97,6 +101,24 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
         host_changes=lambda: host_changes(paths, identity),
         leave_for_next=lambda app, outcome: next_time.leave(app, outcome, paths, identity, began),
     )
+
+
+def ask(paths: Paths, name: str, upstream: Upstream, identity: Identity | None) -> Found:
+    """Ask upstream which commit its track points to, with what it asks of us."""
+    with reach(upstream, paths.app(name).run, identity) as access:
+        wanted = upstream._replace(url=access.url)
+        return check(wanted, paths.cache, identity, access.environment)
+
+
+def reach(
+    upstream: Upstream, directory: str, identity: Identity | None
+) -> AbstractContextManager[Access]:
+    """Return how to reach upstream; what it asks of us is lent for that time (credentials.py)."""
+    if is_open(upstream):
+        return nullcontext(Access(upstream.url, {}))
+    from autoupdate.credentials import lend
+
+    return lend(upstream, directory, identity)
 
 
 def host_hooks(paths: Paths, name: str) -> HostHooks:

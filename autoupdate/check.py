@@ -1,49 +1,63 @@
 """check: asks upstream which commit the track points to. One exchange; changes nothing."""
 
 import re
+from collections.abc import Mapping
 
 from autoupdate.errors import ConfigurationError, NoCandidateError, UnreachableError
 from autoupdate.git_environment import complaint, git_environment, redact
+from autoupdate.limits import limited
 from autoupdate.run import Identity, NotStartedError, TimedOutError, run
 from autoupdate.settings import Upstream
 from autoupdate.track import HEADS, TAGS, Found, branch_ref, choose, follows_tags, name_of, tags
 
+# What a list of refs may need of memory: that of a million of them.
+MOST_MEMORY = 512 << 20
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
-def check(upstream: Upstream, home: str, identity: Identity | None) -> Found:
-    """Return the commit that the track points to.
+def check(
+    upstream: Upstream,
+    home: str,
+    identity: Identity | None,
+    access: Mapping[str, str] | None = None,
+) -> Found:
+    """Return the commit that the track points to; `access` is what credentials.lend gave for it.
 
     Raises UnreachableError when upstream does not answer as a repository, ConfigurationError
     when it does but has no such branch, NoCandidateError when it has no tag that the track admits.
     """
+    environment = git_environment(home) | dict(access or {})
     if ref := branch_ref(upstream.track):
-        return Found(find_branch(upstream, ref, home, identity))
+        return Found(find_branch(upstream, ref, environment, identity))
     if follows_tags(upstream.track):
-        return find_tag(upstream, home, identity)
+        return find_tag(upstream, environment, identity)
     return Found(name_of(upstream.track))
 
 
-def find_branch(upstream: Upstream, ref: str, home: str, identity: Identity | None) -> str:
+def find_branch(
+    upstream: Upstream, ref: str, environment: Mapping[str, str], identity: Identity | None
+) -> str:
     """Return the commit of a branch."""
-    commits = list_refs(upstream, ["--heads"], [ref], home, identity)
+    commits = list_refs(upstream, ["--heads"], [ref], environment, identity)
     if ref in commits:
         return commits[ref]
     url, branch = redact(upstream.url), ref.removeprefix(HEADS)
     # A web page that answers in place of the server looks to Git like a repository without refs.
-    if not list_refs(upstream, [], [], home, identity):
+    if not list_refs(upstream, [], [], environment, identity):
         raise UnreachableError(f"upstream {url} shows no branch at all, nor {branch}")
     raise ConfigurationError(f"upstream {url} has no branch {branch}", "correct upstream.track")
 
 
-def find_tag(upstream: Upstream, home: str, identity: Identity | None) -> Found:
+def find_tag(
+    upstream: Upstream, environment: Mapping[str, str], identity: Identity | None
+) -> Found:
     """Return the tag with the highest version that the track admits."""
-    refs = list_refs(upstream, ["--tags"], [], home, identity)
+    refs = list_refs(upstream, ["--tags"], [], environment, identity)
     chosen, admitted = choose(upstream.track, tags(refs))
     if chosen:
         return Found(chosen.commit, chosen.name, tuple(admitted))
     url = redact(upstream.url)
-    if not refs and not list_refs(upstream, [], [], home, identity):
+    if not refs and not list_refs(upstream, [], [], environment, identity):
         raise UnreachableError(f"upstream {url} shows no branch and no tag at all")
     there = sum(ref.startswith(TAGS) and not ref.endswith("^{}") for ref in refs)
     raise NoCandidateError(
@@ -57,7 +71,7 @@ def list_refs(
     upstream: Upstream,
     kind: list[str],
     patterns: list[str],
-    home: str,
+    environment: Mapping[str, str],
     identity: Identity | None,
 ) -> dict[str, str]:
     """Return the commits of refs by git-ls-remote(1). Raises UnreachableError.
@@ -67,12 +81,15 @@ def list_refs(
     """
     url = redact(upstream.url)
     try:
-        answer = run(
-            ["git", "ls-remote", *kind, "--", upstream.url, *patterns],
-            environment=git_environment(home),
-            identity=identity,
-            timeout=upstream.timeout,
-        )
+        with limited(memory=MOST_MEMORY):
+            answer = run(
+                ["git", "ls-remote", *kind, "--", upstream.url, *patterns],
+                environment=environment,
+                identity=identity,
+                timeout=upstream.timeout,
+            )
+    except MemoryError:
+        raise UnreachableError(f"upstream {url} talks without an end") from None
     except TimedOutError:
         raise UnreachableError(
             f"upstream {url} did not answer within {upstream.timeout:g} s"

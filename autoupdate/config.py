@@ -123,8 +123,6 @@ def checked(
         if value is REQUIRED:
             advice = f"set it in /etc/autoupdate/apps/{app}.toml"
             report(ConfigurationError(f"{app} has no {key}, which has no default", advice))
-        elif key in settings.NOT_YET and value != setting.default:
-            report(ConfigurationError(f"{where} is not supported by this version yet"))
         else:
             try:
                 sections.setdefault(section, {})[name] = setting.check(value)

@@ -53,6 +53,7 @@ STATE_RENEWED = Kind("state-renewed", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a813", WARNIN
 ADOPTED = Kind("adopted", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a860", NOTICE)
 GIVEN_BACK = Kind("given-back", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a861", NOTICE)
 LOG_UNWRITABLE = Kind("log-unwritable", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a811", WARNING)
+LEFT_OUT = Kind("submodules-left-out", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a822", NOTICE)
 UNCONFINED = Kind("unconfined", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a821", NOTICE)
 REHEARSED = Kind("rehearsal-warning", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a820", WARNING)
 WORKS_AGAIN = Kind("works-again", "0ef71e7c5a9b4f0c9d6c1b1fd3a5a840", NOTICE, "recovered")

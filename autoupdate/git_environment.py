@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from autoupdate.run import base_environment
+from autoupdate.settings import Upstream
 
 # git-config(1). Given through the environment, so that no argument list has to repeat it.
 CONFIGURATION = {
@@ -16,6 +18,8 @@ CONFIGURATION = {
     "fetch.recurseSubmodules": "false",
     "submodule.recurse": "false",
     "protocol.version": "2",
+    # What was fetched stays one file, to which a limit can be set.
+    "fetch.unpackLimit": "1",
     # A server that sends less than 1,000 bytes a second for a minute has hung.
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
@@ -23,6 +27,24 @@ CONFIGURATION = {
     "user.name": "autoupdate",
     "user.email": "autoupdate@localhost",
 }
+
+
+class Access(NamedTuple):
+    """The address to fetch from, without secrets, and what git's environment needs beside."""
+
+    url: str
+    environment: dict[str, str]
+
+
+# Without the host's or a user's configuration; no question, no learning of keys.
+SSH = ("ssh", "-F/dev/null", "-oBatchMode=yes", "-oConnectTimeout=30", "-oUpdateHostKeys=no")
+
+
+def is_open(upstream: Upstream) -> bool:
+    """Tell whether upstream asks nothing of who fetches, so that nothing is lent to git."""
+    user_in_url = "@" in upstream.url and upstream.url.startswith("http")
+    files = (upstream.token_file, upstream.ssh_key, upstream.known_hosts, upstream.ca_file)
+    return not (user_in_url or upstream.proxy or any(files))
 
 
 def git_environment(home: str, more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -37,7 +59,7 @@ def git_environment(home: str, more: Mapping[str, str] | None = None) -> dict[st
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "/bin/false",
         "SSH_ASKPASS": "/bin/false",
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=30",
+        "GIT_SSH_COMMAND": " ".join(SSH),
         "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",

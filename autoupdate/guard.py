@@ -7,9 +7,11 @@ wants it says so in the settings.
 from typing import TYPE_CHECKING
 
 from autoupdate.backoff import seconds
+from autoupdate.events import LEFT_OUT
 from autoupdate.named import is_named
 from autoupdate.publish import linked_release
 from autoupdate.sinks import printable
+from autoupdate.sizes import in_words
 from autoupdate.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -172,6 +174,15 @@ def waiting(gate: str, what: str, passed: float, least: float) -> Verdict:
     return Verdict(gate, False, reason, "to take it at once: autoupdatectl run --force", True)
 
 
+def tell_left_out(app: "App", commit: str) -> None:
+    """Name the submodules that nobody chose, whose directories stay empty."""
+    chosen = app.settings.upstream.submodules
+    left = tuple(path for path in look(app, commit).submodules if path not in chosen)
+    if left:
+        app.tell(LEFT_OUT, f"{app.name}: submodules that upstream.submodules does not name stay"
+                 f" empty: {listed(left)}", commit=commit)  # fmt: skip
+
+
 def note_first_seen(store: "Store", commit: str, at: str) -> None:
     """Remember when a commit was first seen upstream; later sights change nothing."""
     store.write("INSERT OR IGNORE INTO first_seen VALUES (?, ?)", [commit, at])
@@ -187,15 +198,6 @@ def listed(paths: tuple[str, ...]) -> str:
     """Name some paths, in a form that can be printed."""
     shown = ", ".join(printable(path) for path in paths[:5])
     return f"{shown} and more" if len(paths) > 5 else shown
-
-
-def in_words(size: float) -> str:
-    """Write a number of bytes for people."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            break
-        size /= 1024
-    return f"{size:.4g} {unit}"
 
 
 GATES = (

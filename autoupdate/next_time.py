@@ -6,7 +6,7 @@ from autoupdate import known, outbox, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.errors import Exit
 from autoupdate.events import CURRENT, Event
-from autoupdate.git_environment import git_environment
+from autoupdate.git_environment import git_environment, is_open
 from autoupdate.log import fields_of
 from autoupdate.paths import Paths
 from autoupdate.run import Identity
@@ -26,7 +26,8 @@ def leave(
         return
     # What has to be done by every run would not be done by the shortcut.
     ref = branch_ref(settings.upstream.track)
-    if settings.metrics.textfile or not ref:
+    # What was lent for this exchange is gone, and is written down nowhere.
+    if settings.metrics.textfile or not ref or not is_open(settings.upstream):
         return
     # Keys are removed, and they expire: every run looks whether what runs is still trusted.
     if settings.trust.signatures != "off":

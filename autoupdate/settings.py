@@ -22,7 +22,9 @@ from autoupdate.values import (
     optional_duration,
     optional_path,
     pattern,
+    proxy_url,
     relative_paths,
+    secret_file,
     service_names,
     share,
     size,
@@ -143,6 +145,17 @@ SETTINGS = (
     Setting("upstream.submodules", relative_paths, [], "Paths of the submodules to fetch."),
     Setting("upstream.allow_rewrite", boolean, False,
             "Take a commit that does not descend from the deployed one."),
+    Setting("upstream.username", text, "",
+            "User for a token of http or https, where upstream looks at it."),
+    Setting("upstream.token_file", secret_file, "",
+            "File, root's and of mode 0600, with the token or password for http or https; or"
+            " credential:NAME, one of systemd's."),
+    Setting("upstream.ssh_key", secret_file, "", "File with the private key for ssh, likewise."),
+    Setting("upstream.known_hosts", secret_file, "",
+            "File with the host keys of an ssh upstream; no other key is accepted then."),
+    Setting("upstream.ca_file", secret_file, "",
+            "File with the certificates that sign upstream's; no other is accepted then."),
+    Setting("upstream.proxy", proxy_url, "", "Proxy for http and https, such as http://HOST:PORT."),
     Setting("upstream.timeout", limit, "5min", "Limit for one exchange with upstream."),
     Setting("trust.signatures", one_of("off", "warn", "enforce"), "off",
             "What an unsigned or wrongly signed candidate means."),
@@ -207,11 +220,6 @@ SETTINGS = (
             "Directory of node_exporter's textfile collector; empty: no metrics."),
 )  # fmt: skip
 
-# Refused until they do something: a guard that is ignored is worse than none.
-NOT_YET = frozenset({
-    "upstream.submodules",
-})  # fmt: skip
-
 
 class Upstream(NamedTuple):
     """`[upstream]`"""
@@ -220,6 +228,12 @@ class Upstream(NamedTuple):
     track: str
     submodules: tuple[str, ...]
     allow_rewrite: bool
+    username: str
+    token_file: str
+    ssh_key: str
+    known_hosts: str
+    ca_file: str
+    proxy: str
     timeout: float
 
 

@@ -3,6 +3,7 @@
 Runs in the worker, as the builds' user. The process environment confines git (git_environment).
 """
 
+import glob
 import os
 import re
 import shutil
@@ -61,6 +62,11 @@ class Mirror:
             for name in files:
                 if name.endswith(".lock") or name.startswith(("tmp_pack_", "tmp_idx_", "tmp_obj_")):
                     os.unlink(f"{directory}/{name}")
+
+    def half_received(self) -> int:
+        """Return the size of the largest pack of which not everything came, in bytes."""
+        packs = glob.glob(f"{glob.escape(self.path)}/objects/pack/tmp_pack_*")
+        return max(map(os.path.getsize, packs), default=0)
 
     def is_sound(self) -> bool:
         """Tell whether git can read everything that the mirror should hold."""

@@ -20,7 +20,7 @@ from autoupdate.failure import (
     remember_environment,
 )
 from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, first_refusal
-from autoupdate.guard import note_first_seen
+from autoupdate.guard import note_first_seen, tell_left_out
 from autoupdate.hold import held
 from autoupdate.probation import begin_probation, look, roll_back, watch
 from autoupdate.publish import claim, linked_release, switch
@@ -143,6 +143,10 @@ def build(app: App, transaction: Transaction, *, force: bool) -> None:
              commit=commit, release=release, step=Step.BUILD)  # fmt: skip
     signer = signer_of(app.store, commit)
     check_out(app, transaction)
+    tell_left_out(app, commit)
+    app.workshop.add_submodules(
+        release, commit, app.settings.upstream, app.settings.guard.max_release
+    )
     plan = app.workshop.plan(release, settings)
     check_space(app.store.releases(), plan)
     if not force:

@@ -150,6 +150,25 @@ def upstream_url(value: Any) -> str:
     return url
 
 
+def secret_file(value: Any) -> str:
+    """Accept an absolute path, credential:NAME (systemd.exec(5)), or nothing."""
+    if not text(value):
+        return ""
+    name = value.removeprefix("credential:")
+    if name != value:
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+            raise ValueError('must name a credential, such as "credential:token"')
+        return str(value)
+    return absolute_path(value)
+
+
+def proxy_url(value: Any) -> str:
+    """Accept the URL of a proxy, or nothing."""
+    if text(value) and not re.match(r"(https?|socks[45]h?)://[^/]", value):
+        raise ValueError('must be a URL such as "http://proxy.example:3128"')
+    return str(value)
+
+
 def track(value: Any) -> str:
     """Accept branch:NAME, tag:GLOB, semver:RANGE or commit:SHA."""
     kind, _, rest = text(value).partition(":")

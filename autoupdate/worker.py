@@ -10,6 +10,8 @@ import resource
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from git.exc import GitCommandError
@@ -19,10 +21,17 @@ from autoupdate.commands import answer, command, try_out
 from autoupdate.comparison import compare
 from autoupdate.confinement import confine, hide
 from autoupdate.environment import Command, EnvironmentBuilder, is_complete
-from autoupdate.errors import AutoupdateError, DamagedMirrorError, UpdateFailedError, describe
+from autoupdate.errors import (
+    AutoupdateError,
+    DamagedMirrorError,
+    UnreachableError,
+    UpdateFailedError,
+    describe,
+)
 from autoupdate.forecast import forecast
 from autoupdate.inspection import full_name, inspect
 from autoupdate.installer import CACHES
+from autoupdate.limits import limited
 from autoupdate.orphans import become_subreaper, end_descendants
 from autoupdate.paths import AppPaths
 from autoupdate.rehearse import rehearse
@@ -30,6 +39,7 @@ from autoupdate.run import NotStartedError
 from autoupdate.settings import Build
 from autoupdate.signature import verify
 from autoupdate.signed import Keys
+from autoupdate.sizes import in_words
 from autoupdate.source import Mirror, link_shared, said_by_git
 
 if TYPE_CHECKING:
@@ -43,10 +53,27 @@ class Worker:
         self.paths = paths
         self.mirror = Mirror(paths.mirror)
 
-    def fetch(self, url: str, wanted: str, tags: list[str]) -> dict[str, Any]:
-        """Fetch a ref or commit into the mirror, and tags."""
+    def fetch(
+        self, url: str, wanted: str, tags: list[str], access: dict[str, str], most: int, memory: int
+    ) -> dict[str, Any]:
+        """Fetch a ref or commit into the mirror, and tags, if these limits in bytes are enough."""
         self.mirror.clear_leftovers()
-        return self.mirror.fetch(url, wanted, tuple(tags))._asdict()
+        try:
+            with limited(file_size=most, memory=memory), changed_environment(access):
+                return self.mirror.fetch(url, wanted, tuple(tags))._asdict()
+        except MemoryError:
+            raise UnreachableError(f"upstream {url} talks without an end") from None
+        except AutoupdateError:
+            received = self.mirror.half_received()
+            # It is of no use, and may be much.
+            self.mirror.clear_leftovers()
+            if received >= most:
+                raise UnreachableError(
+                    f"upstream {url} sends more than guard.max_fetch, {in_words(most)}, for"
+                    f" {wanted}",
+                    "if that is what it has, raise guard.max_fetch",
+                ) from None
+            raise
 
     def verify(self, commit: str, on: str, tag: str, keys: dict[str, Any]) -> dict[str, Any]:
         """Tell what the signatures of a commit and of its tags are worth."""
@@ -89,6 +116,26 @@ class Worker:
     def check_out(self, release: str, commit: str) -> dict[str, Any]:
         """Make the work tree of a release."""
         self.mirror.check_out(self.paths.release(release), commit)
+        return {}
+
+    def add_submodules(
+        self,
+        release: str,
+        commit: str,
+        url: str,
+        paths: list[str],
+        access: dict[str, str],
+        most: int,
+        memory: int,
+        max_release: int,
+    ) -> dict[str, Any]:
+        """Fetch submodules and write them into a release."""
+        from autoupdate import submodules
+
+        with limited(file_size=most, memory=memory), changed_environment(access):
+            submodules.add(
+                self.paths.mirror, url, self.paths.release(release), commit, paths, max_release
+            )
         return {}
 
     def plan(self, release: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -172,6 +219,21 @@ class Worker:
         for key in set(os.listdir(self.paths.environments)) - set(environments):
             shutil.rmtree(f"{self.paths.environments}/{key}")
         return {}
+
+
+@contextmanager
+def changed_environment(changes: dict[str, str]) -> Iterator[None]:
+    """Give the processes that are started meanwhile some variables."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def caches() -> list[str]:

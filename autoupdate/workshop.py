@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
 from autoupdate.changes import Changes, Forecast, read_changes, read_forecast
@@ -15,11 +16,15 @@ from autoupdate.errors import (
 )
 from autoupdate.findings import Findings
 from autoupdate.findings import read as read_findings
+from autoupdate.git_environment import Access
 from autoupdate.paths import AppPaths
 from autoupdate.run import Identity
-from autoupdate.settings import Build, Rehearse
+from autoupdate.settings import Build, Rehearse, Upstream
 from autoupdate.signed import Keys, Signature, from_answer
 from autoupdate.worker_link import WorkerLink
+
+# The most that a fetch may take of memory, and of what the host has, half; git unpacks by pieces.
+MOST_MEMORY = 4 << 30
 
 
 class Fetched(NamedTuple):
@@ -70,6 +75,15 @@ class Workshop(Protocol):
 
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
+
+    def add_submodules(
+        self, release: str, commit: str, upstream: Upstream, max_release: int
+    ) -> None:
+        """Fetch the submodules of `upstream.submodules`, and write them into a release.
+
+        None may take more than `max_release` bytes of the disk.
+        Raises UnreachableError, UpdateFailedError.
+        """
 
     def plan(self, release: str, build: Build) -> Plan:
         """Find out what the build of a release needs. Raises UpdateFailedError."""
@@ -122,16 +136,30 @@ class WorkerProcess(WorkerLink):
         environment: Mapping[str, str],
         output: Callable[[str], None],
         unconfined: Callable[[], None] = lambda: None,
+        *,
+        access: Callable[[], AbstractContextManager[Access]] | None = None,
+        most: int = 1 << 40,
     ) -> None:
-        """Start nothing yet; `unconfined` is called when a worker starts on such a kernel."""
+        """Start nothing yet.
+
+        `unconfined` is called when a worker starts on a kernel that cannot confine it, `access`
+        for what upstream asks of who fetches; `most` is the size of what one fetch may bring.
+        """
         super().__init__(paths, identity, environment, output, unconfined)
+        self.access = access
+        self.most = most
         # Several gates ask for the same, and what a commit holds never changes.
         self._inspected: dict[tuple[str, str, tuple[str, ...]], Findings] = {}
 
     def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
         """Fetch a ref or commit, and tags. Raises UnreachableError, DamagedMirrorError."""
-        request = {"url": url, "wanted": wanted, "tags": tags}
-        done = self.ask("fetch", request, timeout, "fetch", UnreachableError)
+        plain = nullcontext(Access(url, {}))
+        with self.access() if self.access else plain as access:
+            request = {
+                "url": access.url, "wanted": wanted, "tags": tags,
+                "access": access.environment, "most": self.most, "memory": memory_for_a_fetch(),
+            }  # fmt: skip
+            done = self.ask("fetch", request, timeout, "fetch", UnreachableError)
         commit = done.get("commit")
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
             raise UpdateFailedError(f"the worker's answer names no commit: {commit!r}")
@@ -192,6 +220,26 @@ class WorkerProcess(WorkerLink):
     def check_out(self, release: str, commit: str) -> None:
         """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
         self.ask("check_out", {"release": release, "commit": commit}, 600, "check out")
+
+    def add_submodules(
+        self, release: str, commit: str, upstream: Upstream, max_release: int
+    ) -> None:
+        """Fetch the submodules of `upstream.submodules`, and write them into a release.
+
+        None may take more than `max_release` bytes of the disk.
+        Raises UnreachableError, UpdateFailedError.
+        """
+        if not upstream.submodules:
+            return
+        plain = nullcontext(Access(upstream.url, {}))
+        with self.access() if self.access else plain as access:
+            request = {
+                "release": release, "commit": commit, "url": access.url,
+                "paths": upstream.submodules, "access": access.environment, "most": self.most,
+                "memory": memory_for_a_fetch(), "max_release": max_release,
+            }  # fmt: skip
+            what = "fetch of submodules"
+            self.ask("add_submodules", request, upstream.timeout, what, UnreachableError)
 
     def plan(self, release: str, build: Build) -> Plan:
         """Find out what the build of a release needs. Raises UpdateFailedError."""
@@ -267,3 +315,8 @@ class WorkerProcess(WorkerLink):
     def tidy(self, environments: set[str]) -> None:
         """Remove all environments but these."""
         self.ask("tidy", {"environments": sorted(environments)}, 600, "removal")
+
+
+def memory_for_a_fetch() -> int:
+    """Return how much memory a fetch may take, in bytes (sysconf(3))."""
+    return min(MOST_MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)

@@ -2,8 +2,7 @@
 
 from argparse import Namespace
 
-from autoupdate.assemble import builder
-from autoupdate.check import check as ask
+from autoupdate.assemble import ask, builder
 from autoupdate.config import load
 from autoupdate.errors import Exit, NoCandidateError
 from autoupdate.output import show
@@ -18,7 +17,7 @@ def check(paths: Paths, app: str, chosen: Namespace) -> int:
     current = (facts(paths, app)["current"] or {}).get("commit")
     found = {"app": app, "current": current, "candidate": None, "update": False}
     try:
-        candidate = ask(settings.upstream, paths.cache, builder()).commit
+        candidate = ask(paths, app, settings.upstream, builder()).commit
         found |= {"candidate": candidate, "update": candidate != current}
     except NoCandidateError as error:
         found |= {"reason": error.message}

@@ -58,4 +58,4 @@ def without_secrets(key: str, item: Value) -> Any:
     """Return a value as it may be shown to others: addresses without what may be secret."""
     if key == "notify.urls":
         return [f"{url.partition('://')[0]}://…" for url in item.value]
-    return redact(item.value) if key == "upstream.url" else item.value
+    return redact(item.value) if key in ("upstream.url", "upstream.proxy") else item.value

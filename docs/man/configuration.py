@@ -2,7 +2,7 @@
 
 import json
 
-from autoupdate.settings import NOT_YET, PROBE_SETTINGS, REQUIRED, SETTINGS, Setting
+from autoupdate.settings import PROBE_SETTINGS, REQUIRED, SETTINGS, Setting
 from docs.man.mdoc import argument, paragraph, tagged
 
 
@@ -33,8 +33,6 @@ def explained(setting: Setting) -> tuple[str, list[str]]:
     lines = paragraph(setting.meaning) + paragraph(f"It {what_it_must_be(setting)}.")
     if setting.default is REQUIRED:
         lines.append("There is no default.")
-    if setting.key in NOT_YET:
-        lines.append("This version refuses any other value than the default.")
     return term, lines
 
 

@@ -3,9 +3,11 @@
 It runs Git's own `git http-backend`, so that clients meet the real protocol, version 2 included.
 """
 
+import base64
 import re
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from http.server import ThreadingHTTPServer
@@ -14,6 +16,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
+from tests.hosts import endless
 from tests.hosts.git_backend import Handler
 from tests.hosts.ports import free_port
 
@@ -29,7 +32,18 @@ class Mode(Enum):
     GARBAGE_LINE = "200 and a page of one line, which Git takes for a repository without branches"
     HANG = "takes the request and never answers"
     RESET = "resets the connection"
+    ENDLESS_REFS = "answers a check with ever more branches"
+    ENDLESS_PACK = "answers a fetch with a pack that does not end"
+    ENDLESS_CHATTER = "answers a fetch with words that do not end"
     HALF_PACK = "sends half of a pack, then closes the connection; checks are answered"
+
+
+# Which command of a client gets an answer without an end.
+ENDLESS = {
+    (Mode.ENDLESS_REFS, "ls-refs"): endless.refs,
+    (Mode.ENDLESS_PACK, "fetch"): endless.pack,
+    (Mode.ENDLESS_CHATTER, "fetch"): endless.chatter,
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,12 @@ class GitServer:
         self.mode = Mode.GOOD
         self.port = free_port()
         self.requests: list[Request] = []
+        self.login = ""
+        """USER:PASSWORD that every request must bring; empty: none."""
+        self.redirect = ""
+        """The server that requests are sent on to; empty: none."""
+        self.logins: list[str] = []
+        """What requests brought so far."""
         self._stopping = threading.Event()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -133,7 +153,14 @@ class _Misbehaving(Handler):
         owner = self.server.owner
         owner.requests.append(self._describe(body))
         mode = owner.mode
-        if mode is Mode.NOT_FOUND:
+        without_end = ENDLESS.get((mode, owner.requests[-1].command))
+        if owner.redirect:
+            self.send_text(302, "Over there", {"Location": f"{owner.redirect}{self.path}"})
+        elif owner.login and not self._knows_login(owner):
+            self.send_text(401, "Who are you?", {"WWW-Authenticate": 'Basic realm="Git"'})
+        elif without_end:
+            self._send_endless(without_end())
+        elif mode is Mode.NOT_FOUND:
             self.send_text(404, "Not found")
         elif mode is Mode.UNAUTHORIZED:
             self.send_text(401, "Who are you?", {"WWW-Authenticate": 'Basic realm="Git"'})
@@ -150,6 +177,22 @@ class _Misbehaving(Handler):
         else:
             half = mode is Mode.HALF_PACK and owner.requests[-1].command == "fetch"
             self.run_backend(owner.directory, body, half)
+
+    def _knows_login(self, owner: GitServer) -> bool:
+        kind, _, given = self.headers.get("Authorization", "").partition(" ")
+        if kind != "Basic":
+            return False
+        owner.logins.append(base64.b64decode(given).decode())
+        return owner.logins[-1] == owner.login
+
+    def _send_endless(self, pieces: Iterator[bytes]) -> None:
+        self.send_response(200)
+        request = self.path.rsplit("/", 1)[-1]
+        self.send_header("Content-Type", f"application/x-{request}-result")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(piece)
 
     def _hang(self, owner: GitServer) -> None:
         # Ends with the server, or when the client has gone.

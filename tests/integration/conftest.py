@@ -64,3 +64,11 @@ def signers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signers]:
     made = Signers(tmp_path_factory.mktemp("keys"))
     yield made
     made.close()
+
+
+@pytest.fixture
+def quick(bare: Site) -> Site:
+    """Return a host with version 1, whose releases have no environment: for what comes before."""
+    bare.builds = False
+    assert bare.run().exit_code == 0
+    return bare

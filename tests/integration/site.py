@@ -9,7 +9,7 @@ from typing import Any
 
 from autoupdate import session
 from autoupdate.app import App, Outcome
-from autoupdate.assemble import assemble
+from autoupdate.assemble import assemble, reach
 from autoupdate.events import Event
 from autoupdate.git_environment import git_environment
 from autoupdate.installer import cache_environment
@@ -150,7 +150,11 @@ class Site:
         ready = assemble(self.paths, APP, identity=None)
         environment = git_environment(self.paths.cache) | cache_environment(self.paths.cache)
         kind = WorkerProcess if self.builds else QuickWorker
-        workshop = kind(self.app_paths, None, environment, self.output.append)
+        workshop = kind(
+            self.app_paths, None, environment, self.output.append,
+            access=lambda: reach(ready.settings.upstream, self.app_paths.run, None),
+            most=ready.settings.guard.max_fetch,
+        )  # fmt: skip
         return ready._replace(
             services=NoServices(), agenda=NoAgenda(), workshop=workshop, log=self.log
         )

@@ -7,7 +7,6 @@ import pytest
 from autoupdate import config
 from autoupdate.errors import ConfigurationError, Exit
 from autoupdate.paths import Paths
-from autoupdate.settings import NOT_YET, SETTINGS
 
 BASE = """
 path = "/opt/app"
@@ -170,12 +169,3 @@ def test_name_that_no_app_can_have(paths: Paths, name: str) -> None:
 def test_setting_without_default(paths: Paths) -> None:
     write(f"{paths.etc}/apps/demo.toml", "keep = 2")
     assert "demo has no path" in refusal(paths)
-
-
-@pytest.mark.parametrize("key", sorted(NOT_YET))
-def test_what_does_nothing_yet_is_refused_unless_it_is_the_default(key: str, paths: Paths) -> None:
-    merged = config.read(paths, "demo")
-    setting = next(setting for setting in SETTINGS if setting.key == key)
-    config.build("demo", {**merged, key: config.Value(setting.default, "file")})
-    with pytest.raises(ConfigurationError, match=r"file: .* is not supported"):
-        config.build("demo", {**merged, key: config.Value("something else", "file")})

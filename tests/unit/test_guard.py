@@ -8,6 +8,7 @@ import pytest
 
 from autoupdate import guard
 from autoupdate.errors import Exit
+from autoupdate.sizes import in_words
 from autoupdate.state import Result
 from tests.unit.world import HARMLESS, World, commit, settings
 
@@ -187,4 +188,4 @@ def test_every_gate_has_its_own_name(deployed: World) -> None:
     [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (5 << 40, "5120 GiB")],
 )
 def test_sizes_in_words(size: int, words: str) -> None:
-    assert guard.in_words(size) == words
+    assert in_words(size) == words

@@ -23,16 +23,17 @@ LAYERS = {
     "steps: what a run is made of": "update rollback recover change_over probation",
     "parts: gates, decisions, and what steps share": "*",
     "host: one thing of the host each": "agenda database duplicate git_environment hook_files"
-    " in_use installer keys log manifest orphans packages probes publish root_only run runtime"
-    " services sinks snapshot store unit_files",
+    " in_use installer keys limits log manifest orphans packages probes publish root_only run"
+    " runtime services sinks snapshot store unit_files",
     "words: types, texts and rules without a host": "changes checkout confinement errors events"
-    " findings moments parser paths render.* settings signed smoke state track values verdict"
-    " windows words",
+    " findings moments parser paths render.* settings signed sizes smoke state track values"
+    " verdict windows words",
 }
 # What reads upstream's files stands beside all that: it runs in a process of its own.
 WORKER = frozenset({
     "commands", "comparison", "environment", "forecast", "inspection", "old_checkout", "openpgp",
-    "plain_checkout", "rehearse", "signature", "source", "ssh_signature", "worker",
+    "plain_checkout", "rehearse", "signature", "source", "ssh_signature", "submodules",
+    "worker",
 })  # fmt: skip
 # The talk between the two, which both know.
 BETWEEN = frozenset({"workshop"})
@@ -163,7 +164,7 @@ def test_what_touches_upstream_is_used_by_the_worker_alone() -> None:
     assert users_of("autoupdate.forecast") == users_of("autoupdate.comparison") == {"worker"}
     assert users_of("autoupdate.old_checkout") == {"worker"}
     assert users_of("autoupdate.plain_checkout") == {"worker"}
-    assert users_of("git") <= {"source", "worker", "old_checkout", "plain_checkout"}
+    assert users_of("git") <= {"source", "submodules", "worker", "old_checkout", "plain_checkout"}
 
 
 def test_paths_of_the_package_stand_in_one_module() -> None:

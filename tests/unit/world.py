@@ -189,6 +189,13 @@ class FakeWorkshop:
         os.makedirs(self.paths.release(release))
         Path(self.paths.release(release), "VERSION").write_text(commit)
 
+    def add_submodules(
+        self, release: str, commit: str, upstream: Upstream, max_release: int
+    ) -> None:
+        """Fetch submodules, if there are any to be fetched."""
+        if upstream.submodules:
+            self._begin("add_submodules")
+
     def plan(self, release: str, build: Build) -> Plan:
         """Tell what the build needs."""
         self._begin("plan")

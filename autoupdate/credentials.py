@@ -1,0 +1,163 @@
+"""What upstream asks of who fetches: read anew for each exchange, and lent to git for its time.
+
+The run reads the files, which are root's, and puts copies where only the builds' user can read
+them, in memory (/run), until the exchange is over. Secrets are never among the words of a command,
+nor in a configuration of git's. git gives a token to the host of upstream's URL and to no other,
+as git-credential-store(1) does.
+"""
+
+import os
+import shlex
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from autoupdate.errors import AutoupdateError, ConfigurationError, NotPermittedError
+from autoupdate.git_environment import CONFIGURATION, SSH, Access, is_open
+from autoupdate.run import Identity
+from autoupdate.settings import Upstream
+
+# A value like this names one of systemd's credentials (systemd.exec(5), LoadCredential=).
+CREDENTIAL = "credential:"
+# What forges take for the user of a token; those that look at it have upstream.username.
+TOKEN_USER = "x-access-token"  # noqa: S105 - a name, no password
+LARGEST = 1 << 20
+
+
+@contextmanager
+def lend(upstream: Upstream, directory: str, identity: Identity | None) -> Iterator[Access]:
+    """Yield how to reach upstream; what was lent for it is gone afterwards.
+
+    `directory` is where the copies are put. An error that is raised meanwhile loses every secret
+    from its message. Raises ConfigurationError for files that others may read or change.
+    """
+    url, user, password = split(upstream.url)
+    if is_open(upstream):
+        yield Access(upstream.url, {})
+        return
+    token = read(upstream.token_file, "upstream.token_file", secret=True).decode(errors="replace")
+    password = token.strip() or password
+    user = upstream.username or user or TOKEN_USER
+    place = make_place(directory)
+    try:
+        yield Access(url, environment(upstream, url, user, password, place, identity))
+    except AutoupdateError as error:
+        for hidden in filter(None, (password, quote(password, ""), split(upstream.proxy)[2])):
+            error.message = error.message.replace(hidden, "***")
+            error.advice = error.advice.replace(hidden, "***")
+        error.args = (error.message,)
+        raise
+    finally:
+        shutil.rmtree(place)
+
+
+def environment(
+    upstream: Upstream, url: str, user: str, password: str, place: str, identity: Identity | None
+) -> dict[str, str]:
+    """Copy what git needs to a place of its own; return what leads git there."""
+    configuration = {}
+    if password:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise ConfigurationError("upstream.token_file is for an http or https upstream.url")
+        known = f"{parts.scheme}://{quote(user, '')}:{quote(password, '')}@{parts.netloc}\n"
+        file = put(place, "token", known.encode(), identity)
+        configuration["credential.helper"] = f"store --file={shlex.quote(file)}"
+    if upstream.ca_file:
+        content = read(upstream.ca_file, "upstream.ca_file", secret=False)
+        configuration["http.sslCAInfo"] = put(place, "ca.pem", content, identity)
+    if upstream.proxy:
+        configuration["http.proxy"] = upstream.proxy
+    words = [*SSH]
+    if upstream.ssh_key:
+        key = read(upstream.ssh_key, "upstream.ssh_key", secret=True)
+        words += ["-oIdentitiesOnly=yes", f"-oIdentityFile={put(place, 'key', key, identity)}"]
+    if upstream.known_hosts:
+        hosts = read(upstream.known_hosts, "upstream.known_hosts", secret=False)
+        file = put(place, "known_hosts", hosts, identity)
+        words += ["-oStrictHostKeyChecking=yes", f"-oUserKnownHostsFile={file}",
+                  "-oGlobalKnownHostsFile=/dev/null"]  # fmt: skip
+    if identity:
+        os.chown(place, identity.uid, identity.gid)
+    found = {"GIT_SSH_COMMAND": shlex.join(words)}
+    for number, (key_name, value) in enumerate(configuration.items(), start=len(CONFIGURATION)):
+        found[f"GIT_CONFIG_KEY_{number}"] = key_name
+        found[f"GIT_CONFIG_VALUE_{number}"] = value
+    return found | {"GIT_CONFIG_COUNT": str(len(CONFIGURATION) + len(configuration))}
+
+
+def split(url: str) -> tuple[str, str, str]:
+    """Return an http or https URL without user and password, then these two; others as they are."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or "@" not in parts.netloc:
+        return url, "", ""
+    known, _, host = parts.netloc.rpartition("@")
+    user, _, password = known.partition(":")
+    # A token alone stands in the place of the user.
+    user, password = (user, password) if password else ("", user)
+    return urlunsplit(parts._replace(netloc=host)), unquote(user), unquote(password)
+
+
+def read(value: str, key: str, *, secret: bool) -> bytes:
+    """Read the file of a setting, empty for none; `secret`: nobody else may be able to do that.
+
+    Raises ConfigurationError, NotPermittedError.
+    """
+    if not value:
+        return b""
+    path = value
+    if value.startswith(CREDENTIAL):
+        directory = os.environ.get("CREDENTIALS_DIRECTORY")
+        if not directory:
+            raise ConfigurationError(
+                f"{key}: a credential of systemd's is there in the unit alone",
+                "systemctl start autoupdate@APP, with LoadCredential= in a drop-in for it",
+            )
+        path = f"{directory}/{value.removeprefix(CREDENTIAL)}"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except PermissionError:
+        raise NotPermittedError(f"{key}: {path} cannot be read", "try it with sudo") from None
+    except OSError as error:
+        raise ConfigurationError(f"{key}: {path}: {error.strerror}") from None
+    with open(descriptor, "rb") as file:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise ConfigurationError(f"{key}: {path} is no file")
+        if facts.st_uid not in (0, os.geteuid()):
+            raise ConfigurationError(f"{key}: {path} is not root's", f"chown root: {path}")
+        if facts.st_mode & (0o077 if secret else 0o022):
+            what = "read" if secret else "change"
+            advice = f"chmod {'600' if secret else '644'} {path}"
+            raise ConfigurationError(f"{key}: others may {what} {path}", advice)
+        content = file.read(LARGEST)
+    if not content.strip():
+        raise ConfigurationError(f"{key}: {path} is empty")
+    return content
+
+
+def make_place(directory: str) -> str:
+    """Make a directory for this process; remove those of processes that were killed."""
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    for name in os.listdir(directory):
+        process = name.removeprefix("access-")
+        if name.startswith("access-") and not os.path.exists(f"/proc/{process}"):
+            shutil.rmtree(f"{directory}/{name}", ignore_errors=True)
+    place = f"{directory}/access-{os.getpid()}"
+    # What a namesake of this process left; nobody else may make anything here.
+    shutil.rmtree(place, ignore_errors=True)
+    os.mkdir(place, 0o700)
+    return place
+
+
+def put(place: str, name: str, content: bytes, identity: Identity | None) -> str:
+    """Write a file that one user can read; return its path."""
+    path = f"{place}/{name}"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        if identity:
+            os.fchown(descriptor, identity.uid, identity.gid)
+    return path

@@ -1,0 +1,27 @@
+"""Limits for what another side decides the size of (getrlimit(2)): files and memory."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+FILE_SIZE, MEMORY = resource.RLIMIT_FSIZE, resource.RLIMIT_DATA
+
+
+@contextmanager
+def limited(**most: int) -> Iterator[None]:
+    """Limit this process and those that it starts meanwhile: `file_size`, `memory`, in bytes.
+
+    A program that writes more ends by SIGXFSZ; one that needs more memory does not get it, which
+    in Python is a MemoryError.
+    """
+    kinds = {"file_size": FILE_SIZE, "memory": MEMORY}
+    before = {kinds[name]: resource.getrlimit(kinds[name]) for name in most}
+    try:
+        for name, bytes_ in most.items():
+            hard = before[kinds[name]][1]
+            soft = bytes_ if hard == resource.RLIM_INFINITY else min(bytes_, hard)
+            resource.setrlimit(kinds[name], (soft, hard))
+        yield
+    finally:
+        for kind, limits in before.items():
+            resource.setrlimit(kind, limits)

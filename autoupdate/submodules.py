@@ -1,0 +1,160 @@
+"""The submodules that the administrator chose, at the commits that a release records.
+
+Runs in the worker, as the builds' user. Each repository is kept in the mirror; the files are
+written into the release without a repository of their own, so that git looks into none of them.
+Submodules of submodules stay empty.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from urllib.parse import urlsplit, urlunsplit
+
+from git.cmd import Git
+from git.exc import GitCommandError
+
+from autoupdate.errors import UnreachableError, UpdateFailedError
+from autoupdate.git_environment import complaint, redact
+from autoupdate.inspection import inspect
+from autoupdate.sizes import in_words
+
+SCHEMES = ("https", "ssh", "git")
+# user@host:path, as ssh takes it; neither part may look like an option.
+SHORT_FORM = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*):([^-:].*)")
+
+
+def add(
+    mirror: str, upstream: str, release: str, commit: str, paths: Sequence[str], most: int
+) -> None:
+    """Fetch the submodules at some paths of a commit, and write them into a release.
+
+    Each may take `most` bytes of the disk.
+    Raises UnreachableError, and UpdateFailedError for a submodule that is not to be taken.
+    """
+    addresses = declared(mirror, commit)
+    for path in paths:
+        if path not in addresses:
+            raise UpdateFailedError(f"its .gitmodules says nothing of submodule {path}")
+        url = resolve(addresses[path], upstream)
+        recorded = git(mirror, "rev-parse", "--verify", "--end-of-options", f"{commit}:{path}")
+        name = hashlib.sha256(url.encode()).hexdigest()[:24]
+        repository = f"{mirror}/modules/{name}.git"
+        fetch(repository, url, recorded, path)
+        judge(repository, recorded, path, most)
+        write(repository, recorded, f"{release}/{path}", path)
+
+
+def declared(mirror: str, commit: str) -> dict[str, str]:
+    """Return the address of each submodule by its path, as .gitmodules has them at a commit."""
+    try:
+        answer = git(mirror, "config", "--blob", f"{commit}:.gitmodules", "--null", "--list")
+    except GitCommandError:
+        return {}
+    values: dict[str, dict[str, str]] = {}
+    for entry in filter(None, answer.split("\0")):
+        key, _, value = entry.partition("\n")
+        section, _, rest = key.partition(".")
+        name, _, variable = rest.rpartition(".")
+        if section == "submodule":
+            values.setdefault(name, {})[variable] = value
+    return {found["path"]: found.get("url", "") for found in values.values() if "path" in found}
+
+
+def resolve(address: str, upstream: str) -> str:
+    """Return the address of a submodule in full. Raises UpdateFailedError for one not to be asked.
+
+    A relative one begins at upstream's (gitmodules(5)). What upstream itself may not be, such as a
+    file of this host or a program (ext::), a submodule may not be either.
+    """
+    if address.startswith(("./", "../")):
+        return beside(upstream, address)
+    if SHORT_FORM.fullmatch(address):
+        return address
+    scheme = address.partition("://")[0]
+    allowed = {*SCHEMES, urlsplit(upstream).scheme}
+    printable = address.isprintable() and " " not in address
+    if "://" not in address or scheme not in allowed or not printable:
+        raise UpdateFailedError(f"the address of a submodule is not to be asked: {address!r}")
+    return address
+
+
+def beside(upstream: str, relative: str) -> str:
+    """Return an address that is relative to upstream's, on the same host."""
+    short = SHORT_FORM.fullmatch(upstream)
+    place = short[2] if short else urlsplit(upstream).path
+    parts = place.rstrip("/").split("/")
+    least = 0 if short else 1
+    for part in relative.split("/"):
+        if part == "..":
+            if len(parts) <= least:
+                raise UpdateFailedError(f"the address of a submodule leaves its host: {relative!r}")
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    found = "/".join(parts)
+    if not found.isprintable():
+        raise UpdateFailedError(f"the address of a submodule is not to be asked: {relative!r}")
+    return f"{short[1]}:{found}" if short else urlunsplit(urlsplit(upstream)._replace(path=found))
+
+
+def fetch(repository: str, url: str, commit: str, path: str) -> None:
+    """Fetch a commit of a submodule, if it is not here yet. Raises UnreachableError."""
+    if not os.path.exists(f"{repository}/HEAD"):
+        Git("/").execute(["git", "init", "--quiet", "--bare", "--", repository])
+    if is_here(repository, commit):
+        return
+    # Not every server gives a commit by its name; then all of its branches may have it.
+    wanted = ([f"+{commit}:refs/autoupdate/{commit}"], ["+refs/heads/*:refs/heads/*"])
+    reason = "it has no such commit"
+    for refs in wanted:
+        try:
+            git(repository, "fetch", "--no-tags", "--", url, *refs)
+        except GitCommandError as error:
+            reason = complaint(str(error.stderr))
+        if is_here(repository, commit):
+            return
+    raise UnreachableError(f"submodule {path}: {redact(url)} did not give {commit}: {reason}")
+
+
+def is_here(repository: str, commit: str) -> bool:
+    """Tell whether a repository has a commit."""
+    try:
+        git(repository, "cat-file", "-e", f"{commit}^{{tree}}")
+    except GitCommandError:
+        return False
+    return True
+
+
+def judge(repository: str, commit: str, path: str, most: int) -> None:
+    """Raise UpdateFailedError for a submodule that the guard would not take as an upstream."""
+    found = inspect(repository, commit, "", ())
+    for what, paths in (
+        ("misleading names of files", found.misleading),
+        ("symbolic links that lead out of it", found.outside),
+    ):
+        if paths:
+            raise UpdateFailedError(f"submodule {path} has {what}: {', '.join(map(repr, paths))}")
+    if not found.complete:
+        raise UpdateFailedError(f"the tree of submodule {path} may have no end")
+    if found.bytes > most:
+        size = f"{in_words(found.bytes)}, more than guard.max_release"
+        raise UpdateFailedError(f"the files of submodule {path} take {size}")
+
+
+def write(repository: str, commit: str, directory: str, path: str) -> None:
+    """Write the files of a commit into the empty directory that a release has for a submodule."""
+    if os.path.realpath(directory) != directory or not os.path.isdir(directory):
+        raise UpdateFailedError(f"submodule {path} lies behind a symbolic link of upstream")
+    with tempfile.TemporaryDirectory() as scratch:
+        index = {"GIT_INDEX_FILE": f"{scratch}/index"}
+        git(repository, "read-tree", commit, **index)
+        git(repository, "checkout-index", "--all", "--force", f"--prefix={directory}/", **index)
+
+
+def git(repository: str, *words: str, **environment: str) -> str:
+    """Run git in a repository; return what it prints. Raises GitCommandError."""
+    runner = Git("/")
+    runner.update_environment(GIT_DIR=repository, GIT_WORK_TREE=repository, **environment)
+    return str(runner.execute(["git", *words]))

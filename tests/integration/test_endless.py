@@ -1,0 +1,56 @@
+"""A server that never stops sending: each exchange has a limit, and says which."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from autoupdate.errors import Exit
+from autoupdate.state import Result
+from tests.hosts.git_server import Mode
+from tests.integration.site import Site
+
+LIMIT = 5 << 20
+
+
+def size(directory: str) -> int:
+    """Return the bytes of all files below a directory."""
+    return sum(path.stat().st_size for path in Path(directory).rglob("*") if path.is_file())
+
+
+def test_pack_without_an_end(quick: Site) -> None:
+    quick.configure(guard__max_fetch="5MiB", upstream__timeout="60s")
+    quick.upstream.commit(version=2)
+    quick.server.mode = Mode.ENDLESS_PACK
+    before = size(quick.app_paths.mirror)
+    begun = time.monotonic()
+    outcome = quick.run()
+    assert (outcome.result, outcome.exit_code) == (Result.UNREACHABLE, Exit.UNREACHABLE)
+    assert "sends more than guard.max_fetch, 5 MiB" in outcome.reason
+    assert outcome.advice == "if that is what it has, raise guard.max_fetch"
+    assert time.monotonic() - begun < 30
+    # Nothing of it stays.
+    assert size(quick.app_paths.mirror) - before < LIMIT / 10
+    quick.server.mode = Mode.GOOD
+    assert quick.run(force=True).result is Result.UPDATED
+
+
+@pytest.mark.parametrize(
+    ("mode", "step"), [(Mode.ENDLESS_REFS, "check"), (Mode.ENDLESS_CHATTER, "workshop")]
+)
+def test_words_without_an_end(
+    quick: Site, monkeypatch: pytest.MonkeyPatch, mode: Mode, step: str
+) -> None:
+    """The limit of memory is lower here, for the test's time."""
+    quick.configure(upstream__timeout="60s")
+    quick.upstream.commit(version=2)
+    quick.server.mode = mode
+    monkeypatch.setattr(f"autoupdate.{step}.MOST_MEMORY", 100 << 20)
+    begun = time.monotonic()
+    outcome = quick.run()
+    assert outcome.exit_code == Exit.UNREACHABLE, outcome
+    assert time.monotonic() - begun < 60
+    assert quick.releases() == [quick.current]
+    assert not [name for name in os.listdir(quick.app_paths.mirror) if "tmp" in name]
+    assert "talks without an end" in outcome.reason or "Out of memory" in outcome.reason

@@ -1,0 +1,114 @@
+"""Submodules that the administrator chose come in at the recorded commit; others stay empty."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autoupdate.errors import Exit
+from autoupdate.state import Result
+from tests.hosts.upstream import Upstream
+from tests.integration.site import Site
+
+
+class Modular:
+    """An upstream that refers to another repository on the same server."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.other = Upstream(site.directory / "other", site.server, "other")
+        self.first = self.other.commit(version=1, files={"data.txt": "first\n"})
+        self.second = self.other.commit(version=2, files={"data.txt": "second\n"})
+
+    def commit(self, version: int, address: str, recorded: str = "", path: str = "vendor") -> str:
+        """Commit a version that records a commit of a submodule."""
+        text = f'[submodule "{path}"]\n\tpath = {path}\n\turl = {address}\n'
+        upstream = self.site.upstream
+        upstream.commit(version=version, files={".gitmodules": text}, push=False)
+        upstream.git(
+            "update-index", "--add", "--cacheinfo", f"160000,{recorded or self.first},{path}"
+        )
+        upstream.git("commit", "--quiet", "--amend", "--no-edit")
+        upstream.push()
+        return upstream.head()
+
+
+@pytest.fixture
+def modular(quick: Site) -> Iterator[Modular]:
+    """Return a host that wants one submodule, whose upstream has it."""
+    quick.configure(upstream__submodules=["vendor"])
+    yield Modular(quick)
+
+
+def test_recorded_commit(modular: Modular) -> None:
+    site = modular.site
+    assert site.updates_to(modular.commit(2, "../other.git"))
+    vendor = site.release / "vendor"
+    assert (vendor / "data.txt").read_text() == "first\n"
+    assert not (vendor / ".git").exists()
+    # The branch goes on, the record stays; then the record moves.
+    assert site.updates_to(modular.commit(3, modular.other.url, modular.second))
+    assert (site.release / "vendor/data.txt").read_text() == "second\n"
+    # What was written there is no local change of anybody's.
+    assert site.log.messages("stashed") == []
+
+
+def test_others_stay_empty_and_are_named(modular: Modular) -> None:
+    site = modular.site
+    site.configure()
+    assert site.updates_to(modular.commit(2, "ext::touch /tmp/never"))
+    assert list((site.release / "vendor").iterdir()) == []
+    said = site.log.messages("submodules-left-out")
+    assert said == ["demo: submodules that upstream.submodules does not name stay empty: vendor"]
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ext::sh -c touch% {owned}", "is not to be asked: 'ext::sh -c touch"),
+        ("file://{served}/other.git", "is not to be asked: 'file:"),
+        ("{served}/other.git", "is not to be asked: '/"),
+        ("--upload-pack=touch {owned}", "is not to be asked: '--upload-pack"),
+    ],
+)
+def test_addresses_that_are_not_asked(modular: Modular, address: str, said: str) -> None:
+    site = modular.site
+    owned = site.directory / "owned"
+    modular.commit(2, address.format(owned=owned, served=site.server.directory))
+    outcome = site.run()
+    assert outcome.result is Result.FAILED
+    assert said in outcome.reason
+    assert not owned.exists()
+    assert site.releases() == [site.current]
+
+
+def test_submodule_that_is_not_there(modular: Modular) -> None:
+    site = modular.site
+    modular.commit(2, "../nowhere.git")
+    outcome = site.run()
+    assert outcome.exit_code == Exit.UNREACHABLE
+    assert "submodule vendor: " in outcome.reason
+    modular.commit(3, "../other.git", "12" * 20)
+    assert "did not give 1212" in site.run().reason
+
+
+def test_commit_without_the_chosen_submodule(modular: Modular) -> None:
+    site = modular.site
+    site.upstream.commit(version=2)
+    outcome = site.run()
+    assert outcome.result is Result.DEFERRED
+    assert "it has no submodule vendor" in outcome.reason
+
+
+def test_submodule_with_links_that_lead_out(modular: Modular) -> None:
+    site = modular.site
+    link = modular.other.work / "out"
+    modular.other.commit(version=3, push=False)
+    link.symlink_to("../../../../state.db")
+    modular.other.git("add", "out")
+    modular.other.git("commit", "--quiet", "--amend", "--no-edit")
+    modular.other.push()
+    modular.commit(2, "../other.git", modular.other.head())
+    outcome = site.run()
+    assert "submodule vendor has symbolic links that lead out of it: 'out'" in outcome.reason
+    assert not Path(site.app_paths.mirror, "worktrees/vendor").exists()
