@@ -11,23 +11,30 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
+from autoupdate import editable, trace, uv
 from autoupdate.errors import DependenciesFailedError, UpdateFailedError
-from autoupdate.installer import Installer, choose, fault, summary
+from autoupdate.installer import Installer, fault, summary
 from autoupdate.publish import sync_directory
 from autoupdate.settings import SETTINGS, Build
+from autoupdate.uv import Command
 
 MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
 COMPLETE = "complete"
 BUILD_TOOLS = "build-tools"
+# How the app was installed in a release that uses the environment; what is installed in it.
+INSTALL, VERSIONS = "install.json", "installed-versions.txt"
 DEFAULT_REQUIREMENTS = next(
     tuple(setting.default) for setting in SETTINGS if setting.key == "build.requirements"
 )
 
-# Runs a command in a directory with additions to the environment; gives its exit status and output.
-Command = Callable[[Sequence[str], str, dict[str, str]], tuple[int, str]]
+INDEX_OPTIONS = {
+    "-i": "--index-url", "--index-url": "--index-url", "--extra-index-url": "--extra-index-url",
+    "-f": "--find-links", "--find-links": "--find-links", "--trusted-host": "--trusted-host",
+}  # fmt: skip
 
 
 class Environment(NamedTuple):
@@ -45,10 +52,26 @@ class EnvironmentBuilder:
         self.environments = environments
         self.build = build
         self.command = command
-        installer = choose(build.installer)
-        if installer is None:
-            raise UpdateFailedError("build.installer is uv, and there is no uv on this host")
-        self.installer: Installer = installer
+        self._installer: Installer | None = None
+
+    @property
+    def installer(self) -> Installer:
+        """What installs packages, chosen by the setting `build.installer` when it is needed."""
+        if self._installer is None:
+            self._installer = self._choose()
+        return self._installer
+
+    def _choose(self) -> Installer:
+        wanted = self.build.installer
+        if wanted == "pip":
+            return Installer("pip", "")
+        python = self.build.python
+        program = uv.find(self.environments) or uv.fetch(self.environments, python, self.command)
+        if program:
+            return Installer("uv", program)
+        if wanted == "uv":
+            raise UpdateFailedError("build.installer is uv, which is neither here nor to be had")
+        return Installer("pip", "")
 
     def plan(self, release: str) -> Environment:
         """Return which environment a release needs, and whether it is there already."""
@@ -66,7 +89,7 @@ class EnvironmentBuilder:
         if not planned.reused:
             self._install_dependencies(release, template)
         copy_environment(template, f"{release}/.venv")
-        self._install_app(release, f"{template}/{BUILD_TOOLS}")
+        self._install_app(release, template)
         self._compile(f"{release}/.venv/bin/python", release)
 
     def _manifests(self, release: str) -> list[str]:
@@ -103,7 +126,7 @@ class EnvironmentBuilder:
     def _key(self, release: str, manifests: Sequence[str], interpreter: str) -> str:
         digest = hashlib.sha256()
         facts = [
-            interpreter, self.installer.name, str(self.build.editable), repr(self.build.extras),
+            interpreter, self.build.installer, str(self.build.editable), repr(self.build.extras),
             repr(self.build.extra_requirements), repr(self.build.requirements),
         ]  # fmt: skip
         for path in manifests:
@@ -120,37 +143,63 @@ class EnvironmentBuilder:
         self._do(
             self.installer.create(self.build.python, template), release, DependenciesFailedError
         )
-        self._do(self.installer.update_itself(template), release, DependenciesFailedError)
+        if update := self.installer.update_itself(template):
+            self._do(update, release, DependenciesFailedError)
         arguments = []
+        index: list[str] = []
         for path in self.build.requirements:
             if os.path.isfile(f"{release}/{path}"):
                 arguments += ["--requirement", f"{release}/{path}"]
+                index += index_options(f"{release}/{path}")
         arguments += self.build.extra_requirements
         if is_installable(release):
             extras = f"[{','.join(self.build.extras)}]" if self.build.extras else ""
             arguments += ["--editable", f"{release}{extras}"]
-            tools = ["--target", f"{template}/{BUILD_TOOLS}", *build_requirements(release), "wheel"]
+            target = ["--target", f"{template}/{BUILD_TOOLS}", *index]
+            tools = [*target, *build_requirements(release), "wheel"]
             self._do(self.installer.install(template, tools), release, DependenciesFailedError)
         if arguments:
             self._do(self.installer.install(template, arguments), release, DependenciesFailedError)
-        self._compile(f"{template}/bin/python", f"{template}/lib")
+        if not self.installer.program:
+            self._compile(f"{template}/bin/python", f"{template}/lib")
+        write_versions(template)
         with open(f"{template}/{COMPLETE}", "w", encoding="utf-8") as mark:
             os.fsync(mark.fileno())
         sync_directory(template)
 
-    def _install_app(self, release: str, tools: str) -> None:
+    def _install_app(self, release: str, template: str) -> None:
         if not is_installable(release):
+            return
+        memory = f"{template}/{INSTALL}"
+        if self.build.editable and editable.take_over(memory, release):
             return
         target = ["--editable", release] if self.build.editable else [release]
         if self.installer.name == "uv" and not self.build.editable:
             target = ["--reinstall", *target]
-        command = self.installer.install(f"{release}/.venv", ["--no-deps", *target])
+        venv = f"{release}/.venv"
+        command = self.installer.install(venv, ["--no-deps", *target], compiled=False)
         # The build tools were installed with the dependencies: nothing is downloaded here.
         offline = [*command, "--no-build-isolation"]
-        status, _ = self.command(offline, release, {"PYTHONPATH": tools})
+        log = f"{venv}/trace"
+        paths = os.pathsep.join((self._tracer(venv), f"{template}/{BUILD_TOOLS}"))
+        additions = {"PYTHONPATH": paths, trace.VARIABLE: log}
+        status, _ = self.command(offline, release, {**self._additions(), **additions})
         if status:
             # A build back end may ask for more than pyproject.toml says (PEP 517, dynamic).
             self._do(command, release, UpdateFailedError)
+        found = None if status else editable.read_trace(log, release)
+        shutil.rmtree(self._tracer(venv))
+        with suppress(FileNotFoundError):
+            os.unlink(log)
+        if self.build.editable:
+            editable.keep(memory, release, found)
+
+    def _tracer(self, venv: str) -> str:
+        directory = f"{venv}/tracer"
+        os.makedirs(directory, exist_ok=True)
+        with open(f"{directory}/{trace.FILE}", "w", encoding="utf-8") as file:
+            file.write(trace.SOURCE)
+        return directory
 
     def _compile(self, python: str, directory: str) -> None:
         """Compile what can be compiled; a file that cannot be is upstream's, and may be unused."""
@@ -160,9 +209,12 @@ class EnvironmentBuilder:
         self.command(command, "/", {})
 
     def _do(self, command: Sequence[str], release: str, error: type[UpdateFailedError]) -> None:
-        status, output = self.command(command, release, {})
+        status, output = self.command(command, release, self._additions())
         if status:
             raise fault(status, output, error)
+
+    def _additions(self) -> dict[str, str]:
+        return uv.settings() if self.installer.program else {}
 
 
 def is_complete(environment: str) -> bool:
@@ -197,12 +249,34 @@ def included_files(path: str) -> list[str]:
     return re.findall(r"^\s*(?:-[rc]|--requirement|--constraint)[\s=]*(\S+)", text, re.MULTILINE)
 
 
+def index_options(path: str) -> list[str]:
+    """Return the options of a requirements file that say where packages are looked for."""
+    options = []
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        for line in stream:
+            name, _, value = line.strip().replace("=", " ", 1).partition(" ")
+            if name == "--no-index":
+                options.append(name)
+            elif name in INDEX_OPTIONS and value.strip():
+                options += [INDEX_OPTIONS[name], value.strip()]
+    return options
+
+
+def write_versions(environment: str) -> None:
+    """Write down what is installed in an environment, as a requirements file of exact versions."""
+    pattern = f"{glob.escape(environment)}/lib/*/site-packages/*.dist-info"
+    names = [os.path.basename(path).removesuffix(".dist-info") for path in glob.glob(pattern)]
+    lines = sorted("{}=={}\n".format(*name.rsplit("-", 1)) for name in names if "-" in name)
+    with open(f"{environment}/{VERSIONS}", "w", encoding="utf-8") as file:
+        file.writelines(lines)
+
+
 def copy_environment(template: str, target: str) -> None:
     """Copy a virtual environment by hard links; what holds its path is written anew."""
     shutil.rmtree(target, ignore_errors=True)
 
     def left_out(directory: str, _: list[str]) -> set[str]:
-        return {COMPLETE, BUILD_TOOLS} if directory == template else set()
+        return {COMPLETE, BUILD_TOOLS, INSTALL} if directory == template else set()
 
     shutil.copytree(template, target, symlinks=True, copy_function=os.link, ignore=left_out)
     for file in [f"{target}/pyvenv.cfg", *glob.glob(f"{glob.escape(target)}/bin/*")]:

@@ -1,7 +1,6 @@
 """The command lines of the package installers, pip and uv, for one virtual environment."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,7 +11,6 @@ from autoupdate.errors import (
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.run import SEARCH_PATH
 
 
 class Installer(NamedTuple):
@@ -28,27 +26,26 @@ class Installer(NamedTuple):
         return [python, "-I", "-m", "venv", directory]
 
     def update_itself(self, directory: str) -> list[str]:
-        """Return the command that updates pip in a virtual environment."""
-        return self.install(directory, ["--upgrade", "pip"])
+        """Return the command that updates pip in a virtual environment; uv has just fetched it."""
+        return [] if self.program else self.install(directory, ["--upgrade", "pip"])
 
-    def install(self, directory: str, arguments: Sequence[str]) -> list[str]:
-        """Return the command that installs into a virtual environment."""
+    def install(
+        self, directory: str, arguments: Sequence[str], *, compiled: bool = True
+    ) -> list[str]:
+        """Return the command that installs into a virtual environment.
+
+        `compiled`: uv compiles all that is in the environment, as pip does what it installs.
+        """
         python = f"{directory}/bin/python"
         if self.program:
-            return [self.program, "pip", "install", "--no-progress", "--python", python, *arguments]
+            options = ["--no-progress", "--python", python]
+            options += ["--compile-bytecode"] if compiled else []
+            return [self.program, "pip", "install", *options, *arguments]
         # -P: the release's directory must not take pip's place.
         return [
             python, "-P", "-m", "pip", "install",
             "--no-input", "--disable-pip-version-check", "--progress-bar=off", *arguments,
         ]  # fmt: skip
-
-
-def choose(wanted: str) -> Installer | None:
-    """Return the installer for the setting `build.installer`; None when uv is asked for in vain."""
-    program = shutil.which("uv", path=SEARCH_PATH) if wanted in ("auto", "uv") else None
-    if program:
-        return Installer("uv", program)
-    return None if wanted == "uv" else Installer("pip", "")
 
 
 CACHES = ("PIP_CACHE_DIR", "UV_CACHE_DIR")

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from git.exc import GitCommandError
 
-from autoupdate import commands
+from autoupdate import commands, uv
 from autoupdate.commands import answer, command, try_out
 from autoupdate.comparison import compare
 from autoupdate.confinement import confine, hide
-from autoupdate.environment import Command, EnvironmentBuilder, is_complete
+from autoupdate.environment import EnvironmentBuilder, is_complete
 from autoupdate.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -41,6 +41,7 @@ from autoupdate.signature import verify
 from autoupdate.signed import Keys
 from autoupdate.sizes import in_words
 from autoupdate.source import Mirror, link_shared, said_by_git
+from autoupdate.uv import Command
 
 if TYPE_CHECKING:
     from autoupdate.old_checkout import OldCheckout
@@ -216,7 +217,8 @@ class Worker:
 
     def tidy(self, environments: list[str]) -> dict[str, Any]:
         """Remove all environments but these."""
-        for key in set(os.listdir(self.paths.environments)) - set(environments):
+        kept = {*environments, uv.DIRECTORY, uv.MISSING}
+        for key in set(os.listdir(self.paths.environments)) - kept:
             shutil.rmtree(f"{self.paths.environments}/{key}")
         return {}
 

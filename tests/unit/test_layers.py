@@ -22,18 +22,18 @@ LAYERS = {
     "runs: one from its lock to its end": "session adopt release_path plan",
     "steps: what a run is made of": "update rollback recover change_over probation",
     "parts: gates, decisions, and what steps share": "*",
-    "host: one thing of the host each": "agenda database duplicate git_environment hook_files"
-    " in_use installer keys limits log manifest orphans packages probes publish root_only run"
-    " runtime services sinks snapshot store unit_files",
+    "host: one thing of the host each": "agenda asking database duplicate git_environment"
+    " hook_files in_use installer keys known limits log manifest orphans packages probes"
+    " publish root_only run runtime services sinks snapshot store unit_files uv",
     "words: types, texts and rules without a host": "changes checkout confinement errors events"
     " findings moments parser paths render.* settings signed sizes smoke state track values"
     " verdict windows words",
 }
 # What reads upstream's files stands beside all that: it runs in a process of its own.
 WORKER = frozenset({
-    "commands", "comparison", "environment", "forecast", "inspection", "old_checkout", "openpgp",
-    "plain_checkout", "rehearse", "signature", "source", "ssh_signature", "submodules",
-    "worker",
+    "commands", "comparison", "editable", "environment", "forecast", "inspection", "old_checkout",
+    "openpgp", "plain_checkout", "rehearse", "signature", "source", "ssh_signature", "submodules",
+    "trace", "worker",
 })  # fmt: skip
 # The talk between the two, which both know.
 BETWEEN = frozenset({"workshop"})

@@ -1,0 +1,111 @@
+"""uv, the quick installer: found on the host, or fetched once, pinned by hash, for the app alone.
+
+Debian 12 and 13 have no package of it. Its settings are the host's: uv.toml, or else pip.conf.
+"""
+
+import configparser
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+
+from autoupdate.publish import sync_directory
+from autoupdate.run import SEARCH_PATH
+
+# Runs a command in a directory with additions to the environment; gives its exit status and output.
+Command = Callable[[Sequence[str], str, dict[str, str]], tuple[int, str]]
+
+VERSION = "0.13.9"
+# Of the wheels for manylinux, as the index has them: x86_64, aarch64.
+HASHES = (
+    "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19",
+    "5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe",
+)
+# Among the environments, where a build may write as long as it is not complete.
+DIRECTORY = f"uv-{VERSION}"
+COMPLETE = "complete"
+# Made when it could not be had, which is then not tried again for some time.
+MISSING = f"{DIRECTORY}.missing"
+# Seconds until it is tried again where it could not be had.
+AGAIN = 86_400.0
+PIP_SETTINGS = ("/etc/pip.conf", "/etc/xdg/pip/pip.conf")
+UV_SETTINGS = "/etc/uv/uv.toml"
+YES = ("1", "true", "yes", "on")
+
+
+def find(environments: str) -> str:
+    """Return the path of uv, of the host or fetched before; nothing if there is none."""
+    program = f"{environments}/{DIRECTORY}/bin/uv"
+    fetched = os.path.exists(f"{environments}/{DIRECTORY}/{COMPLETE}")
+    return shutil.which("uv", path=SEARCH_PATH) or (program if fetched else "")
+
+
+def fetch(environments: str, python: str, command: Command) -> str:
+    """Fetch uv by pip, from the index that the host is set up for; return its path, or nothing."""
+    directory = f"{environments}/{DIRECTORY}"
+    if _has_failed_lately(f"{environments}/{MISSING}"):
+        return ""
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory)
+    wanted = f"{directory}/requirements.txt"
+    with open(wanted, "w", encoding="utf-8") as file:
+        file.write(f"uv=={VERSION} " + " ".join(f"--hash=sha256:{digest}" for digest in HASHES))
+    commands = (
+        [python, "-I", "-m", "venv", f"{directory}/pip"],
+        [
+            f"{directory}/pip/bin/python", "-P", "-m", "pip", "install", "--quiet", "--no-input",
+            "--disable-pip-version-check", "--retries=1", "--require-hashes", "--no-deps",
+            "--only-binary=:all:", f"--target={directory}", f"--requirement={wanted}",
+        ],
+    )  # fmt: skip
+    for words in commands:
+        status, _ = command(words, "/", {})
+        if status:
+            # What is not complete may be written to by builds.
+            shutil.rmtree(directory)
+            os.makedirs(f"{environments}/{MISSING}", exist_ok=True)
+            os.utime(f"{environments}/{MISSING}")
+            return ""
+    shutil.rmtree(f"{directory}/pip")
+    with open(f"{directory}/{COMPLETE}", "w", encoding="utf-8") as mark:
+        os.fsync(mark.fileno())
+    sync_directory(directory)
+    return find(environments)
+
+
+def _has_failed_lately(mark: str) -> bool:
+    try:
+        return time.time() - os.stat(mark).st_mtime < AGAIN
+    except FileNotFoundError:
+        return False
+
+
+def settings(
+    uv_settings: str = UV_SETTINGS, pip_settings: Sequence[str] = PIP_SETTINGS
+) -> dict[str, str]:
+    """Return the host's settings of pip as uv takes them, unless uv has settings of its own.
+
+    pip looks for a package in all indexes alike, and so does uv then (UV_INDEX_STRATEGY).
+    """
+    if os.path.exists(uv_settings):
+        return {}
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read(pip_settings, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError, OSError):
+        # pip will say what is wrong with it.
+        return {}
+    found: dict[str, list[str]] = {}
+    for section in ("global", "install"):
+        if parser.has_section(section):
+            for option, value in parser.items(section):
+                found[option.replace("_", "-")] = value.split()
+    translated = {
+        "UV_DEFAULT_INDEX": " ".join(found.get("index-url", ())),
+        "UV_INDEX": " ".join(found.get("extra-index-url", ())),
+        "UV_FIND_LINKS": ",".join(found.get("find-links", ())),
+        "SSL_CERT_FILE": " ".join(found.get("cert", ())),
+        "UV_INDEX_STRATEGY": "unsafe-best-match" if "extra-index-url" in found else "",
+        "UV_NO_INDEX": "true" if found.get("no-index", ["no"])[0].lower() in YES else "",
+    }
+    return {name: value for name, value in translated.items() if value}
