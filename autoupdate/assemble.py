@@ -16,7 +16,7 @@ from autoupdate.events import OUTPUT, STATE_RENEWED, UNCONFINED, Event
 from autoupdate.git_environment import Access, git_environment, is_open
 from autoupdate.hook_files import HostHooks
 from autoupdate.installer import cache_environment
-from autoupdate.log import HostLog
+from autoupdate.log import HostLog, Log
 from autoupdate.paths import AppPaths, Paths
 from autoupdate.probes import attempt
 from autoupdate.publish import place
@@ -47,7 +47,7 @@ def builder() -> Identity | None:
     return identity
 
 
-def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
+def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | None = None) -> App:
     """Read an app's configuration and make it ready for a run.
 
     Raises ConfigurationError, and NotPermittedError for those who may not run updates.
@@ -56,7 +56,7 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None) -> App:
     settings = load(paths, name)
     app_paths = paths.app(name)
     make_directories(paths, app_paths, identity)
-    log = HostLog(paths.log)
+    log = log or HostLog(paths.log)
     services = Systemd()
 
     def output(line: str) -> None:

@@ -23,6 +23,21 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
 
 
+class ShowVersion(argparse.Action):
+    """Prints the version of the package, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Ask for the version only now: that costs time."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            known = version("ipfs-accelerate-autoupdate")
+        except PackageNotFoundError:
+            known = "of a source tree"
+        print(f"{parser.prog} {known}")
+        parser.exit(0)
+
+
 class Verb(NamedTuple):
     """A verb: the function below `autoupdate.verbs` that does it, its meaning, its arguments."""
 
@@ -37,6 +52,9 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         prog="autoupdatectl",
         description="Keep applications deployed from Git up to date.",
         allow_abbrev=False,
+    )
+    command.add_argument(
+        "--version", action=ShowVersion, nargs=0, help="print the version and exit"
     )
     verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True)
     # A run that finds nothing new must not pay for the other verbs.

@@ -5,7 +5,7 @@ Only root writes; any user may read. Each write is durable when its method retur
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -104,12 +104,15 @@ class Store:
         self._path = path
         self._last_look = f"{os.path.dirname(path)}/last-look"
         self._connection = database.connect(path, read_only=read_only)
+        self.entered: Callable[[Step], None] = lambda _: None
+        """Called when a transaction has begun a step."""
 
     def in_memory(self) -> "Store":
         """Return a copy that is gone when it is closed, to find out what would be written."""
         copied = Store.__new__(Store)
         copied._path = self._path
         copied._connection = database.copy(self._connection)
+        copied.entered = lambda _: None
         return copied
 
     def close(self) -> None:
@@ -178,6 +181,7 @@ class Store:
                 [trigger, commit, previous, step, at],
             )
             self.write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
+        self.entered(step)
         return number
 
     def add_transaction(self, transaction: Transaction) -> None:
@@ -220,6 +224,7 @@ class Store:
             self._end_step(number, at)
             self.write("INSERT INTO steps VALUES (?, ?, ?, '')", [number, step, at])
             self.write("UPDATE transactions SET step = ? WHERE id = ?", [step, number])
+        self.entered(step)
 
     def _end_step(self, number: int, at: str) -> None:
         query = "UPDATE steps SET ended_at = ? WHERE \"transaction\" = ? AND ended_at = ''"

@@ -1,14 +1,19 @@
 """What verbs that change something do first."""
 
 import os
+from collections.abc import Callable
 
 from autoupdate.app import App
 from autoupdate.errors import AutoupdateError, NotPermittedError
+from autoupdate.log import Log
 from autoupdate.paths import Paths
 
 
-def ready(paths: Paths, app: str) -> App:
-    """Make an app ready for a run; log why that is impossible, as nobody may see it otherwise."""
+def ready(paths: Paths, app: str, around: Callable[[Log], Log] = lambda log: log) -> App:
+    """Make an app ready for a run; log why that is impossible, as nobody may see it otherwise.
+
+    `around` may put another log around the host's.
+    """
     from autoupdate.assemble import assemble, builder
     from autoupdate.events import FAILED, Event
     from autoupdate.log import HostLog
@@ -16,7 +21,9 @@ def ready(paths: Paths, app: str) -> App:
     require_root(paths)
     try:
         # Below another root, such as a test's, everything belongs to whoever runs this.
-        return assemble(paths, app, identity=None if paths.root else builder())
+        return assemble(
+            paths, app, identity=None if paths.root else builder(), log=around(HostLog(paths.log))
+        )
     except AutoupdateError as error:
         HostLog(paths.log).write(Event(FAILED, f"{app}: {error.message}", app))
         raise

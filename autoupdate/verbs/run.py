@@ -1,8 +1,10 @@
 """autoupdatectl run"""
 
+import sys
 from argparse import Namespace
 
 from autoupdate import session
+from autoupdate.app import Outcome
 from autoupdate.output import finish
 from autoupdate.paths import Paths
 from autoupdate.verbs.ready import ready
@@ -10,5 +12,24 @@ from autoupdate.verbs.ready import ready
 
 def run(paths: Paths, app: str, chosen: Namespace) -> int:
     """Bring in what upstream has."""
-    outcome = session.run(ready(paths, app), wait=not chosen.no_wait, force=chosen.force)
-    return finish(outcome, app, chosen)
+    does = run_visibly if sys.stderr.isatty() and not chosen.json else run_silently
+    return finish(does(paths, app, chosen), app, chosen)
+
+
+def run_silently(paths: Paths, app: str, chosen: Namespace) -> Outcome:
+    """Run; what happens is in the log."""
+    return session.run(ready(paths, app), wait=not chosen.no_wait, force=chosen.force)
+
+
+def run_visibly(paths: Paths, app: str, chosen: Namespace) -> Outcome:
+    """Run, and show each step on the terminal."""
+    from autoupdate.progress import Progress
+
+    prepared = ready(paths, app, Progress)
+    shown = prepared.log
+    assert isinstance(shown, Progress)  # noqa: S101 - for the type checker: made here
+    prepared.store.entered = shown.enter
+    try:
+        return session.run(prepared, wait=not chosen.no_wait, force=chosen.force)
+    finally:
+        shown.close()

@@ -1,0 +1,76 @@
+"""What a terminal shows while a run is under way."""
+
+import pytest
+
+from autoupdate.events import OUTPUT, STEP, Event
+from autoupdate.progress import Progress
+from autoupdate.state import Step
+from tests.unit.world import World, commit
+
+
+class Drawn:
+    """Notes what would be drawn."""
+
+    notes: list[str]
+
+    def __init__(self) -> None:
+        self.notes.append("begin")
+
+    def begin(self, step: str) -> None:
+        """Begin a step."""
+        self.notes.append(step)
+
+    def show(self, line: str, percent: int | None) -> None:
+        """Show a line."""
+        self.notes.append(f"{line} {percent}")
+
+    def close(self) -> None:
+        """End."""
+        self.notes.append("end")
+
+
+@pytest.fixture
+def notes() -> list[str]:
+    """Return what is drawn."""
+    Drawn.notes = []
+    return Drawn.notes
+
+
+def test_steps_of_an_update(world: World, notes: list[str]) -> None:
+    shown = Progress(world.log, Drawn)
+    world.store.entered = shown.enter
+    world.run()
+    shown.close()
+    assert notes == [
+        "begin", "fetch", "look at the commit", "build", "try the release out", "switch",
+        "watch the services", "end",
+    ]  # fmt: skip
+
+
+def test_nothing_is_drawn_when_there_is_nothing_to_do(world: World, notes: list[str]) -> None:
+    world.deploy(1)
+    shown = Progress(world.log, Drawn)
+    world.store.entered = shown.enter
+    world.run()
+    shown.close()
+    assert notes == []
+    world.services.bad = {commit(2)}
+    world.deploy(2)
+    assert notes[-1] == "go back"
+
+
+@pytest.mark.parametrize(
+    ("line", "drawn"),
+    [
+        ("Receiving objects:  45% (9/20)", "Receiving objects:  45% (9/20) 45"),
+        ("Collecting \033[2Jblinker", "Collecting \\x1b[2Jblinker None"),
+    ],
+)
+def test_output_of_a_step(world: World, notes: list[str], line: str, drawn: str) -> None:
+    shown = Progress(world.log, Drawn)
+    shown.write(Event(OUTPUT, "too early"))
+    shown.enter(Step.BUILD)
+    shown.write(Event(OUTPUT, line))
+    shown.write(Event(STEP, "building"))
+    assert notes == ["begin", "build", drawn]
+    assert len(world.log.events) == 3, "what is shown is logged all the same"
