@@ -1,0 +1,55 @@
+"""An administrator's day on a booted Debian: hold, plan, pin, look, and ask what is wrong."""
+
+import json
+from typing import Any
+
+from tests.hosts.demo_app import SERVICES, DemoApp
+from tests.hosts.upstream import Upstream
+
+RUN = "autoupdate@ipfs-accelerate.service"
+TIMER = "autoupdate.timer"
+
+
+def told(app: DemoApp, *words: str, user: str | None = None) -> Any:
+    """Return what a verb prints as JSON, whatever its exit code is."""
+    command = ("autoupdatectl", *words, "--json")
+    return json.loads(app.host.run(*command, user=user, check=False).stdout)
+
+
+def test_hold_plan_pin_and_doctor(deployed_app: DemoApp, upstream: Upstream) -> None:
+    host, first = deployed_app.host, upstream.published()
+    second = upstream.commit(version=2, requirements=("blinker", "itsdangerous", "six"))
+
+    assert told(deployed_app, "hold", "--until", "2d", "--reason", "trade fair")["hold"]["until"]
+    host.systemctl("restart", SERVICES[0], timeout=300)
+    deployed_app.wait_up()
+    host.systemctl("start", RUN, timeout=300)
+    assert told(deployed_app, "status")["state"] == "held"
+    assert set(deployed_app.versions().values()) == {1}, "services start on what is there"
+    assert told(deployed_app, "plan")["would"] == "defer"
+    assert told(deployed_app, "unhold")["hold"] is None
+
+    plan = told(deployed_app, "plan")
+    assert (plan["would"], plan["deployed"], plan["commit"]) == ("update", first, second)
+    assert plan["services"] == list(SERVICES)
+    assert plan["environment"]["added"] == ["six"]
+    host.systemctl("start", RUN, timeout=300)
+    assert told(deployed_app, "status")["current"]["commit"] == second
+
+    shown = told(deployed_app, "show", "current")
+    assert list(shown["packages"]["added"]) == ["six"]
+    assert [entry["commit"] for entry in shown["changes"]["log"]] == [second]
+    assert told(deployed_app, "show", "current", user="nobody")["needs_root"]
+
+    assert told(deployed_app, "pin", first[:9])["pin"]["commit"] == first
+    assert told(deployed_app, "plan")["commit"] == first
+    host.systemctl("start", RUN, timeout=300)
+    assert set(deployed_app.versions().values()) == {1}
+    assert told(deployed_app, "status")["state"] == "pinned"
+    assert told(deployed_app, "unpin")["pin"] is None
+
+    found = told(deployed_app, "doctor")["findings"]
+    assert [item["about"] for item in found if item["about"] != "settings"] == [TIMER], found
+    host.run(*found[[item["about"] for item in found].index(TIMER)]["mend"].split())
+    about = [item["about"] for item in told(deployed_app, "doctor")["findings"]]
+    assert set(about) <= {"settings"}, about
