@@ -34,6 +34,7 @@ class Signers:
             ("expired", "ed25519", LONG_AGO, "1d"),
             ("short", "rsa1024", THEN, "never"),
             ("old", "rsa2048", THEN, "never"),
+            ("careful", "ed25519", THEN, "never"),
         ):
             self.fingerprints[name] = self._make_openpgp(name, algorithm, at, expires)
         for name, kind in (
@@ -43,7 +44,8 @@ class Signers:
         ):  # fmt: skip
             self._make_ssh(name, kind)
         trusted = [
-            (f"{name}.asc", self.openpgp(name)) for name in ("good", "expired", "short", "old")
+            (f"{name}.asc", self.openpgp(name))
+            for name in ("good", "expired", "short", "old", "careful")
         ]
         self.keys = Keys(
             (*trusted, ("revoked.asc", self._revoked())),
@@ -94,11 +96,15 @@ class Signers:
     def _make_openpgp(self, name: str, algorithm: str, at: str, expires: str) -> str:
         user = PERSON.replace("author", name)
         words = ("--faked-system-time", at, "--passphrase", "", "--pinentry-mode", "loopback")
+        # The one who is careful keeps the primary key away, and signs by another one of the day.
+        use = "cert" if name == "careful" else "sign"
         said = self._gpg(
-            *words, "--status-fd", "1", "--quick-generate-key", user, algorithm, "sign", expires
+            *words, "--status-fd", "1", "--quick-generate-key", user, algorithm, use, expires
         )
         match = re.search("KEY_CREATED . ([0-9A-F]+)", said)
         assert match is not None
+        if name == "careful":
+            self._gpg(*words, "--quick-add-key", match[1], algorithm, "sign", expires)
         return match[1]
 
     def _revoked(self) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from autoupdate import trust
+from autoupdate.settings import Trust
 from autoupdate.signature import verify
 from autoupdate.signed import Keys, Signature, State
 from tests.hosts.commands import run
@@ -31,6 +32,7 @@ class Case(NamedTuple):
 # kind      state of the key or of the signature   verdict          with enforce  what is said of it
 CASES = [
     Case("openpgp", "good",               State.GOOD,              TAKEN,   "is signed by OpenPGP"),
+    Case("openpgp", "good by subkey",     State.GOOD,              TAKEN,   "Author <careful@"),
     Case("openpgp", "absent",             State.NONE,              REFUSED, "has no signature"),
     Case("openpgp", "of other content",   State.BAD,               REFUSED, "does not match"),
     Case("openpgp", "cut off",            State.MALFORMED,         REFUSED, "cannot be read"),
@@ -77,6 +79,7 @@ def signer(signers: Signers, case: Case) -> Sign | None:
     weak = ("--allow-weak-digest-algos", "--digest-algo")
     known: dict[str, Sign | None] = {
         "openpgp good": openpgp("good"),
+        "openpgp good by subkey": openpgp("careful"),
         "openpgp absent": None,
         "openpgp of other content": lambda payload: openpgp("good")(payload + b"x"),
         "openpgp cut off": lambda payload: openpgp("good")(payload)[:100],
@@ -142,6 +145,17 @@ def test_merge_by_a_forge_counts_once_its_key_is_listed(signers: Signers, object
     assert states(verify(mirror, commit, "commit", "", keys)) == [State.UNKNOWN_KEY]
     more = keys._replace(openpgp=(*keys.openpgp, ("forge.asc", signers.openpgp("forge"))))
     assert states(verify(mirror, commit, "commit", "", more)) == [State.GOOD]
+
+
+def test_fingerprint_of_the_primary_key_covers_its_subkeys(
+    signers: Signers, objects: Objects
+) -> None:
+    commit = objects.commit("message", signers.by_openpgp("careful"))
+    found = tuple(verify(str(objects.directory), commit, "commit", "", signers.keys))
+    primary, other = signers.fingerprints["careful"], signers.fingerprints["good"]
+    assert found[0].fingerprints[-1] == primary != found[0].fingerprints[0]
+    assert trust.weigh(Trust("enforce", "commit", (primary,)), found)[0]
+    assert not trust.weigh(Trust("enforce", "commit", (other,)), found)[0]
 
 
 def test_both(signers: Signers, objects: Objects) -> None:
