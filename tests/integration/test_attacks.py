@@ -12,6 +12,7 @@
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -93,10 +94,11 @@ def guarded(deployed: Site, signers: Signers) -> Guarded:
 
 
 def lines(site: Site) -> str:
-    """Return what `status` says."""
+    """Return what `status` says, without colours and line ends."""
     app = site.app()
     app.store.close()
-    return in_words(status(app.settings, app.paths, NoServices()))
+    text = in_words(status(app.settings, app.paths, NoServices()))
+    return " ".join(re.sub("\033\\[[0-9;]*m", "", text).split())
 
 
 def test_arbitrary_software(guarded: Guarded) -> None:
