@@ -137,6 +137,9 @@ def test_a_checkout_without_its_history(bare: Site, options: tuple[str, ...]) ->
     outcome = checkout.adopt()
     assert (outcome.exit_code, outcome.commit) == (Exit.DONE, commit), outcome
     assert mirror(bare, "show", "stash:README.md") == b"mine"
+    # The mirror has the whole history that upstream has, not what the checkout had.
+    assert mirror(bare, "rev-parse", "--is-shallow-repository") == b"false\n"
+    assert mirror(bare, "rev-list", "--count", commit) == b"2\n"
 
 
 def test_a_checkout_that_is_behind(bare: Site) -> None:
