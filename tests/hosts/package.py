@@ -1,10 +1,12 @@
 """Images that hosts are copied from: bare Debian, and Debian with our package installed."""
 
 import hashlib
+import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.hosts import old_deployment
 from tests.hosts.cache import obtain, running_directory
 from tests.hosts.commands import run
 from tests.hosts.demo_app import SERVICES, UNITS, DemoApp
@@ -57,6 +59,16 @@ def deployed_image(release: str, installed: Image, upstream: Upstream) -> Image:
         host.run("autoupdatectl", "run", timeout=600)
 
     return derived_image(installed, f"deployed-{release}", units + upstream.published(), prepare)
+
+
+def old_image(release: str, installed: Image, upstream: Upstream) -> Image:
+    """Return the installed image with the application as the old system deployed it."""
+
+    def prepare(host: Host) -> None:
+        old_deployment.deploy(host, upstream)
+
+    key = upstream.published() + inspect.getsource(old_deployment)
+    return derived_image(installed, f"old-{release}", key, prepare)
 
 
 def derived_image(base: Image, name: str, key: str, prepare: Callable[[Host], None]) -> Image:

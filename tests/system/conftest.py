@@ -15,13 +15,13 @@ from typing import NoReturn
 
 import pytest
 
-from tests.hosts import machine
+from tests.hosts import machine, old_deployment
 from tests.hosts.commands import CommandFailedError
 from tests.hosts.demo_app import DemoApp
 from tests.hosts.git_server import GitServer
 from tests.hosts.host import Host
 from tests.hosts.layers import Image
-from tests.hosts.package import bare_image, built_deb, deployed_image, installed_image
+from tests.hosts.package import bare_image, built_deb, deployed_image, installed_image, old_image
 from tests.hosts.tree import RELEASES
 from tests.hosts.upstream import Upstream
 
@@ -123,6 +123,16 @@ def deployed_app(
         application.start()
         application.wait_up()
         yield application
+
+
+@pytest.fixture
+def old_app(
+    request: pytest.FixtureRequest, release: str, installed: Image, upstream: Upstream
+) -> Iterator[DemoApp]:
+    """The application as the old system deployed it: 5,000 files, local changes, a cron line."""
+    upstream.commit(version=1, files=old_deployment.many_files())
+    for booted in _booted(request, old_image(release, installed, upstream)):
+        yield old_deployment.start(booted, upstream)
 
 
 def _cannot(reason: str) -> NoReturn:
