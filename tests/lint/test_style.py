@@ -1,8 +1,11 @@
 """Style and types of everything that is written here, as the checkers see it."""
 
 import os
+import re
 import shutil
 import sys
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -105,3 +108,9 @@ def test_manual_page(manual: Path, page: str) -> None:
     formatted = run(tool("man"), *as_troff, file)
     assert formatted.stderr == ""
     assert run(tool("lexgrog"), file).stdout.startswith(f'{file}: "{file.stem} - ')
+
+
+def test_the_changelog_is_older_than_any_build() -> None:
+    """Files older than its date would keep their own times, and no two builds be the same."""
+    last = re.findall(r"^ -- .*>  (.*)$", (ROOT / "debian/changelog").read_text(), re.MULTILINE)[0]
+    assert parsedate_to_datetime(last) < datetime.now(UTC)
