@@ -45,12 +45,18 @@ class HostHooks:
     def find(self, stage: str) -> list[str]:
         """Return the paths of the hooks of a stage, in the order of their names."""
         directory = f"{self.directory}/{stage}"
-        try:
-            names = sorted(os.listdir(directory))
-        except FileNotFoundError:
-            return []
-        hooks = [f"{directory}/{name}" for name in names if NAME.fullmatch(name)]
+        hooks = [f"{directory}/{name}" for name in _names(directory) if NAME.fullmatch(name)]
         return [hook for hook in hooks if not os.path.isdir(hook)]
+
+    def overlooked(self) -> list[str]:
+        """Return the programs that never run: their name, or their directory, has the wrong one."""
+        stages = [name for name in _names(self.directory) if name not in (PRE, POST)]
+        places = [f"{self.directory}/{name}" for name in stages]
+        for stage in (PRE, POST):
+            directory = f"{self.directory}/{stage}"
+            others = [name for name in _names(directory) if not NAME.fullmatch(name)]
+            places += [f"{directory}/{name}" for name in others if not name.startswith(".")]
+        return [place for place in places if os.path.isdir(place) or os.access(place, os.X_OK)]
 
     def fault(self, hook: str) -> str:
         """Return why a hook may not run, or nothing."""
@@ -76,3 +82,10 @@ class HostHooks:
         if done.returncode < 0:
             return f"was ended by signal {-done.returncode}", lines
         return f"ended with exit code {done.returncode}" if done.returncode else "", lines
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []

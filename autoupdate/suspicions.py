@@ -83,6 +83,9 @@ def warnings(paths: Paths, settings: Settings, values: Mapping[str, Value]) -> I
     ):
         if secret and may_be_read_by_all(values[key].origin):
             yield f"{at(key)}: may hold a password, and every user may read that file"
+    for hook in host_hooks(paths, settings.app).overlooked():
+        yield (f"hook {hook} never runs: hooks lie in {PRE} and {POST}, and have no name with other"
+               " characters than letters, digits, _ and -")  # fmt: skip
     textfile = settings.metrics.textfile
     if textfile and not os.path.isdir(textfile):
         yield f"{at('metrics.textfile')}: there is no directory {textfile}"

@@ -175,6 +175,15 @@ def test_names_are_those_of_run_parts(files: HostHooks) -> None:
     assert files.find(POST) == []
 
 
+def test_what_never_runs_is_found(files: HostHooks) -> None:
+    script = write(Path(files.directory, PRE, "20-drain.sh"))
+    write(Path(files.directory, PRE, "README.md"), 0o644)
+    write(Path(files.directory, POST, "10-tell"))
+    lost = write(Path(files.directory, "pre-update", "10-check"))
+    assert files.overlooked() == [os.path.dirname(lost), script]
+    assert HostHooks("/nowhere").overlooked() == []
+
+
 def test_hook_that_is_safe(files: HostHooks) -> None:
     hook = write(Path(files.directory, PRE, "10-a"))
     assert files.fault(hook) == ""
