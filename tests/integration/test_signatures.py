@@ -182,7 +182,9 @@ def test_signed_tag_of_another_tag_is_no_word_on_the_commit(
     inner = objects.tag("inner", commit)
     payload = objects.tag_payload("outer", inner, "tag")
     objects.raw_tag("outer", payload + signers.by_openpgp("good")(payload))
-    assert verify(str(objects.directory), commit, "tag", "outer", signers.keys) == []
+    # Some versions of Git do not even find it.
+    found = verify(str(objects.directory), commit, "tag", "outer", signers.keys)
+    assert State.GOOD not in states(found)
 
 
 def test_one_good_signature_of_two_does_not_vouch(signers: Signers, objects: Objects) -> None:
