@@ -25,6 +25,8 @@ from autoupdate.uv import Command
 MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
 COMPLETE = "complete"
 BUILD_TOOLS = "build-tools"
+# From about this number of modules on, several processes compile faster than one.
+MANY_FILES = 200
 # How the app was installed in a release that uses the environment; what is installed in it.
 INSTALL, VERSIONS = "install.json", "installed-versions.txt"
 DEFAULT_REQUIREMENTS = next(
@@ -204,9 +206,12 @@ class EnvironmentBuilder:
     def _compile(self, python: str, directory: str) -> None:
         """Compile what can be compiled; a file that cannot be is upstream's, and may be unused."""
         # The release's own environment was compiled with its template.
-        skip = r"/(\.venv|\.git)/"
-        command = [python, "-I", "-m", "compileall", "-q", "-j0", "-x", skip, directory]
-        self.command(command, "/", {})
+        names = sorted(set(os.listdir(directory)) - {".venv", ".git"})
+        places = [place for name in names if is_code(place := f"{directory}/{name}")]
+        if places:
+            # For a few files, more processes take longer than one.
+            together = ["-j0"] if has_many_files(places) else []
+            self.command([python, "-I", "-m", "compileall", "-q", *together, *places], "/", {})
 
     def _do(self, command: Sequence[str], release: str, error: type[UpdateFailedError]) -> None:
         status, output = self.command(command, release, self._additions())
@@ -220,6 +225,22 @@ class EnvironmentBuilder:
 def is_complete(environment: str) -> bool:
     """Tell whether all dependencies were installed in an environment."""
     return os.path.exists(f"{environment}/{COMPLETE}")
+
+
+def is_code(place: str) -> bool:
+    """Tell whether there may be something to compile."""
+    return (os.path.isdir(place) and not os.path.islink(place)) or place.endswith(".py")
+
+
+def has_many_files(places: Sequence[str]) -> bool:
+    """Tell whether there is so much to compile that all processors should take part."""
+    files = 0
+    for place in places:
+        for _, _, names in os.walk(place):
+            files += sum(name.endswith(".py") for name in names)
+            if files > MANY_FILES:
+                return True
+    return False
 
 
 def is_installable(release: str) -> bool:

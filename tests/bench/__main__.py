@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import small_costs, updates
+from tests.bench import booted, small_costs, updates
 from tests.bench.report import Findings, write
 from tests.bench.site import PROJECT, Bench
 from tests.bench.updates import Small
@@ -27,6 +27,7 @@ OF_OTHERS: dict[str, Callable[[Bench, Findings], None]] = {
     "big-environment": updates.big_environment,
     "history": small_costs.history,
     "network": small_costs.network,
+    "booted": lambda bench, findings: booted.measure(bench.directory, findings),
 }
 
 

@@ -114,8 +114,8 @@ def code_only(small: Small, findings: Findings) -> None:
 
 
 def contents(bench: Bench, app: str) -> set[str]:
-    """Return every file that downloads and unpacked dependencies of an app consist of."""
-    places = (bench.paths.cache, bench.app(app).environments)
+    """Return every file that the dependencies of an app consist of."""
+    places = (bench.app(app).environments,)
     return {str(path) for place in places for path in Path(place).rglob("*") if path.is_file()}
 
 
