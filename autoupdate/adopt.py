@@ -16,7 +16,7 @@ from autoupdate.adoptable import (
     refuse_shared,
 )
 from autoupdate.app import App, Outcome
-from autoupdate.change_over import ADOPT, change_over, running, sweep
+from autoupdate.change_over import change_over, running, sweep
 from autoupdate.checkout import Checkout, TakenOver
 from autoupdate.decide import is_complete
 from autoupdate.duplicate import duplicate, needed
@@ -34,7 +34,7 @@ from autoupdate.legacy import Legacy, find
 from autoupdate.probation import look
 from autoupdate.publish import linked_release, switch
 from autoupdate.recover import recover
-from autoupdate.relocation import COPY, LINK, RENAME, Journal, Move
+from autoupdate.relocation import ADOPT, COPY, LINK, RENAME, Journal, Move
 from autoupdate.retire import refuse_running, refuse_what_stays
 from autoupdate.shared import OPEN, is_handed_over
 from autoupdate.space import RESERVE

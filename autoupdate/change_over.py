@@ -15,12 +15,10 @@ from autoupdate.health import UnhealthyError
 from autoupdate.host_changes import found
 from autoupdate.probation import after_restart, begin_probation, confirm, look, soak_all
 from autoupdate.publish import remove_link, replace_link
-from autoupdate.relocation import COPY, Journal
+from autoupdate.relocation import ADOPT, Journal
 from autoupdate.services import Service
 from autoupdate.state import Result, Step, may_follow
 from autoupdate.store import Transaction
-
-ADOPT, RELEASE_PATH = "adopt", "release-path"
 
 
 def change_over(
@@ -174,9 +172,6 @@ def put_back(app: App, journal: Journal) -> None:
         else:
             remove_link(link)
     retire.restore_units(found(journal), host.units)
-    if journal.verb == RELEASE_PATH and not any(move.do == COPY for move in journal.moves):
-        # What the services wrote there was moved back; what was copied may have been written to.
-        shutil.rmtree(journal.kept, ignore_errors=True)
 
 
 def start_again(app: App, journal: Journal, present: Sequence[Service]) -> None:

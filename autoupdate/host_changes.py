@@ -4,7 +4,9 @@ A run that finds an interrupted take-over may be confined by its unit, and then 
 this module, which puts everything back as the journal says.
 """
 
+import errno
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -71,6 +73,12 @@ def undo(paths: Paths, journal: Journal) -> None:
     for move in reversed(journal.moves):
         relocation.undo(move, journal.stamp)
     retire.restore_files(paths, found(journal))
+    copied = any(move.do == relocation.COPY for move in journal.moves)
+    if journal.verb == relocation.RELEASE_PATH and not copied and os.path.isdir(journal.kept):
+        # What the services wrote there was moved back; a copy may hold what they wrote since.
+        shutil.rmtree(journal.kept)
+    if not relocation.exists(journal.path):
+        raise FileNotFoundError(errno.ENOENT, "it cannot be seen from here", journal.path)
 
 
 def found(journal: Journal) -> list[Legacy]:

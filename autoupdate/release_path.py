@@ -9,14 +9,14 @@ import shutil
 
 from autoupdate import relocation
 from autoupdate.app import App, Outcome
-from autoupdate.change_over import RELEASE_PATH, change_over, running, sweep
+from autoupdate.change_over import change_over, running, sweep
 from autoupdate.duplicate import Copier
 from autoupdate.errors import AutoupdateError, ConfigurationError, HostFaultError, describe
 from autoupdate.events import STEP
 from autoupdate.probation import look
 from autoupdate.publish import is_managed, linked_release
 from autoupdate.recover import recover
-from autoupdate.relocation import COPY, DIRECTORY, RENAME, UNLINK, Journal, Move
+from autoupdate.relocation import COPY, DIRECTORY, RELEASE_PATH, RENAME, UNLINK, Journal, Move
 from autoupdate.run import Identity
 from autoupdate.shared import owner
 from autoupdate.state import Result, Step

@@ -14,6 +14,7 @@ from autoupdate.errors import BrokenError
 from autoupdate.paths import AppPaths
 from autoupdate.publish import sync_directory
 
+ADOPT, RELEASE_PATH = "adopt", "release-path"
 RENAME, COPY, DIRECTORY, LINK, UNLINK = "rename", "copy", "directory", "link", "unlink"
 # Copies a file or directory with everything; the target is not there yet.
 Copy = Callable[[str, str], None]
@@ -35,8 +36,9 @@ class Move(NamedTuple):
 class Journal(NamedTuple):
     """What is to be undone, for as long as it is not `confirmed`.
 
-    `kept` is where the old directory goes; `links`: the releases that `current` and `previous` led
-    to; `services`: those that ran; `legacy`: what runs the old update system.
+    `kept` is where the old directory goes, or the plain checkout comes from; `links`: the releases
+    that `current` and `previous` led to; `services`: those that ran; `legacy`: what runs the old
+    update system.
     """
 
     verb: str
