@@ -101,10 +101,15 @@ class Progress:
     def write(self, event: Event) -> None:
         """Record one event; show what a build prints."""
         self.log.write(event)
-        if event.kind == OUTPUT and self._display:
-            match = PERCENT.search(event.message)
+        if event.kind == OUTPUT:
+            self.show(event.message)
+
+    def show(self, line: str) -> None:
+        """Show a line of what is under way."""
+        if self._display:
+            match = PERCENT.search(line)
             percent = min(int(match[1]), 100) if match else None
-            self._display.show(printable(event.message), percent)
+            self._display.show(printable(line), percent)
 
     def enter(self, step: Step) -> None:
         """Show that a step begins."""

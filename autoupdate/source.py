@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -26,6 +27,12 @@ from autoupdate.git_environment import complaint, redact
 from autoupdate.installer import HOST_TROUBLE
 from autoupdate.publish import sync_directory
 
+# What git says of a fetch that is under way, and of how many hundredths of it are done.
+PROGRESS = re.compile(
+    rb"(?:remote: )?(Enumerating|Counting|Compressing|Receiving|Resolving|Updating|Total) "
+    rb"(?:\S+: *([0-9]+)%)?"
+)
+MOST_COMPLAINTS, LONGEST_COMPLAINT = 100, 10_000
 UPSTREAM_REF = "refs/autoupdate/upstream"
 UPSTREAM_TAGS, EVERY_TAG = "refs/autoupdate/tags/", "*"
 WORK_TREE = "../current"
@@ -49,8 +56,10 @@ class Commit(NamedTuple):
 class Mirror:
     """The local Git repository of an app; its work tree is the current release."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, watched: Callable[[str], None] = lambda _: None) -> None:
+        """Open nothing yet; `watched` is told how far a fetch is."""
         self.path = path
+        self.watched = watched
 
     def clear_leftovers(self) -> None:
         """Remove the locks and half-written packs of git processes that were killed.
@@ -129,7 +138,7 @@ class Mirror:
         prune = ["--prune"] if EVERY_TAG in tags else []
         try:
             git = self.open()
-            git.fetch("--no-tags", *prune, "--", url, *places)
+            self._fetch(git, "--no-tags", *prune, "--", url, *places)
             line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
         except GitCommandError as error:
             message = f"upstream {redact(url)} did not give {wanted}: {said_by_git(error)}"
@@ -139,6 +148,20 @@ class Mirror:
             raise UpdateFailedError(f"{wanted} of upstream does not lead to a commit")
         commit, committed_at, subject = line.split("\0", 2)
         return Commit(commit, subject, int(committed_at))
+
+    def _fetch(self, git: Git, *words: str) -> None:
+        """Fetch, and tell how far that is (git-fetch(1), --progress)."""
+        process = git.fetch("--progress", *words, as_process=True)
+        complaints: list[bytes] = []
+        told = b""
+        for line in _lines(process.stderr.fileno()):
+            far = PROGRESS.match(line)
+            if far is None:
+                complaints.append(line)
+            elif far[0] != told and far[2] and far[2].endswith((b"0", b"5")):
+                told = far[0]
+                self.watched(line.decode(errors="replace").removeprefix("remote: "))
+        process.wait(stderr=b"\n".join(complaints[-MOST_COMPLAINTS:]))
 
     def _take_over_records(self, git: Git) -> None:
         """Give the releases their records again, from a damaged mirror that was put aside.
@@ -235,6 +258,19 @@ class Mirror:
             stash = git.commit_tree(tree, "-p", head, "-p", index_commit, "-m", message)
             git.stash("store", "-m", message, stash)
         return [path for _, path in changes]
+
+
+def _lines(descriptor: int) -> Iterator[bytes]:
+    """Yield what comes in, line by line; a line may also end as terminals write over it."""
+    rest = b""
+    while chunk := os.read(descriptor, LONGEST_COMPLAINT):
+        *lines, rest = re.split(rb"[\r\n]+", rest + chunk)
+        yield from lines
+        if len(rest) > LONGEST_COMPLAINT:
+            yield rest
+            rest = b""
+    if rest:
+        yield rest
 
 
 def _read(file: str) -> str:

@@ -52,7 +52,7 @@ class Worker:
 
     def __init__(self, paths: AppPaths) -> None:
         self.paths = paths
-        self.mirror = Mirror(paths.mirror)
+        self.mirror = Mirror(paths.mirror, lambda line: answer({"progress": line}))
 
     def fetch(
         self, url: str, wanted: str, tags: list[str], access: dict[str, str], most: int, memory: int

@@ -60,6 +60,7 @@ class WorkerLink:
         # The worker must be of the same version as this run, wherever that was loaded from.
         self.environment = {**environment, "PYTHONPATH": LIBRARY}
         self.output = output
+        self.watched: Callable[[str], None] = lambda _: None
         self.unconfined = unconfined
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
@@ -105,6 +106,8 @@ class WorkerLink:
                 raise late(f"the {what} did not end within {timeout:g} s")
             if isinstance(message.get("output"), str):
                 self.output(message["output"])
+            elif isinstance(message.get("progress"), str):
+                self.watched(message["progress"])
             elif isinstance(message.get("done"), dict):
                 return dict(message["done"])
             elif "failed" in message:

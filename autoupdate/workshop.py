@@ -46,6 +46,9 @@ class Plan(NamedTuple):
 class Workshop(Protocol):
     """What an update needs done by the builds' user."""
 
+    watched: Callable[[str], None]
+    """Told how far something is, for whoever sits before a terminal; not for the log."""
+
     def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
         """Fetch a ref or commit, and tags. Raises UnreachableError, DamagedMirrorError."""
 

@@ -28,7 +28,7 @@ def run_visibly(paths: Paths, app: str, chosen: Namespace) -> Outcome:
     prepared = ready(paths, app, Progress)
     shown = prepared.log
     assert isinstance(shown, Progress)  # noqa: S101 - for the type checker: made here
-    prepared.store.entered = shown.enter
+    prepared.store.entered, prepared.workshop.watched = shown.enter, shown.show
     try:
         return session.run(prepared, wait=not chosen.no_wait, force=chosen.force)
     finally:

@@ -69,6 +69,20 @@ def test_what_a_commit_would_bring(quick: Site) -> None:
     assert made.environment == found.environment.key, "foretold without a work tree"
 
 
+def test_progress_of_a_fetch(quick: Site) -> None:
+    quick.upstream.commit(
+        version=2, files={f"many/{number}": f"{number}\n" for number in range(50)}
+    )
+    lines: list[str] = []
+    app = quick.app()
+    app.workshop.watched = lines.append
+    plan(app)
+    app.workshop.close()
+    app.store.close()
+    assert any(line.startswith("Receiving objects: 100%") for line in lines), lines
+    assert len(lines) < 100, "not every hundredth is told"
+
+
 def test_environment_that_stays(quick: Site) -> None:
     quick.upstream.commit(version=2)
     found = outlook(quick)

@@ -114,6 +114,7 @@ class FakeWorkshop:
         self.inspected: set[str] = set()
         self.oddities: tuple[str, ...] = ()
         """What a rehearsal warns of."""
+        self.watched: Callable[[str], None] = lambda _: None
         self.local_changes: tuple[str, ...] = ()
         self.faults: dict[str, AutoupdateError] = {}
         self.damage = 0
