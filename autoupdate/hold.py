@@ -56,5 +56,10 @@ def held(app: App) -> Outcome | None:
 
 def in_words(hold: Hold) -> str:
     """Say how long a hold lasts, and why it was made."""
-    end = f"until {hold.until}" if hold.until else "until it is lifted"
-    return f"since {hold.since}, {end}" + (f": {hold.reason}" if hold.reason else "")
+    why = f": {hold.reason}" if hold.reason else ""
+    return f"since {hold.since}, {end_in_words(hold)}{why}"
+
+
+def end_in_words(hold: Hold) -> str:
+    """Say how long a hold lasts."""
+    return f"until {hold.until}" if hold.until else "until it is lifted"

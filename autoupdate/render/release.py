@@ -22,9 +22,10 @@ def release(told: dict[str, Any]) -> str:
     lines.append(fact("signer", told["signer"] or "none was recorded"))
     active = f", last switched to {told['activated_at']}" if told["activated_at"] else ""
     lines.append(fact("built", f"{told['created_at']}{active}"))
-    took = f", {told['bytes'] / 2**20:,.0f} MiB when it was built" if told["bytes"] else ""
+    mebibytes = told["bytes"] >> 20
+    took = f", {mebibytes:,} MiB when it was built" if mebibytes else ""
     lines.append(fact("with", f"{told['interpreter']}{took}"))
-    lines.append(fact("compared with", told["before"] or "nothing: it is the first one", width=15))
+    lines.append(fact("after", told["before"] or "nothing: it is the first one"))
     lines += [*commits(told), *files(told["changes"]), *versions(told["packages"])]
     return "\n".join(lines)
 

@@ -30,13 +30,13 @@ def hold(paths: Paths, app: str, chosen: Namespace) -> int:
     holds.put(steered.store, made)
     write_facts(steered.store, steered.paths.state)
     steered.tell(STEERED, f"{app}: put on hold {holds.in_words(made)}")
-    running = "; an update is under way and goes on" if runtime.is_running(steered.paths) else ""
-    tell(
-        {"app": app, "hold": made._asdict()},
-        f"{app}: on hold {holds.in_words(made)}{running}\n"
-        f"  services start on the release in place; to end it: autoupdatectl unhold {app}",
-        chosen,
-    )
+    lines = [f"{app}: on hold {holds.end_in_words(made)}"]
+    lines += [f"  because: {made.reason}"] if made.reason else []
+    if runtime.is_running(steered.paths):
+        lines.append("  an update is under way, and goes on")
+    lines.append("  services start on the release in place")
+    lines.append(f"  to end it: autoupdatectl unhold {app}")
+    tell({"app": app, "hold": made._asdict()}, "\n".join(lines), chosen)
     return Exit.DONE
 
 
@@ -68,7 +68,7 @@ def unhold(paths: Paths, app: str, chosen: Namespace) -> int:
     if found:
         steered.tell(STEERED, f"{app}: the hold {holds.in_words(found)} is lifted")
     words = (
-        f"the hold is lifted; the next run updates again, or now: autoupdatectl run {app}"
+        f"the hold is lifted\n  the next run updates again; at once: autoupdatectl run {app}"
         if found
         else "there was no hold"
     )

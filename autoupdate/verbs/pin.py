@@ -31,11 +31,11 @@ def pin(paths: Paths, app: str, chosen: Namespace) -> int:
     what = (
         "it is deployed, and stays"
         if there
-        else f"the next run brings it in, or now: autoupdatectl run {app}"
+        else f"the next run brings it in; at once: autoupdatectl run {app}"
     )
     tell(
         {"app": app, "pin": made._asdict(), "deployed": there},
-        f"{app}: pinned to commit {made.commit}; {what}\n"
+        f"{app}: pinned to commit {made.commit}\n  {what}\n"
         f"  to follow upstream again: autoupdatectl unpin {app}",
         chosen,
     )

@@ -15,13 +15,15 @@ from autoupdate.cli import main
 from autoupdate.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.history import history
 from autoupdate.plan import plan
+from autoupdate.release import facts as about_release
 from autoupdate.render.history import history as words_of_history
 from autoupdate.render.history import quarantine as words_of_quarantine
 from autoupdate.render.layout import WIDTH
 from autoupdate.render.plan import plan as words_of_plan
+from autoupdate.render.release import release as words_of_release
 from autoupdate.render.status import status as words_of_status
 from autoupdate.status import status
-from autoupdate.verbs.plan import facts
+from autoupdate.verbs.plan import changes, facts
 from tests.unit.conftest import Journal
 from tests.unit.guard import GUARD
 from tests.unit.world import APP, World, commit
@@ -157,6 +159,40 @@ def configured(deployed: World, journal: Journal) -> World:
         f'path = "{deployed.settings.path}"\n[upstream]\nurl = "https://upstream.example/app.git"\n'
     )
     return deployed
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("hold", ["hold", "--until", "2199-01-01", "--reason", "trade fair"]),
+        ("hold-without-end", ["hold"]),
+        ("unhold", ["unhold"]),
+        ("pin", ["pin", commit(1)]),
+        ("pin-deployed", ["pin", commit(2)]),
+        ("unpin", ["unpin"]),
+    ],
+)
+def test_steering(
+    configured: World, name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold.put(configured.store, hold.Hold(SINCE, "", "before"))
+    pin.put(configured.store, pin.Pin(commit(1), SINCE))
+    assert main(arguments, configured.all_paths) == Exit.DONE
+    text = re.sub(r"since 20[0-9T:-]+Z", f"since {SINCE}", capsys.readouterr().out)
+    compare(name, re.sub(r"until 2199-[0-9T:-]+Z", "until 2199-01-01T00:00:00Z", text),
+            configured.root)  # fmt: skip
+
+
+def test_show(deployed: World) -> None:
+    found = deployed.store.releases()[-1]
+    brought = deployed.twin().workshop.compare(found.commit, commit(1))
+    told = about_release(APP, deployed.paths, found, deployed.store.releases()[0], changes(brought))
+    told["packages"] = {
+        "added": {"httpx": "0.28"}, "removed": {"six": "1.16"}, "changed": {"rich": ("13", "14")},
+    }  # fmt: skip
+    compare("show", words_of_release({**told, "needs_root": False}), deployed.root)
+    told["changes"] = None
+    compare("show-without-rights", words_of_release({**told, "needs_root": True}), deployed.root)
 
 
 def test_history_of_many_refusals(deployed: World) -> None:
