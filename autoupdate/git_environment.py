@@ -24,6 +24,8 @@ CONFIGURATION = {
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
     "advice.detachedHead": "false",
+    # As many as there are processors, from 100 files on.
+    "checkout.workers": "0",
     "user.name": "autoupdate",
     "user.email": "autoupdate@localhost",
 }
