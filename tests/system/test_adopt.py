@@ -14,10 +14,16 @@ RUN = "autoupdate@ipfs-accelerate.service"
 BUSY = ("state/launcher.json", "state/starts", "state/old-updates", "logs/", "state/certificate",
         "state/key.pem")  # fmt: skip
 
+# A service may rename a file while it is looked at.
 ACCOUNT = """
 import json, sys
 from autoupdate.manifest import manifest
-print(json.dumps(manifest(sys.argv[1])))
+for _ in range(20):
+    try:
+        print(json.dumps(manifest(sys.argv[1])))
+        break
+    except FileNotFoundError:
+        continue
 """
 # Starts an adoption, and kills it as soon as a condition of the shell holds.
 KILL_WHEN = """
