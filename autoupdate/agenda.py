@@ -15,6 +15,9 @@ class Agenda(Protocol):
         Replaces what was planned before; returns why that failed, or nothing.
         """
 
+    def run_now(self, app: str) -> None:
+        """Have a run started that nobody waits for."""
+
     def send(self, app: str) -> None:
         """Have the outbox of an app emptied, by a process that nobody waits for."""
 

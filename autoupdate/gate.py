@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from autoupdate import hold, runtime
-from autoupdate.agenda import SystemdAgenda
+from autoupdate.agenda import Agenda, SystemdAgenda
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config import load
@@ -27,7 +27,7 @@ from autoupdate.store import Store
 Answer = TypeVar("Answer")
 # Starts a run of an app, unless it is no longer needed; gives why it failed, or nothing.
 Start = Callable[[str, Callable[[], bool]], str]
-Later = Callable[[str], None]
+HOST_AGENDA = SystemdAgenda()
 # Longer than the unit's own TimeoutStartSec=.
 LONGEST_RUN = 3 * 3600.0 + 60
 
@@ -49,22 +49,17 @@ def start_run(app: str, enough: Callable[[], bool]) -> str:
     return ""
 
 
-def start_beside(app: str) -> None:
-    """Start a run that no service waits for."""
-    SystemdAgenda().run_now(app)
-
-
 def main(
     arguments: list[str],
     paths: Paths | None = None,
     start: Start = start_run,
-    later: Later = start_beside,
+    agenda: Agenda = HOST_AGENDA,
 ) -> int:
     """Let a service start (0) or keep it down (1)."""
     paths = paths or Paths()
     name = arguments[0] if arguments else ""
     try:
-        return pass_gate(paths, load(paths, name), start, later)
+        return pass_gate(paths, load(paths, name), start, agenda)
     except AutoupdateError as error:
         tell(
             paths, name, BLOCKED, f"{name} may not start: {error.message}. {error.advice}".rstrip()
@@ -72,8 +67,8 @@ def main(
         return 1
 
 
-def pass_gate(paths: Paths, settings: Settings, start: Start, later: Later = start_beside) -> int:
-    """Decide about one start of a service; `start` starts a run, `later` one to go on beside it."""
+def pass_gate(paths: Paths, settings: Settings, start: Start, agenda: Agenda = HOST_AGENDA) -> int:
+    """Decide about one start of a service of a configured app; `start` starts a run."""
     app = paths.app(settings.app)
     # Half a directory must not be started from: an interrupted adoption is undone first.
     if is_unmanaged(settings, app) and not os.path.exists(app.relocation):
@@ -85,7 +80,7 @@ def pass_gate(paths: Paths, settings: Settings, start: Start, later: Later = sta
     if not updates and not interrupted:
         return 0
     if not interrupted and switching_must_wait(settings, app):
-        later(settings.app)
+        agenda.run_now(settings.app)
         return 0
     wish = runtime.UPDATE if updates else runtime.RECOVER
     before = Clock().now()
@@ -98,7 +93,7 @@ def pass_gate(paths: Paths, settings: Settings, start: Start, later: Later = sta
         fault = _last_words(app.state, before) or fault
     elif updates:
         fault = _stuck(app.state)
-    return decide(paths, settings, fault) if fault else 0
+    return decide(paths, settings, fault, agenda) if fault else 0
 
 
 def switching_must_wait(settings: Settings, app: AppPaths) -> bool:
@@ -126,7 +121,7 @@ def start_unmanaged(paths: Paths, settings: Settings) -> int:
     return 0
 
 
-def decide(paths: Paths, settings: Settings, fault: str) -> int:
+def decide(paths: Paths, settings: Settings, fault: str, agenda: Agenda) -> int:
     """Apply `start.if_update_fails` to an update that failed."""
     name = settings.app
     fault = fault.removeprefix(f"{name}: ")
@@ -139,11 +134,11 @@ def decide(paths: Paths, settings: Settings, fault: str) -> int:
     )
     message = f"{name} may not start, as start.if_update_fails is block: {fault}; {advice}"
     tell(paths, name, BLOCKED, message)
-    notify(paths, settings, message)
+    notify(paths, settings, message, agenda)
     return 1
 
 
-def notify(paths: Paths, settings: Settings, message: str) -> None:
+def notify(paths: Paths, settings: Settings, message: str, agenda: Agenda) -> None:
     """Have the administrator told that a service is kept down."""
     if not settings.notify.urls:
         return
@@ -157,7 +152,7 @@ def notify(paths: Paths, settings: Settings, message: str) -> None:
         # The service's own journal has the reason; the next run looks after the state.
         say(f"autoupdate: nobody is notified: {error.message}")
     else:
-        SystemdAgenda().send(settings.app)
+        agenda.send(settings.app)
 
 
 def _stuck(state: str) -> str:

@@ -60,6 +60,9 @@ class NoAgenda:
         """Nobody starts a run later."""
         return "no service manager"
 
+    def run_now(self, app: str) -> None:
+        """Nobody starts a run."""
+
     def send(self, app: str) -> None:
         """Nobody sends anything."""
 

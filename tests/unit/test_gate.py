@@ -20,8 +20,6 @@ class Gate:
     def __init__(self, world: World) -> None:
         self.world = world
         self.started: list[str] = []
-        self.beside: list[str] = []
-        """The runs that no start waits for."""
         self.fault = ""
         Path(world.all_paths.log).parent.mkdir(parents=True)
         self.configure()
@@ -48,7 +46,7 @@ class Gate:
     def ask(self, *arguments: str) -> int:
         """Ask whether a service may start."""
         return gate.main(
-            list(arguments or (APP,)), self.world.all_paths, self.start_run, self.beside.append
+            list(arguments or (APP,)), self.world.all_paths, self.start_run, self.world.agenda
         )
 
 
@@ -79,14 +77,14 @@ def test_no_start_waits_for_what_a_closed_window_keeps_back(asked: Gate) -> None
     asked.world.upstream = commit(2)
     asked.fault = "the build takes for ever"
     assert asked.ask() == 0
-    assert (asked.started, asked.beside) == ([], [APP])
+    assert (asked.started, asked.world.agenda.beside) == ([], [APP])
 
 
 def test_first_deployment_is_waited_for(world: World, journal: Journal) -> None:
     asked = Gate(world)
     asked.close_windows()
     assert asked.ask() == 0
-    assert (asked.started, asked.beside) == ([APP], [])
+    assert (asked.started, asked.world.agenda.beside) == ([APP], [])
 
 
 def test_service_starts_on_the_release_before_a_rolled_back_one(asked: Gate) -> None:
@@ -219,3 +217,18 @@ def test_gate_stops_waiting_when_another_process_watches(asked: Gate) -> None:
 
     assert gate.main([APP], asked.world.all_paths, wait) == 0
     assert seen == [False, False, True]
+
+
+def test_administrator_is_told_once_that_a_service_is_kept_down(
+    asked: Gate, journal: Journal
+) -> None:
+    file = Path(asked.world.all_paths.etc, "apps", f"{APP}.toml")
+    told = '[notify]\nurls = ["json://hooks.example/secret"]\nevents = ["blocked"]\n'
+    file.write_text(file.read_text() + told)
+    asked.world.check_fault = UnreachableError("upstream did not answer")
+    for _ in range(3):
+        assert asked.ask() == 1
+    rows = asked.world.store.rows("SELECT event, message, target FROM outbox")
+    assert [(event, target) for event, _, target in rows] == [("blocked", "json#1")]
+    assert "upstream did not answer" in rows[0][1]
+    assert asked.world.agenda.sendings == 3

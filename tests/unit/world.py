@@ -369,12 +369,19 @@ class FakeAgenda:
         """The run that was planned last: app, moment, spread."""
         self.fault = ""
         self.sendings = 0
+        self.beside: list[str] = []
+        """The apps of the runs that were started beside something."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
         """Note that a run was planned."""
         self.effect("run_at")
         self.planned = (app, moment, spread)
         return self.fault
+
+    def run_now(self, app: str) -> None:
+        """Note that a run was started which nobody waits for."""
+        self.effect("run_now")
+        self.beside.append(app)
 
     def send(self, app: str) -> None:
         """Note that the outbox is to be emptied."""
