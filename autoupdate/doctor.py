@@ -35,6 +35,9 @@ class Host(Protocol):
     def unit(self, name: str) -> dict[str, str]:
         """Return the properties of a unit (systemctl(1), show); none without a service manager."""
 
+    def altered_files(self, package: str) -> list[str]:
+        """Return the files of a package that are not as it brought them; settings do not count."""
+
     def is_clock_right(self) -> bool:
         """Tell whether the clock is synchronised, or nobody can say."""
 
@@ -113,6 +116,14 @@ def of_unit(unit: str, facts: dict[str, str]) -> Iterator[Finding]:
                       f"systemctl revert {os.path.basename(file)}")  # fmt: skip
     if facts.get("NeedDaemonReload") == "yes":
         yield Finding(unit, "was changed since systemd read it", "systemctl daemon-reload")
+
+
+def package(case: Case) -> Iterator[Finding]:
+    """What the package brought must be as it was."""
+    for file in case.host.altered_files(PACKAGE):
+        yield Finding(
+            file, "is not as the package brought it", f"apt install --reinstall {PACKAGE}"
+        )
 
 
 def services(case: Case) -> Iterator[Finding]:
@@ -235,6 +246,6 @@ def leftovers(case: Case) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    user, link, interruption, timer, units, services, old_system, space, clock, owners, network,
-    leftovers,
+    user, link, interruption, timer, units, package, services, old_system, space, clock, owners,
+    network, leftovers,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 
 from autoupdate.assemble import BUILDER, builder
 from autoupdate.check import check
@@ -26,6 +27,13 @@ class HostFacts:
         """Return the properties of a unit; none without a service manager."""
         said = _ask("systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", name)
         return dict(line.partition("=")[::2] for line in said.splitlines() if "=" in line)
+
+    def altered_files(self, package: str) -> list[str]:
+        """Return the files of a package that are not as it brought them (dpkg(1), --verify)."""
+        # dpkg ends with a failure when it finds any.
+        said = _ask("dpkg", "--verify", package, even_if_failed=True)
+        found = (re.fullmatch(r"(\S{9})   (/.*)", line) for line in said.splitlines())
+        return [match[2] for match in found if match]
 
     def is_clock_right(self) -> bool:
         """Tell whether the clock is synchronised, or nobody can say."""
@@ -52,9 +60,10 @@ class HostFacts:
         return find_user(BUILDER) is not None
 
 
-def _ask(*command: str) -> str:
+def _ask(*command: str, even_if_failed: bool = False) -> str:
     try:
         done = run(command, environment=base_environment("/root"), timeout=PATIENCE)
     except (NotStartedError, TimedOutError):
         return ""
-    return "" if done.returncode else done.stdout.decode(errors="replace")
+    failed = done.returncode and not even_if_failed
+    return "" if failed else done.stdout.decode(errors="replace")

@@ -63,6 +63,12 @@ def test_hook_and_address_that_are_of_no_use(
     assert f"hook {hook} does not run" in " ".join(capsys.readouterr().out.split())
 
 
+def test_signatures_without_keys(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    write(f"{paths.etc}/autoupdate.toml", '[trust]\nsignatures = "enforce"\n')
+    assert main(["config", "check"], paths) == Exit.USAGE
+    assert "no key is trusted" in " ".join(capsys.readouterr().out.split())
+
+
 def test_good_settings(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check"], paths) == Exit.DONE
     assert "can be used" in capsys.readouterr().out

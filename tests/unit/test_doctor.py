@@ -32,6 +32,7 @@ class WellHost:
         self.owners = {world.paths.mirror: "_autoupdate", world.paths.releases: "_autoupdate",
                        world.all_paths.cache: "_autoupdate"}  # fmt: skip
         self.clock = self.builder = True
+        self.altered: list[str] = []
         self.upstream = ""
 
     def change(self, unit: str, **facts: str) -> None:
@@ -41,6 +42,10 @@ class WellHost:
     def unit(self, name: str) -> dict[str, str]:
         """Return the properties of a unit."""
         return self.units[name]
+
+    def altered_files(self, package: str) -> list[str]:
+        """Return the files that are not the package's."""
+        return self.altered
 
     def is_clock_right(self) -> bool:
         """Tell whether the clock is synchronised."""
@@ -127,6 +132,11 @@ def test_service_that_is_not_here_is_no_matter(deployed: World, host: WellHost) 
     [
         ({"clock": False}, "clock", "timedatectl set-ntp true"),
         ({"builder": False}, "user", "systemd-sysusers"),
+        (
+            {"altered": ["/usr/lib/systemd/system/autoupdate.timer"]},
+            "/usr/lib/systemd/system/autoupdate.timer",
+            "apt install --reinstall",
+        ),
         ({"upstream": "it is down"}, "upstream", "autoupdatectl check"),
     ],
 )
