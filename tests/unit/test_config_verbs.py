@@ -66,7 +66,7 @@ def test_hook_and_address_that_are_of_no_use(
 def test_signatures_without_keys(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     write(f"{paths.etc}/autoupdate.toml", '[trust]\nsignatures = "enforce"\n')
     assert main(["config", "check"], paths) == Exit.USAGE
-    assert "no key is trusted" in " ".join(capsys.readouterr().out.split())
+    assert "there is no trusted key in" in " ".join(capsys.readouterr().out.split())
 
 
 def test_good_settings(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
