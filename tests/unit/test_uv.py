@@ -1,0 +1,118 @@
+"""uv: where it comes from, what it is told of the host's settings, and life without it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from autoupdate import uv
+from autoupdate.environment import EnvironmentBuilder, index_options
+from autoupdate.errors import UpdateFailedError
+from autoupdate.settings import Build
+
+PIP = """
+[global]
+index-url = https://index.example/simple
+cert = /etc/ssl/own.pem
+[install]
+extra-index-url =
+    https://one.example/simple
+    https://two.example/simple
+find_links = /srv/wheels
+"""
+TRANSLATED = {
+    "UV_DEFAULT_INDEX": "https://index.example/simple",
+    "UV_INDEX": "https://one.example/simple https://two.example/simple",
+    "UV_FIND_LINKS": "/srv/wheels",
+    "SSL_CERT_FILE": "/etc/ssl/own.pem",
+    "UV_INDEX_STRATEGY": "unsafe-best-match",
+}
+
+
+class Pip:
+    """Stands for the commands that fetch uv."""
+
+    def __init__(self) -> None:
+        self.commands: list[Sequence[str]] = []
+        self.status = 0
+
+    def __call__(self, words: Sequence[str], *_: object) -> tuple[int, str]:
+        """Run one."""
+        self.commands.append(words)
+        if words[1:4] == ["-I", "-m", "venv"]:
+            os.makedirs(words[-1])
+        return self.status, ""
+
+
+@pytest.fixture(autouse=True)
+def _host_without_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uv, "SEARCH_PATH", str(tmp_path))
+
+
+def test_fetched_once(tmp_path: Path) -> None:
+    pip = Pip()
+    assert uv.find(str(tmp_path)) == ""
+    program = uv.fetch(str(tmp_path), "/usr/bin/python3", pip)
+    assert program == uv.find(str(tmp_path)) == f"{tmp_path}/{uv.DIRECTORY}/bin/uv"
+    assert "--require-hashes" in pip.commands[-1]
+    wanted = Path(tmp_path, uv.DIRECTORY, "requirements.txt").read_text()
+    assert wanted.startswith(f"uv=={uv.VERSION} --hash=sha256:")
+
+
+def test_that_cannot_be_fetched_is_not_tried_again_soon(tmp_path: Path) -> None:
+    pip = Pip()
+    pip.status = 1
+    assert uv.fetch(str(tmp_path), "/usr/bin/python3", pip) == ""
+    assert uv.fetch(str(tmp_path), "/usr/bin/python3", pip) == ""
+    assert len(pip.commands) == 1
+    assert os.listdir(tmp_path) == [uv.MISSING], "builds may write to what is not complete"
+    os.utime(tmp_path / uv.MISSING, (1, 1))
+    pip.status = 0
+    assert uv.fetch(str(tmp_path), "/usr/bin/python3", pip)
+
+
+@pytest.mark.parametrize("wanted", ["auto", "pip", "uv"])
+def test_life_without_uv(tmp_path: Path, wanted: str) -> None:
+    pip = Pip()
+    pip.status = 1
+    settings = Build(
+        python="/usr/bin/python3", installer=wanted, requirements=(), extras=(),
+        extra_requirements=(), editable=True, timeout=60.0,
+    )  # fmt: skip
+    builder = EnvironmentBuilder(str(tmp_path), settings, pip)
+    if wanted == "uv":
+        with pytest.raises(UpdateFailedError, match="neither here nor to be had"):
+            assert builder.installer
+    else:
+        assert builder.installer.name == "pip"
+    assert bool(pip.commands) is (wanted != "pip")
+
+
+def test_settings_of_pip_count_for_uv(tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text(PIP)
+    files = [f"{tmp_path}/missing.conf", f"{tmp_path}/pip.conf"]
+    assert uv.settings(f"{tmp_path}/uv.toml", files) == TRANSLATED
+    (tmp_path / "uv.toml").touch()
+    assert uv.settings(f"{tmp_path}/uv.toml", files) == {}
+
+
+@pytest.mark.parametrize("text", ["", "no section", "[global]\n", "\xff[global"])
+def test_settings_that_say_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pip.conf").write_text(text, encoding="latin-1")
+    assert uv.settings(f"{tmp_path}/uv.toml", [f"{tmp_path}/pip.conf"]) == {}
+
+
+def test_no_index(tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text("[install]\nno-index = true\n")
+    assert uv.settings(f"{tmp_path}/uv.toml", [f"{tmp_path}/pip.conf"]) == {"UV_NO_INDEX": "true"}
+
+
+def test_index_of_a_requirements_file_counts_for_build_tools(tmp_path: Path) -> None:
+    text = (
+        "--index-url=https://a/simple?x=1\n-f /wheels\n--no-index\nflask -f x\n# -i b\n"
+    )
+    (tmp_path / "requirements.txt").write_text(text)
+    assert index_options(f"{tmp_path}/requirements.txt") == [
+        "--index-url", "https://a/simple?x=1", "--find-links", "/wheels", "--no-index",
+    ]  # fmt: skip
