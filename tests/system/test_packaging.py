@@ -1,5 +1,6 @@
 """Other versions of the package come and go while updates run and settings are edited."""
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tests.hosts.upstream import Upstream
 
 PACKAGE = "ipfs-accelerate-autoupdate"
 RUN = "autoupdate@ipfs-accelerate.service"
+HOOK = "/etc/autoupdate/hooks/ipfs-accelerate/pre-update.d/wait"
+GO_ON = "/run/go-on"
 LOGROTATE = "/etc/logrotate.d/autoupdate"
 # Nobody is there to answer: a question ends the installation.
 APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--allow-downgrades")
@@ -38,26 +41,37 @@ def test_upgrade_and_downgrade_during_a_run(
     host.copy_in(deb, "/root/older.deb")
     host.run("sh", "-c", f"echo '# mine' >>{LOGROTATE}")
     host.systemctl("enable", "--now", "autoupdate.timer")
-    deployed_app.configure_more('[health]\nsoak = "20s"\n')
+    # Holds the run where it is, however long the package manager takes.
+    host.write(HOOK, f"#!/bin/sh\nuntil [ -e {GO_ON} ]; do sleep 0.1; done\n", mode=0o755)
+    deployed_app.configure_more('[hooks]\ntimeout = "5min"\n')
     edited = host.read(LOGROTATE), host.read(CONFIGURATION)
-    known = len(host.run("autoupdatectl", "history").stdout.splitlines())
+    known = len(past_runs(deployed_app))
     commit = upstream.commit(version=2)
     host.systemctl("start", "--no-block", RUN)
-    host.wait_for(lambda: deployed_app.status()["state"] == "probation", 60, "a run is under way")
+    host.wait_for(lambda: deployed_app.status()["state"] == "updating", 60, "a run is under way")
     before = host.show(RUN, "MainPID", "InvocationID")
 
     for file in ("/root/newer.deb", "/root/older.deb"):
         host.run(*APT, file, timeout=300)
         assert host.show(RUN, "MainPID", "InvocationID") == before
-        assert deployed_app.status()["state"] == "probation"
+        assert deployed_app.status()["state"] == "updating"
         assert (host.read(LOGROTATE), host.read(CONFIGURATION)) == edited
 
-    deployed_app.wait_state("current")
+    host.write(GO_ON, "")
+    deployed_app.wait_state("current", 120)
     assert deployed_app.status()["current"]["commit"] == commit
-    assert len(host.run("autoupdatectl", "history").stdout.splitlines()) == known + 1
+    assert len(past_runs(deployed_app)) == known + 1
     assert set(deployed_app.versions().values()) == {2}
     timer = host.show("autoupdate.timer", "ActiveState", "UnitFileState")
     assert timer == {"ActiveState": "active", "UnitFileState": "enabled"}
+
+
+def past_runs(app: DemoApp) -> list[dict[str, object]]:
+    """Return the history of the app."""
+    runs: list[dict[str, object]] = json.loads(
+        app.host.run("autoupdatectl", "history", "--json").stdout
+    )
+    return runs
 
 
 def test_main_job_without_recommended_packages(app: DemoApp, upstream: Upstream) -> None:
