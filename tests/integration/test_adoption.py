@@ -205,3 +205,27 @@ def test_a_copy_to_another_file_system_is_whole(tmp_path: Path) -> None:
     assert manifest(str(target)) == manifest(str(source))
     assert (target / "file").stat().st_ino == (target / "same").stat().st_ino
     assert "left over" not in os.listdir(target)
+
+
+def test_the_environment_that_is_given_back(deployed: Site) -> None:
+    """It works at its new place without an installation, and nothing in it leads to the release."""
+    release, path = deployed.release, deployed.path
+    app = deployed.app()
+
+    outcome = session.by_hand(app, lambda: release_path(app))
+
+    assert outcome.result == Result.GIVEN_BACK, outcome
+    assert not path.is_symlink()
+    program = (
+        "import sys, ipfs_accelerate_py.version as v; print(sys.prefix, v.__file__, v.VERSION)"
+    )
+    said = run(path / ".venv/bin/python3", "-c", program, cwd=Path("/")).stdout.split()
+    assert said == [f"{path}/.venv", f"{path}/ipfs_accelerate_py/version.py", "1"]
+    assert (
+        run(path / ".venv/bin/pip", "--version", cwd=Path("/"))
+        .stdout.split()[3]
+        .startswith(str(path))
+    )
+    run(path / ".venv/bin/python3", "-m", "pip", "check", cwd=Path("/"))
+    found = run("grep", "-rIl", "--", str(release), path, check=False).stdout
+    assert found == ""
