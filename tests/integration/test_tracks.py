@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.cli import main
 from autoupdate.errors import Exit
 from autoupdate.state import Result
 from tests.hosts.commands import run
 from tests.hosts.git_server import Mode
-from tests.integration.site import Site
+from tests.integration.site import APP, Site
 
 ANNOTATED = ("--annotate", "--message=a version")
 
@@ -81,13 +82,19 @@ def test_moved_tag_is_refused_and_the_next_version_taken(deployed: Site) -> None
     assert deployed.updates_to(third)
 
 
-def test_no_tag_that_is_admitted(deployed: Site) -> None:
+def test_no_tag_that_is_admitted(
+    deployed: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     deployed.upstream.tag("stable")
     deployed.configure(upstream__track="semver:>=1")
     outcome = deployed.run()
     assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
     assert "policy yields no candidate: none of the 1 tags" in outcome.reason
     assert "is a version that semver:>=1 admits" in outcome.reason
+    # The check runs git as whoever asks, where there is no user for it.
+    monkeypatch.setattr("autoupdate.verbs.check.builder", lambda: None)
+    assert main(["check", APP], deployed.paths) == Exit.DONE
+    assert "policy yields no candidate" in capsys.readouterr().out
 
 
 def test_page_in_place_of_the_tags(deployed: Site) -> None:
