@@ -109,9 +109,7 @@ def test_no_index(tmp_path: Path) -> None:
 
 
 def test_index_of_a_requirements_file_counts_for_build_tools(tmp_path: Path) -> None:
-    text = (
-        "--index-url=https://a/simple?x=1\n-f /wheels\n--no-index\nflask -f x\n# -i b\n"
-    )
+    text = "--index-url=https://a/simple?x=1\n-f /wheels\n--no-index\nflask -f x\n# -i b\n"
     (tmp_path / "requirements.txt").write_text(text)
     assert index_options(f"{tmp_path}/requirements.txt") == [
         "--index-url", "https://a/simple?x=1", "--find-links", "/wheels", "--no-index",
