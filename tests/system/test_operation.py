@@ -58,6 +58,10 @@ def test_window_hooks_notification_and_metrics(deployed_app: DemoApp, upstream: 
         host.systemctl("restart", SERVICES[0], timeout=60)
         deployed_app.wait_up()
         assert deployed_app.health()["version"] == 1
+        # The run that goes on beside that start still knows the windows as they were.
+        host.wait_for(
+            lambda: host.show(RUN, "ActiveState")["ActiveState"] == "inactive", 60, "its end"
+        )
         assert (
             "autoupdate_staged"
             in host.run("cat", f"{TEXTFILE}/autoupdate-ipfs-accelerate.prom").stdout
