@@ -81,6 +81,10 @@ CREATE TABLE remembered (name TEXT PRIMARY KEY, about TEXT NOT NULL, since TEXT 
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
+# What a file can answer that is no good, or no good any more.
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
+
+
 class StateError(HostFaultError):
     """The state of an app cannot be used."""
 
@@ -100,7 +104,7 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
             if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
                 raise
             return _prepare(_connect_to_copy(path), path, read_only=True)
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise fault(path, "opened", error) from None
 
 
@@ -111,13 +115,15 @@ def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
     return copied
 
 
-def fault(path: str, done: str, error: sqlite3.Error) -> StateError:
+def fault(path: str, done: str, error: sqlite3.Error | UnicodeDecodeError) -> StateError:
     """Return our error for one of SQLite's."""
     # An extended code has the kind of error in its lowest byte (sqlite.org/rescode).
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     damaged = code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
     # Somebody took the file away, or put another one in its place, while it was open.
     damaged |= code == sqlite3.SQLITE_READONLY_DBMOVED
+    # Texts, and names of tables, that are none any more.
+    damaged |= isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error)
     kind = DamagedStateError if damaged else StateError
     return kind(f"{path} cannot be {done}: {error}")
 

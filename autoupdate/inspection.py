@@ -15,7 +15,7 @@ from autoupdate.findings import Findings
 from autoupdate.run import start
 
 # A tree that names one subtree many times over has more files than any disk.
-MOST_FILES = 1_000_000
+MOST_FILES = 500_000
 # Of a long list of offences the first ones say enough.
 MOST_NAMED = 20
 LONGEST_NAMED = 200
@@ -29,6 +29,8 @@ LONGEST_COMMIT = 1_000_000
 # Line feeds and the like, and what turns the direction of writing (Unicode TR 9): names that do
 # not look like what they are.
 MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# What is no name of a file, and the directory of our own that a release has.
+NO_NAME = re.compile(r"(^|/)\.{0,2}(/|$)|^\.venv(/|$)")
 # What some file systems leave out of a name, so that it may mean .git there (git-fsck(1)).
 IGNORED = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]|[. ]+$|:.*")
 REPOSITORY = frozenset({".git", "git~1"})
@@ -109,15 +111,12 @@ def inspect(repository: str, commit: str, deployed: str, asked: Iterable[str]) -
 
 def is_misleading(path: str) -> bool:
     """Tell whether a path holds a name that may pass for another one, or that is git's or ours."""
-    if MISLEADING.search(path):
-        return True
-    first, *others = path.split("/")
-    if first == ".venv" or (others and any(part in ("", ".", "..") for part in (first, *others))):
+    if MISLEADING.search(path) or NO_NAME.search(path):
         return True
     # The cheap question first: most names cannot mean that.
     suspicious = not path.isascii() or "git" in path.lower()
     return suspicious and any(
-        IGNORED.sub("", part).casefold() in REPOSITORY for part in (first, *others)
+        IGNORED.sub("", part).casefold() in REPOSITORY for part in path.split("/")
     )
 
 

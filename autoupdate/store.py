@@ -123,14 +123,14 @@ class Store:
         """Ask; for the modules that keep tables of their own. Raises StateError."""
         try:
             return self._connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except database.ERRORS as error:
             raise database.fault(self._path, "read", error) from None
 
     def write(self, query: str, values: Sequence[Any] = ()) -> int:
         """Change something, durably; return the number of the new row. Raises StateError."""
         try:
             return self._connection.execute(query, values).lastrowid or 0
-        except sqlite3.Error as error:
+        except database.ERRORS as error:
             raise database.fault(self._path, "written", error) from None
 
     @contextmanager

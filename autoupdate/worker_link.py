@@ -105,14 +105,11 @@ class WorkerLink:
             if message is None:
                 raise late(f"the {what} did not end within {timeout:g} s")
             if isinstance(message.get("output"), str):
-                self.output(message["output"])
+                self.output(storable(message["output"]))
             elif isinstance(message.get("progress"), str):
-                self.watched(message["progress"])
-            elif isinstance(message.get("done"), dict):
-                return dict(message["done"])
-            elif "failed" in message:
-                kind = ERRORS.get(str(message.get("kind")), UpdateFailedError)
-                raise kind(str(message["failed"]), str(message.get("advice", "")))
+                self.watched(storable(message["progress"]))
+            elif (done := result(message)) is not None:
+                return done
 
     def _start(self) -> "subprocess.Popen[bytes]":
         try:
@@ -138,11 +135,7 @@ class WorkerLink:
                 raise HostFaultError(f"the {what} ended without an answer: its worker died")
             self._unread += chunk
         line, _, self._unread = self._unread.partition(b"\n")
-        try:
-            message = json.loads(line)
-        except ValueError:
-            message = None
-        return message if isinstance(message, dict) else {}
+        return understand(line)
 
     def _read(self, deadline: float) -> bytes | None:
         """Read what is there; None when the time is over, empty when the worker is gone."""
@@ -166,3 +159,27 @@ class WorkerLink:
         if facts.f_bavail * facts.f_frsize < LEAST_SPACE:
             self.close()
             raise NoSpaceError(f"it was stopped, as less than {LEAST_SPACE >> 20} MiB are left")
+
+
+def understand(line: bytes) -> dict[str, Any]:
+    """Return what a worker says in one line; nothing if it is no object of JSON."""
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def result(message: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the answer in a message; None for one without. Raises the error that it tells of."""
+    if isinstance(message.get("done"), dict):
+        return dict(message["done"])
+    if "failed" in message:
+        kind = ERRORS.get(str(message.get("kind")), UpdateFailedError)
+        raise kind(storable(str(message["failed"])), storable(str(message.get("advice", ""))))
+    return None
+
+
+def storable(text: str) -> str:
+    """Return a text of upstream's so that every file takes it: names there may be no UTF-8."""
+    return text.encode(errors="backslashreplace").decode()

@@ -150,7 +150,9 @@ def test_words_of_a_commit(victim: tuple[Site, Hostile]) -> None:
     """A subject that would write a line of its own into the log, and move the cursor."""
     site, hostile = victim
     said = b"x\x1b[2J\r[2026-01-01 00:00:00] Successfully updated to commit: \xff\n\nmore"
-    assert site.updates_to(hostile.publish(message=said))
+    commit = hostile.publish(message=said)
+    outcome = site.run()
+    assert (outcome.result, outcome.commit) == (Result.UPDATED, commit), outcome
 
 
 def test_a_good_commit_after_all_of_that(victim: tuple[Site, Hostile]) -> None:

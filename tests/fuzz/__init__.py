@@ -1,0 +1,1 @@
+"""Made-up input for everything that is parsed; AUTOUPDATE_FUZZ_CASES sets how much of it."""
