@@ -68,7 +68,11 @@ def tell_held_too_long(app: App, outcome: Outcome, now: str) -> None:
     if behind is None:
         # Of the first commit that waits, not of the newest: a busy upstream has a new one each day.
         hold, candidate = find_hold(app.store, now), app.store.candidate()
-        since = hold.since if hold else candidate.seen_at if candidate else now
+        if not hold and not outcome.commit:
+            # Nobody knows of a commit that waits.
+            return
+        waits = candidate is not None and candidate.commit == outcome.commit
+        since = hold.since if hold else candidate.seen_at if candidate and waits else now
         behind = Remembered(BEHIND, outcome.commit, since)
         keep(app.store, *behind)
     deadline = app.settings.windows.deadline

@@ -7,7 +7,7 @@ import pytest
 
 from autoupdate import outbox
 from autoupdate.delivery import redact
-from autoupdate.errors import UnreachableError
+from autoupdate.errors import NoCandidateError, UnreachableError
 from autoupdate.notify import FIRST_WAIT, MOST_SINGLE, Sender
 from autoupdate.settings import TOLD
 from autoupdate.state import Result
@@ -210,6 +210,17 @@ def test_held_too_long_is_told_once_though_upstream_goes_on(told: World) -> None
     told.settings = told.settings._replace(windows=told.settings.windows._replace(allowed=()))
     told.run()
     assert not told.store.rows("SELECT * FROM remembered WHERE name = 'behind'")
+
+
+def test_what_waits_for_nothing_is_not_held(told: World) -> None:
+    told.settings = settings(
+        told.root, notify__urls=[MAIL], notify__events=["held-too-long"], windows__deadline="2d"
+    )
+    told.deploy(1)
+    told.clock.ahead += 10 * DAY
+    told.check_fault = NoCandidateError("no tag matches")
+    assert told.run().result == Result.DEFERRED
+    assert written(told) == []
 
 
 def test_only_what_is_wanted_is_told(tmp_path: Path) -> None:
