@@ -117,6 +117,8 @@ class WorkerLink:
                 become_subreaper()
             if not is_possible():
                 self.unconfined()
+                # Said once in each run, however many workers that takes.
+                self.unconfined = lambda: None
             return start(
                 [*COMMAND, self.paths.home], environment=self.environment, identity=self.identity
             )

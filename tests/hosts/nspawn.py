@@ -31,6 +31,8 @@ def start(name: str, root: Path, console: Path) -> subprocess.Popen[bytes]:
         "--resolv-conf=replace-host",
         "--timezone=off",
         "--link-journal=no",
+        # As on a host of its own; systemd-nspawn keeps these from its containers otherwise.
+        "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self",
         *binds,
     )
     environment = {
