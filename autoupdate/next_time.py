@@ -34,6 +34,9 @@ def leave(
         return
     if settings.notify.urls and outbox.is_waiting(app.store):
         return
+    if app.store.unfinished():
+        # The services that it waits for are still to be watched.
+        return
     read_before = [*settings.files, f"{paths.vendor}/apps", f"{paths.etc}/apps"]
     if any(known.changed_since(path, began) for path in read_before):
         # Perhaps it was changed after it was read.

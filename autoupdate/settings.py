@@ -180,7 +180,7 @@ SETTINGS = (
     Setting("build.python", absolute_path, "/usr/bin/python3",
             "The interpreter of the virtual environments."),
     Setting("build.installer", one_of("auto", "uv", "pip"), "auto",
-            "What installs packages; auto takes uv where it is found, or else pip."),
+            "What installs packages; auto takes uv, found or fetched, or else pip."),
     Setting("build.requirements", relative_paths, ["requirements.txt"],
             "Requirements files; the default one may be missing in the repository."),
     Setting("build.extras", texts, [], "Extras of the app to install."),
