@@ -36,9 +36,6 @@ def many_files() -> dict[str, str | None]:
 
 def deploy(host: Host, upstream: Upstream) -> None:
     """Deploy by hand, edit, and leave a cron line; the services are not started."""
-    # To tell of what happens, further below.
-    host.run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "--yes",
-             "--no-install-recommends", "apprise", timeout=300)  # fmt: skip
     app = DemoApp(host, PATH)
     app.install_services()
     app.deploy_by_hand(upstream.url)

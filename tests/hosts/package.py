@@ -71,6 +71,16 @@ def old_image(release: str, installed: Image, upstream: Upstream) -> Image:
     return derived_image(installed, f"old-{release}", key, prepare)
 
 
+def telling_image(release: str, base: Image) -> Image:
+    """Return an image with what sends notifications."""
+
+    def prepare(host: Host) -> None:
+        host.run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "--yes",
+                 "--no-install-recommends", "apprise", timeout=300)  # fmt: skip
+
+    return derived_image(base, f"telling-{release}", "apprise", prepare)
+
+
 def derived_image(base: Image, name: str, key: str, prepare: Callable[[Host], None]) -> Image:
     """Return an image with what `prepare` does to a booted host, done once for each key.
 

@@ -21,7 +21,14 @@ from tests.hosts.demo_app import DemoApp
 from tests.hosts.git_server import GitServer
 from tests.hosts.host import Host
 from tests.hosts.layers import Image
-from tests.hosts.package import bare_image, built_deb, deployed_image, installed_image, old_image
+from tests.hosts.package import (
+    bare_image,
+    built_deb,
+    deployed_image,
+    installed_image,
+    old_image,
+    telling_image,
+)
 from tests.hosts.tree import RELEASES
 from tests.hosts.upstream import Upstream
 
@@ -132,6 +139,17 @@ def old_app(
     """The application as the old system deployed it: 5,000 files, local changes, a cron line."""
     upstream.commit(version=1, files=old_deployment.many_files())
     for booted in _booted(request, old_image(release, installed, upstream)):
+        yield old_deployment.start(booted, upstream)
+
+
+@pytest.fixture
+def telling_app(
+    request: pytest.FixtureRequest, release: str, installed: Image, upstream: Upstream
+) -> Iterator[DemoApp]:
+    """The same on a host that can send notifications."""
+    upstream.commit(version=1, files=old_deployment.many_files())
+    image = telling_image(release, old_image(release, installed, upstream))
+    for booted in _booted(request, image):
         yield old_deployment.start(booted, upstream)
 
 
