@@ -72,7 +72,7 @@ class Checks:
 
     def autopkgtest(self) -> str:
         """debian/tests, on a booted host."""
-        source = self.room.root / builds.USUAL.directory.lstrip("/") / "tree"
+        source = self.room.root / builds.USUAL.directory.lstrip("/") / builds.TREE
         return judges.autopkgtest(self.release, self.deb(), source)
 
     def same(self, others: dict[str, str]) -> str:

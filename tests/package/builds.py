@@ -2,15 +2,19 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.hosts.commands import run
+from tests.hosts.package import PROJECT
 from tests.package.room import LOCALE, Room
 
 PACKAGE = "ipfs-accelerate-autoupdate"
+# As dpkg-source unpacks it; in Debian 12 the source package has the name of its directory inside.
+TREE = "-".join(re.findall(r"[^ ()]+", (PROJECT / "debian/changelog").read_text())[:2])
 
 
 class Surroundings(NamedTuple):
@@ -44,7 +48,7 @@ OTHER = Surroundings(
 
 def build(room: Room, around: Surroundings) -> dict[str, str]:
     """Build source and binary package; return the digest of each file that is uploaded."""
-    room.copy_source(f"{around.directory}/tree", around.user)
+    room.copy_source(f"{around.directory}/{TREE}", around.user)
     words = ["dpkg-buildpackage", "--no-sign"]
     if around.clock:
         words = ["faketime", "-f", around.clock, *words]
@@ -52,7 +56,7 @@ def build(room: Room, around: Surroundings) -> dict[str, str]:
     with disordered(place) if around.disorder else nullcontext():
         room.run(
             "sh", "-c", 'umask "$0" && exec "$@"', around.umask, *words,
-            user=around.user, directory=f"{around.directory}/tree", hostname=around.hostname,
+            user=around.user, directory=f"{around.directory}/{TREE}", hostname=around.hostname,
             environment=around.environment,
         )  # fmt: skip
     return digests(place)

@@ -70,6 +70,8 @@ class Room:
         """Put the source into a directory of a user."""
         target = self.root / directory.lstrip("/")
         shutil.copytree(self.source, target, symlinks=True)
+        # As after a check-out; the copy that it comes from is for root alone.
+        target.chmod(0o755)
         owner = f"{USERS[user]}:{USERS[user]}"
         run("chown", "--recursive", "--no-dereference", owner, target.parent)
 
