@@ -5,7 +5,7 @@ Runs in the worker, as the builds' user.
 
 from autoupdate.changes import Changed, Changes, Logged
 from autoupdate.errors import UpdateFailedError
-from autoupdate.inspection import answers, ask, has
+from autoupdate.inspection import MOST_FILES, answers, ask, has
 
 MOST_COMMITS, MOST_PATHS, LONGEST_TEXT = 20, 50, 200
 
@@ -51,4 +51,7 @@ def changed(repository: str, old: str, new: str) -> tuple[tuple[Changed, ...], i
         if number <= MOST_PATHS:
             name = path.decode(errors="replace")[:LONGEST_TEXT]
             first.append(Changed(letter.decode(errors="replace"), name))
+        # A tree may have no end; the guard says so.
+        if number >= MOST_FILES:
+            break
     return tuple(first), number
