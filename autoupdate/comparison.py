@@ -5,7 +5,7 @@ Runs in the worker, as the builds' user.
 
 from autoupdate.changes import Changed, Changes, Logged
 from autoupdate.errors import UpdateFailedError
-from autoupdate.inspection import MOST_FILES, answers, ask, has
+from autoupdate.inspection import answers, ask, has, has_an_end
 
 MOST_COMMITS, MOST_PATHS, LONGEST_TEXT = 20, 50, 200
 
@@ -41,6 +41,8 @@ def log(repository: str, revisions: list[str], most: int) -> tuple[Logged, ...]:
 
 def changed(repository: str, old: str, new: str) -> tuple[tuple[Changed, ...], int]:
     """Return the first files that differ between two commits, and how many do."""
+    if not all(has_an_end(repository, commit) for commit in (old, new)):
+        return (), 0
     words = ["diff-tree", "-r", "-z", "--no-renames", "--name-status", old, new, "--"]
     first: list[Changed] = []
     number = 0
@@ -51,7 +53,4 @@ def changed(repository: str, old: str, new: str) -> tuple[tuple[Changed, ...], i
         if number <= MOST_PATHS:
             name = path.decode(errors="replace")[:LONGEST_TEXT]
             first.append(Changed(letter.decode(errors="replace"), name))
-        # A tree may have no end; the guard says so.
-        if number >= MOST_FILES:
-            break
     return tuple(first), number

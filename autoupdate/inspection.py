@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from autoupdate.errors import HostFaultError, UpdateFailedError
@@ -170,6 +171,12 @@ def tree(repository: str, commit: str) -> Iterator[Entry]:
         mode, _, name, size = facts.split()
         yield Entry(int(mode, 8), name.decode(), int(size) if size != b"-" else 0,
                     os.fsdecode(path))  # fmt: skip
+
+
+def has_an_end(repository: str, commit: str) -> bool:
+    """Tell whether the tree of a commit is one that git can compare: it holds all of it first."""
+    names = answers(repository, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit])
+    return sum(1 for _ in islice(names, MOST_FILES + 1)) <= MOST_FILES
 
 
 def changes(repository: str, old: str, new: str) -> Iterator[str]:
