@@ -298,7 +298,9 @@ def _changes(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
 def _status(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return the changed and untracked paths of a work tree, each with its code (git-status(1))."""
     command = ["git", *_options(git), "status", "--porcelain", "-z", "--no-renames"]
-    answer = git.execute([*command, "--untracked-files=all", "--", *_pathspec(shared)])
+    # Nothing in .gitmodules is looked at, where upstream could write what makes git give up.
+    options = ["--untracked-files=all", "--ignore-submodules=all"]
+    answer = git.execute([*command, *options, "--", *_pathspec(shared)])
     entries = [entry for entry in str(answer).split("\0") if entry]
     return [(entry[:2], entry[3:]) for entry in entries]
 

@@ -152,7 +152,7 @@ def test_words_of_a_commit(victim: tuple[Site, Hostile]) -> None:
     said = b"x\x1b[2J\r[2026-01-01 00:00:00] Successfully updated to commit: \xff\n\nmore"
     commit = hostile.publish(message=said)
     outcome = site.run()
-    assert (outcome.result, outcome.commit) == (Result.UPDATED, commit), outcome
+    assert (outcome.result, outcome.commit) == (Result.UPDATED, commit), outcome.reason[-300:]
 
 
 def test_a_good_commit_after_all_of_that(victim: tuple[Site, Hostile]) -> None:
