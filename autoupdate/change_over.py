@@ -24,7 +24,7 @@ from autoupdate.store import Transaction
 def change_over(
     app: App, transaction: Transaction, journal: Journal, switch: Callable[[], None]
 ) -> Outcome:
-    """Stop the services, move what the journal names, `switch`, start them and watch."""
+    """Stop the services, `switch`, move what the journal names, start them and watch."""
     runtime.set_stale(app.paths)
     relocation.write(app.paths, journal)
     with runtime.activating(app.paths):
@@ -53,9 +53,10 @@ def activate(
         # It may have begun since somebody looked.
         retire.refuse_running(host.processes_in(journal.path))
     app.services.stop(journal.services)
+    # First, as a link that leads nowhere would keep services from asking their gate.
+    switch()
     for move in journal.moves:
         relocation.make(move, host.copy)
-    switch()
 
 
 def backups(app: App, journal: Journal) -> str:

@@ -17,7 +17,7 @@ MASKS = (
     (r"\b20[0-9]{12}\b", "<stamp>"),
     (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:<port>"),
     (r"\b(process|pid) [0-9]+", r"\1 <number>"),
-    (r"\b[0-9]+(\.[0-9]+)? (MiB|KiB|GiB|s|ms)\b", r"<number> \2"),
+    (r"\b[0-9][0-9,]*(\.[0-9]+)? (MiB|KiB|GiB|s|ms)\b", r"<number> \2"),
 )
 
 
@@ -31,7 +31,8 @@ class Golden:
 
     def commit(self, commit: str, name: str) -> str:
         """Give a commit a name that does not change; return the commit."""
-        self.names[commit] = self.names[commit[:12]] = f"<{name}>"
+        for length in (7, 12, len(commit)):
+            self.names[commit[:length]] = f"<{name}>"
         return commit
 
     def mask(self, text: str) -> str:
