@@ -36,17 +36,12 @@ def test_pack_without_an_end(quick: Site) -> None:
     assert quick.run(force=True).result is Result.UPDATED
 
 
-@pytest.mark.parametrize(
-    ("mode", "step"), [(Mode.ENDLESS_REFS, "check"), (Mode.ENDLESS_CHATTER, "workshop")]
-)
-def test_words_without_an_end(
-    quick: Site, monkeypatch: pytest.MonkeyPatch, mode: Mode, step: str
-) -> None:
+def test_refs_without_an_end(quick: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of memory is lower here, for the test's time."""
     quick.configure(upstream__timeout="60s")
     quick.upstream.commit(version=2)
-    quick.server.mode = mode
-    monkeypatch.setattr(f"autoupdate.{step}.MOST_MEMORY", 100 << 20)
+    quick.server.mode = Mode.ENDLESS_REFS
+    monkeypatch.setattr("autoupdate.check.MOST_MEMORY", 100 << 20)
     begun = time.monotonic()
     outcome = quick.run()
     assert outcome.exit_code == Exit.UNREACHABLE, outcome
