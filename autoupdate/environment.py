@@ -149,10 +149,13 @@ class EnvironmentBuilder:
             self._do(update, release, DependenciesFailedError)
         arguments = []
         index: list[str] = []
-        for path in self.build.requirements:
-            if os.path.isfile(f"{release}/{path}"):
-                arguments += ["--requirement", f"{release}/{path}"]
-                index += index_options(f"{release}/{path}")
+        for file in self._requirements_in(release):
+            arguments += ["--requirement", file]
+            index += index_options(file)
+        if any(map(has_hashes, self._requirements_in(release))):
+            # With hashes everything must have one, and a directory cannot (pip-install(1)).
+            self._do(self.installer.install(template, arguments), release, DependenciesFailedError)
+            arguments = []
         arguments += self.build.extra_requirements
         if is_installable(release):
             extras = f"[{','.join(self.build.extras)}]" if self.build.extras else ""
@@ -168,6 +171,10 @@ class EnvironmentBuilder:
         with open(f"{template}/{COMPLETE}", "w", encoding="utf-8") as mark:
             os.fsync(mark.fileno())
         sync_directory(template)
+
+    def _requirements_in(self, release: str) -> list[str]:
+        files = [f"{release}/{path}" for path in self.build.requirements]
+        return [file for file in files if os.path.isfile(file)]
 
     def _install_app(self, release: str, template: str) -> None:
         if not is_installable(release):
@@ -246,6 +253,12 @@ def has_many_files(places: Sequence[str]) -> bool:
 def is_installable(release: str) -> bool:
     """Tell whether the app can be installed as a package."""
     return any(os.path.isfile(f"{release}/{name}") for name in ("pyproject.toml", "setup.py"))
+
+
+def has_hashes(file: str) -> bool:
+    """Tell whether a requirements file says by their hashes which packages may be installed."""
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        return re.search(r"(^|\s)--(hash=|require-hashes)", stream.read()) is not None
 
 
 def build_requirements(release: str) -> list[str]:

@@ -249,3 +249,16 @@ def test_copy_over_what_a_dead_build_left(tmp_path: Path) -> None:
     Path(target, "lib/left-over").touch()
     copy_environment(template, target)
     assert not os.path.exists(f"{target}/lib/left-over")
+
+
+def test_requirements_with_hashes_are_installed_apart(release: Path) -> None:
+    """Everything in one call of pip would have to have a hash, and the app itself cannot."""
+    (release / "requirements.txt").write_text("blinker==1.9 \\\n    --hash=sha256:00\n")
+    installer = Installer()
+    settings = SETTINGS._replace(extra_requirements=("uvicorn[standard]",))
+    provide(release, installer, settings)
+    ends = [words[-2:] for words in installer.installs]
+    assert ["--requirement", f"{release}/requirements.txt"] in ends
+    assert [words for words in installer.installs if "uvicorn[standard]" in words] == [
+        words for words in installer.installs if words[-3:-1] == ["uvicorn[standard]", "--editable"]
+    ]
