@@ -7,9 +7,10 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.faults.adoptions import adoptions
 from tests.faults.bad import bad_commits
 from tests.faults.cells import Cell, cells
 from tests.faults.kills import HAND, ROLL_BACK, UNIT, UPDATE, Kill, Kills
@@ -36,11 +37,17 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="random kills of updates, and as many of roll backs, over all releases (300)",
     )  # fmt: skip
     reader.add_argument(
+        "--adoptions", type=int, default=60, metavar="N",
+        help="random kills of adoptions, over all releases (60)",
+    )  # fmt: skip
+    reader.add_argument(
         "--cuts", type=int, default=60, metavar="N",
         help="power cuts in an update, and as many in a roll back, over all releases (60)",
     )  # fmt: skip
     reader.add_argument("--seed", type=int, default=1, help="chooses the random instants (1)")
-    reader.add_argument("--only", choices=("kill", "fault", "power", "bad"), help="only one part")
+    reader.add_argument(
+        "--only", choices=("kill", "adoption", "fault", "power", "bad"), help="only one part"
+    )
     reader.add_argument(
         "--fault", default="", metavar="TEXT", help='only cells with this in "fault, step"'
     )
@@ -50,22 +57,24 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def results(
-    chosen: argparse.Namespace, release: str, deb: Path, count: int, cut_count: int
+    chosen: argparse.Namespace, release: str, deb: Path, share: Callable[[int], int]
 ) -> Iterator[Kill | Cell]:
     """Go through what was chosen on one release."""
     if chosen.only in (None, "kill"):
         with opened(release, deb) as scene:
             kills = Kills(scene, release, chosen.seed)
             yield from kills.at_writes(UPDATE)
-            yield from kills.at_random(UPDATE, count)
+            yield from kills.at_random(UPDATE, share(chosen.kills))
         with opened(release, deb) as scene:
             kills = Kills(scene, release, chosen.seed)
             yield from kills.at_writes(ROLL_BACK)
-            yield from kills.at_random(ROLL_BACK, count, (UNIT, HAND))
+            yield from kills.at_random(ROLL_BACK, share(chosen.kills), (UNIT, HAND))
+    if chosen.only in (None, "adoption"):
+        yield from adoptions(release, deb, share(chosen.adoptions), chosen.seed)
     if chosen.only in (None, "fault"):
         yield from cells(release, deb, chosen.fault)
     if chosen.only in (None, "power"):
-        yield from cuts(release, deb, cut_count, chosen.seed)
+        yield from cuts(release, deb, share(chosen.cuts), chosen.seed)
     if chosen.only in (None, "bad"):
         yield from bad_commits(release, deb)
 
@@ -99,8 +108,7 @@ def go(chosen: argparse.Namespace, options: str) -> int:
 
     def work(release: str) -> None:
         try:
-            kills, cut_count = (-(-n // len(releases)) for n in (chosen.kills, chosen.cuts))
-            for result in results(chosen, release, deb, kills, cut_count):
+            for result in results(chosen, release, deb, lambda n: -(-n // len(releases))):
                 report.add(result)
         except Exception:
             broken.append(f"{release}: {traceback.format_exc()}")

@@ -1,30 +1,11 @@
 """A checkout that was deployed by hand becomes a managed app, and is given back."""
 
-import json
-from typing import Any
-
+from tests.hosts.accounting import HOME, account, assert_as_before, assert_every_byte
 from tests.hosts.demo_app import SERVICES, USER, DemoApp
-from tests.hosts.host import Host
-from tests.hosts.old_deployment import CRON_LINE, CRONTAB, EDITED, FILES, PATH, many_files
+from tests.hosts.old_deployment import CRON_LINE, CRONTAB, EDITED, PATH, many_files
 from tests.hosts.upstream import Upstream
 
-HOME = "/var/lib/autoupdate/ipfs-accelerate"
 RUN = "autoupdate@ipfs-accelerate.service"
-# What the services themselves write while they run, and what a compiler leaves.
-BUSY = ("state/launcher.json", "state/starts", "state/old-updates", "logs/", "state/certificate",
-        "state/key.pem")  # fmt: skip
-
-# A service may rename a file while it is looked at.
-ACCOUNT = """
-import json, sys
-from autoupdate.manifest import manifest
-for _ in range(20):
-    try:
-        print(json.dumps(manifest(sys.argv[1])))
-        break
-    except FileNotFoundError:
-        continue
-"""
 # Starts an adoption, and kills it as soon as a condition of the shell holds.
 KILL_WHEN = """
 autoupdatectl adopt "$1" >/dev/null 2>&1 & adoption=$!
@@ -81,35 +62,3 @@ def test_adoption_killed(old_app: DemoApp) -> None:
     host.run("autoupdatectl", "adopt", PATH, timeout=300)
     old_app.wait_up()
     assert_every_byte(host, before)
-
-
-def account(host: Host, directory: str) -> dict[str, Any]:
-    """Return the account of a directory, without what is written all the time."""
-    found = json.loads(host.run("/usr/bin/python3", "-I", "-c", ACCOUNT, directory).stdout)
-    return {path: entry for path, entry in found.items() if not path.startswith(BUSY)
-            and "__pycache__" not in path}  # fmt: skip
-
-
-def assert_every_byte(host: Host, before: dict[str, Any]) -> None:
-    """Check that every file is in the old directory that was kept, or in the shared one."""
-    kept = host.run("sh", "-c", f"echo {PATH}.before-autoupdate-*").stdout.split()
-    assert len(kept) == 1
-    old, shared = account(host, kept[0]), account(host, f"{HOME}/shared")
-    assert len(before) > FILES
-    for path, entry in before.items():
-        place = shared if path.split("/")[0] in ("state", "logs") else old
-        assert place.get(path) == entry, path
-    assert not host.exists("/tmp/hooked")
-
-
-def assert_as_before(app: DemoApp, before: dict[str, Any]) -> None:
-    """Check that an adoption has left no trace, and that the services run."""
-    app.wait_up(60)
-    now = account(app.host, PATH)
-    assert now == before, sorted(path for path in now | before
-                                 if now.get(path) != before.get(path))[:10]  # fmt: skip
-    assert CRON_LINE in app.host.read(CRONTAB).splitlines()
-    assert not app.host.exists(f"{HOME}/relocation.json")
-    assert app.status()["state"] == "unmanaged"
-    kept = app.host.run("sh", "-c", f"ls -d {PATH}.before*", check=False).stdout
-    assert kept == ""
