@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from autoupdate.confinement import prepared
+from autoupdate.limits import LEAST_SPACE, free_space, limited
 from autoupdate.orphans import end_descendants
 from autoupdate.run import LOOK_EVERY, base_environment, start
 
@@ -47,7 +48,11 @@ class Build:
         """Run one command of the build, as `command` does."""
         home = self._scratch.name
         environment = {**os.environ, "HOME": home, "TMPDIR": home, **additions}
-        return pass_on(words, directory, environment, [*self.places(), home])
+        places = [*self.places(), home]
+        # A build that fills the disk would take the services down with it.
+        most = max(LEAST_SPACE, free_space(places[0]) - LEAST_SPACE)
+        with limited(file_size=most):
+            return pass_on(words, directory, environment, places)
 
 
 def try_out(words: Sequence[str], release: str, writable: Sequence[str]) -> tuple[int, str]:

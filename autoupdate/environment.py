@@ -167,6 +167,7 @@ class EnvironmentBuilder:
             self._do(self.installer.install(template, arguments), release, DependenciesFailedError)
         if not self.installer.program:
             self._compile(f"{template}/bin/python", f"{template}/lib")
+        forget_locks(template, f"{template}/{BUILD_TOOLS}")
         write_versions(template)
         with open(f"{template}/{COMPLETE}", "w", encoding="utf-8") as mark:
             os.fsync(mark.fileno())
@@ -200,6 +201,7 @@ class EnvironmentBuilder:
         shutil.rmtree(self._tracer(venv))
         with suppress(FileNotFoundError):
             os.unlink(log)
+        forget_locks(venv)
         if self.build.editable:
             editable.keep(memory, release, found)
 
@@ -253,6 +255,13 @@ def has_many_files(places: Sequence[str]) -> bool:
 def is_installable(release: str) -> bool:
     """Tell whether the app can be installed as a package."""
     return any(os.path.isfile(f"{release}/{name}") for name in ("pyproject.toml", "setup.py"))
+
+
+def forget_locks(*places: str) -> None:
+    """Remove the files by which uv locks what it installs into: any user could write to them."""
+    for place in places:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{place}/.lock")
 
 
 def has_hashes(file: str) -> bool:

@@ -17,6 +17,7 @@ from autoupdate.errors import (
     UpdateFailedError,
 )
 from autoupdate.events import DEFERRED, FAILED, NO_CANDIDATE, REFUSED, STEP
+from autoupdate.limits import free_space
 from autoupdate.opening import wait_for_opening
 from autoupdate.publish import linked_release
 from autoupdate.staged import is_built
@@ -50,12 +51,6 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
         app.store.finish(transaction.id, result, error.exit_code, reason, app.clock.now())
         app.tell(FAILED, reason, commit=transaction.commit, step=transaction.step)
     return Outcome(result, error.exit_code, reason, transaction.commit, "", error.advice)
-
-
-def free_space(directory: str) -> int:
-    """Return the bytes that users without rights may still write there (statvfs(3))."""
-    facts = os.statvfs(directory)
-    return facts.f_bavail * facts.f_frsize
 
 
 def whose_space(error: AutoupdateError, before: int, after: int) -> AutoupdateError:

@@ -69,7 +69,7 @@ NETWORK_TROUBLE = (
     "Temporary failure in name resolution", "error sending request", "dns error",
     "operation timed out", "Failed to fetch:",
 )  # fmt: skip
-NO_SPACE = ("No space left on device", "Disk quota exceeded")
+NO_SPACE = ("No space left on device", "Disk quota exceeded", "File too large")
 HOST_TROUBLE = (
     *NO_SPACE, "Read-only file system", "Cannot allocate memory", "Input/output error",
 )  # fmt: skip
@@ -95,5 +95,8 @@ def summary(output: str) -> str:
     errors = [
         line for line in lines if line.lower().startswith(("error", "\u00d7", "\u2570\u2500\u25b6"))
     ]
-    chosen = errors[-2:] or lines[-2:] or ["no output"]
+    # What uv names last is the cause of all that it named before.
+    causes = [line for line in lines if line.startswith("cause: ")]
+    chosen = [*errors[-1:], *causes[-1:]] if causes else errors[-2:]
+    chosen = chosen or lines[-2:] or ["no output"]
     return "; ".join(line[:300] for line in chosen)

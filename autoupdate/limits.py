@@ -1,9 +1,12 @@
 """Limits for what another side decides the size of (getrlimit(2)): files and memory."""
 
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# What a worker leaves of the free space to others, in bytes.
+LEAST_SPACE = 32 << 20
 FILE_SIZE, MEMORY = resource.RLIMIT_FSIZE, resource.RLIMIT_DATA
 
 
@@ -25,3 +28,9 @@ def limited(**most: int) -> Iterator[None]:
     finally:
         for kind, limits in before.items():
             resource.setrlimit(kind, limits)
+
+
+def free_space(directory: str) -> int:
+    """Return the bytes that users without rights may still write there (statvfs(3))."""
+    facts = os.statvfs(directory)
+    return facts.f_bavail * facts.f_frsize

@@ -31,7 +31,7 @@ from autoupdate.errors import (
 from autoupdate.forecast import forecast
 from autoupdate.inspection import full_name, inspect
 from autoupdate.installer import CACHES
-from autoupdate.limits import limited
+from autoupdate.limits import free_space, limited
 from autoupdate.orphans import become_subreaper, end_descendants
 from autoupdate.paths import AppPaths
 from autoupdate.rehearse import rehearse
@@ -255,12 +255,6 @@ def enter_confinement(paths: AppPaths) -> None:
     hide()
     home, scratch = os.environ["HOME"], tempfile.gettempdir()
     confine([paths.home, home, scratch, *caches()])
-
-
-def free_space(directory: str) -> int:
-    """Return the bytes that users without rights may still write there (statvfs(3))."""
-    facts = os.statvfs(directory)
-    return facts.f_bavail * facts.f_frsize
 
 
 def serve(worker: Worker) -> None:

@@ -18,6 +18,7 @@ from autoupdate.errors import (
     UnreachableError,
     UpdateFailedError,
 )
+from autoupdate.limits import LEAST_SPACE, free_space
 from autoupdate.orphans import become_subreaper, end_descendants
 from autoupdate.paths import AppPaths
 from autoupdate.run import Identity, NotStartedError, kill_group, start
@@ -37,10 +38,8 @@ ERRORS: dict[str, type[AutoupdateError]] = {
 }
 # One line of a worker; more than this is no answer of ours.
 LONGEST_LINE = 1_000_000
-LOOK_EVERY = 0.25
+LOOK_EVERY = 0.05
 TAKING_SPACE = ("fetch", "check_out", "build")
-# What a worker leaves to others, in bytes.
-LEAST_SPACE = 16 << 20
 
 
 class WorkerLink:
@@ -157,8 +156,7 @@ class WorkerLink:
 
     def _leave_space(self) -> None:
         """End a worker before it takes the last space, which others on this host need as well."""
-        facts = os.statvfs(self.paths.home)
-        if facts.f_bavail * facts.f_frsize < LEAST_SPACE:
+        if free_space(self.paths.home) < LEAST_SPACE:
             self.close()
             raise NoSpaceError(f"it was stopped, as less than {LEAST_SPACE >> 20} MiB are left")
 

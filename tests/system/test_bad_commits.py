@@ -18,7 +18,7 @@ BAD = [
     (Broken.CRASH_MCP, "ipfs-accelerate-mcp.service"),
     (Broken.HANG_IN_START, "start-pre"),
     (Broken.UNHEALTHY, "status 500"),
-    (Broken.REQUIREMENT, "No matching distribution"),
+    (Broken.REQUIREMENT, "iniconfig==99.99"),
     (Broken.BUILD_HANGS, "did not end within"),
     (Broken.BUILD_FORKS, ""),
 ]

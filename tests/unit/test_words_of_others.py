@@ -76,6 +76,10 @@ def test_complaint(stderr: str, said: str) -> None:
             "Collecting x\nERROR: No matching distribution\nERROR: for x\nNotice: new pip\n",
             "ERROR: No matching distribution; ERROR: for x",
         ),
+        (
+            "error: No solution found\n  cause: Of two\n  cause: there is no x==9\n",
+            "error: No solution found; cause: there is no x==9",
+        ),
         ("error: " + "x" * 1000, "error: " + "x" * 293),
     ],
 )
