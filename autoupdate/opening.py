@@ -19,11 +19,14 @@ def window(app: App, commit: str) -> Verdict:
     allowed = app.settings.windows.allowed
     if not allowed:
         return Verdict(GATE, True, "no window is set")
-    from autoupdate.windows import is_open, next_opening, parse
+    from autoupdate.windows import fault, is_open, next_opening, parse
 
     current = app.store.release(linked_release(app.paths.current))
     if current is None or not is_usable(app, current):
         return Verdict(GATE, True, "no release is in place that works", forceable=True)
+    if said := fault(allowed):
+        # Only the switch needs it: what runs goes on, and services start.
+        return Verdict(GATE, False, said, f"autoupdatectl config check {app.name}")
     windows = [parse(text) for text in allowed]
     now = float(seconds(app.clock.now()))
     if is_open(windows, now):
@@ -42,11 +45,13 @@ def wait_for_opening(app: App, verdict: Verdict) -> None:
     systemd forgets it with a reboot: after that the first start of a service, or the next run by
     the ordinary timer, asks for it again.
     """
-    if verdict.gate != GATE:
-        return
+    from autoupdate import windows as calendar
     from autoupdate.windows import next_opening, parse, spread
 
-    windows = [parse(text) for text in app.settings.windows.allowed]
+    allowed = app.settings.windows.allowed
+    if verdict.gate != GATE or calendar.fault(allowed):
+        return
+    windows = [parse(text) for text in allowed]
     opens = next_opening(windows, float(seconds(app.clock.now())))
     if opens is None:
         return

@@ -33,7 +33,6 @@ from autoupdate.values import (
     track,
     upstream_url,
     whole,
-    windows,
 )
 
 # What `notify.events` may name.
@@ -204,7 +203,7 @@ SETTINGS = (
     Setting("health.start_timeout", limit, "90s",
             "How long a restarted service may take until it is active."),
     Setting("health.probe", probes, [], "Probes of the services' health."),
-    Setting("windows.allowed", windows, [],
+    Setting("windows.allowed", texts, [],
             'When releases may be switched, such as "Mon..Fri 02:00-05:00 Europe/Berlin";'
             " empty: always."),
     Setting("windows.deadline", optional_duration, "",

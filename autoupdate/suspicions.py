@@ -6,6 +6,7 @@ And what the settings lead to, and cannot be used: hooks, keys, addresses to not
 import os
 from collections.abc import Iterator, Mapping
 
+from autoupdate import windows
 from autoupdate.assemble import host_hooks, trusted_keys
 from autoupdate.config import Value
 from autoupdate.errors import ConfigurationError, NotPermittedError
@@ -19,9 +20,14 @@ from autoupdate.unit_files import unit_files
 PASSING = ("/tmp/", "/var/tmp/", "/run/", "/dev/shm/")  # noqa: S108 - looked for, not used
 
 
-def faults(paths: Paths, settings: Settings) -> list[ConfigurationError]:
+def faults(
+    paths: Paths, settings: Settings, values: Mapping[str, Value]
+) -> list[ConfigurationError]:
     """Return what the settings lead to and cannot be used; an update may not need it."""
     found = []
+    if said := windows.fault(settings.windows.allowed):
+        origin = values["windows.allowed"].origin
+        found.append(ConfigurationError(f"{origin}: {said}", "see autoupdate.toml(5)"))
     hooks = host_hooks(paths, settings.app)
     for stage in (PRE, POST):
         for hook in hooks.find(stage):

@@ -243,17 +243,6 @@ def whole(value: Any) -> int:
     return value
 
 
-def windows(value: Any) -> tuple[str, ...]:
-    """Accept a list of weekly windows, such as "Mon..Fri 02:00-05:00 Europe/Berlin"."""
-    written = texts(value)
-    if written:
-        from autoupdate.windows import parse
-
-        for item in written:
-            parse(item)
-    return written
-
-
 def optional_path(value: Any) -> str:
     """Accept an absolute path, or nothing at all."""
     return absolute_path(value) if value != "" else ""

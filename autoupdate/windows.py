@@ -58,8 +58,23 @@ def is_open(windows: Sequence[Window], moment: float) -> bool:
     return any(_is_in(window, moment) for window in windows)
 
 
+def fault(allowed: Sequence[str]) -> str:
+    """Return what is wrong with windows as they stand in the settings; empty if nothing is."""
+    for text in allowed:
+        try:
+            parse(text)
+        except ValueError as error:
+            return f"windows.allowed: {error}"
+    return ""
+
+
 def are_closed(allowed: Sequence[str], moment: float) -> bool:
-    """Tell whether windows are set (`windows.allowed`), and none of them is open."""
+    """Tell whether windows are set (`windows.allowed`), and none of them is open.
+
+    What cannot be read is never open.
+    """
+    if fault(allowed):
+        return True
     return bool(allowed) and not is_open([parse(text) for text in allowed], moment)
 
 

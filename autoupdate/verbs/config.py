@@ -34,7 +34,7 @@ def check_one(paths: Paths, app: str) -> dict[str, Any]:
     odd: list[str] = []
     if not found:
         settings = files.build(app, values)
-        found += suspicions.faults(paths, settings)
+        found += suspicions.faults(paths, settings, values)
         found += suspicions.unknown_targets(settings, values)
         odd += suspicions.warnings(paths, settings, values)
     return {

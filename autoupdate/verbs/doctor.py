@@ -35,7 +35,10 @@ def in_settings(paths: Paths, app: str) -> list[Finding]:
     """Return what is wrong or odd in the settings."""
     values = read(paths, app)
     settings = build(app, values)
-    faults = [*suspicions.faults(paths, settings), *suspicions.unknown_targets(settings, values)]
+    faults = [
+        *suspicions.faults(paths, settings, values),
+        *suspicions.unknown_targets(settings, values),
+    ]
     return [
         *(Finding("settings", error.message, error.advice) for error in faults),
         *(

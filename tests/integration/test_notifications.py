@@ -130,7 +130,8 @@ def test_wrong_urls_are_found_without_using_them(url: str, complaint: str) -> No
     assert delivery.fault(url) == complaint
 
 
-def test_wrong_url_stops_no_update(deployed: Site) -> None:
+def test_wrong_url_stops_no_update(deployed: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is named with file and key where somebody asks, without what may be secret in it."""
     site = deployed
     site.builds = False
     site.configure(notify__urls=["nonsense://somewhere/secret-4711"])
@@ -138,6 +139,10 @@ def test_wrong_url_stops_no_update(deployed: Site) -> None:
     assert not send(site)
     (message,) = site.log.messages("not-delivered")
     assert "nonsense#1 did not take a notification: is no URL that Apprise knows" in message
+    assert cli.main(["config", "check", "--json", APP], site.paths) == Exit.USAGE
+    said = capsys.readouterr().out
+    assert f"{site.paths.etc}/apps/{APP}.toml: notify.urls: nonsense#1" in said
+    assert "4711" not in said
 
 
 def test_everybody_gets_a_test_message(

@@ -63,6 +63,14 @@ def test_hook_and_address_that_are_of_no_use(
     assert f"hook {hook} does not run" in " ".join(capsys.readouterr().out.split())
 
 
+def test_window_that_cannot_be_read(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    file = f"{paths.etc}/apps/ipfs-accelerate.toml"
+    write(file, '[windows]\nallowed = ["at night"]\n')
+    assert main(["config", "check", "--json"], paths) == Exit.USAGE
+    (fault,) = json.loads(capsys.readouterr().out)["apps"][0]["faults"]
+    assert fault["message"].startswith(f'{file}: windows.allowed: "at night"')
+
+
 def test_signatures_without_keys(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     write(f"{paths.etc}/autoupdate.toml", '[trust]\nsignatures = "enforce"\n')
     assert main(["config", "check"], paths) == Exit.USAGE

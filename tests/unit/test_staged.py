@@ -176,3 +176,15 @@ def test_killed_before_each_effect(tmp_path: Path, scenario: Callable[[World], N
         if not died:
             break
     assert number > 60
+
+
+def test_window_that_cannot_be_read_stops_only_what_needs_it(world: World) -> None:
+    world.deploy(1)
+    world.settings = settings(world.root, windows__allowed=["at night"])
+    assert world.run().result is Result.CURRENT
+    outcome = world.deploy(2)
+    assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
+    assert 'windows.allowed: "at night" must be such as' in outcome.reason
+    assert "config check" in outcome.advice
+    world.settings = settings(world.root)
+    assert world.run().result is Result.UPDATED

@@ -5,8 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from autoupdate.values import windows as check
-from autoupdate.windows import WIDEST_SPREAD, Window, is_open, next_opening, parse, spread
+from autoupdate.windows import (
+    WIDEST_SPREAD,
+    Window,
+    are_closed,
+    fault,
+    is_open,
+    next_opening,
+    parse,
+    spread,
+)
 
 MONDAY = "2026-11-23"
 
@@ -61,11 +69,9 @@ def test_forms() -> None:
 )
 def test_what_is_no_window(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        check([text])
-
-
-def test_settings_keep_the_words() -> None:
-    assert check(["Mon 02:00-05:00 UTC"]) == ("Mon 02:00-05:00 UTC",)
+        parse(text)
+    assert fault(["00:00-24:00", text]).startswith("windows.allowed: ")
+    assert are_closed(["00:00-24:00", text], 0.0), "what cannot be read is never open"
 
 
 def test_the_end_is_outside() -> None:
