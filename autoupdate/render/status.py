@@ -5,7 +5,7 @@ from typing import Any
 from autoupdate.render.layout import GREEN, RED, YELLOW, coloured, counted, fact, short
 
 STATES = {
-    "unmanaged": ("nothing deployed by autoupdate yet", YELLOW),
+    "unmanaged": ("autoupdate does not look after it", YELLOW),
     "current": ("up to date", GREEN),
     "behind": ("a newer commit is waiting", YELLOW),
     "deferred": ("a newer commit is held back by policy", YELLOW),

@@ -143,7 +143,7 @@ def test_status_of_a_host_without_a_deployment(
     assert not Path(configured.paths.state).exists(), "reading made a file"
     assert main(["status"], configured.all_paths) == Exit.DONE
     assert main(["history"], configured.all_paths) == Exit.DONE
-    assert "nothing deployed" in capsys.readouterr().out
+    assert "autoupdate does not look after it" in capsys.readouterr().out
 
 
 def test_shape_of_status(world: World) -> None:
