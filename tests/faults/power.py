@@ -81,8 +81,8 @@ def cuts(release: str, deb: Path, count: int, seed: int) -> Iterator[Cell]:
         chance = random.Random(f"{seed} {release} {verb}")
         with opened(release, deb, volume=Recorded) as scene:
             record = recorded(scene, verb)
-            for _ in range(count):
-                yield cut(scene, record, release, verb, chance)
+            for number in range(count):
+                yield cut(scene, record, release, verb, number, chance)
 
 
 def recorded(scene: Scene, verb: str) -> Record:
@@ -99,13 +99,16 @@ def recorded(scene: Scene, verb: str) -> Record:
     return Record(before, list(read_log(volume.log, began)))
 
 
-def cut(scene: Scene, record: Record, release: str, verb: str, chance: random.Random) -> Cell:
+def cut(
+    scene: Scene, record: Record, release: str, verb: str, number: int, chance: random.Random
+) -> Cell:
     """Boot the host as the power cut left it at one moment; look what comes of it."""
     moment = chance.randrange(len(record.writes) + 1)
     made = Cell(release, FAULT, verb)
     began = time.monotonic()
-    image = record.before.with_suffix(".cut")
     switch_off(scene)
+    # A file of its own each time: other hosts that boot meanwhile may keep the last one mounted.
+    image = record.before.with_suffix(f".cut{number}")
     kept, lost = compose(record, moment, image, chance)
     made.happened = f"at write {moment} of {len(record.writes)}: {lost} unflushed writes lost,"
     made.happened += f" {kept} kept"
@@ -116,6 +119,7 @@ def cut(scene: Scene, record: Record, release: str, verb: str, chance: random.Ra
     except (AssertionError, CommandFailedError, HostError) as error:
         made.wrong.append(f"given up: {str(error)[:1500]}")
     made.seconds = time.monotonic() - began
+    image.unlink()
     return made
 
 
