@@ -92,13 +92,13 @@ def soak_all(app: App, baselines: Mapping[str, Baseline]) -> None:
         soak(app.services, started, health, app.clock, app.probe)
 
 
-def resume(app: App, transaction: Transaction, *, second_chance: bool = False) -> Outcome:
+def resume(app: App, transaction: Transaction) -> Outcome:
     """Go on with a probation that another process began.
 
-    After an interruption services get a second chance: what ended the run may have ended them.
+    Services that are down get a second chance: what ended that process may have ended them.
     """
     present = [item for item in app.services.look(transaction.services.split()) if item.exists]
-    down = [service for service in present if service.crashed] if second_chance else []
+    down = [service for service in present if service.crashed]
     baselines = {service.name: Baseline("", service.restarts) for service in present}
     try:
         app.services.restart([service.name for service in down])

@@ -89,7 +89,7 @@ def resume_or_leave(app: App, transaction: Transaction) -> Outcome | None:
     """Go on with a probation, unless one of its services cannot start before this run ends."""
     watched = app.services.look(transaction.services.split())
     if not any(service.waits_for_gate for service in watched):
-        probation.resume(app, transaction, second_chance=True)
+        probation.resume(app, transaction)
         return None
     app.services.watch_later(app.name)
     reason = f"{app.name}: release {transaction.release} is on probation"

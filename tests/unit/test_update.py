@@ -220,8 +220,8 @@ def test_waiting_service_that_then_fails_is_rolled_back(world: World) -> None:
     world.deploy(1)
     world.services.change("web.service", active="activating", sub="start-pre")
     world.deploy(2)
+    world.services.bad = {commit(2)}
     world.services.start("web.service")
-    world.services.change("web.service", active="failed", sub="failed", result="exit-code")
     assert confirm.confirm(world.app) == Exit.FAILED
     assert world.current_commit() == commit(1)
     assert not runtime.is_fresh(world.paths), "the next start has to look again"
