@@ -67,6 +67,10 @@ class Volume:
         """Check the file system while the host is off, and boot again, as a person would."""
         self.host.kill()
         run("umount", self.place)
+        # Other hosts that boot meanwhile may keep the old one mounted, and read-only.
+        repaired = self.file.with_suffix(".repaired")
+        run("cp", "--sparse=always", self.file, repaired)
+        self.file = repaired
         # 1: errors were corrected.
         done = run("e2fsck", "-f", "-y", self.file, check=False)
         if done.returncode not in (0, 1):
