@@ -6,12 +6,15 @@ plain lines otherwise.
 
 import re
 import sys
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from autoupdate.events import OUTPUT, Event
 from autoupdate.log import Log
 from autoupdate.sinks import printable
 from autoupdate.state import Step
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 WORDS = {
     Step.FETCH: "fetch",
@@ -67,7 +70,7 @@ class Bars:
             TextColumn("{task.fields[line]}", markup=False), console=Console(stderr=True),
         )  # fmt: skip
         self._progress.start()
-        self._task = None
+        self._task: TaskID | None = None
 
     def begin(self, step: str) -> None:
         """Begin the bar of a step."""
@@ -77,8 +80,11 @@ class Bars:
     def show(self, line: str, percent: int | None) -> None:
         """Show a line beside the bar, and how far it is."""
         if self._task is not None:
-            known = {} if percent is None else {"total": 100, "completed": percent}
-            self._progress.update(self._task, line=line[:LONGEST_LINE], **known)
+            total = None if percent is None else 100
+            # What is None stays as it was.
+            self._progress.update(
+                self._task, line=line[:LONGEST_LINE], total=total, completed=percent
+            )
 
     def close(self) -> None:
         """Leave the bars as they are now."""
