@@ -15,10 +15,13 @@ PROXIES = {name: value for name, value in os.environ.items() if name.lower().end
 
 
 def unpack(directory: Path) -> None:
-    """Take promtool out of Debian's package, which would also start a server if installed."""
+    """Take promtool out of Debian's package; the one of Debian 12 would also start a server."""
     directory.mkdir(parents=True)
     environment = {**CLEAN_ENVIRONMENT, **PROXIES}
-    run("apt-get", "download", "prometheus", cwd=directory, environment=environment, timeout=300)
+    known = run("apt-cache", "search", "--names-only", "^promtool$").stdout
+    package_name = "promtool" if known else "prometheus"
+    download = ("apt-get", "download", package_name)
+    run(*download, cwd=directory, environment=environment, timeout=300)
     (package,) = directory.glob("*.deb")
     run("dpkg-deb", "--extract", package, directory)
     (directory / "usr/bin/promtool").rename(directory / "promtool")

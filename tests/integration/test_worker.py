@@ -109,6 +109,7 @@ def test_mirror_is_made_anew_for_a_user_who_cannot_write_beside_it() -> None:
         (mirror / "old").touch()
         os.chown(mirror, user.uid, user.gid)
         environment = {**CLEAN_ENVIRONMENT, "PYTHONPATH": str(library)}
-        run("/usr/bin/python3", "-c", RENEWAL, home, environment=environment)
+        # Python looks into the working directory first, which that user may not be able to read.
+        run("/usr/bin/python3", "-c", RENEWAL, home, environment=environment, cwd=Path(home))
         assert os.listdir(f"{mirror}.damaged") == ["old"]
         assert mirror.owner() == (mirror / "config").owner() == "nobody"

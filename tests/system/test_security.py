@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.hosts.demo_app import DemoApp
 from tests.hosts.host import Host
 from tests.hosts.upstream import Upstream
@@ -59,6 +61,9 @@ sys.exit("attack over")
 def test_build_that_attacks(deployed_app: DemoApp, upstream: Upstream) -> None:
     """setup.py of a commit, against everything that belongs to root, and to its own user."""
     host = deployed_app.host
+    asked = "from autoupdate.confinement import is_possible as it; print(it())"
+    if host.run("/usr/bin/python3", "-I", "-c", asked).stdout != "True\n":
+        pytest.skip("hosts here get no Landlock, perhaps as they lie in a container")
     host.run("install", "-d", "-m", "700", "/etc/autoupdate/keys")
     host.run("sh", "-c", "umask 077; echo canary >/etc/autoupdate/keys/token")
     upstream.commit(version=2, files={"setup.py": ATTACK})
