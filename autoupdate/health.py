@@ -165,7 +165,7 @@ def soak(
     """Watch services for `health.soak` seconds, and until the last try of each probe has passed.
 
     Raises UnhealthyError when one did not stay up, or a probe failed. One that an administrator
-    restarts meanwhile is watched for as long again; one that he stops is left alone.
+    restarts meanwhile is watched for as long again; one that is stopped by hand is left alone.
     """
     watched = {service.name: Watching(service, services, health, clock) for service in started}
     probings = [

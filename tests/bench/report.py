@@ -97,7 +97,7 @@ def write(findings: Findings, document: Path, plot: Path) -> None:
     if BEGIN not in text or END not in text:
         raise ValueError(f"{document} has no place for the table: {BEGIN} … {END}")
     pattern = re.escape(BEGIN) + ".*?" + re.escape(END)
-    found = f"{BEGIN}\n{table(findings)}\n{END}"
+    found = f"{BEGIN}\n{table(findings)}\n\n![medians](performance.svg)\n{END}"
     document.write_text(re.sub(pattern, lambda _: found, text, flags=re.DOTALL))
     plot.write_text(draw(findings.bars))
 
