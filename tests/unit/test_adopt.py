@@ -14,6 +14,7 @@ from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.in_use import Process
 from autoupdate.manifest import Entry
 from autoupdate.state import Result
+from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.old_directory import (
     account,
@@ -24,7 +25,7 @@ from tests.unit.old_directory import (
     kept_directories,
     old_directory,
 )
-from tests.unit.world import Killed, World, commit, settings
+from tests.unit.world import World, settings
 
 
 def test_every_byte_is_kept(world: World) -> None:

@@ -21,7 +21,8 @@ from autoupdate.errors import (
 from autoupdate.quarantine import clear
 from autoupdate.state import Result, Step
 from autoupdate.store import Attempts
-from tests.unit.world import SERVICES, World, commit
+from tests.unit.effects import SERVICES, commit
+from tests.unit.world import World
 
 NOON = "2099-01-01T12:00:00Z"
 DAY = 24 * 3600

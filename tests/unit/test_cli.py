@@ -17,7 +17,8 @@ from autoupdate.render.status import STATES
 from autoupdate.render.status import status as words
 from autoupdate.state import Result
 from autoupdate.status import status
-from tests.unit.world import APP, SERVICES, World, commit
+from tests.unit.effects import APP, SERVICES, commit
+from tests.unit.world import World
 
 RELEASE = {"release", "commit", "activated_at", "signer"}
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"

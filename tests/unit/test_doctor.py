@@ -10,8 +10,9 @@ from autoupdate.doctor import Case, Finding, examine
 from autoupdate.errors import UnreachableError
 from autoupdate.render.doctor import doctor as words
 from autoupdate.settings import Upstream
+from tests.unit.effects import APP
 from tests.unit.test_golden import compare
-from tests.unit.world import APP, World
+from tests.unit.world import World
 
 LATER = "2099-02-01T00:00:00Z"
 GATE = f"{{ path=/usr/lib/autoupdate/pre-start ; argv[]=/usr/lib/autoupdate/pre-start {APP} ; }}"

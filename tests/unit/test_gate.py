@@ -11,7 +11,8 @@ from autoupdate import gate, runtime
 from autoupdate.errors import UnreachableError, UpdateFailedError
 from autoupdate.salvage import open_state
 from tests.unit.conftest import Journal
-from tests.unit.world import APP, World, commit
+from tests.unit.effects import APP, commit
+from tests.unit.world import World
 
 
 class Gate:

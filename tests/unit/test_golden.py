@@ -25,8 +25,9 @@ from autoupdate.render.status import status as words_of_status
 from autoupdate.status import status
 from autoupdate.verbs.plan import changes, facts
 from tests.unit.conftest import Journal
+from tests.unit.effects import APP, commit
 from tests.unit.guard import GUARD
-from tests.unit.world import APP, World, commit
+from tests.unit.world import World
 
 GOLDEN = Path(__file__).parent / "golden"
 GATES = ("hold", "upstream", "earlier attempts", "fetch", "guard.max_deleted", "space", "window")

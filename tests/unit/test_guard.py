@@ -10,7 +10,8 @@ from autoupdate import guard
 from autoupdate.errors import Exit
 from autoupdate.sizes import in_words
 from autoupdate.state import Result
-from tests.unit.world import HARMLESS, World, commit, settings
+from tests.unit.effects import HARMLESS, commit
+from tests.unit.world import World, settings
 
 
 def configure(world: World, **changes: Any) -> None:

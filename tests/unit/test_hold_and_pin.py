@@ -14,7 +14,8 @@ from autoupdate.pin import Pin
 from autoupdate.state import Result
 from autoupdate.status import status
 from tests.unit.conftest import Journal
-from tests.unit.world import APP, World, commit
+from tests.unit.effects import APP, commit
+from tests.unit.world import World
 
 SINCE, FAR = "2026-01-01T00:00:00Z", "2199-01-01T00:00:00Z"
 

@@ -10,7 +10,8 @@ import pytest
 from autoupdate.errors import Exit
 from autoupdate.hook_files import POST, PRE, HostHooks
 from autoupdate.state import Result
-from tests.unit.world import APP, Killed, World, commit
+from tests.unit.effects import APP, Killed, commit
+from tests.unit.world import World
 
 
 def refuse(_: Mapping[str, str]) -> str:

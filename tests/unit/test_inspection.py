@@ -5,7 +5,7 @@ import pytest
 from autoupdate.errors import UpdateFailedError
 from autoupdate.findings import Findings, read
 from autoupdate.inspection import Entry, Survey, commit_time, is_misleading, leaving
-from tests.unit.world import HARMLESS
+from tests.unit.effects import HARMLESS
 
 LINK, FILE, SUBMODULE = 0o120000, 0o100644, 0o160000
 

@@ -13,7 +13,8 @@ from autoupdate.lineage import high_water_mark
 from autoupdate.salvage import facts_file, open_state
 from autoupdate.state import Result
 from tests.unit.conftest import Journal
-from tests.unit.world import APP, World, commit, settings
+from tests.unit.effects import APP, commit
+from tests.unit.world import World, settings
 
 
 def offer(world: World, number: int, tag: str = "", relation: str = "") -> tuple[Result, str]:

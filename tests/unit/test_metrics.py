@@ -10,7 +10,8 @@ from autoupdate.backoff import seconds
 from autoupdate.errors import UnreachableError, UpdateFailedError
 from autoupdate.metrics import METRICS, escape, exposition, write
 from autoupdate.state import Result
-from tests.unit.world import APP, RELEASE_SIZE, World, commit, settings
+from tests.unit.effects import APP, RELEASE_SIZE, commit
+from tests.unit.world import World, settings
 
 SAMPLE = re.compile(r'(autoupdate_[a-z_]+)\{((?:[a-z]+="[^"]*",?)+)\} (\S+)')
 

@@ -10,7 +10,8 @@ from autoupdate.database import SCHEMA_VERSION, StateError
 from autoupdate.history import history
 from autoupdate.status import status
 from autoupdate.store import Store
-from tests.unit.world import World, commit
+from tests.unit.effects import commit
+from tests.unit.world import World
 
 # Written by the version of schema 1, not by hand.
 VERSION_1 = (Path(__file__).parent / "data/state-1.sql").read_text()

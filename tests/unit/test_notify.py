@@ -11,7 +11,8 @@ from autoupdate.errors import NoCandidateError, UnreachableError
 from autoupdate.notify import FIRST_WAIT, MOST_SINGLE, Sender
 from autoupdate.settings import TOLD
 from autoupdate.state import Result
-from tests.unit.world import Killed, World, commit, settings
+from tests.unit.effects import Killed, commit
+from tests.unit.world import World, settings
 
 PASSWORD = "sesame-open"
 MAIL = f"mailto://robot:{PASSWORD}@mail.example/?to=ops@mail.example"

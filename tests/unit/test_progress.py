@@ -5,7 +5,8 @@ import pytest
 from autoupdate.events import OUTPUT, STEP, Event
 from autoupdate.progress import Progress
 from autoupdate.state import Step
-from tests.unit.world import World, commit
+from tests.unit.effects import commit
+from tests.unit.world import World
 
 
 class Drawn:

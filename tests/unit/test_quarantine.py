@@ -10,7 +10,8 @@ from autoupdate.cli import main
 from autoupdate.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
 from autoupdate.quarantine import clear
 from autoupdate.state import Result
-from tests.unit.world import APP, World, commit
+from tests.unit.effects import APP, commit
+from tests.unit.world import World
 
 RELEASE = "20990101T000004Z-0123456789ab"
 A, B = "abcdef1" + "0" * 33, "abcdef2" + "0" * 33

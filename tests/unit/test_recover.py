@@ -14,8 +14,9 @@ import pytest
 from autoupdate import confirm
 from autoupdate.errors import Exit, HostFaultError, UpdateFailedError
 from autoupdate.state import Result
+from tests.unit.effects import SERVICES, Killed, commit
 from tests.unit.guard import GUARD
-from tests.unit.world import SERVICES, Killed, World, commit, settings
+from tests.unit.world import World, settings
 
 Scenario = Callable[[World], None]
 

@@ -11,9 +11,10 @@ from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.manifest import Entry, manifest
 from autoupdate.release_path import release_path
 from autoupdate.state import Result
+from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.old_directory import account, adopt_it, assert_runs, old_directory
-from tests.unit.world import Killed, World, commit
+from tests.unit.world import World
 
 
 def adopted(root: Path) -> World:

@@ -12,7 +12,8 @@ from autoupdate import runtime
 from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.rollback import BY_HAND
 from autoupdate.state import Result, Step
-from tests.unit.world import SERVICES, Killed, World, commit, settings
+from tests.unit.effects import SERVICES, Killed, commit
+from tests.unit.world import World, settings
 
 
 @pytest.fixture

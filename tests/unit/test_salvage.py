@@ -13,8 +13,9 @@ from autoupdate.errors import Exit
 from autoupdate.salvage import facts_file, open_state
 from autoupdate.state import Result
 from autoupdate.store import Store
+from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
-from tests.unit.world import Killed, World, commit
+from tests.unit.world import World
 
 Damage = Callable[[Path], None]
 

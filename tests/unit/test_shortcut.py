@@ -11,7 +11,8 @@ from autoupdate import known, next_time, runtime, session, shortcut
 from autoupdate.asking import find, question
 from autoupdate.state import Result
 from tests.unit.conftest import Journal
-from tests.unit.world import APP, World, commit
+from tests.unit.effects import APP, commit
+from tests.unit.world import World
 
 
 class Known:

@@ -8,8 +8,9 @@ import pytest
 from autoupdate.backoff import seconds
 from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.state import Result
+from tests.unit.effects import APP, Killed, commit
 from tests.unit.guard import GUARD
-from tests.unit.world import APP, Killed, World, commit, settings
+from tests.unit.world import World, settings
 
 # The clock of these tests begins on Thursday, 1 January 2099, at midnight UTC.
 CLOSED = ["Fri 02:00-05:00 UTC", "Sat 03:00-03:10 UTC"]

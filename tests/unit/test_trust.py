@@ -13,7 +13,8 @@ from autoupdate.signed import Keys, Signature, State, from_answer
 from autoupdate.state import Result
 from autoupdate.status import status
 from autoupdate.trust import weigh
-from tests.unit.world import World, commit, settings
+from tests.unit.effects import commit
+from tests.unit.world import World, settings
 
 FIRST, SECOND = "A" * 40, "B" * 40
 SIGNED = Signature("commit", State.GOOD, f"OpenPGP {FIRST} Author <a@b>", (SECOND, FIRST))

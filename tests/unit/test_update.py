@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import config, confirm, plan, runtime, session, update
-from autoupdate.app import App
+from autoupdate import config, confirm, runtime, session
 from autoupdate.errors import (
     AutoupdateError,
     BusyError,
@@ -18,8 +17,8 @@ from autoupdate.errors import (
 from autoupdate.events import STASHED, UPDATED
 from autoupdate.state import Result, Step
 from autoupdate.track import Found
-from autoupdate.verdict import Verdict
-from tests.unit.world import SERVICES, World, commit, settings
+from tests.unit.effects import SERVICES, commit
+from tests.unit.world import World, settings
 
 
 def test_first_deployment(world: World) -> None:
@@ -380,24 +379,3 @@ def test_missing_branch(world: World) -> None:
 
 def test_settings_of_the_world_are_those_of_the_package(world: World) -> None:
     assert world.settings.app == config.DEFAULT_APP
-
-
-def refuses(app: App, commit: str) -> Verdict:
-    """Let nothing pass."""
-    return Verdict("test", passes=False, reason="not today", advice="wait", forceable=True)
-
-
-@pytest.mark.parametrize("place", ["BEFORE_BUILD", "BEFORE_SWITCH"])
-def test_a_gate_that_says_no(world: World, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for obeys in (update, plan):
-        monkeypatch.setattr(obeys, place, (refuses,))
-    first = world.deploy(1)
-    assert (first.result, first.exit_code) == (Result.FAILED, Exit.FAILED)
-    assert "nothing deployed" in first.reason
-    assert world.run(force=True).result is Result.UPDATED
-    later = world.deploy(2)
-    assert (later.result, later.exit_code, later.advice) == (Result.DEFERRED, Exit.DONE, "wait")
-    assert "not today" in later.reason
-    assert world.current_commit() == commit(1)
-    assert world.store.quarantined() == []
-    world.assert_whole()

@@ -1,0 +1,299 @@
+"""The made-up effects of an app, each a place where the process can be killed (see world.py)."""
+
+import calendar
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from autoupdate.app import Clock
+from autoupdate.errors import AutoupdateError
+from autoupdate.events import Event
+from autoupdate.findings import Findings
+from autoupdate.services import Service
+from autoupdate.store import Store
+
+if TYPE_CHECKING:
+    from tests.unit.world import World
+
+APP = "ipfs-accelerate"
+UPSTREAM = "https://upstream.example/app.git"
+SERVICES = ("web.service", "api.service", "worker.service")
+FIRST_MOMENT = calendar.timegm((2099, 1, 1, 0, 0, 0))
+RELEASE_SIZE = 1000
+HARMLESS = Findings(
+    committed_at=FIRST_MOMENT - 86400, files=100, bytes=409600, largest=4000,
+    largest_path="README", before=100, deleted=0, modified=1, misleading=(), outside=(),
+    submodules=(), present=(), complete=True,
+)  # fmt: skip
+"""What the worker finds in a commit that changes one file."""
+
+
+def commit(number: int) -> str:
+    """Return the name of the commit that is version `number`."""
+    return f"{number:040x}"
+
+
+class Killed(BaseException):
+    """The process died here: nothing after it takes effect, not even a `finally`."""
+
+
+class FakeClock(Clock):
+    """A clock that stands still until somebody sleeps."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.seconds = 0.0
+        self.ahead = 0.0
+        """By how much somebody set the time of day."""
+        self.at_time: list[tuple[float, Callable[[], None]]] = []
+
+    def monotonic(self) -> float:
+        """Return the seconds slept so far."""
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and with it what was planned."""
+        self.seconds += seconds
+        due = [action for moment, action in self.at_time if moment <= self.seconds]
+        self.at_time = [entry for entry in self.at_time if entry[0] > self.seconds]
+        for action in due:
+            action()
+
+    def now(self) -> str:
+        """Return a time of day that is another one each time."""
+        self.effect("clock")
+        self.seconds += 1
+        moment = FIRST_MOMENT + int(self.seconds + self.ahead)
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+class FakeLog:
+    """Keeps events."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.events: list[Event] = []
+
+    def write(self, event: Event) -> None:
+        """Record one event."""
+        self.effect("log")
+        self.events.append(event)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The names of all kinds of events so far."""
+        return [event.kind.name for event in self.events]
+
+
+class FakeServices:
+    """Services that run whatever `current` leads to when they are restarted."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.units: dict[str, Service] = {}
+        self.runs: dict[str, str] = {}
+        """The commit that each running service loaded at its start."""
+        self.restarts: list[tuple[str, ...]] = []
+        self.watched_later: list[str] = []
+        self.refuse_restart = ""
+        self.bad: set[str] = set()
+        """Commits with which services fail at their start."""
+        self.good_paths: set[str] = set()
+        """Where even these run, if it is a directory of its own and no release."""
+        self.stopped_by_hand: set[str] = set()
+        self.bad_paths: set[str] = set()
+        """Directories in which nothing runs; a link to a release is none."""
+        self._invocations = 0
+
+    def add(self, name: str, active: str = "active", sub: str = "running") -> None:
+        """Let the host have a service."""
+        self.units[name] = Service(
+            name, "loaded", active, sub, "success", 100, 0, self._invocation(), "app"
+        )
+        self.runs[name] = self.world.at_path()
+
+    def change(self, name: str, **facts: Any) -> None:
+        """Change what systemd says of a service."""
+        self.units[name] = self.units[name]._replace(**facts)
+
+    def start(self, name: str) -> None:
+        """Let a service start, as it does when its gate passed."""
+        self.runs[name] = self.world.at_path()
+        own = {path for path in self.good_paths if not os.path.islink(path)}
+        broken = {path for path in self.bad_paths if not os.path.islink(path)}
+        fails = bool(broken) or (self.runs[name] in self.bad and not own)
+        self.change(
+            name, active="failed" if fails else "active", sub="failed" if fails else "running",
+            result="exit-code" if fails else "success", restarts=0,
+            main_pid=self.units[name].main_pid + 1, invocation=self._invocation(),
+        )  # fmt: skip
+
+    def look(self, names: Sequence[str]) -> list[Service]:
+        """Return the services as they are now."""
+        self.world.effect("look")
+        missing = Service("", "not-found", "inactive", "dead", "success", 0, 0, "", "")
+        if not self.units:
+            return []
+        return [self.units.get(name, missing._replace(name=name)) for name in names]
+
+    def restart(self, names: Sequence[str]) -> None:
+        """Restart services at once."""
+        self.world.effect("restart")
+        if not names:
+            return
+        self.restarts.append(tuple(names))
+        if self.refuse_restart:
+            raise AutoupdateError(self.refuse_restart)
+        for name in names:
+            self.start(name)
+
+    def stop(self, names: Sequence[str]) -> None:
+        """Stop services."""
+        self.world.effect("stop")
+        for name in names:
+            self.change(name, active="inactive", sub="dead", main_pid=0)
+
+    def was_told_to_stop(self, service: Service) -> bool:
+        """Tell whether somebody stopped a service."""
+        self.world.effect("was_told_to_stop")
+        return service.name in self.stopped_by_hand
+
+    def watch_later(self, app: str) -> None:
+        """Note that the unit which watches later was asked for."""
+        self.world.effect("watch_later")
+        self.watched_later.append(app)
+
+    def _invocation(self) -> str:
+        self._invocations += 1
+        return f"{self._invocations:032x}"
+
+
+class FakeAgenda:
+    """Remembers what systemd was asked to start later."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.planned: tuple[str, float, float] | None = None
+        """The run that was planned last: app, moment, spread."""
+        self.fault = ""
+        self.sendings = 0
+        self.beside: list[str] = []
+        """The apps of the runs that were started beside something."""
+
+    def run_at(self, app: str, moment: float, spread: float) -> str:
+        """Note that a run was planned."""
+        self.effect("run_at")
+        self.planned = (app, moment, spread)
+        return self.fault
+
+    def run_now(self, app: str) -> None:
+        """Note that a run was started which nobody waits for."""
+        self.effect("run_now")
+        self.beside.append(app)
+
+    def send(self, app: str) -> None:
+        """Note that the outbox is to be emptied."""
+        self.effect("send")
+        self.sendings += 1
+
+
+class FakeHooks:
+    """Hooks that are functions: each gets its environment, and returns why it failed."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.hooks: dict[str, dict[str, Callable[[Mapping[str, str]], str]]] = {}
+        """By stage, then by path."""
+        self.faults: dict[str, str] = {}
+        """Why a hook may not run."""
+        self.ran: list[tuple[str, str, str]] = []
+        """Path, event and result of each hook that was run."""
+
+    def add(
+        self, stage: str, name: str, does: Callable[[Mapping[str, str]], str] = lambda _: ""
+    ) -> None:
+        """Let a stage have a hook."""
+        self.hooks.setdefault(stage, {})[name] = does
+
+    def find(self, stage: str) -> list[str]:
+        """Return the hooks of a stage."""
+        return sorted(self.hooks.get(stage, {}))
+
+    def fault(self, hook: str) -> str:
+        """Tell why a hook may not run."""
+        return self.faults.get(hook, "")
+
+    def run(
+        self, hook: str, environment: Mapping[str, str], timeout: float
+    ) -> tuple[str, list[str]]:
+        """Run a hook."""
+        self.effect("hook")
+        stage = next(stage for stage, hooks in self.hooks.items() if hook in hooks)
+        result = environment.get("AUTOUPDATE_RESULT", "")
+        self.ran.append((hook, environment["AUTOUPDATE_EVENT"], result))
+        return self.hooks[stage][hook](environment), [f"{hook} speaks"]
+
+
+class FakeUnits:
+    """Remembers which timers were switched, and how often unit files were read again."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.off: set[str] = set()
+        self.reloads = 0
+
+    def switch(self, timer: str, *, on: bool) -> None:
+        """Switch a timer."""
+        self.effect("switch")
+        if on:
+            self.off.discard(timer)
+        else:
+            self.off.add(timer)
+
+    def reload(self) -> None:
+        """Read unit files again."""
+        self.effect("reload")
+        self.reloads += 1
+
+
+class FakeSnapshots:
+    """Remembers for which transactions shared files were copied."""
+
+    def __init__(self, effect: Callable[[str], None]) -> None:
+        self.effect = effect
+        self.taken: dict[int, tuple[str, ...]] = {}
+        self.restored: list[int] = []
+
+    def take(self, number: int, patterns: Sequence[str]) -> int:
+        """Copy files."""
+        self.effect("take")
+        self.taken = {number: tuple(patterns)}
+        return len(patterns)
+
+    def restore(self, number: int) -> bool:
+        """Put files back."""
+        self.effect("restore")
+        if number in self.taken:
+            self.restored.append(number)
+        return number in self.taken
+
+    def drop(self, number: int) -> None:
+        """Forget copies."""
+        self.effect("drop")
+        self.taken.pop(number, None)
+
+
+class FragileStore(Store):
+    """A real store, in which each write is a place to die, and nothing waits for a disk."""
+
+    def __init__(self, path: str, effect: Callable[[str], None]) -> None:
+        super().__init__(path)
+        self.effect = effect
+        self._connection.execute("PRAGMA synchronous = OFF")
+        self._connection.execute("PRAGMA journal_mode = MEMORY")
+
+    def write(self, query: str, values: Sequence[Any] = ()) -> int:
+        """Change something."""
+        self.effect("store")
+        return super().write(query, values)

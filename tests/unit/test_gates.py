@@ -1,0 +1,32 @@
+"""What a gate that says no leads to, whatever it is about."""
+
+import pytest
+
+from autoupdate import plan, update
+from autoupdate.app import App
+from autoupdate.errors import Exit
+from autoupdate.state import Result
+from autoupdate.verdict import Verdict
+from tests.unit.effects import commit
+from tests.unit.world import World
+
+
+def refuses(app: App, commit: str) -> Verdict:
+    """Let nothing pass."""
+    return Verdict("test", passes=False, reason="not today", advice="wait", forceable=True)
+
+
+@pytest.mark.parametrize("place", ["BEFORE_BUILD", "BEFORE_SWITCH"])
+def test_a_gate_that_says_no(world: World, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for obeys in (update, plan):
+        monkeypatch.setattr(obeys, place, (refuses,))
+    first = world.deploy(1)
+    assert (first.result, first.exit_code) == (Result.FAILED, Exit.FAILED)
+    assert "nothing deployed" in first.reason
+    assert world.run(force=True).result is Result.UPDATED
+    later = world.deploy(2)
+    assert (later.result, later.exit_code, later.advice) == (Result.DEFERRED, Exit.DONE, "wait")
+    assert "not today" in later.reason
+    assert world.current_commit() == commit(1)
+    assert world.store.quarantined() == []
+    world.assert_whole()

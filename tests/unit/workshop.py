@@ -1,0 +1,193 @@
+"""The made-up builds of an app: releases are plain directories with a version in them."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autoupdate.changes import Changed, Changes, Forecast, Logged
+from autoupdate.checkout import Checkout, TakenOver
+from autoupdate.errors import AutoupdateError, DamagedMirrorError
+from autoupdate.findings import Findings
+from autoupdate.settings import Build, Rehearse, Upstream
+from autoupdate.signed import Keys, Signature, State
+from autoupdate.workshop import Fetched, Plan
+
+if TYPE_CHECKING:
+    from tests.unit.world import World
+
+from tests.unit.effects import FIRST_MOMENT, HARMLESS, RELEASE_SIZE, UPSTREAM, commit
+
+
+class FakeWorkshop:
+    """Makes releases as plain directories with a version in them."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.paths = world.paths
+        self.findings = HARMLESS
+        self.inspected: set[str] = set()
+        self.oddities: tuple[str, ...] = ()
+        """What a rehearsal warns of."""
+        self.watched: Callable[[str], None] = lambda _: None
+        self.local_changes: tuple[str, ...] = ()
+        self.faults: dict[str, AutoupdateError] = {}
+        self.damage = 0
+        """After how many uses of the mirror it turns out to be damaged; it is until renewed."""
+        self.checkout = Checkout(commit(1), "main", (UPSTREAM,), 0, (), 0, (), 0, (), 0)
+        self.taken_over = TakenOver(commit(1), 0, saved=False)
+        self.closed = 0
+        self.key = "key"
+        self.free = 10**12
+        self.environments: set[str] = set()
+        self.fetched: list[tuple[str, tuple[str, ...]]] = []
+        """What was asked for: the ref, and the tags besides."""
+        self.verified: list[tuple[str, str, str]] = []
+        """The commits whose signatures were asked for, of what, and their tags."""
+        self.signatures: tuple[Signature, ...] = (Signature("commit", State.NONE),)
+        self.relations: dict[tuple[str, str], str] = {}
+        self.calls: list[str] = []
+
+    def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
+        """Give what the branch points to now."""
+        self._begin("fetch")
+        self._use_mirror()
+        self.fetched.append((wanted, tags))
+        commit = wanted if len(wanted) == 40 else self.world.upstream_now or self.world.upstream
+        self.world.in_mirror.add(commit)
+        return Fetched(commit, "subject")
+
+    def verify(self, commit: str, on: str, tag: str, keys: Keys) -> tuple[Signature, ...]:
+        """Tell what signatures are worth."""
+        self._begin("verify")
+        self._use_mirror()
+        self.verified.append((commit, on, tag))
+        return self.signatures
+
+    def compare(self, commit: str, since: str) -> Changes:
+        """Tell what a commit brings."""
+        self._begin("compare")
+        logged = Logged(commit, FIRST_MOMENT - 86400, "Ada", "Serve faster")
+        return Changes(bool(since), 3, (logged,), 1, (Changed("M", "README"),))
+
+    def forecast(self, commit: str, deployed: str, build: Build) -> Forecast:
+        """Tell what the build of a commit would need."""
+        return Forecast(*self.plan("", build), (), (), ())
+
+    def relation(self, base: str, commit: str) -> str:
+        """Tell what a commit is to another; versions descend from those before them."""
+        self._begin("relation")
+        return self.relations.get((base, commit), "descends" if commit > base else "ancestor")
+
+    def renew_mirror(self) -> None:
+        """Begin a new mirror."""
+        self._begin("renew_mirror")
+        self.damage = 0
+
+    def inspect(self, commit: str, deployed: str, asked: tuple[str, ...]) -> Findings:
+        """Tell what a commit holds; the gates' later questions are answered from memory."""
+        if commit not in self.inspected:
+            self._begin("inspect")
+            self._use_mirror()
+            self.inspected.add(commit)
+        return self.findings
+
+    def resolve(self, name: str) -> str:
+        """Complete the name of a commit that is in the mirror."""
+        self._begin("resolve")
+        known = {item for item in self.world.in_mirror if item.startswith(name)}
+        return known.pop() if len(known) == 1 else ""
+
+    def check_out(self, release: str, commit: str) -> None:
+        """Make the work tree of a release."""
+        self._begin("check_out")
+        self._use_mirror()
+        os.makedirs(self.paths.release(release))
+        Path(self.paths.release(release), "VERSION").write_text(commit)
+
+    def add_submodules(
+        self, release: str, commit: str, upstream: Upstream, max_release: int
+    ) -> None:
+        """Fetch submodules, if there are any to be fetched."""
+        if upstream.submodules:
+            self._begin("add_submodules")
+
+    def plan(self, release: str, build: Build) -> Plan:
+        """Tell what the build needs."""
+        self._begin("plan")
+        interpreter = os.path.realpath(build.python) + " Python 3"
+        return Plan(self.key, interpreter, self.key in self.environments, self.free)
+
+    def build(self, release: str, shared: tuple[str, ...], build: Build) -> int:
+        """Make the environment of a release."""
+        self._begin("build")
+        directory = Path(self.paths.release(release), ".venv/bin")
+        os.makedirs(directory)
+        (directory / "python").write_text("")
+        self.environments.add(self.key)
+        return RELEASE_SIZE
+
+    def rehearse(self, release: str, previous: str, settings: Rehearse) -> tuple[str, ...]:
+        """Try a release out."""
+        self._begin("rehearse")
+        return self.oddities
+
+    def save_local_changes(
+        self, release: str, shared: tuple[str, ...], message: str
+    ) -> tuple[str, ...]:
+        """Tell what was changed."""
+        self._begin("save_local_changes")
+        self._use_mirror()
+        return self.local_changes
+
+    def examine_checkout(self, shared: tuple[str, ...]) -> Checkout:
+        """Tell what is in the copy of an old checkout."""
+        self._begin("examine_checkout")
+        return self.checkout
+
+    def take_over_checkout(self, shared: tuple[str, ...], name: str, message: str) -> TakenOver:
+        """Keep what only the old checkout has."""
+        self._begin("take_over_checkout")
+        return self.taken_over
+
+    def make_checkout(
+        self, release: str, path: str, url: str, branch: str, shared: tuple[str, ...]
+    ) -> int:
+        """Make a plain directory of a release."""
+        self._begin("make_checkout")
+        target = Path(self.paths.leaving, "tree")
+        (target / ".venv/bin").mkdir(parents=True)
+        (target / ".venv/bin/python").write_text(path)
+        source = Path(self.paths.release(release), "VERSION")
+        (target / "VERSION").write_text(source.read_text())
+        return 0
+
+    def remove(self, release: str) -> None:
+        """Remove a release."""
+        self._begin("remove")
+        if os.path.exists(self.paths.release(release)):
+            shutil.rmtree(self.paths.release(release))
+
+    def tidy(self, environments: set[str]) -> None:
+        """Keep only these environments."""
+        self._begin("tidy")
+        self.environments = set(environments)
+
+    def close(self) -> None:
+        """End the worker."""
+        self.world.effect("close")
+        self.closed += 1
+
+    def _use_mirror(self) -> None:
+        if self.damage:
+            self.damage -= 1
+            if not self.damage:
+                self.damage = 1
+                raise DamagedMirrorError("repo.git: loose object is corrupt")
+
+    def _begin(self, name: str) -> None:
+        self.world.effect(name)
+        self.calls.append(name)
+        if name in self.faults:
+            raise self.faults[name]
