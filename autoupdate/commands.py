@@ -51,8 +51,12 @@ class Build:
         places = [*self.places(), home]
         # A build that fills the disk would take the services down with it.
         most = max(LEAST_SPACE, free_space(places[0]) - LEAST_SPACE)
-        with limited(file_size=most):
-            return pass_on(words, directory, environment, places)
+        try:
+            with limited(file_size=most):
+                return pass_on(words, directory, environment, places)
+        finally:
+            # What comes next trusts what it finds: nothing of the build changes it any more.
+            end_descendants()
 
 
 def try_out(words: Sequence[str], release: str, writable: Sequence[str]) -> tuple[int, str]:

@@ -98,7 +98,10 @@ def keep(memory: str, release: str, trace: Trace | None) -> None:
         "release": release, "trace": trace, "inputs": inputs(release, trace), "files": files,
     }  # fmt: skip
     temporary = f"{memory}.new"
-    with open(temporary, "w", encoding="utf-8") as stream:
+    with suppress(FileNotFoundError):
+        # Written anew: what lies there may be a link of upstream's.
+        os.unlink(temporary)
+    with open(temporary, "x", encoding="utf-8") as stream:
         json.dump(facts, stream)
     os.rename(temporary, memory)
 
@@ -132,7 +135,10 @@ def _write(venv: str, facts: dict[str, Any], release: str) -> None:
         if path.endswith(".dist-info/RECORD"):
             content = _record(content.decode("utf-8", "surrogateescape"), path, written)
         os.makedirs(os.path.dirname(f"{venv}/{path}"), exist_ok=True)
-        with open(f"{venv}/{path}", "wb") as stream:
+        with suppress(FileNotFoundError):
+            # Written in place, it would change for other releases as well.
+            os.unlink(f"{venv}/{path}")
+        with open(f"{venv}/{path}", "xb") as stream:
             stream.write(content)
             os.fchmod(stream.fileno(), mode)
 

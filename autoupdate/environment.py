@@ -1,9 +1,9 @@
 """build: the virtual environment of a release.
 
 The dependencies are installed once for each key into `environments/KEY`; a release's own `.venv`
-is a copy of that by hard links, in which the app itself is then installed. So a commit that
-changes no dependency downloads and unpacks nothing, and yet no release shares a file name
-with another. Runs in the worker, as the builds' user.
+is a copy of that by hard links (linked_copy.py), in which the app itself is then installed. So a
+commit that changes no dependency downloads and unpacks nothing, and yet no release shares a file
+name with another. Runs in the worker, as the builds' user.
 """
 
 import glob
@@ -18,17 +18,16 @@ from typing import NamedTuple
 from autoupdate import editable, trace, uv
 from autoupdate.errors import DependenciesFailedError, UpdateFailedError
 from autoupdate.installer import Installer, fault, summary
+from autoupdate.linked_copy import BUILD_TOOLS, COMPLETE, INSTALL
 from autoupdate.publish import sync_directory
 from autoupdate.settings import SETTINGS, Build
 from autoupdate.uv import Command
 
 MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
-COMPLETE = "complete"
-BUILD_TOOLS = "build-tools"
 # From about this number of modules on, several processes compile faster than one.
 MANY_FILES = 200
-# How the app was installed in a release that uses the environment; what is installed in it.
-INSTALL, VERSIONS = "install.json", "installed-versions.txt"
+# What is installed in an environment.
+VERSIONS = "installed-versions.txt"
 DEFAULT_REQUIREMENTS = next(
     tuple(setting.default) for setting in SETTINGS if setting.key == "build.requirements"
 )
@@ -81,16 +80,25 @@ class EnvironmentBuilder:
         key = self._key(release, self._manifests(release), interpreter)
         return Environment(key, interpreter, is_complete(f"{self.environments}/{key}"))
 
-    def provide(self, release: str) -> None:
-        """Give a release its `.venv`, with the app in it.
+    def prepare(self, release: str) -> str:
+        """Install what a release depends on, unless that was done before; return the key.
 
         Raises DependenciesFailedError, UpdateFailedError, or the host's or the network's fault.
         """
         planned = self.plan(release)
-        template = f"{self.environments}/{planned.key}"
         if not planned.reused:
-            self._install_dependencies(release, template)
-        copy_environment(template, f"{release}/.venv")
+            self._install_dependencies(release, f"{self.environments}/{planned.key}")
+        # Upstream may have something of that name.
+        remove(f"{release}/.venv")
+        return planned.key
+
+    def finish(self, release: str, key: str) -> None:
+        """Install the app in the `.venv` of a release, a copy of the environment of that key.
+
+        Raises UpdateFailedError, or the host's or the network's fault.
+        """
+        template = f"{self.environments}/{key}"
+        adapt(f"{release}/.venv", template)
         self._install_app(release, template)
         self._compile(f"{release}/.venv/bin/python", release)
 
@@ -168,8 +176,11 @@ class EnvironmentBuilder:
         if not self.installer.program:
             self._compile(f"{template}/bin/python", f"{template}/lib")
         forget_locks(template, f"{template}/{BUILD_TOOLS}")
+        # What bears these names was left by what was installed: nothing of it is believed.
+        for name in (VERSIONS, INSTALL, COMPLETE):
+            remove(f"{template}/{name}")
         write_versions(template)
-        with open(f"{template}/{COMPLETE}", "w", encoding="utf-8") as mark:
+        with open(f"{template}/{COMPLETE}", "x", encoding="utf-8") as mark:
             os.fsync(mark.fileno())
         sync_directory(template)
 
@@ -310,19 +321,13 @@ def write_versions(environment: str) -> None:
     pattern = f"{glob.escape(environment)}/lib/*/site-packages/*.dist-info"
     names = [os.path.basename(path).removesuffix(".dist-info") for path in glob.glob(pattern)]
     lines = sorted("{}=={}\n".format(*name.rsplit("-", 1)) for name in names if "-" in name)
-    with open(f"{environment}/{VERSIONS}", "w", encoding="utf-8") as file:
+    with open(f"{environment}/{VERSIONS}", "x", encoding="utf-8") as file:
         file.writelines(lines)
 
 
-def copy_environment(template: str, target: str) -> None:
-    """Copy a virtual environment by hard links; what holds its path is written anew."""
-    shutil.rmtree(target, ignore_errors=True)
-
-    def left_out(directory: str, _: list[str]) -> set[str]:
-        return {COMPLETE, BUILD_TOOLS, INSTALL} if directory == template else set()
-
-    shutil.copytree(template, target, symlinks=True, copy_function=os.link, ignore=left_out)
-    for file in [f"{target}/pyvenv.cfg", *glob.glob(f"{glob.escape(target)}/bin/*")]:
+def adapt(copy: str, template: str) -> None:
+    """Write anew what holds the path of the environment that this is a copy of."""
+    for file in [f"{copy}/pyvenv.cfg", *glob.glob(f"{glob.escape(copy)}/bin/*")]:
         if os.path.islink(file) or not os.path.isfile(file):
             continue
         with open(file, "rb") as stream:
@@ -332,5 +337,13 @@ def copy_environment(template: str, target: str) -> None:
             # Unlinked first: writing in place would reach the template and its other copies.
             os.unlink(file)
             with open(file, "wb") as written:
-                written.write(content.replace(template.encode(), target.encode()))
+                written.write(content.replace(template.encode(), copy.encode()))
                 os.fchmod(written.fileno(), mode & 0o777)
+
+
+def remove(place: str) -> None:
+    """Remove a file, a link or a directory, if it is there."""
+    if os.path.isdir(place) and not os.path.islink(place):
+        shutil.rmtree(place)
+    elif os.path.lexists(place):
+        os.unlink(place)

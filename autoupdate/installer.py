@@ -59,6 +59,8 @@ def cache_environment(home: str) -> dict[str, str]:
         # The host's certificate authorities count for uv as they do for pip and git.
         "UV_NATIVE_TLS": "true",
         "UV_PYTHON_DOWNLOADS": "never",
+        # A build can write to the cache, and so into every environment that shares its files.
+        "UV_LINK_MODE": "copy",
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - private to the unit
     }
 

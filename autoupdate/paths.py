@@ -112,6 +112,11 @@ class AppPaths:
         return f"{self.home}/environments"
 
     @property
+    def linking(self) -> str:
+        """Directory in which the environment of a release is put together."""
+        return f"{self.home}/linking"
+
+    @property
     def shared(self) -> str:
         """Directory of what outlives a release."""
         return f"{self.home}/shared"

@@ -8,6 +8,7 @@ import shutil
 
 from git.cmd import Git
 
+from autoupdate.environment import remove
 from autoupdate.source import UPSTREAM_REF, Mirror
 
 # Larger files of an environment are no scripts and no settings.
@@ -77,11 +78,3 @@ def copy_environment(release: str, target: str, path: str) -> None:
             if old in content and b"\0" not in content:
                 with open(file, "wb") as stream:
                     stream.write(content.replace(old, new))
-
-
-def remove(place: str) -> None:
-    """Remove a file or directory, if it is there."""
-    if os.path.isdir(place) and not os.path.islink(place):
-        shutil.rmtree(place)
-    elif os.path.lexists(place):
-        os.unlink(place)

@@ -144,17 +144,24 @@ class Worker:
         environment = self._builder(settings, command).plan(self.paths.release(release))
         return {**environment._asdict(), "free": free_space(self.paths.releases)}
 
-    def build(self, release: str, shared: list[str], settings: dict[str, Any]) -> dict[str, Any]:
-        """Link what is shared, then make the release's environment with the app in it."""
+    def prepare(self, release: str, shared: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+        """Link what is shared, and install what a release depends on."""
         directory = self.paths.release(release)
         link_shared(directory, self.paths.shared, tuple(shared))
-        before = free_space(self.paths.releases)
         with commands.Build(lambda: self.writable(directory)) as build:
-            self._builder(settings, build.command).provide(directory)
+            return {"key": self._builder(settings, build.command).prepare(directory)}
+
+    def finish(
+        self, release: str, key: str, shared: list[str], settings: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Install the app in the environment of a release."""
+        directory = self.paths.release(release)
+        with commands.Build(lambda: self.writable(directory)) as build:
+            self._builder(settings, build.command).finish(directory, key)
         self.mirror.note_built_files(directory, tuple(shared))
         # What a power cut must not lose, before anything points to it (sync(1)).
         command(["sync", "--file-system", self.paths.releases], "/", {})
-        return {"bytes": max(0, before - free_space(self.paths.releases))}
+        return {}
 
     def writable(self, directory: str) -> list[str]:
         """Return where the build of a release may write, beside a directory for what it drops."""

@@ -39,7 +39,7 @@ ERRORS: dict[str, type[AutoupdateError]] = {
 # One line of a worker; more than this is no answer of ours.
 LONGEST_LINE = 1_000_000
 LOOK_EVERY = 0.05
-TAKING_SPACE = ("fetch", "check_out", "build")
+TAKING_SPACE = ("fetch", "check_out", "prepare", "finish")
 
 
 class WorkerLink:
@@ -82,9 +82,13 @@ class WorkerLink:
         timeout: float,
         what: str,
         late: type[AutoupdateError] = HostFaultError,
+        begun: float | None = None,
     ) -> dict[str, Any]:
-        """Ask the worker; `late` is the error for an answer that does not come in time."""
-        deadline = time.monotonic() + timeout
+        """Ask the worker; `late` is the error for an answer that does not come in time.
+
+        The time counts from `begun` (time.monotonic), for what takes more than one request.
+        """
+        deadline = (time.monotonic() if begun is None else begun) + timeout
         self._takes_space = do in TAKING_SPACE
         if self._process and self._process.poll() is not None:
             # It died while there was nothing to do, and nothing is lost by it.

@@ -1,7 +1,9 @@
 """What an update needs done by the builds' user: the requests, and what their answers mean."""
 
 import os
+import re
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
@@ -17,6 +19,8 @@ from autoupdate.errors import (
 from autoupdate.findings import Findings
 from autoupdate.findings import read as read_findings
 from autoupdate.git_environment import Access
+from autoupdate.limits import free_space
+from autoupdate.linked_copy import provide
 from autoupdate.paths import AppPaths
 from autoupdate.run import Identity
 from autoupdate.settings import Build, Rehearse, Upstream
@@ -25,6 +29,8 @@ from autoupdate.worker_link import WorkerLink
 
 # The most that a fetch may take of memory, and of what the host has, half; git unpacks by pieces.
 MOST_MEMORY = 4 << 30
+# The name of an environment (environment.py).
+KEY = re.compile(r"[0-9a-f]{24}")
 
 
 class Fetched(NamedTuple):
@@ -261,10 +267,17 @@ class WorkerProcess(WorkerLink):
 
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
+        begun, before = time.monotonic(), free_space(self.paths.releases)
         request = {"release": release, "shared": shared, "settings": build._asdict()}
-        done = self.ask("build", request, build.timeout, "build", UpdateFailedError)
-        taken = done.get("bytes")
-        return taken if isinstance(taken, int) else 0
+        done = self.ask("prepare", request, build.timeout, "build", UpdateFailedError)
+        key = done.get("key")
+        if not isinstance(key, str) or not KEY.fullmatch(key):
+            raise UpdateFailedError(f"the worker's answer names no environment: {key!r}")
+        environment, place = f"{self.paths.environments}/{key}", self.paths.release(release)
+        provide(environment, self.paths.linking, place, self.identity)
+        request["key"] = key
+        self.ask("finish", request, build.timeout, "build", UpdateFailedError, begun)
+        return max(0, before - free_space(self.paths.releases))
 
     def rehearse(self, release: str, previous: str, settings: Rehearse) -> tuple[str, ...]:
         """Try a release out; return what is merely odd. Raises UpdateFailedError."""

@@ -7,6 +7,7 @@ from autoupdate.commands import command
 from autoupdate.environment import EnvironmentBuilder
 from autoupdate.installer import cache_environment
 from autoupdate.settings import Build
+from tests.environments import complete
 from tests.hosts.commands import run
 
 SETTINGS = Build(
@@ -36,7 +37,7 @@ def test_install_is_taken_over_while_its_inputs_are_the_same(tmp_path: Path) -> 
             (release / more).parent.mkdir(exist_ok=True)
             (release / more).write_text("")
         installs.clear()
-        EnvironmentBuilder(f"{tmp_path}/environments", SETTINGS, counted).provide(str(release))
+        complete(EnvironmentBuilder(f"{tmp_path}/environments", SETTINGS, counted), str(release))
         python = release / ".venv/bin/python"
         told = run(python, "-I", "-c", LOOK).stdout.split()
         assert told == [f"{release}/app/__init__.py", str(version), "0.0.0"]

@@ -78,6 +78,21 @@ def test_build_that_attacks(deployed_app: DemoApp, upstream: Upstream) -> None:
     assert deployed_app.versions() == dict.fromkeys(("serve", "mcp", "launcher"), 1)
 
 
+def test_files_that_releases_share_are_for_reading_alone(
+    deployed_app: DemoApp, upstream: Upstream
+) -> None:
+    """A build could change the running release in place through a name of its own."""
+    host = deployed_app.host
+    upstream.commit(version=2)
+    host.systemctl("start", RUN, timeout=300)
+    releases = "/var/lib/autoupdate/ipfs-accelerate/releases"
+    shared = ["find", releases, "-type", "f", "-links", "+1"]
+    assert len(host.run(*shared).stdout.splitlines()) > 100
+    assert host.run(*shared, "-writable", user="_autoupdate").stdout == ""
+    # The rest of a release is its own, and a later one is made of it with what the build left.
+    assert host.run("find", releases, "-name", "VERSION", "-links", "+1").stdout == ""
+
+
 def test_local_user_can_read_the_status_and_nothing_else(deployed_app: DemoApp) -> None:
     host = deployed_app.host
     status = host.run("autoupdatectl", "status", user="nobody")

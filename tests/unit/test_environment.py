@@ -1,21 +1,14 @@
-"""The environment of a release: what its key depends on, and that copies do not share a write."""
+"""The environment of a release: what its key depends on, and what is installed when."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from autoupdate.environment import (
-    BUILD_TOOLS,
-    COMPLETE,
-    EnvironmentBuilder,
-    build_requirements,
-    copy_environment,
-    included_files,
-)
+from autoupdate.environment import EnvironmentBuilder, build_requirements, included_files
 from autoupdate.errors import UpdateFailedError
 from autoupdate.settings import Build
+from tests.environments import complete
 
 SETTINGS = Build(
     python="/usr/bin/python3", installer="pip", requirements=("requirements.txt",), extras=(),
@@ -84,20 +77,8 @@ def provide(
     environments = f"{release.parents[1]}/environments"
     builder = EnvironmentBuilder(environments, settings, installer or Installer())
     planned = builder.plan(str(release))
-    builder.provide(str(release))
+    complete(builder, str(release))
     return planned.key, planned.reused
-
-
-def test_same_dependencies_are_installed_once(release: Path) -> None:
-    first, second = Installer(), Installer()
-    key, reused = provide(release, first)
-    assert not reused
-    assert ["--requirement", f"{release}/requirements.txt"] == first.installs[2][1:][-4:-2]
-    (release / "app/__init__.py").write_text("VERSION = 2\n")
-    assert provide(release, second) == (key, True)
-    assert [words[-3:] for words in second.installs] == [
-        ["--editable", str(release), "--no-build-isolation"]
-    ]
 
 
 @pytest.mark.parametrize(
@@ -215,40 +196,6 @@ def test_build_requirements(tmp_path: Path, text: str | None, requires: list[str
     if text is not None:
         (tmp_path / "pyproject.toml").write_text(text)
     assert build_requirements(str(tmp_path)) == requires
-
-
-def test_copy(tmp_path: Path) -> None:
-    template, target = f"{tmp_path}/environments/key", f"{tmp_path}/releases/r 1/.venv"
-    make_environment(template)
-    Path(template, COMPLETE).touch()
-    Path(template, BUILD_TOOLS).mkdir()
-    os.makedirs(os.path.dirname(target))
-    copy_environment(template, target)
-    shared = "lib/package/__init__.py"
-    assert os.path.samefile(f"{template}/{shared}", f"{target}/{shared}")
-    pip = Path(target, "bin/pip")
-    assert pip.read_text().startswith(f"#!{target}/bin/python\n")
-    assert pip.stat().st_mode & 0o777 == 0o755
-    assert template not in Path(target, "pyvenv.cfg").read_text()
-    assert os.readlink(f"{target}/bin/python") == "/usr/bin/python3"
-    assert not os.path.exists(f"{target}/{COMPLETE}")
-    assert not os.path.exists(f"{target}/{BUILD_TOOLS}")
-    # What holds a path is a file of its own: a write in place stays in this release.
-    for own in (pip, Path(target, "pyvenv.cfg")):
-        original = Path(template, own.relative_to(target))
-        before = original.read_text()
-        with own.open("r+") as stream:
-            stream.write("changed in place")
-        assert original.read_text() == before
-
-
-def test_copy_over_what_a_dead_build_left(tmp_path: Path) -> None:
-    template, target = f"{tmp_path}/key", f"{tmp_path}/release/.venv"
-    make_environment(template)
-    make_environment(target)
-    Path(target, "lib/left-over").touch()
-    copy_environment(template, target)
-    assert not os.path.exists(f"{target}/lib/left-over")
 
 
 def test_requirements_with_hashes_are_installed_apart(release: Path) -> None:

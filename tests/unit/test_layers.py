@@ -23,8 +23,8 @@ LAYERS = {
     "steps: what a run is made of": "update rollback recover change_over probation",
     "parts: gates, decisions, and what steps share": "*",
     "host: one thing of the host each": "agenda asking database duplicate git_environment"
-    " hook_files in_use installer keys known limits log manifest orphans packages probes"
-    " publish root_only run runtime services sinks snapshot store unit_files uv",
+    " hook_files in_use installer keys known limits linked_copy log manifest orphans packages"
+    " probes publish root_only run runtime services sinks snapshot store unit_files uv",
     "words: types, texts and rules without a host": "changes checkout confinement errors events"
     " findings moments parser paths render.* settings signed sizes smoke state track values"
     " verdict windows words",
@@ -160,7 +160,7 @@ def test_shortcut_loads_next_to_nothing() -> None:
 
 def test_what_touches_upstream_is_used_by_the_worker_alone() -> None:
     assert users_of("autoupdate.source") <= {"worker", "old_checkout", "plain_checkout"}
-    assert users_of("autoupdate.environment") == {"worker", "forecast"}
+    assert users_of("autoupdate.environment") == {"worker", "forecast", "plain_checkout"}
     assert users_of("autoupdate.forecast") == users_of("autoupdate.comparison") == {"worker"}
     assert users_of("autoupdate.old_checkout") == {"worker"}
     assert users_of("autoupdate.plain_checkout") == {"worker"}
