@@ -111,15 +111,15 @@ def go(chosen: argparse.Namespace, options: str) -> int:
             for result in results(chosen, release, deb, lambda n: -(-n // len(releases))):
                 report.add(result)
         except Exception:
-            broken.append(f"{release}: {traceback.format_exc()}")
+            # Said at once: the other release may go on for hours.
+            print(f"{release} ended early: {traceback.format_exc()}", file=sys.stderr, flush=True)
+            broken.append(release)
 
     threads = [threading.Thread(target=work, args=[release], daemon=True) for release in releases]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for words in broken:
-        print(words, file=sys.stderr)
     exceptions = report.finish(whole=not broken)
     if not chosen.write:
         print(report.text())
