@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from autoupdate.errors import ConfigurationError, NoCandidateError, UnreachableError
 from autoupdate.git_environment import complaint, git_environment, redact
-from autoupdate.limits import limited
+from autoupdate.limits import limit_memory
 from autoupdate.run import Identity, NotStartedError, TimedOutError, run
 from autoupdate.settings import Upstream
 from autoupdate.track import HEADS, TAGS, Found, branch_ref, choose, follows_tags, name_of, tags
@@ -81,21 +81,21 @@ def list_refs(
     """
     url = redact(upstream.url)
     try:
-        with limited(memory=MOST_MEMORY):
-            answer = run(
-                ["git", "ls-remote", *kind, "--", upstream.url, *patterns],
-                environment=environment,
-                identity=identity,
-                timeout=upstream.timeout,
-            )
-    except MemoryError:
-        raise UnreachableError(f"upstream {url} talks without an end") from None
+        answer = run(
+            ["git", "ls-remote", *kind, "--", upstream.url, *patterns],
+            environment=environment,
+            identity=identity,
+            timeout=upstream.timeout,
+            before=limit_memory(MOST_MEMORY),
+        )
     except TimedOutError:
         raise UnreachableError(
             f"upstream {url} did not answer within {upstream.timeout:g} s"
         ) from None
     except NotStartedError as error:
         raise ConfigurationError(str(error), "apt install git") from None
+    if "ut of memory" in answer.stderr:
+        raise UnreachableError(f"upstream {url} talks without an end: {complaint(answer.stderr)}")
     if answer.returncode:
         raise UnreachableError(f"upstream {url} cannot be read: {complaint(answer.stderr)}")
     return parse(answer.stdout.decode(errors="replace"))

@@ -2,7 +2,7 @@
 
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # What a worker leaves of the free space to others, in bytes.
@@ -28,6 +28,11 @@ def limited(**most: int) -> Iterator[None]:
     finally:
         for kind, limits in before.items():
             resource.setrlimit(kind, limits)
+
+
+def limit_memory(most: int) -> Callable[[], None]:
+    """Return what limits the memory of the process that calls it, in bytes, for good."""
+    return lambda: resource.setrlimit(MEMORY, (most, most))
 
 
 def free_space(directory: str) -> int:

@@ -66,8 +66,9 @@ def run(
     identity: Identity | None = None,
     directory: str = "/",
     stdin: bytes = b"",
+    before: Callable[[], None] | None = None,
 ) -> Completed:
-    """Run a command to its end.
+    """Run a command to its end; `before` as in `start`.
 
     Raises TimedOutError after `timeout` seconds, NotStartedError if the program is missing.
     """
@@ -77,6 +78,7 @@ def run(
         identity=identity,
         directory=directory,
         stderr=subprocess.PIPE,
+        before=before,
     )
     try:
         stdout, stderr = process.communicate(stdin, timeout)

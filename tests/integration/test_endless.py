@@ -38,14 +38,12 @@ def test_pack_without_an_end(quick: Site) -> None:
 
 def test_refs_without_an_end(quick: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of memory is lower here, for the test's time."""
-    quick.configure(upstream__timeout="60s")
+    quick.configure(upstream__timeout="5min")
     quick.upstream.commit(version=2)
     quick.server.mode = Mode.ENDLESS_REFS
     monkeypatch.setattr("autoupdate.check.MOST_MEMORY", 100 << 20)
-    begun = time.monotonic()
     outcome = quick.run()
     assert outcome.exit_code == Exit.UNREACHABLE, outcome
-    assert time.monotonic() - begun < 60
     assert quick.releases() == [quick.current]
     assert not [name for name in os.listdir(quick.app_paths.mirror) if "tmp" in name]
-    assert "talks without an end" in outcome.reason or "Out of memory" in outcome.reason
+    assert "talks without an end" in outcome.reason
