@@ -163,5 +163,7 @@ def make_directories(paths: Paths, app: AppPaths, identity: Identity | None) -> 
                 os.makedirs(directory, mode=0o755)
                 if identity:
                     os.chown(directory, identity.uid, identity.gid)
+        # Installers lock files in there, and so could whoever may open them.
+        os.chmod(app.environments, 0o700)
     except PermissionError as error:
         raise NotPermittedError(f"{error.filename}: {error.strerror}", "try it with sudo") from None

@@ -2,6 +2,9 @@
 
 import os
 import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 from autoupdate.errors import HostFaultError
 
@@ -96,6 +99,8 @@ class DamagedStateError(StateError):
 def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
     """Open the file, for a writer making its tables first. Raises StateError."""
     try:
+        if not read_only:
+            _make_private(path)
         connection = _connect(path, "ro" if read_only else "rwc")
         try:
             return _prepare(connection, path, read_only=read_only)
@@ -106,6 +111,28 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
             return _prepare(_connect_to_copy(path), path, read_only=True)
     except ERRORS as error:
         raise fault(path, "opened", error) from None
+
+
+def _make_private(path: str) -> None:
+    """Let nobody else open the file, or lock it; its journal gets the same mode from SQLite."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    # By name: to open and close it would end SQLite's own locks of this process (fcntl(2)).
+    if os.stat(path).st_mode & 0o077:
+        os.chmod(path, 0o600)
+
+
+def filled(version: int, tables: Mapping[str, Sequence[Sequence[Any]]]) -> sqlite3.Connection:
+    """Return a state in memory with these rows, which a version of the schema wrote."""
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    _migrate(made, 0, version)
+    made.execute("BEGIN")
+    for name, rows in tables.items():
+        for row in rows:
+            made.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+    made.execute("COMMIT")
+    _migrate(made, version)
+    return made
 
 
 def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
@@ -128,14 +155,19 @@ def fault(path: str, done: str, error: sqlite3.Error | UnicodeDecodeError) -> St
     return kind(f"{path} cannot be {done}: {error}")
 
 
-def _prepare(connection: sqlite3.Connection, path: str, *, read_only: bool) -> sqlite3.Connection:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+def refuse_newer(path: str, version: int) -> None:
+    """Raise StateError for what this version of the package cannot read."""
     if version > SCHEMA_VERSION:
         raise StateError(
             f"{path} was written by a newer version of this package (schema {version},"
             f" known here: {SCHEMA_VERSION})",
             "install that version again; nothing was changed",
         )
+
+
+def _prepare(connection: sqlite3.Connection, path: str, *, read_only: bool) -> sqlite3.Connection:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    refuse_newer(path, version)
     if read_only:
         if not version:
             raise DamagedStateError(f"{path} is empty")
@@ -146,9 +178,9 @@ def _prepare(connection: sqlite3.Connection, path: str, *, read_only: bool) -> s
     return connection
 
 
-def _migrate(connection: sqlite3.Connection, version: int) -> None:
+def _migrate(connection: sqlite3.Connection, version: int, to: int = SCHEMA_VERSION) -> None:
     """Bring the tables up to date, each migration in a transaction of its own."""
-    for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
+    for number, migration in enumerate(MIGRATIONS[version:to], start=version + 1):
         connection.executescript(
             f"BEGIN EXCLUSIVE; {migration} PRAGMA user_version = {number}; COMMIT;"
         )

@@ -82,7 +82,7 @@ class Keyring:
         verdicts = [words for words in lines if words[0] in VERDICTS]
         valid = [words for words in lines if words[0] == "VALIDSIG"]
         news = [words for words in lines if words[0] == "NEWSIG"]
-        if len(verdicts) != 1 or len(news) != 1 or len(valid) > 1:
+        if len(verdicts) != 1 or len(verdicts[0]) < 2 or len(news) != 1 or len(valid) > 1:
             detail = "it has several signatures" if len(news) > 1 else ""
             return Signature("", State.MALFORMED, detail=detail)
         keyword, key, *rest = verdicts[0]

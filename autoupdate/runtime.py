@@ -68,11 +68,21 @@ def _acquire(descriptor: int, app: str, deadline: float) -> None:
 def is_running(paths: AppPaths) -> bool:
     """Tell whether a run of the app holds the lock; also for users who cannot open it (proc(5))."""
     try:
-        inode = os.stat(paths.lock).st_ino
+        lock = os.stat(paths.lock)
         with open("/proc/locks", encoding="ascii") as locks:
-            return any(f":{inode} " in line and "FLOCK" in line for line in locks)
+            found = [line.split() for line in locks if f":{lock.st_ino} " in line]
     except OSError:
         return False
+    # A file of another user may have the same number, in another file system.
+    return any(words[1] == "FLOCK" and _may_be_of(lock.st_uid, words[4]) for words in found)
+
+
+def _may_be_of(owner: int, pid: str) -> bool:
+    """Tell whether a process is an owner's, or cannot be seen."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid == owner
+    except FileNotFoundError:
+        return True
 
 
 @contextmanager

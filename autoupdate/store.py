@@ -1,6 +1,7 @@
 """What must not be forgotten: releases, transactions, the last run, quarantine. SQLite, one file.
 
-Only root writes; any user may read. Each write is durable when its method returns.
+Only root may open it; what any user may read of it is in a copy (public.py). Each write is durable
+when its method returns.
 """
 
 import os
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from autoupdate import database
+from autoupdate import database, public
 from autoupdate.database import StateError
 from autoupdate.state import Result, Step, may_follow
 
@@ -103,7 +104,12 @@ class Store:
     def __init__(self, path: str, *, read_only: bool = False) -> None:
         self._path = path
         self._last_look = f"{os.path.dirname(path)}/last-look"
-        self._connection = database.connect(path, read_only=read_only)
+        self._is_public = not read_only
+        if read_only and public.is_for_me(path):
+            self._connection = public.connect(path)
+        else:
+            self._connection = database.connect(path, read_only=read_only)
+        self._publish()
         self.entered: Callable[[Step], None] = lambda _: None
         """Called when a transaction has begun a step."""
 
@@ -111,6 +117,8 @@ class Store:
         """Return a copy that is gone when it is closed, to find out what would be written."""
         copied = Store.__new__(Store)
         copied._path = self._path
+        copied._last_look = self._last_look
+        copied._is_public = False
         copied._connection = database.copy(self._connection)
         copied.entered = lambda _: None
         return copied
@@ -128,10 +136,28 @@ class Store:
 
     def write(self, query: str, values: Sequence[Any] = ()) -> int:
         """Change something, durably; return the number of the new row. Raises StateError."""
+        number = self._execute(query, values)
+        self._publish()
+        return number
+
+    def _execute(self, query: str, values: Sequence[Any] = ()) -> int:
         try:
             return self._connection.execute(query, values).lastrowid or 0
         except database.ERRORS as error:
             raise database.fault(self._path, "written", error) from None
+
+    def _publish(self) -> None:
+        """Let other users know, once several writes that count together are complete."""
+        if not self._is_public or self._connection.in_transaction:
+            return
+        # No other writer may come between what is read here and the copy of it.
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            public.write(self._connection, self._path)
+        except database.ERRORS as error:
+            raise database.fault(self._path, "read", error) from None
+        finally:
+            self._execute("ROLLBACK")
 
     @contextmanager
     def atomic(self) -> Iterator[None]:

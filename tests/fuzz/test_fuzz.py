@@ -4,6 +4,7 @@ An exception of any other kind is a bug. Each test takes CASES inputs; more, for
 AUTOUPDATE_FUZZ_CASES=100000 tools/test tests/fuzz
 """
 
+import base64
 import json
 import os
 import sqlite3
@@ -15,17 +16,21 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from autoupdate import asking, config, findings, known, track
+from autoupdate import asking, config, findings, known, moments, public, track, windows
 from autoupdate.check import parse
 from autoupdate.config import Value
 from autoupdate.credentials import split
 from autoupdate.database import StateError
 from autoupdate.errors import AutoupdateError, UpdateFailedError
 from autoupdate.inspection import commit_time, is_misleading, leaving
+from autoupdate.openpgp import Keyring
 from autoupdate.paths import AppPaths, Paths
-from autoupdate.salvage import open_state
+from autoupdate.salvage import facts_file, open_state
 from autoupdate.settings import PROBE_SETTINGS, SETTINGS
+from autoupdate.signature import parse_commit, parse_tag
+from autoupdate.signed import Keys, State
 from autoupdate.sinks import printable
+from autoupdate.ssh_signature import Signers
 from autoupdate.store import Store
 from autoupdate.submodules import resolve
 from autoupdate.worker_link import result, storable, understand
@@ -226,6 +231,111 @@ def test_contents_of_the_state(data: some.DataObject) -> None:
             assert isinstance(error, StateError)
         finally:
             store.close()
+
+
+rows = some.lists(some.lists(plain, max_size=9) | anything, max_size=3)
+tables = some.dictionaries(some.sampled_from([*public.TABLES]) | words, rows | anything)
+
+
+@given(
+    copy=some.fixed_dictionaries({"schema": some.integers(-1, 3) | plain, "tables": tables})
+    | anything
+)
+@fuzz
+def test_contents_of_the_copy_for_other_users(copy: Any) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as home:
+        file = f"{home}/state.db"
+        Path(public.file_beside(file)).write_text(json.dumps(copy))
+        try:
+            public.connect(file).close()
+        except StateError as error:
+            assert error.message
+
+
+FACTS = ("releases", "quarantine", "transaction", "hold", "pin", "high_water")
+FIELDS = ("id", "commit", "step", "reason", "since", "until", "at", "tag", "environment", "bytes")
+
+
+@given(
+    facts=some.fixed_dictionaries(
+        {"releases": some.just([]) | anything, "quarantine": some.just([]) | anything},
+        optional={
+            name: anything | some.dictionaries(some.sampled_from(FIELDS), plain)
+            for name in FACTS[2:]
+        },
+    )
+)
+@fuzz
+def test_contents_of_the_second_copy_of_the_state(facts: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as home:
+        paths = AppPaths(home, f"{home}/run")
+        Path(facts_file(paths.state)).write_text(json.dumps(facts))
+        store = open_state(paths, lambda _: None)
+        store.releases()
+        store.unfinished()
+        store.close()
+
+
+STATUS = some.lists(
+    some.tuples(
+        some.sampled_from(["[GNUPG:] ", "", "gpg: "]),
+        some.sampled_from(
+            ["NEWSIG", "GOODSIG", "BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG",
+             "VALIDSIG", "GOODSIG " + "A" * 16 + " name",
+             "ERRSIG " + "A" * 16 + " 1 8 00 1600000000 9 -",
+             "VALIDSIG " + "A" * 40 + " 2026-01-01 1 0 4 0 1 8 00 " + "A" * 40]
+        ) | words,
+    ).map("".join) | some.sampled_from(
+        ['Good "git" signature for a@b with ED25519 key SHA256:x', "Could not verify signature."]
+    ),
+    max_size=5,
+).map("\n".join)  # fmt: skip
+ARMORS = some.binary(max_size=80) | some.binary(max_size=80).map(
+    lambda blob: (
+        b"-----BEGIN SSH SIGNATURE-----\n"
+        + base64.b64encode(b"SSHSIG\0\0\0\1" + blob)
+        + b"\n-----END SSH SIGNATURE-----"
+    )
+)
+
+
+@given(said=STATUS, armor=ARMORS)
+@fuzz
+def test_what_is_said_of_signatures(said: str, armor: bytes) -> None:
+    """Without a line that says so, none is good."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as home:
+        signers = Signers(home, Keys((), "a@b ssh-ed25519 AAAA", ""))
+        assert signers.judge(said, armor, good=False).state is not State.GOOD
+        signers.judge(said, armor, good=True)
+    keyring = Keyring("/nonexistent", ())
+    assert keyring.judge(said, armor, good=False).state is not State.GOOD
+
+
+HEADERS = some.lists(
+    some.sampled_from(
+        [b"tree ", b"gpgsig -----BEGIN PGP SIGNATURE-----", b"gpgsig-sha256 x", b" ", b"",
+         b"-----BEGIN SSH SIGNATURE-----", b"object ", b"tag v1"]
+    ) | some.binary(max_size=20),
+    max_size=8,
+).map(b"\n".join)  # fmt: skip
+
+
+@given(content=HEADERS)
+@fuzz
+def test_signed_objects(content: bytes) -> None:
+    for read in (parse_commit, parse_tag):
+        read(content).header(b"tag")
+
+
+@given(text=words | some.sampled_from(LIKE_OURS), moment=some.floats(0, 4e9))
+@fuzz
+def test_windows_and_moments(text: str, moment: float) -> None:
+    if not windows.fault([text]):
+        windows.next_opening([windows.parse(text)], moment)
+    try:
+        moments.read(text, moment, direction=1)
+    except ValueError:
+        return
 
 
 @given(content=some.binary(max_size=200) | words.map(lambda text: text.encode(errors="replace")))

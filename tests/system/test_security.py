@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.hosts.commands import kill_group
 from tests.hosts.demo_app import DemoApp
 from tests.hosts.host import Host
 from tests.hosts.upstream import Upstream
@@ -58,6 +59,37 @@ sys.exit("attack over")
 """
 
 
+# Whoever may open a file may lock it, by flock(2) and, for reading, by fcntl(2).
+HOLDER = """
+import fcntl, os, resource, sys, time
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+held, told = {}, False
+while True:
+    for top in sys.argv[1:]:
+        for directory, _, files in os.walk(top):
+            for path in (directory, *(f"{directory}/{name}" for name in files)):
+                try:
+                    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+                except OSError:
+                    continue
+                found = os.fstat(descriptor)
+                if (found.st_dev, found.st_ino) in held:
+                    os.close(descriptor)
+                    continue
+                held[found.st_dev, found.st_ino] = descriptor
+                for lock, how in ((fcntl.flock, fcntl.LOCK_EX), (fcntl.lockf, fcntl.LOCK_SH)):
+                    try:
+                        lock(descriptor, how | fcntl.LOCK_NB)
+                    except OSError:
+                        pass
+    if not told:
+        print("holding", len(held), flush=True)
+        told = True
+    time.sleep(0.001)
+"""
+
+
 def test_build_that_attacks(deployed_app: DemoApp, upstream: Upstream) -> None:
     """setup.py of a commit, against everything that belongs to root, and to its own user."""
     host = deployed_app.host
@@ -95,8 +127,13 @@ def test_files_that_releases_share_are_for_reading_alone(
 
 def test_local_user_can_read_the_status_and_nothing_else(deployed_app: DemoApp) -> None:
     host = deployed_app.host
-    status = host.run("autoupdatectl", "status", user="nobody")
-    assert "current" in status.stdout
+    release = deployed_app.status()["current"]["release"]
+    for question in (["status"], ["history"], ["show", release], ["status", "--json"]):
+        answers = [host.run("autoupdatectl", *question, user=user).stdout
+                   for user in ("nobody", None)]  # fmt: skip
+        assert answers[0], question
+        # What a release brought is in the mirror, which is asked for root alone.
+        assert question[0] == "show" or answers[0] == answers[1]
     for words in (["run"], ["rollback"], ["quarantine", "clear", "0" * 40], ["hold"], ["unhold"]):
         refused = host.run("autoupdatectl", *words, user="nobody", check=False)
         assert refused.returncode == 77, (words, refused)
@@ -105,12 +142,37 @@ def test_local_user_can_read_the_status_and_nothing_else(deployed_app: DemoApp) 
         assert found.stdout == "", place
     log = host.run("cat", "/var/log/autoupdate/auto-update.log", user="nobody", check=False)
     assert log.returncode
+    state = host.run(
+        "cat", "/var/lib/autoupdate/ipfs-accelerate/state.db", user="nobody", check=False
+    )
+    assert state.returncode
     # Who could open the lock could hold it, and no update would come in.
     lock = "/run/autoupdate/ipfs-accelerate/lock"
     held = host.run("flock", "--nonblock", lock, "true", user="nobody", check=False)
     assert held.returncode, "a user without rights can lock updates out"
     started = host.run("systemctl", "start", RUN, user="nobody", check=False)
     assert started.returncode
+
+
+def test_local_user_who_locks_all_that_can_be_opened(
+    deployed_app: DemoApp, upstream: Upstream
+) -> None:
+    """Also what the update itself makes, as soon as it is there."""
+    host = deployed_app.host
+    places = [place for place in OURS if place != "/usr/lib/autoupdate"]
+    holder = host.popen("/usr/bin/python3", "-c", HOLDER, *places, user="nobody")
+    try:
+        assert holder.stdout
+        assert int(holder.stdout.readline().split()[1]) > 100
+        upstream.commit(version=2, requirements=("itsdangerous", "blinker", "six"))
+        host.run("autoupdatectl", "run", timeout=300)
+        assert host.run("autoupdatectl", "hold", timeout=60).returncode == 0
+        assert deployed_app.status()["state"] == "held"
+        assert holder.poll() is None
+    finally:
+        kill_group(holder.pid)
+        holder.wait()
+    assert deployed_app.versions() == dict.fromkeys(("serve", "mcp", "launcher"), 2)
 
 
 def test_exposure_of_the_units(host: Host) -> None:

@@ -224,10 +224,12 @@ class World:
 
     def revive(self) -> None:
         """Begin a new process after one died: open the state anew, lift the spell."""
-        self.dead, self.die_at, self.effects = False, 0, 0
-        self.effect_names.clear()
+        self.dead, self.die_at = False, 0
         self.store.close()
         self.store = FragileStore(self.paths.state, self.effect)
+        # What opening it does is no part of what is killed next.
+        self.effects = 0
+        self.effect_names.clear()
 
     def assert_whole(self) -> None:
         """Check what must hold after every run, whatever happened before."""
