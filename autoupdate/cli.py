@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from autoupdate.errors import AutoupdateError, Exit
+from autoupdate.log import say
 from autoupdate.output import complain, print_json
 from autoupdate.paths import Paths
 
@@ -19,9 +20,15 @@ if TYPE_CHECKING:
 def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Run one command; return its exit code."""
     from autoupdate.config import default_app
-    from autoupdate.parser import parser
+    from autoupdate.parser import CommandLineError, parser
 
-    chosen = parser(arguments).parse_args(arguments)
+    try:
+        chosen = parser(arguments).parse_args(arguments)
+    except CommandLineError as error:
+        if "--json" in arguments:
+            print_error(None, error)
+        say(f"autoupdatectl: {error.message}; {error.advice}")
+        return error.exit_code
     paths = paths or Paths()
     try:
         if "words" in chosen:
@@ -32,9 +39,7 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
         return function(chosen.does)(paths, app, chosen)
     except AutoupdateError as error:
         if chosen.json:
-            app = getattr(chosen, "app", None)
-            facts = {"app": app, "result": "error", "exit_code": error.exit_code}
-            print_json({**facts, "reason": error.message, "advice": error.advice})
+            print_error(getattr(chosen, "app", None), error)
         complain(error.message, error.advice)
         return error.exit_code
     except KeyboardInterrupt:
@@ -44,6 +49,12 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
         # The reader of our output has left (`| head`); nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
+
+
+def print_error(app: str | None, error: AutoupdateError) -> None:
+    """Print an error as JSON."""
+    facts = {"app": app, "result": "error", "exit_code": error.exit_code}
+    print_json({**facts, "reason": error.message, "advice": error.advice})
 
 
 def function(does: str) -> "Callable[..., int]":

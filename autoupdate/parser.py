@@ -7,6 +7,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
+from autoupdate.errors import AutoupdateError, Exit
+
 # What a transaction can end with (state.Result).
 RESULTS = ("updated", "deferred", "failed", "rolled-back", "broken", "interrupted", "unreachable")
 EVERY_APP_HELP = "the app; without it every app on this host"
@@ -15,12 +17,18 @@ CONFIG_SHOW = "List every setting with the file that it comes from"
 APP_HELP = "the app; without it the only one on this host, or else ipfs-accelerate"
 
 
+class CommandLineError(AutoupdateError):
+    """The command line is none of ours."""
+
+    exit_code = Exit.USAGE
+
+
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with a command line."""
+    """Raises what is wrong with a command line: only the caller knows how it is to be told."""
 
     def error(self, message: str) -> NoReturn:
-        """End with exit code 2."""
-        self.exit(2, f"{self.prog}: {message}; see: {self.prog} --help\n")
+        """Raise CommandLineError."""
+        raise CommandLineError(message, f"see: {self.prog} --help")
 
 
 class ShowVersion(argparse.Action):

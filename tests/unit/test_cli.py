@@ -55,12 +55,17 @@ def facts(world: World) -> dict[str, Any]:
     ],
 )
 def test_usage_error(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == Exit.USAGE
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("autoupdatectl")
-    assert said in last
+    assert main(arguments) == Exit.USAGE
+    printed = capsys.readouterr()
+    (line,) = printed.err.splitlines()
+    assert line.startswith("autoupdatectl")
+    assert said in line
+    assert printed.out == ""
+    assert main([*arguments, "--json"]) == Exit.USAGE
+    told = json.loads(capsys.readouterr().out)
+    assert (told["app"], told["result"], told["exit_code"]) == (None, "error", 2)
+    assert said in told["reason"]
+    assert told["advice"].endswith("--help")
 
 
 @pytest.mark.parametrize(
