@@ -4,6 +4,8 @@ Each check looks at one thing and changes nothing. What a check cannot see as th
 """
 
 import os
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -19,6 +21,10 @@ from autoupdate.workshop import Plan
 
 PACKAGE = "ipfs-accelerate-autoupdate"
 DROP_IN = "50-autoupdate.conf"
+# After whatever took the setting away.
+GATE, SHARED = "95-autoupdate-gate.conf", "95-autoupdate-shared.conf"
+# As in the package's own drop-ins: time for a first build, and leave to say why it waits.
+BESIDE_THE_GATE = ("TimeoutStartSec=45min", "NotifyAccess=exec")
 
 
 class Finding(NamedTuple):
@@ -141,7 +147,7 @@ def services(case: Case) -> Iterator[Finding]:
         if protected and case.app.shared not in facts.get("ReadWritePaths", ""):
             yield Finding(
                 service, f"cannot write to {case.app.shared}, where {settings.shared[0]} leads",
-                f"systemctl edit {service}    # [Service] ReadWritePaths=-{case.app.shared}",
+                written(case, service, SHARED, f"ReadWritePaths=-{case.app.shared}"),
             )  # fmt: skip
 
 
@@ -151,9 +157,20 @@ def without_gate(case: Case, service: str) -> Finding:
     if os.path.lexists(override):
         return Finding(service, f"does not ask for updates before it starts: {override} says so",
                        f"rm {override} && systemctl daemon-reload")  # fmt: skip
-    line = f"ExecStartPre=+/usr/lib/autoupdate/pre-start {case.settings.app}"
+    # This drop-in outlives the package, and the service is to start without it.
+    program = "/usr/lib/autoupdate/pre-start"
+    asked = f"test ! -e {program} || exec {program} {case.settings.app}"
+    gate = f'ExecStartPre=+/bin/sh -c "{asked}"'
     return Finding(service, "does not ask for updates before it starts",
-                   f"systemctl edit {service}    # [Service] {line}")  # fmt: skip
+                   written(case, service, GATE, gate, *BESIDE_THE_GATE))  # fmt: skip
+
+
+def written(case: Case, service: str, name: str, *lines: str) -> str:
+    """Return the command that writes a drop-in of a service, without an editor."""
+    words = " ".join(shlex.quote(line) for line in ("[Service]", *lines))
+    file = shlex.quote(f"{case.paths.administrators_units}/{service}.d/{name}")
+    made = f"printf '%s\\n' {words} | install -D --mode=644 /dev/stdin {file}"
+    return f"{made} && systemctl daemon-reload"
 
 
 def link(case: Case) -> Iterator[Finding]:
@@ -225,10 +242,15 @@ def network(case: Case) -> Iterator[Finding]:
 def old_system(case: Case) -> Iterator[Finding]:
     """Two systems that update one app get into each other's way."""
     for item in legacy.find(case.paths):
+        # One line, if it still stands there. cron(8) sees such a change by itself.
+        change = f"{item.line}{{/{re.escape(legacy.SCRIPT)}/s/^/# /}}"
+        commented_out = f"sed --in-place '{change}' {shlex.quote(item.file)}"
         if item.kind == legacy.CRON:
-            mend = f"sensible-editor {item.file}    # take the line out"
+            mend = commented_out
         elif item.kind == legacy.TIMER:
             mend = f"systemctl disable --now {item.unit}"
+        elif item.file.startswith(case.paths.administrators_units) and "\n" not in item.text:
+            mend = f"{commented_out} && systemctl daemon-reload"
         else:
             mend = f"systemctl edit --full {item.unit}    # take the line out"
         yield Finding(item.place, f"still runs the old update ({item.kind}): {item.text.strip()}",

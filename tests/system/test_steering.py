@@ -52,4 +52,17 @@ def test_hold_plan_pin_and_doctor(deployed_app: DemoApp, upstream: Upstream) -> 
     # Whether the clock of a test's host is synchronised is that of the machine's.
     assert {name for name in found if name not in ("settings", "clock")} == {TIMER}, found
     host.run(*found[TIMER].split())
-    assert TIMER not in {item["about"] for item in told(deployed_app, "doctor")["findings"]}
+    host.run("mkdir", "--parents", "/etc/systemd/system/other.service.d")
+    host.write("/etc/systemd/system/other.service", "[Service]\nExecStart=true\n")
+    old = f"sh {deployed_app.path}/scripts/auto-update.sh"
+    host.write("/etc/systemd/system/other.service.d/old.conf", f"[Service]\nExecStartPre={old}\n")
+    host.write("/etc/cron.d/old", f"# daily\n@daily root {old}\n")
+    for service, setting in ((SERVICES[0], "ExecStartPre"), (SERVICES[1], "ReadWritePaths")):
+        host.write(f"/etc/systemd/system/{service}.d/90-none.conf", f"[Service]\n{setting}=\n")
+    host.systemctl("daemon-reload")
+    found = {item["about"]: item["mend"] for item in told(deployed_app, "doctor")["findings"]}
+    assert len(found.keys() - {"settings", "clock"}) == 4, found
+    for name in found.keys() - {"settings", "clock"}:
+        host.run("sh", "-ec", found[name])
+    found = {item["about"]: item["mend"] for item in told(deployed_app, "doctor")["findings"]}
+    assert not found.keys() - {"settings", "clock"}, found

@@ -100,7 +100,7 @@ def test_a_host_that_is_well(deployed: World, host: WellHost) -> None:
         (RUN, {"LoadState": "not-found"}, "apt install --reinstall"),
         (RUN, {"NeedDaemonReload": "yes"}, "systemctl daemon-reload"),
         (RUN, {"FragmentPath": "/etc/systemd/system/autoupdate@.service"}, "systemctl revert"),
-        ("web.service", {"ExecStartPre": ""}, "ExecStartPre=+/usr/lib/autoupdate/pre-start"),
+        ("web.service", {"ExecStartPre": ""}, f"exec /usr/lib/autoupdate/pre-start {APP}"),
         ("web.service", {"ReadWritePaths": "/opt/app"}, "ReadWritePaths=-"),
         ("web.service", {"NeedDaemonReload": "yes"}, "systemctl daemon-reload"),
     ],
@@ -174,10 +174,21 @@ def test_owners(deployed: World, host: WellHost) -> None:
 def test_old_update_system(deployed: World, host: WellHost) -> None:
     crontab = Path(deployed.all_paths.crontabs[1], "barberb")
     crontab.parent.mkdir(parents=True)
-    crontab.write_text("*/5 * * * * /home/barberb/app/scripts/auto-update.sh\n")
-    (finding,) = found(deployed, host)
-    assert finding.about == f"{crontab}:1"
-    assert "auto-update.sh" in finding.what
+    crontab.write_text("@daily true\n*/5 * * * * /home/barberb/app/scripts/auto-update.sh\n")
+    drop_in = Path(deployed.all_paths.administrators_units, "web.service.d/old.conf")
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\nExecStartPre=/opt/app/scripts/auto-update.sh\n")
+    (drop_in.parents[1] / "web.service").write_text("[Service]\nExecStart=true\n")
+
+    cron, start = found(deployed, host)
+
+    assert (cron.about, start.about) == (f"{crontab}:2", f"{drop_in}:2")
+    assert "auto-update.sh" in cron.what
+    change = r"sed --in-place '2{/auto\-update\.sh/s/^/# /}'"
+    assert cron.mend == f"{change} {crontab}"
+    assert start.mend == f"{change} {drop_in} && systemctl daemon-reload"
+    drop_in.write_text("[Service]\nExecStartPre=sh \\\n  /opt/app/scripts/auto-update.sh\n")
+    assert found(deployed, host)[1].mend.startswith("systemctl edit --full web.service")
 
 
 def test_what_was_put_aside(deployed: World, host: WellHost) -> None:

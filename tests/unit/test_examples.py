@@ -19,7 +19,7 @@ def test_second_app(tmp_path: Path) -> None:
     settings = load(Paths(str(tmp_path)), "shop")
     assert settings.path == "/srv/shop"
     drop_in = (EXAMPLE / "50-autoupdate.conf").read_text()
-    assert "pre-start shop\n" in drop_in
+    assert "/pre-start shop" in drop_in
     assert "/var/lib/autoupdate/shop/shared\n" in drop_in
     for service in settings.services:
         assert service in drop_in
@@ -31,7 +31,11 @@ def test_drop_in_does_what_that_of_the_package_does() -> None:
         [line for line in path.read_text().splitlines() if not line.startswith("#")]
         for path in (ours, EXAMPLE / "50-autoupdate.conf")
     ]
-    assert [line.replace("ipfs-accelerate", "shop") for line in lines[0]] == lines[1]
+    # The package's own goes with the package; the other one must do without the gate then.
+    gate = "/usr/lib/autoupdate/pre-start"
+    alone = f'ExecStartPre=+/bin/sh -c "test ! -e {gate} || exec {gate} shop"'
+    wanted = [line.replace("ipfs-accelerate", "shop") for line in lines[0]]
+    assert [alone if line == f"ExecStartPre=+{gate} shop" else line for line in wanted] == lines[1]
 
 
 def test_settings_in_the_guide_exist() -> None:
