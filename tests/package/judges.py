@@ -1,7 +1,11 @@
 """What others' tools say of the package: lintian, piuparts, autopkgtest."""
 
 import re
+import shutil
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.hosts.commands import run
@@ -52,11 +56,49 @@ def piuparts(room: Room, deb: Path, release: str) -> str:
     run("tar", "--create", "--gzip", "--file", base, "--directory", tree, "--one-file-system", ".",
         timeout=600)  # fmt: skip
     # logrotate makes its own file as soon as piuparts has it rotate our log.
-    said = run("piuparts", f"--basetgz={base}", f"--distribution={release}", "--no-upgrade-test",
+    older = archive_of_older_version(room, deb)
+    said = run("piuparts", f"--basetgz={base}", f"--distribution={release}",
+               f"--bindmount={older}", f"--extra-repo=deb [trusted=yes] file:{older} ./",
                f"--tmpdir={room.root}/build", "--ignore=/var/lib/logrotate/status", deb,
-               check=False, timeout=600)  # fmt: skip
+               check=False, timeout=900)  # fmt: skip
     assert said.ok, said.stdout
-    return said.stdout.splitlines()[-1]
+    passed = re.findall(r"PASS: (.*)\.$", said.stdout, re.MULTILINE)
+    assert len([line for line in passed if "purging" in line]) == 2, said.stdout
+    return ", ".join(passed)
+
+
+def archive_of_older_version(room: Room, deb: Path) -> Path:
+    """Return a directory that apt takes for an archive: the package as if it were an older one."""
+    directory = room.root / "build/older"
+    directory.mkdir()
+    run("dpkg-deb", "--raw-extract", deb, directory / "tree")
+    control = directory / "tree/DEBIAN/control"
+    older = re.sub(r"^(Version: .*)$", r"\1~older", control.read_text(), flags=re.MULTILINE)
+    control.write_text(older)
+    run("dpkg-deb", "--root-owner-group", "--build", directory / "tree", directory / "older.deb")
+    shutil.rmtree(directory / "tree")
+    listed = room.run("dpkg-scanpackages", "--multiversion", ".", directory="/build/older")
+    (directory / "Packages").write_text(listed.stdout)
+    return directory
+
+
+@contextmanager
+def switched_on_again(host: Host) -> Iterator[None]:
+    """Boot a host whenever it goes down by itself: systemd-nspawn leaves that to its caller."""
+    enough = threading.Event()
+
+    def watch() -> None:
+        while not enough.wait(0.2):
+            if not host.is_running:
+                host.boot(wait=False)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        watcher.join()
 
 
 def autopkgtest(release: str, deb: Path, source: Path) -> str:
@@ -73,8 +115,9 @@ def autopkgtest(release: str, deb: Path, source: Path) -> str:
         host.run(*quiet, "install", "openssh-server", timeout=300)
         testbed = ("ssh", "--hostname=127.0.0.1", f"--port={port}", "--login=root",
                    f"--identity={key}", "--reboot", "--capability=isolation-container")  # fmt: skip
-        done = run("autopkgtest", "--no-built-binaries", deb, f"{source}/", "--", *testbed,
-                   check=False, timeout=1200)  # fmt: skip
+        with switched_on_again(host):
+            done = run("autopkgtest", "--no-built-binaries", deb, f"{source}/", "--", *testbed,
+                       check=False, timeout=1200)  # fmt: skip
         said = done.stdout + done.stderr
         assert done.ok, f"exit code {done.returncode}\n{said}"
     results = re.findall(r"^(\S+) +(PASS|SKIP|FAIL.*|FLAKY.*)$", said, re.MULTILINE)
