@@ -21,6 +21,7 @@ from autoupdate.paths import AppPaths, Paths
 from autoupdate.relocation import Copy, Journal
 from autoupdate.run import Identity, NotStartedError, TimedOutError, base_environment, run
 from autoupdate.services import Systemd, Units
+from autoupdate.worker_link import LIBRARY
 
 # Shared data may be large, and is on two file systems then.
 COPY_LIMIT = 4 * 3600.0
@@ -91,8 +92,9 @@ def put_back(paths: Paths, app: AppPaths, journal: Journal) -> None:
     try:
         undo(paths, journal)
     except OSError as error:
-        module = ["/usr/bin/python3", "-I", "-m", "autoupdate.host_changes", app.home, app.run]
-        command = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe", "--", *module]
+        module = ["/usr/bin/python3", "-sP", "-m", "autoupdate.host_changes", app.home, app.run]
+        started = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe"]
+        command = [*started, f"--setenv=PYTHONPATH={LIBRARY}", "--", *module]
         try:
             done = run(command, environment=base_environment("/root"), timeout=PUT_BACK_LIMIT)
         except (NotStartedError, TimedOutError) as failure:

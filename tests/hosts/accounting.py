@@ -6,6 +6,7 @@ from typing import Any
 from tests.hosts.demo_app import DemoApp
 from tests.hosts.host import Host
 from tests.hosts.old_deployment import CRON_LINE, CRONTAB, FILES, PATH
+from tests.hosts.package import FIND_MODULES
 
 HOME = "/var/lib/autoupdate/ipfs-accelerate"
 # What the services themselves write while they run, and what a compiler leaves.
@@ -27,7 +28,8 @@ for _ in range(20):
 
 def account(host: Host, directory: str) -> dict[str, Any]:
     """Return the account of a directory, without what is written all the time."""
-    found = json.loads(host.run("/usr/bin/python3", "-I", "-c", ACCOUNT, directory).stdout)
+    script = FIND_MODULES + ACCOUNT
+    found = json.loads(host.run("/usr/bin/python3", "-I", "-c", script, directory).stdout)
     return {path: entry for path, entry in found.items() if not path.startswith(BUSY)
             and "__pycache__" not in path}  # fmt: skip
 

@@ -17,6 +17,8 @@ from tests.hosts.upstream import Upstream
 
 PROJECT = Path(__file__).parents[2]
 DEB_NAME = "ipfs-accelerate-autoupdate.deb"
+# For scripts inside a host: the modules of the package lie where only its own commands look.
+FIND_MODULES = 'import sys; sys.path.insert(0, "/usr/share/ipfs-accelerate-autoupdate")\n'
 _DEB_IN_HOST = f"/root/{DEB_NAME}"
 
 Say = Callable[[str], None]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts.commands import run
-from tests.hosts.demo_app import CONFIGURATION, DemoApp
+from tests.hosts.demo_app import CONFIGURATION, SERVICES, DemoApp
 from tests.hosts.package import DEB_NAME
 from tests.hosts.upstream import Upstream
 
@@ -64,6 +64,22 @@ def test_upgrade_and_downgrade_during_a_run(
     assert set(deployed_app.versions().values()) == {2}
     timer = host.show("autoupdate.timer", "ActiveState", "UnitFileState")
     assert timer == {"ActiveState": "active", "UnitFileState": "enabled"}
+
+
+def test_downgrade_below_the_schema_of_the_state(deployed_app: DemoApp) -> None:
+    """What a newer version wrote is refused in one line, and not touched; services run on."""
+    host, state = deployed_app.host, "/var/lib/autoupdate/ipfs-accelerate/state.db"
+    host.run("sqlite3", state, "PRAGMA user_version = 999; PRAGMA journal_mode = DELETE;")
+    before = host.run("sha256sum", state).stdout
+    serving = [host.show(service, "MainPID") for service in SERVICES]
+
+    refused = host.run("autoupdatectl", "run", check=False)
+
+    assert refused.returncode == 1
+    assert "was written by a newer version of this package (schema 999" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert host.run("sha256sum", state).stdout == before
+    assert [host.show(service, "MainPID") for service in SERVICES] == serving
 
 
 def past_runs(app: DemoApp) -> list[dict[str, object]]:

@@ -5,6 +5,7 @@ import time
 
 from tests.hosts import commands
 from tests.hosts.demo_app import DemoApp
+from tests.hosts.package import FIND_MODULES
 from tests.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
@@ -73,7 +74,7 @@ def test_switches_are_atomic(deployed_app: DemoApp, upstream: Upstream) -> None:
     assert prober.stdout is not None
     assert prober.stdout.readline() == "ready\n"
 
-    host.run("/usr/bin/python3", "-c", SWITCHER)
+    host.run("/usr/bin/python3", "-c", FIND_MODULES + SWITCHER)
     time.sleep(0.1)
 
     said, complaints = prober.communicate(timeout=30)

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from tests.hosts.demo_app import SERVICES, DemoApp
-from tests.hosts.package import install
+from tests.hosts.package import PROJECT, install
 from tests.hosts.upstream import Upstream
 
 PACKAGE = "ipfs-accelerate-autoupdate"
+TIMERS = ("autoupdate.timer", "autoupdate@other.timer")
 
 
 def test_remove_purge_and_come_back(deployed_app: DemoApp, upstream: Upstream, deb: Path) -> None:
@@ -14,22 +15,35 @@ def test_remove_purge_and_come_back(deployed_app: DemoApp, upstream: Upstream, d
     Installed again: their data is still theirs.
     """
     host = deployed_app.host
-    host.systemctl("enable", "--now", "autoupdate.timer")
+    host.systemctl("enable", "--now", *TIMERS)
+    # As an administrator makes one for another app; nobody takes that away with the package.
+    drop_in = (PROJECT / "docs/examples/second-app/50-autoupdate.conf").read_text()
+    directory = f"/etc/systemd/system/{SERVICES[0]}.d"
+    host.run("mkdir", "--parents", directory)
+    host.write(f"{directory}/mine.conf", drop_in.replace("shop", "ipfs-accelerate"))
     before = [host.show(service, "MainPID") for service in SERVICES]
 
     host.run("apt-get", "remove", "--yes", PACKAGE, timeout=300)
 
+    living = "--state=active,activating,reloading,deactivating,failed"
+    listed = host.systemctl("list-units", living, "--plain", "--no-legend", "autoupdate*").stdout
+    assert listed == ""
     assert [host.show(service, "MainPID") for service in SERVICES] == before
-    assert "pre-start" not in host.show(SERVICES[0], "ExecStartPre").get("ExecStartPre", "")
+    assert "pre-start" not in host.show(SERVICES[1], "ExecStartPre").get("ExecStartPre", "")
     upstream.server.stop()
     host.systemctl("restart", *SERVICES)
     deployed_app.wait_up()
+    # Until it is purged, what was enabled is a setting like any other.
+    install(host, deb)
+    assert host.systemctl("is-enabled", *TIMERS).stdout.split() == ["enabled", "enabled"]
+    host.run("apt-get", "remove", "--yes", PACKAGE, timeout=300)
 
     purged = host.run("apt-get", "purge", "--yes", PACKAGE, timeout=300).stdout
 
     assert "/var/lib/autoupdate/ipfs-accelerate" in purged
     host.systemctl("restart", *SERVICES)
     deployed_app.wait_up()
+    host.run("rm", f"{directory}/mine.conf")
     left = host.run(
         "find", "/", "-xdev", "-name", "*autoupdate*", "-not", "-path", "/proc/*",
         "-not", "-path", "/var/lib/autoupdate*",

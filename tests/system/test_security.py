@@ -7,6 +7,7 @@ import pytest
 from tests.hosts.commands import kill_group
 from tests.hosts.demo_app import DemoApp
 from tests.hosts.host import Host
+from tests.hosts.package import FIND_MODULES
 from tests.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
@@ -93,7 +94,7 @@ while True:
 def test_build_that_attacks(deployed_app: DemoApp, upstream: Upstream) -> None:
     """setup.py of a commit, against everything that belongs to root, and to its own user."""
     host = deployed_app.host
-    asked = "from autoupdate.confinement import is_possible as it; print(it())"
+    asked = FIND_MODULES + "from autoupdate.confinement import is_possible as it; print(it())"
     if host.run("/usr/bin/python3", "-I", "-c", asked).stdout != "True\n":
         pytest.skip("hosts here get no Landlock, perhaps as they lie in a container")
     host.run("install", "-d", "-m", "700", "/etc/autoupdate/keys")

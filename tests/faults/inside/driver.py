@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+sys.path.insert(0, "/usr/share/ipfs-accelerate-autoupdate")
+
 from autoupdate import cli, update
 from autoupdate.app import Clock
 from autoupdate.state import Step
