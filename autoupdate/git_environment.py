@@ -78,9 +78,18 @@ def redact(words: str) -> str:
     return re.sub(r"([a-z][a-z0-9+.-]*://)[^/\s']+@", r"\1***@", words)
 
 
+# What git says when ssh has failed; the line before it is that of ssh itself.
+SSH_FAILED = "fatal: Could not read from remote repository."
+WRONG_HOST = "Host key verification failed."
+
+
 def complaint(stderr: str) -> str:
     """Return the line of git's complaints that says most, without secrets."""
     lines = [line.strip() for line in redact(stderr).splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
     line = next((line for line in telling if line.startswith("fatal:")), "")
+    if line == SSH_FAILED and lines.index(line):
+        line = lines[lines.index(line) - 1]
+    if line == WRONG_HOST:
+        line = "the key of its host is none of those in upstream.known_hosts"
     return (line or (telling or lines or ["git gave no reason"])[0]).removeprefix("fatal: ")

@@ -5,9 +5,13 @@ It runs Git's own `git http-backend`, so that clients meet the real protocol, ve
 
 import base64
 import re
+import socket
+import ssl
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from http.server import ThreadingHTTPServer
@@ -74,6 +78,8 @@ class GitServer:
         self.requests: list[Request] = []
         self.login = ""
         """USER:PASSWORD that every request must bring; empty: none."""
+        self.tls: ssl.SSLContext | None = None
+        """By which it speaks HTTPS from its next start on; None: HTTP."""
         self.redirect = ""
         """The server that requests are sent on to; empty: none."""
         self.logins: list[str] = []
@@ -84,7 +90,8 @@ class GitServer:
 
     def url(self, repository: str) -> str:
         """Return the address to clone from."""
-        return f"http://127.0.0.1:{self.port}/{repository}.git"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self.port}/{repository}.git"
 
     def checks(self) -> list[Request]:
         """Return the requests by which clients began a conversation: one per check or fetch."""
@@ -142,6 +149,23 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, owner: GitServer) -> None:
         self.owner = owner
         super().__init__(("127.0.0.1", owner.port), _Misbehaving)
+        if owner.tls:
+            # The handshake is that of the connection's own thread, not of the one that accepts.
+            self.socket = owner.tls.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        """End a connection; one of TLS in its own way, without which its end counts as cut off."""
+        if isinstance(request, ssl.SSLSocket):
+            with suppress(OSError):
+                request.unwrap()
+        super().shutdown_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that did not like what they saw."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Misbehaving(Handler):

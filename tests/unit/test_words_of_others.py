@@ -61,6 +61,16 @@ def test_redact(words: str, shown: str) -> None:
         ("remote: denied\nfatal: 'https://u:p@h/a' no", "'https://***@h/a' no"),
         ("something\nerror: RPC failed\n", "error: RPC failed"),
         ("only this\nand that", "only this"),
+        (
+            "u@h: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\n"
+            "Please make sure you have the correct access rights\n",
+            "u@h: Permission denied (publickey).",
+        ),
+        (
+            "@@@\nHost key verification failed.\nfatal: Could not read from remote repository.\n",
+            "the key of its host is none of those in upstream.known_hosts",
+        ),
+        ("fatal: Could not read from remote repository.", "Could not read from remote repository."),
     ],
 )
 def test_complaint(stderr: str, said: str) -> None:
