@@ -6,13 +6,18 @@
 | rollback           | an older commit, signed as ever        | downgrade: it is an ancestor of ...|
 | fast-forward       | a version too high for any true one    | tag v999.0 has no signature        |
 | freeze             | the same commit for ever               | nothing newer seen since ...       |
+| endless data       | see test_endless.py                    | sends more than guard.max_fetch    |
 | mix-and-match      | a signed old tag under a new name      | it is that of a tag called 'v2.0'  |
+| extraneous         | another package under the name of one  | do not match the hashes            |
+|   dependencies     |   that upstream names with its hash    |                                    |
 | wrong software     | another project of a trusted key       | rewritten history: ...             |
 | key compromise     | a commit by a stolen key               | a key that was revoked             |
 """
 
+import hashlib
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -21,6 +26,7 @@ from autoupdate.errors import Exit
 from autoupdate.render.status import status as in_words
 from autoupdate.state import Result
 from autoupdate.status import status
+from tests.bench.index import Index
 from tests.hosts.commands import run
 from tests.hosts.upstream import Upstream
 from tests.integration.signers import Signers
@@ -192,6 +198,50 @@ def test_mix_and_match(guarded: Guarded) -> None:
     run("git", "-C", bare, "update-ref", "refs/heads/main", made)
     guarded.configure(upstream__track="branch:main")
     assert "commit has a signature that does not match its content" in guarded.site.run().reason
+
+
+def wheel(directory: Path, name: str, needs: str = "") -> str:
+    """Write the wheel of a package, perhaps one that needs another; return its digest."""
+    module = f"autoupdate_{name}"
+    facts = f"{module}-1.0.dist-info"
+    needed = f"Requires-Dist: autoupdate-{needs}\n" if needs else ""
+    metadata = f"Metadata-Version: 2.1\nName: autoupdate-{name}\nVersion: 1.0\n{needed}"
+    file = directory / f"{module}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"{module}.py", "")
+        archive.writestr(f"{facts}/METADATA", metadata)
+        archive.writestr(f"{facts}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        archive.writestr(f"{facts}/RECORD", "")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_extraneous_dependencies(guarded: Guarded, tmp_path: Path) -> None:
+    """By what the commit says, and by what the index says of packages that the commit names.
+
+    Hashes are what upstream has against the latter: without them the index is believed.
+    """
+    guarded.site.builds = True
+    wheel(tmp_path, "extra")
+    true = wheel(tmp_path, "wanted")
+    wheel(tmp_path, "wanted", needs="extra")
+    index = Index(tmp_path)
+    index.start()
+    try:
+        at = f"--index-url {index.url}"
+        more = guarded.upstream.commit(3, requirements=(at, "autoupdate-extra"))
+        assert guarded.refuses(f"commit {more} is not taken: commit has no signature")
+        assert index.requests == []
+        named = (at, f"autoupdate-wanted==1.0 --hash=sha256:{true}")
+        commit = guarded.upstream.commit(4, requirements=named, options=guarded.by("good"))
+        before = guarded.site.current
+        outcome = guarded.site.run()
+        assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
+        assert f"to commit {commit} failed in step build" in outcome.reason
+        assert "DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE" in outcome.reason
+        assert guarded.site.current == before
+        assert not any("extra" in request for request in index.requests)
+    finally:
+        index.stop()
 
 
 def test_wrong_software(guarded: Guarded) -> None:
