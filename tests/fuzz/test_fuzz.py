@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from autoupdate import asking, config, findings, known, moments, public, track, windows
@@ -241,6 +241,7 @@ tables = some.dictionaries(some.sampled_from([*public.TABLES]) | words, rows | a
     copy=some.fixed_dictionaries({"schema": some.integers(-1, 3) | plain, "tables": tables})
     | anything
 )
+@example(copy={"schema": float("inf"), "tables": {}})
 @fuzz
 def test_contents_of_the_copy_for_other_users(copy: Any) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as home:
@@ -300,6 +301,7 @@ ARMORS = some.binary(max_size=80) | some.binary(max_size=80).map(
 
 
 @given(said=STATUS, armor=ARMORS)
+@example(said="[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG", armor=b"")
 @fuzz
 def test_what_is_said_of_signatures(said: str, armor: bytes) -> None:
     """Without a line that says so, none is good."""

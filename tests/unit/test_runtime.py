@@ -57,6 +57,16 @@ def test_lock_is_free_after_an_error_and_without_its_directory(paths: AppPaths) 
     assert mode == 0o600, "who may open the lock could hold it"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_lock_of_another_user_is_no_run(paths: AppPaths) -> None:
+    """It may be on a file of the same number elsewhere, by which a user feigns a run."""
+    with runtime.exclusive(paths, "demo", wait=False):
+        os.chown(paths.lock, 65534, 65534)
+        assert not runtime.is_running(paths)
+        os.chown(paths.lock, os.geteuid(), 0)
+        assert runtime.is_running(paths)
+
+
 def test_marker_while_activating(paths: AppPaths) -> None:
     assert not runtime.is_activating(paths)
     with runtime.activating(paths):
