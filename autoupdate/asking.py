@@ -14,6 +14,10 @@ GIT = "/usr/bin/git"
 LONGEST_ANSWER = 1_000_000
 # signal(7); the module of that name costs 3 ms.
 SIGKILL = 9
+# For how long, in seconds, an answer is as good as one to the same question asked again.
+RECENT = 2.0
+# What upstream said to the shortcut, for the usual way: by address and ref, when, which commit.
+_said: dict[tuple[str, str], tuple[float, str]] = {}
 
 
 def ask(
@@ -32,7 +36,7 @@ def ask(
     usual way, which finds out why.
     """
     deadline = time.monotonic() + timeout
-    if url.startswith(("http://", "https://")):
+    if is_over_http(url):
         return _ask_helper(url, ref, environment, user, deadline, digits)
     command = [GIT, "ls-remote", "--", url, ref]
     with Conversation(command, environment, user, deadline) as git:
@@ -42,6 +46,22 @@ def ask(
             if found == ref:
                 return commit if len(commit) == digits else ""
     return ""
+
+
+def is_over_http(url: str) -> bool:
+    """Tell whether an upstream can be asked for one ref alone."""
+    return url.startswith(("http://", "https://"))
+
+
+def remember(url: str, ref: str, commit: str) -> None:
+    """Keep an answer for whoever asks the same next."""
+    _said[url, ref] = (time.monotonic(), commit)
+
+
+def recall(url: str, ref: str) -> str:
+    """Return an answer of just now that was kept, once; nothing if there is none."""
+    moment, commit = _said.pop((url, ref), (0.0, ""))
+    return commit if time.monotonic() - moment < RECENT else ""
 
 
 def _ask_helper(

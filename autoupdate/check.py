@@ -1,8 +1,10 @@
 """check: asks upstream which commit the track points to. One exchange; changes nothing."""
 
 import re
+import time
 from collections.abc import Mapping
 
+from autoupdate.asking import ask, is_over_http, recall
 from autoupdate.errors import ConfigurationError, NoCandidateError, UnreachableError
 from autoupdate.git_environment import complaint, git_environment, redact
 from autoupdate.limits import limit_memory
@@ -37,7 +39,12 @@ def check(
 def find_branch(
     upstream: Upstream, ref: str, environment: Mapping[str, str], identity: Identity | None
 ) -> str:
-    """Return the commit of a branch."""
+    """Return the commit of a branch, by one question for it alone where that is enough."""
+    begun = time.monotonic()
+    if commit := recall(upstream.url, ref) or ask_for(upstream, ref, environment, identity):
+        return commit
+    if time.monotonic() - begun >= upstream.timeout:
+        raise no_answer(upstream)
     commits = list_refs(upstream, ["--heads"], [ref], environment, identity)
     if ref in commits:
         return commits[ref]
@@ -46,6 +53,24 @@ def find_branch(
     if not list_refs(upstream, [], [], environment, identity):
         raise UnreachableError(f"upstream {url} shows no branch at all, nor {branch}")
     raise ConfigurationError(f"upstream {url} has no branch {branch}", "correct upstream.track")
+
+
+def ask_for(
+    upstream: Upstream, ref: str, environment: Mapping[str, str], identity: Identity | None
+) -> str:
+    """Return the commit of one ref; nothing where upstream did not say it, for whatever reason."""
+    if not is_over_http(upstream.url):
+        return ""
+    user = (identity.uid, identity.gid) if identity else None
+    return ask(
+        upstream.url, ref, environment=dict(environment), user=user, timeout=upstream.timeout
+    )
+
+
+def no_answer(upstream: Upstream) -> UnreachableError:
+    """Return the error for an upstream that keeps us waiting."""
+    url = redact(upstream.url)
+    return UnreachableError(f"upstream {url} did not answer within {upstream.timeout:g} s")
 
 
 def find_tag(
@@ -89,9 +114,7 @@ def list_refs(
             before=limit_memory(MOST_MEMORY),
         )
     except TimedOutError:
-        raise UnreachableError(
-            f"upstream {url} did not answer within {upstream.timeout:g} s"
-        ) from None
+        raise no_answer(upstream) from None
     except NotStartedError as error:
         raise ConfigurationError(str(error), "apt install git") from None
     if "ut of memory" in answer.stderr:

@@ -121,6 +121,7 @@ def compare(paths: Paths, app: AppPaths, ask: "Ask", *, for_a_start: bool) -> st
         timeout=float(timeout), digits=len(commit),
     )  # fmt: skip
     if answer != commit:
+        asking.remember(url, ref, answer)
         return ""
     note(paths, app, facts, started)
     return reason

@@ -306,7 +306,8 @@ def _status(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def _git_directory(git: Git) -> str:
-    return str(git.rev_parse("--absolute-git-dir"))
+    """Return where the mirror keeps what it has to know of a work tree."""
+    return _read(f"{git.working_dir}/.git").removeprefix("gitdir: ")
 
 
 def _built_files(git: Git) -> str:

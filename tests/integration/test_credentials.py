@@ -71,7 +71,7 @@ def assert_nowhere(site: Site, seen: set[bytes]) -> None:
             assert not any(secret in content for secret in secrets), path
     told = "\n".join([*map(repr, site.log.events), *site.output]).encode()
     assert not any(secret in told for secret in secrets)
-    assert any(b"ls-remote" in line for line in seen), "the watch saw nothing"
+    assert any(b"git-remote-http" in line for line in seen), "the watch saw nothing"
     assert any(b"fetch" in line for line in seen)
     for line in seen:
         assert not any(secret in line for secret in secrets), line

@@ -26,10 +26,10 @@ def asked(site: Site) -> set[tuple[str, ...]]:
     return {request.prefixes for request in site.server.requests if request.command == "ls-refs"}
 
 
-def test_branch_asks_for_branches_alone(deployed: Site) -> None:
+def test_only_the_branch_is_asked_for(deployed: Site) -> None:
     deployed.server.forget()
     assert deployed.run().result is Result.CURRENT
-    assert asked(deployed) == {("refs/heads/",)}
+    assert asked(deployed) == {("refs/heads/main",)}
 
 
 @pytest.mark.parametrize("options", [(), ANNOTATED], ids=["lightweight", "annotated"])
