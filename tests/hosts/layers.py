@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def overlay_works(directory: Path) -> bool:
     """Tell whether copies below a directory are overlays: some containers cannot mount one."""
     if os.environ.get("AUTOUPDATE_TEST_COPY") == "plain":
         return False
-    trial = directory / f"overlay-trial-{os.getpid()}"
+    trial = directory / f"overlay-trial-{os.getpid()}-{threading.get_ident()}"
     parts = [trial / part for part in ("root", "lower", "changes", "work")]
     for part in parts:
         part.mkdir(parents=True)
