@@ -87,9 +87,12 @@ def inputs(release: str, trace: Trace) -> str:
     return digest.hexdigest()
 
 
-def keep(memory: str, release: str, trace: Trace | None) -> None:
-    """Remember how the app is installed in a release, for those after it. Raises OSError."""
-    files = installed_files(f"{release}/.venv", release)
+def keep(memory: str, venv: str, release: str, trace: Trace | None) -> None:
+    """Remember how the app of a release is installed in an environment, for those after it.
+
+    Raises OSError.
+    """
+    files = installed_files(venv, release)
     if trace is None or files is None:
         with suppress(FileNotFoundError):
             os.unlink(memory)
@@ -174,6 +177,8 @@ def installed_files(venv: str, release: str) -> dict[str, tuple[int, str]] | Non
                 text = stream.read()
         except OSError:
             return None
+        # As it would be in the release's own environment.
+        text = text.replace(venv, f"{release}/.venv")
         found[path] = (os.stat(place).st_mode & 0o777, text)
     return found if any(release in text for _, text in found.values()) else None
 

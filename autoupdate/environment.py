@@ -11,8 +11,9 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import NamedTuple
 
 from autoupdate import editable, trace, uv
@@ -28,6 +29,8 @@ MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
 MANY_FILES = 200
 # What is installed in an environment.
 VERSIONS = "installed-versions.txt"
+# The directory of what traces a build, while that runs.
+TRACER = "tracer"
 DEFAULT_REQUIREMENTS = next(
     tuple(setting.default) for setting in SETTINGS if setting.key == "build.requirements"
 )
@@ -170,9 +173,10 @@ class EnvironmentBuilder:
             arguments += ["--editable", f"{release}{extras}"]
             target = ["--target", f"{template}/{BUILD_TOOLS}", *index]
             tools = [*target, *build_requirements(release), "wheel"]
-            self._do(self.installer.install(template, tools), release, DependenciesFailedError)
-        if arguments:
-            self._do(self.installer.install(template, arguments), release, DependenciesFailedError)
+            # Few of their files are ever loaded.
+            command = self.installer.install(template, tools, compiled=False)
+            self._do(command, release, DependenciesFailedError)
+        found = self._install_traced(release, template, arguments) if arguments else None
         if not self.installer.program:
             self._compile(f"{template}/bin/python", f"{template}/lib")
         forget_locks(template, f"{template}/{BUILD_TOOLS}")
@@ -180,9 +184,29 @@ class EnvironmentBuilder:
         for name in (VERSIONS, INSTALL, COMPLETE):
             remove(f"{template}/{name}")
         write_versions(template)
+        if self.build.editable and is_installable(release):
+            editable.keep(f"{template}/{INSTALL}", template, release, found)
         with open(f"{template}/{COMPLETE}", "x", encoding="utf-8") as mark:
             os.fsync(mark.fileno())
         sync_directory(template)
+
+    def _install_traced(
+        self, release: str, template: str, arguments: Sequence[str]
+    ) -> "editable.Trace | None":
+        """Install what is left, the app included; return what its build back end looked at."""
+        log = f"{template}/trace"
+        additions = {"PYTHONPATH": self._tracer(template), trace.VARIABLE: log}
+        command = self.installer.install(template, arguments)
+        self._do(command, release, DependenciesFailedError, additions)
+        return self._traced(template, log, release)
+
+    def _traced(self, venv: str, log: str, release: str) -> "editable.Trace | None":
+        """Return what was traced, and remove the tracer."""
+        found = editable.read_trace(log, release)
+        shutil.rmtree(f"{venv}/{TRACER}")
+        with suppress(FileNotFoundError):
+            os.unlink(log)
+        return found
 
     def _requirements_in(self, release: str) -> list[str]:
         files = [f"{release}/{path}" for path in self.build.requirements]
@@ -208,16 +232,13 @@ class EnvironmentBuilder:
         if status:
             # A build back end may ask for more than pyproject.toml says (PEP 517, dynamic).
             self._do(command, release, UpdateFailedError)
-        found = None if status else editable.read_trace(log, release)
-        shutil.rmtree(self._tracer(venv))
-        with suppress(FileNotFoundError):
-            os.unlink(log)
+        found = self._traced(venv, log, release)
         forget_locks(venv)
         if self.build.editable:
-            editable.keep(memory, release, found)
+            editable.keep(memory, venv, release, None if status else found)
 
     def _tracer(self, venv: str) -> str:
-        directory = f"{venv}/tracer"
+        directory = f"{venv}/{TRACER}"
         os.makedirs(directory, exist_ok=True)
         with open(f"{directory}/{trace.FILE}", "w", encoding="utf-8") as file:
             file.write(trace.SOURCE)
@@ -235,8 +256,14 @@ class EnvironmentBuilder:
             words = [python, "-I", "-S", "-m", "compileall", "-q", *together, *places]
             self.command(words, "/", {})
 
-    def _do(self, command: Sequence[str], release: str, error: type[UpdateFailedError]) -> None:
-        status, output = self.command(command, release, self._additions())
+    def _do(
+        self,
+        command: Sequence[str],
+        release: str,
+        error: type[UpdateFailedError],
+        additions: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        status, output = self.command(command, release, {**self._additions(), **additions})
         if status:
             raise fault(status, output, error)
 

@@ -44,7 +44,9 @@ def first(tmp_path: Path) -> str:
     """Return a release whose install is remembered."""
     release = make_release(tmp_path / "first")
     install(release)
-    editable.keep(f"{tmp_path}/memory", release, Trace(("setup.py",), ("", "app")))
+    editable.keep(
+        f"{tmp_path}/memory", f"{release}/.venv", release, Trace(("setup.py",), ("", "app"))
+    )
     return release
 
 
@@ -94,7 +96,7 @@ def test_install_that_came_with_the_dependencies_is_replaced(tmp_path: Path, fir
 
 def test_install_that_is_not_understood_is_not_remembered(tmp_path: Path, first: str) -> None:
     for release, trace in ((first, None), (make_release(tmp_path / "bare"), Trace((), ("",)))):
-        editable.keep(f"{tmp_path}/memory", release, trace)
+        editable.keep(f"{tmp_path}/memory", f"{release}/.venv", release, trace)
         assert not (tmp_path / "memory").exists()
 
 
