@@ -111,7 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
         content = answer.read()
         connection.close()
         self.send_response(answer.status)
-        self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
+        for name in ("Content-Type", "WWW-Authenticate"):
+            if value := answer.headers.get(name):
+                self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
