@@ -20,7 +20,8 @@ def version() -> str:
     found = re.fullmatch(rf"{NAME} \(([^)]+)\) .*\n", first)
     if found is None:
         raise SystemExit(f"debian/changelog: the first line names no version of {NAME}: {first!r}")
-    return found[1]
+    # What follows the last hyphen would count uploads to Debian (deb-version(7)).
+    return found[1].rpartition("-")[0] or found[1]
 
 
 class sdist_dsc(Command):  # noqa: N801 - the name by which stdeb's bdist_deb runs it
