@@ -23,7 +23,18 @@ def recover(app: App) -> Outcome | None:
     transaction = app.store.unfinished()
     if transaction is None:
         sweep(app)
+        # After a build that died, the next one goes on with the environment that it has made.
+        if retention.has_loose_environments(app):
+            retention.tidy(app)
         return None
+    outcome = end(app, transaction)
+    if outcome is None:
+        sweep(app)
+    return outcome
+
+
+def end(app: App, transaction: Transaction) -> Outcome | None:
+    """Finish or undo an unfinished transaction; an outcome says that it must stay open."""
     switched = linked_release(app.paths.current) == transaction.release
     cure = remedy(Step(transaction.step), switched=switched)
     app.tell(
@@ -59,7 +70,10 @@ def end_change_over(app: App) -> Outcome | None:
 
 
 def sweep(app: App) -> None:
-    """Remove release directories of which a state that was lost knew, and this one does not."""
+    """Remove what a run that died while it removed something has left of it.
+
+    That are release directories of which a state that was lost knew, too.
+    """
     known = {release.id for release in app.store.releases()}
     known |= {linked_release(app.paths.current), linked_release(app.paths.previous)}
     for release in sorted(set(os.listdir(app.paths.releases)) - known):

@@ -1,11 +1,15 @@
 """Which releases stay on disk."""
 
+import os
+from contextlib import suppress
+
 from autoupdate.app import App
 from autoupdate.decide import is_complete
 from autoupdate.errors import AutoupdateError
 from autoupdate.events import STEP
 from autoupdate.in_use import is_used, used_paths
 from autoupdate.publish import linked_release
+from autoupdate.workshop import KEY
 
 
 def prune(app: App) -> None:
@@ -30,14 +34,23 @@ def tidy(app: App) -> None:
         app.tell(STEP, f"{app.name}: unused environments stay for now: {error.message}")
 
 
+def has_loose_environments(app: App) -> bool:
+    """Tell whether there are environments of which no release is made."""
+    with suppress(FileNotFoundError):
+        found = set(filter(KEY.fullmatch, os.listdir(app.paths.environments)))
+        return bool(found - {release.environment for release in app.store.releases()})
+    return False
+
+
 def remove(app: App, release: str) -> None:
     """Remove one release; what stays of it, the next run finds to be on no record."""
+    # Forgotten first: half of it must not pass for a release that could be gone back to.
+    app.store.forget_release(release)
     try:
         app.workshop.remove(release)
     except AutoupdateError as error:
         app.tell(STEP, f"{app.name}: release {release} stays for now: {error.message}",
                  release=release)  # fmt: skip
-    app.store.forget_release(release)
 
 
 def before(app: App, release: str, bad: str) -> str:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -33,6 +34,8 @@ PROGRESS = re.compile(
     rb"(?:\S+: *([0-9]+)%)?"
 )
 MOST_COMPLAINTS, LONGEST_COMPLAINT = 100, 10_000
+# Bytes of words about one fetch, beside the pack: they end nowhere else.
+MOST_SAID = 16 << 20
 UPSTREAM_REF = "refs/autoupdate/upstream"
 UPSTREAM_TAGS, EVERY_TAG = "refs/autoupdate/tags/", "*"
 WORK_TREE = "../current"
@@ -152,16 +155,20 @@ class Mirror:
     def _fetch(self, git: Git, *words: str) -> None:
         """Fetch, and tell how far that is (git-fetch(1), --progress)."""
         process = git.fetch("--progress", *words, as_process=True)
-        complaints: list[bytes] = []
-        told = b""
+        complaints: deque[bytes] = deque(maxlen=MOST_COMPLAINTS)
+        told, said = b"", 0
         for line in _lines(process.stderr.fileno()):
+            said += len(line)
+            if said > MOST_SAID:
+                process.kill()
+                raise UnreachableError("upstream talks without an end")
             far = PROGRESS.match(line)
             if far is None:
                 complaints.append(line)
             elif far[0] != told and far[2] and far[2].endswith((b"0", b"5")):
                 told = far[0]
                 self.watched(line.decode(errors="replace").removeprefix("remote: "))
-        process.wait(stderr=b"\n".join(complaints[-MOST_COMPLAINTS:]))
+        process.wait(stderr=b"\n".join(complaints))
 
     def _take_over_records(self, git: Git) -> None:
         """Give the releases their records again, from a damaged mirror that was put aside.

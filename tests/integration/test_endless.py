@@ -36,6 +36,18 @@ def test_pack_without_an_end(quick: Site) -> None:
     assert quick.run(force=True).result is Result.UPDATED
 
 
+def test_words_without_an_end(quick: Site) -> None:
+    """Progress, which is only shown, is no part of the pack and of its limit."""
+    quick.configure(upstream__timeout="60s")
+    quick.upstream.commit(version=2)
+    quick.server.mode = Mode.ENDLESS_CHATTER
+    outcome = quick.run()
+    assert outcome.exit_code == Exit.UNREACHABLE
+    assert "upstream talks without an end" in outcome.reason
+    quick.server.mode = Mode.GOOD
+    assert quick.run(force=True).result is Result.UPDATED
+
+
 def test_refs_without_an_end(quick: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of memory is lower here, for the test's time."""
     quick.configure(upstream__timeout="5min")

@@ -5,6 +5,7 @@ and clock, each write to the state, each change of the file system. Then it is r
 one of them, and killed right before it.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -220,6 +221,40 @@ def test_killed_twice(tmp_path: Path) -> None:
             world.close()
             if not died_in_recovery or second >= 60:
                 break
+
+
+def deployed_with_little_space(world: World) -> None:
+    """Make a world whose next update removes the oldest release, and with it an environment."""
+    os.makedirs(world.paths.environments)
+    world.settings = settings(world.root, keep=2)
+    deployed(world)
+    world.workshop.key = "f" * 24
+    world.deploy(2)
+
+
+def update_to_3(world: World) -> None:
+    """Bring version 3 in."""
+    world.deploy(3)
+
+
+def test_killed_while_an_old_release_is_removed(tmp_path: Path) -> None:
+    effects = count_effects(tmp_path / "0", deployed_with_little_space, update_to_3)
+    assert effects.count("remove") == effects.count("tidy") == 1
+    for number in range(effects.index("remove"), len(effects) + 1):
+        world = begin(tmp_path / str(number), deployed_with_little_space)
+        world.die_at = number
+        with pytest.raises(Killed):
+            update_to_3(world)
+        GUARD.before_change = None
+        world.revive()
+        world.run()
+        try:
+            world.assert_whole()
+            assert os.listdir(world.paths.environments) == ["f" * 24]
+        except BaseException as error:
+            error.add_note(f"killed before effect {number}: {effects[number - 1]}")
+            raise
+        world.close()
 
 
 def test_services_that_went_down_with_the_run_get_a_second_chance(world: World) -> None:

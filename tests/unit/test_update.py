@@ -18,6 +18,7 @@ from autoupdate.events import STASHED, UPDATED
 from autoupdate.state import Result, Step
 from autoupdate.track import Found
 from tests.unit.effects import SERVICES, commit
+from tests.unit.workshop import KEY
 from tests.unit.world import World, settings
 
 
@@ -292,7 +293,7 @@ def test_keep_and_the_linked_releases(world: World) -> None:
     commits = [release.commit for release in world.store.releases()]
     assert commits == [commit(4), commit(5), commit(6)]
     assert world.releases_on_disk() == world.known_releases()
-    assert world.workshop.environments == {"key"}
+    assert world.workshop.environments == {KEY}
 
 
 def test_keep_one_keeps_current_and_previous(world: World) -> None:

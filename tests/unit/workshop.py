@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 from tests.unit.effects import FIRST_MOMENT, HARMLESS, RELEASE_SIZE, UPSTREAM, commit
 
+# The name of an environment.
+KEY = "e" * 24
+
 
 class FakeWorkshop:
     """Makes releases as plain directories with a version in them."""
@@ -38,7 +41,7 @@ class FakeWorkshop:
         self.checkout = Checkout(commit(1), "main", (UPSTREAM,), 0, (), 0, (), 0, (), 0)
         self.taken_over = TakenOver(commit(1), 0, saved=False)
         self.closed = 0
-        self.key = "key"
+        self.key = KEY
         self.free = 10**12
         self.environments: set[str] = set()
         self.fetched: list[tuple[str, tuple[str, ...]]] = []
@@ -125,6 +128,8 @@ class FakeWorkshop:
         directory = Path(self.paths.release(release), ".venv/bin")
         os.makedirs(directory)
         (directory / "python").write_text("")
+        if os.path.exists(self.paths.environments):
+            os.makedirs(f"{self.paths.environments}/{self.key}", exist_ok=True)
         self.environments.add(self.key)
         return RELEASE_SIZE
 
@@ -173,6 +178,9 @@ class FakeWorkshop:
         """Keep only these environments."""
         self._begin("tidy")
         self.environments = set(environments)
+        if os.path.exists(self.paths.environments):
+            for key in set(os.listdir(self.paths.environments)) - environments:
+                os.rmdir(f"{self.paths.environments}/{key}")
 
     def close(self) -> None:
         """End the worker."""

@@ -240,6 +240,10 @@ class World:
             assert os.path.exists(f"{self.paths.release(release)}/.venv/bin/python")
         assert current != previous or not current
         assert self.releases_on_disk() <= self.known_releases(), "a release without a record"
+        for release in self.known_releases():
+            place = self.paths.release(release)
+            if os.path.exists(f"{place}/.venv/bin/python"):
+                assert os.path.exists(f"{place}/VERSION"), "half a release passes for complete"
         assert os.readlink(self.settings.path) == self.paths.current
         for name, running in self.services.runs.items():
             if self.services.units[name].active == "active":
