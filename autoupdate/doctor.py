@@ -160,9 +160,12 @@ def without_gate(case: Case, service: str) -> Finding:
     # This drop-in outlives the package, and the service is to start without it.
     program = "/usr/lib/autoupdate/pre-start"
     asked = f"test ! -e {program} || exec {program} {case.settings.app}"
-    gate = f'ExecStartPre=+/bin/sh -c "{asked}"'
+    gate = (
+        f'ExecCondition=+/bin/sh -c "{asked} --if-python-changed"',
+        f'ExecStartPre=+/bin/sh -c "{asked}"',
+    )
     return Finding(service, "does not ask for updates before it starts",
-                   written(case, service, GATE, gate, *BESIDE_THE_GATE))  # fmt: skip
+                   written(case, service, GATE, *gate, *BESIDE_THE_GATE))  # fmt: skip
 
 
 def written(case: Case, service: str, name: str, *lines: str) -> str:

@@ -24,7 +24,9 @@ class Script:
         text = SCRIPT.read_text()
         for old, new in (
             ("/run/autoupdate/", f"{directory}/"),
+            ("/var/lib/autoupdate/$1", f"{directory}/home"),
             ("exec /usr/bin/python3 -I /usr/lib/autoupdate/gate", "exec echo gate"),
+            ("/usr/bin/python3 -I /usr/lib/autoupdate/gate", f"{directory}/gate"),
         ):
             assert text.count(old) == 1
             text = text.replace(old, new)
@@ -177,3 +179,32 @@ def measure(script: Script) -> float:
     begun = time.perf_counter()
     script.ask()
     return time.perf_counter() - begun
+
+
+@pytest.mark.parametrize("key", ["version", "version_info"])
+def test_condition_asks_only_when_the_interpreter_is_another_one(script: Script, key: str) -> None:
+    """By way of ExecCondition=, whose exit codes below 255 would skip the start."""
+    gate = script.file.with_name("gate")
+    gate.touch(0o755)
+    binaries = script.file.with_name("bin")
+    binaries.mkdir()
+    for version in ("3.11", "3.13"):
+        (binaries / f"python{version}").write_text(version)
+    script.in_use.unlink()
+    script.in_use.symlink_to(binaries / "python3")
+    (binaries / "python3").symlink_to("python3.11")
+    settings = script.in_use.parents[1] / "pyvenv.cfg"
+
+    def ask(code: int) -> tuple[int, str]:
+        gate.write_text(f"#!/bin/sh\necho gate $1\nexit {code}\n")
+        done = script.ask("demo", "--if-python-changed")
+        return done.returncode, done.stdout
+
+    # Nothing is deployed; the gate itself comes later.
+    assert ask(1) == (0, "")
+    settings.write_text(f"home = {binaries}\nprompt = x = y\n{key} = 3.11.2\n")
+    assert ask(1) == (0, "")
+    (binaries / "python3").unlink()
+    (binaries / "python3").symlink_to("python3.13")
+    assert ask(0) == (0, HANDED_OVER)
+    assert ask(1) == (255, HANDED_OVER)

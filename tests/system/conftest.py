@@ -39,6 +39,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test that needs a host on every release."""
     if "release" in metafunc.fixturenames:
         wanted = os.environ.get("AUTOUPDATE_TEST_RELEASES", "").split() or RELEASES
+        for mark in metafunc.definition.iter_markers("only_release"):
+            wanted = [release for release in wanted if release in mark.args]
         metafunc.parametrize("release", wanted, scope="session")
 
 
