@@ -117,6 +117,9 @@ class Report:
         self.kills: list[Kill] = []
         self.cells: list[Cell] = []
         self.began = datetime.datetime.now(datetime.UTC)
+        # Before the page itself is written.
+        described = run("git", "describe", "--always", "--dirty", "--abbrev=12", cwd=PROJECT)
+        self.commit = described.stdout.strip()
         self.finished = False
         self._lock = threading.Lock()
         lines.parent.mkdir(parents=True, exist_ok=True)
@@ -174,11 +177,10 @@ class Report:
         return "\n".join([HEAD, *(found[title] for title in TITLES if title in found)])
 
     def _section(self, head: str, count: int, results: Sequence[Kill | Cell], *tables: str) -> str:
-        commit = run("git", "describe", "--always", "--dirty", "--abbrev=12", cwd=PROJECT)
         minutes = (datetime.datetime.now(datetime.UTC) - self.began).total_seconds() / 60
         wrong = sum(bool(result.wrong) for result in results)
         facts = (
-            f"{self.began:%Y-%m-%d}, commit {commit.stdout.strip()}, `tools/faults"
+            f"{self.began:%Y-%m-%d}, commit {self.commit}, `tools/faults"
             f" {self.options}`, {minutes:.0f} minutes, on {machine()}: {count} in all,"
             f" **{wrong} exceptions**" + ("" if self.finished else "; **not finished**") + "."
         )
