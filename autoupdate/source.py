@@ -210,7 +210,9 @@ class Mirror:
         Raises UpdateFailedError, DamagedMirrorError, HostFaultError.
         """
         try:
-            self.open().worktree("add", "--detach", "--force", directory, commit)
+            # Twice: also where a run was killed in this, which leaves a locked record.
+            words = ("--detach", "--force", "--force", directory, commit)
+            self.open().worktree("add", *words)
         except GitCommandError as error:
             message = f"commit {commit} cannot be checked out: {said_by_git(error)}"
             raise self.fault(error, UpdateFailedError(message)) from None
@@ -218,6 +220,9 @@ class Mirror:
     def remove(self, directory: str) -> None:
         """Remove what is left of a release, its record in the mirror included."""
         shutil.rmtree(directory, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            # Git locks a record while it writes the work tree, and prunes none that is locked.
+            os.unlink(f"{self.path}/worktrees/{os.path.basename(directory)}/locked")
         with suppress(GitCommandError):
             # Of a damaged mirror nothing can be pruned; the next fetch renews it.
             self.open().worktree("prune")

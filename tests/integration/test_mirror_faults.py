@@ -237,3 +237,21 @@ def test_worker_leaves_nothing_behind(deployed: Site) -> None:
     assert {"repo.git", "repo.git.damaged"} == {
         name for name in os.listdir(deployed.app_paths.home) if name.startswith("repo")
     }
+
+
+def test_check_out_that_was_killed(deployed: Site, tmp_path: Path) -> None:
+    """Until it is complete, git keeps its record locked (git-worktree(1)), and prunes it never."""
+    mirror = Mirror(deployed.app_paths.mirror)
+    commit = mirror.open().rev_parse("refs/autoupdate/upstream")
+    release = str(tmp_path / "20260101T000000Z-0123456789ab")
+    records = Path(deployed.app_paths.mirror, "worktrees")
+    before = set(os.listdir(records))
+    mirror.check_out(release, commit)
+    (record,) = set(os.listdir(records)) - before
+    (records / record / "locked").write_text("initializing\n")
+    shutil.rmtree(release)
+    # Within the same second the next run gives the same name.
+    mirror.check_out(release, commit)
+    (records / record / "locked").write_text("initializing\n")
+    mirror.remove(release)
+    assert set(os.listdir(records)) == before
