@@ -163,10 +163,10 @@ class Kills:
         key = (verb, way, new)
         if key not in self._durations:
             self._prepare(verb, new=new)
+            before = self.scene.facts()["release"]
             began = time.monotonic()
             end = self._begin(verb, way, ("/usr/bin/autoupdatectl",))
             # A run that a service's start asks for has not begun yet when that is ordered.
-            before = self.scene.facts()["release"]
             self.scene.host.wait_for(
                 lambda: end.ended() and self.scene.facts()["release"] != before, 300, f"{verb} ends"
             )
