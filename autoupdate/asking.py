@@ -58,10 +58,10 @@ def remember(url: str, ref: str, commit: str) -> None:
     _said[url, ref] = (time.monotonic(), commit)
 
 
-def recall(url: str, ref: str) -> str:
-    """Return an answer of just now that was kept, once; nothing if there is none."""
-    moment, commit = _said.pop((url, ref), (0.0, ""))
-    return commit if time.monotonic() - moment < RECENT else ""
+def recall(url: str, ref: str) -> str | None:
+    """Return an answer of just now that was kept, once; None if nobody asked."""
+    moment, commit = _said.pop((url, ref), (0.0, None))
+    return commit if time.monotonic() - moment < RECENT else None
 
 
 def _ask_helper(

@@ -41,7 +41,10 @@ def find_branch(
 ) -> str:
     """Return the commit of a branch, by one question for it alone where that is enough."""
     begun = time.monotonic()
-    if commit := recall(upstream.url, ref) or ask_for(upstream, ref, environment, identity):
+    commit = recall(upstream.url, ref)
+    if commit is None:
+        commit = ask_for(upstream, ref, environment, identity)
+    if commit:
         return commit
     if time.monotonic() - begun >= upstream.timeout:
         raise no_answer(upstream)

@@ -104,6 +104,7 @@ class EnvironmentBuilder:
         adapt(f"{release}/.venv", template)
         self._install_app(release, template)
         self._compile(f"{release}/.venv/bin/python", release)
+        os.chmod(f"{release}/.venv", 0o755)  # noqa: S103 - services run from it
 
     def _manifests(self, release: str) -> list[str]:
         """Return the files of a release that decide about its dependencies."""
@@ -203,9 +204,9 @@ class EnvironmentBuilder:
     def _traced(self, venv: str, log: str, release: str) -> "editable.Trace | None":
         """Return what was traced, and remove the tracer."""
         found = editable.read_trace(log, release)
-        shutil.rmtree(f"{venv}/{TRACER}")
-        with suppress(FileNotFoundError):
-            os.unlink(log)
+        # A build can have removed them.
+        for place in (f"{venv}/{TRACER}", log):
+            remove(place)
         return found
 
     def _requirements_in(self, release: str) -> list[str]:

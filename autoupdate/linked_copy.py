@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from autoupdate.duplicate import DIRECTORY, READ
 from autoupdate.errors import HostFaultError
 from autoupdate.run import Identity
 
@@ -18,8 +19,6 @@ from autoupdate.run import Identity
 COMPLETE = "complete"
 # What an environment holds for its own use: the app's build tools, and how the app was installed.
 BUILD_TOOLS, INSTALL = "build-tools", "install.json"
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-DIRECTORY = READ | os.O_DIRECTORY
 
 
 def provide(environment: str, scratch: str, release: str, owner: Identity | None) -> None:
@@ -74,7 +73,8 @@ def take(name: str, directory: int) -> None:
 def link(environment: str, scratch: str, owner: Identity | None) -> None:
     """Copy an environment to a new directory: links to its files, its symbolic links as they are.
 
-    What is for its own use is left out. Raises OSError.
+    What is for its own use is left out. The copy is closed to other users, as installers lock a
+    file in there, until it is finished (environment.py). Raises OSError.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     os.mkdir(scratch, 0o700)
@@ -86,8 +86,8 @@ def link(environment: str, scratch: str, owner: Identity | None) -> None:
         with opened(scratch + place.removeprefix(environment)) as target:
             for name in (*directories, *files):
                 copy_entry(name, source, target)
-    for _, _, _, directory in os.fwalk(scratch, topdown=False):
-        os.fchmod(directory, 0o755)
+    for place, _, _, directory in os.fwalk(scratch, topdown=False):
+        os.fchmod(directory, 0o700 if place == scratch else 0o755)
         if owner:
             os.fchown(directory, owner.uid, owner.gid)
 

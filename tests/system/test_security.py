@@ -122,7 +122,7 @@ def test_files_that_releases_share_are_for_reading_alone(
     shared = ["find", releases, "-type", "f", "-links", "+1"]
     assert len(host.run(*shared).stdout.splitlines()) > 100
     assert host.run(*shared, "-writable", user="_autoupdate").stdout == ""
-    # The rest of a release is its own, and a later one is made of it with what the build left.
+    # The app's own files are shared with no release.
     assert host.run("find", releases, "-name", "VERSION", "-links", "+1").stdout == ""
 
 

@@ -33,6 +33,8 @@ def release(tmp_path: Path) -> Path:
 def test_copy(tmp_path: Path, template: Path, release: Path) -> None:
     copy = release / ".venv"
     provide(str(template), f"{tmp_path}/linking", str(release), None)
+    # An installer's lock in there must not be one that others can take.
+    assert copy.stat().st_mode & 0o777 == 0o700
     adapt(str(copy), str(template))
     shared = "lib/package/__init__.py"
     assert os.path.samefile(template / shared, copy / shared)
