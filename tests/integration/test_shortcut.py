@@ -87,3 +87,11 @@ def test_new_commit_goes_the_usual_way(deployed: Site) -> None:
     commit = deployed.upstream.commit(version=2)
     assert shortcut.find_nothing_new(deployed.paths, APP) == ""
     assert deployed.updates_to(commit)
+
+
+def test_answer_is_kept_for_one_question() -> None:
+    """What the shortcut was told is not asked again, not even when it was nothing."""
+    for commit in ("1" * 40, ""):
+        asking.remember("http://127.0.0.1/", MAIN, commit)
+        assert asking.recall("http://127.0.0.1/", MAIN) == commit
+        assert asking.recall("http://127.0.0.1/", MAIN) is None

@@ -81,6 +81,11 @@ def provide(
     return planned.key, planned.reused
 
 
+def test_finished_environment_is_open_to_services(release: Path) -> None:
+    provide(release)
+    assert (release / ".venv").stat().st_mode & 0o777 == 0o755
+
+
 @pytest.mark.parametrize(
     "manifest", ["requirements.txt", "more/base.txt", "more/limits.txt", "setup.py"]
 )
