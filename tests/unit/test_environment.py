@@ -81,6 +81,18 @@ def provide(
     return planned.key, planned.reused
 
 
+def test_same_dependencies_are_installed_once(release: Path) -> None:
+    first, second = Installer(), Installer()
+    key, reused = provide(release, first)
+    assert not reused
+    assert ["--requirement", f"{release}/requirements.txt"] == first.installs[2][1:][-4:-2]
+    (release / "app/__init__.py").write_text("VERSION = 2\n")
+    assert provide(release, second) == (key, True)
+    assert [words[-3:] for words in second.installs] == [
+        ["--editable", str(release), "--no-build-isolation"]
+    ]
+
+
 def test_finished_environment_is_open_to_services(release: Path) -> None:
     provide(release)
     assert (release / ".venv").stat().st_mode & 0o777 == 0o755
