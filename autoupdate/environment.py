@@ -90,7 +90,9 @@ class EnvironmentBuilder:
         """
         planned = self.plan(release)
         if not planned.reused:
-            self._install_dependencies(release, f"{self.environments}/{planned.key}")
+            self._install_dependencies(
+                release, f"{self.environments}/{planned.key}", planned.interpreter
+            )
         # Upstream may have something of that name.
         remove(f"{release}/.venv")
         return planned.key
@@ -150,7 +152,7 @@ class EnvironmentBuilder:
             digest.update(fact.encode() + b"\0")
         return digest.hexdigest()[:24]
 
-    def _install_dependencies(self, release: str, template: str) -> None:
+    def _install_dependencies(self, release: str, template: str, interpreter: str) -> None:
         shutil.rmtree(template, ignore_errors=True)
         # There before anything is run, so that this directory can be written to, and no other.
         os.makedirs(template)
@@ -178,6 +180,8 @@ class EnvironmentBuilder:
             command = self.installer.install(template, tools, compiled=False)
             self._do(command, release, DependenciesFailedError)
         found = self._install_traced(release, template, arguments) if arguments else None
+        if last := self.installer.complete(template, interpreter):
+            self._do(last, release, DependenciesFailedError)
         if not self.installer.program:
             self._compile(f"{template}/bin/python", f"{template}/lib")
         forget_locks(template, f"{template}/{BUILD_TOOLS}")

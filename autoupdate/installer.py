@@ -1,6 +1,7 @@
 """The command lines of the package installers, pip and uv, for one virtual environment."""
 
 import os
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,12 +23,22 @@ class Installer(NamedTuple):
     def create(self, python: str, directory: str) -> list[str]:
         """Return the command that makes a virtual environment."""
         if self.program:
-            return [self.program, "venv", "--quiet", "--seed", "--python", python, directory]
+            return [self.program, "venv", "--quiet", "--python", python, directory]
         return [python, "-I", "-m", "venv", directory]
 
     def update_itself(self, directory: str) -> list[str]:
-        """Return the command that updates pip in a virtual environment; uv has just fetched it."""
+        """Return the command that updates pip in a virtual environment."""
         return [] if self.program else self.install(directory, ["--upgrade", "pip"])
+
+    def complete(self, directory: str, interpreter: str) -> list[str]:
+        """Return the command that adds what `python -m venv` would have put there, if need be.
+
+        It comes last and compiles nothing, as these modules outnumber most apps' and hardly run.
+        """
+        # From Python 3.12 on, that is pip alone (venv).
+        older = re.search(r"Python 3\.([0-9]|1[01])\b", interpreter)
+        seeds = ["pip", "setuptools"] if older else ["pip"]
+        return self.install(directory, seeds, compiled=False) if self.program else []
 
     def install(
         self, directory: str, arguments: Sequence[str], *, compiled: bool = True

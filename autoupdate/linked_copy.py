@@ -78,35 +78,41 @@ def link(environment: str, scratch: str, owner: Identity | None) -> None:
     """
     shutil.rmtree(scratch, ignore_errors=True)
     os.mkdir(scratch, 0o700)
-    left_out = {COMPLETE, BUILD_TOOLS, INSTALL}
-    for place, directories, files, source in os.fwalk(environment):
-        if place == environment:
-            directories[:] = [name for name in directories if name not in left_out]
-            files = [name for name in files if name not in left_out]
-        with opened(scratch + place.removeprefix(environment)) as target:
-            for name in (*directories, *files):
-                copy_entry(name, source, target)
-    for place, _, _, directory in os.fwalk(scratch, topdown=False):
-        os.fchmod(directory, 0o700 if place == scratch else 0o755)
-        if owner:
-            os.fchown(directory, owner.uid, owner.gid)
+    with opened(environment) as source, opened(scratch) as target:
+        copy_entries(source, target, owner, 0o700, (COMPLETE, BUILD_TOOLS, INSTALL))
 
 
-def copy_entry(name: str, source: int, target: int) -> None:
-    """Copy one name of a directory to another: a link, a directory, or a link to the same file."""
-    kind = os.lstat(name, dir_fd=source).st_mode
-    if stat.S_ISLNK(kind):
-        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
-    elif stat.S_ISDIR(kind):
-        os.mkdir(name, 0o700, dir_fd=target)
-    elif stat.S_ISREG(kind):
-        os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+def copy_entries(
+    source: int,
+    target: int,
+    owner: Identity | None,
+    mode: int = 0o755,
+    left_out: tuple[str, ...] = (),
+) -> None:
+    """Copy what is in a directory: links, directories, and of plain files another name."""
+    with os.scandir(source) as entries:
+        for entry in entries:
+            name = entry.name
+            if name in left_out:
+                continue
+            if entry.is_symlink():
+                os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+            elif entry.is_dir(follow_symlinks=False):
+                os.mkdir(name, 0o700, dir_fd=target)
+                with opened(name, source) as inner, opened(name, target) as copy:
+                    copy_entries(inner, copy, owner)
+            elif entry.is_file(follow_symlinks=False):
+                os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    # Given away when nothing is written to it any more.
+    os.fchmod(target, mode)
+    if owner:
+        os.fchown(target, owner.uid, owner.gid)
 
 
 @contextmanager
-def opened(directory: str) -> Iterator[int]:
+def opened(directory: str, parent: int | None = None) -> Iterator[int]:
     """Yield the descriptor of a directory that is no symbolic link. Raises OSError."""
-    descriptor = os.open(directory, DIRECTORY)
+    descriptor = os.open(directory, DIRECTORY, dir_fd=parent)
     try:
         yield descriptor
     finally:

@@ -34,13 +34,16 @@ def rehearse(
     try_out: Try,
     *,
     smoke: bool,
+    same_packages: bool = False,
 ) -> list[str]:
     """Test a release: the smoke test first, then each command; return what is merely odd.
 
-    `previous` is the directory of the deployed release; empty for none.
+    `previous` is the directory of the deployed release; empty for none. With the `same_packages`
+    as that, what is odd about these is known.
     Raises UpdateFailedError for the first thing that fails.
     """
-    warnings = smoke_test(release, previous, try_out) if smoke else []
+    whose = "own" if same_packages else "all"
+    warnings = smoke_test(release, previous, try_out, whose) if smoke else []
     for words in commands:
         words = [
             word.replace("{python}", f"{release}/.venv/bin/python").replace("{release}", release)
@@ -53,15 +56,15 @@ def rehearse(
     return warnings
 
 
-def smoke_test(release: str, previous: str, try_out: Try) -> list[str]:
+def smoke_test(release: str, previous: str, try_out: Try, whose: str) -> list[str]:
     """Import the app's console scripts. Raises UpdateFailedError for one that this commit broke.
 
     One that is broken in the deployed release as well cannot be what production lives on: a
     warning, like packages that do not fit each other; to fail for those would be to fail for ever.
     """
-    new = report(release, try_out)
+    new = report(release, try_out, whose)
     broken = new.broken
-    old = report(previous, try_out).broken if broken and previous else {}
+    old = report(previous, try_out, whose).broken if broken and previous else {}
     for script, reason in broken.items():
         if script not in old:
             raise UpdateFailedError(
@@ -74,12 +77,13 @@ def smoke_test(release: str, previous: str, try_out: Try) -> list[str]:
     return (warnings + new.conflicts)[:MOST_WARNINGS]
 
 
-def report(release: str, try_out: Try) -> Report:
+def report(release: str, try_out: Try, whose: str) -> Report:
     """Run the smoke test in a release; return its report. Raises UpdateFailedError."""
     with tempfile.TemporaryDirectory() as scratch:
         file = f"{scratch}/report.json"
         python = f"{release}/.venv/bin/python"
-        status, output = try_out([python, "-I", SMOKE_TEST, release, file], release, (scratch,))
+        words = [python, "-I", SMOKE_TEST, release, file, whose]
+        status, output = try_out(words, release, (scratch,))
         try:
             with open(file, encoding="utf-8") as stream:
                 found = json.load(stream)

@@ -1,8 +1,8 @@
-"""The smoke test of a release: `smoke.py RELEASE REPORT`, run by the release's own interpreter.
+"""The smoke test: `smoke.py RELEASE REPORT WHOSE`, run by the release's own interpreter.
 
 Writes to REPORT, as JSON, the console scripts of the app that cannot be imported, with the reason,
-and the installed packages that do not fit each other. Needs nothing but the standard library, as
-it runs where this package is not installed.
+and what does not fit the requirements of "all" installed packages, or of the app's "own". Needs
+nothing but the standard library, as it runs where this package is not installed.
 """
 
 import importlib
@@ -18,11 +18,14 @@ GROUPS = ("console_scripts", "gui_scripts")
 LONGEST_REASON = 300
 
 
-def main(release: str, report: str) -> None:
+def main(release: str, report: str, whose: str) -> None:
     """Test the release; leave at once, whatever it has started."""
     distributions = list(importlib.metadata.distributions())
     own = [item for item in distributions if belongs_to(item, release)]
-    found = {"broken": dict(broken_scripts(own)), "conflicts": sorted(conflicts(distributions))}
+    found = {
+        "broken": dict(broken_scripts(own)),
+        "conflicts": sorted(conflicts(own if whose == "own" else distributions, distributions)),
+    }
     with open(report, "w", encoding="utf-8", errors="backslashreplace") as file:
         json.dump(found, file)
     # Threads of upstream's modules could keep this process for ever.
@@ -56,13 +59,17 @@ def broken_scripts(
                 yield script.name, reason[:LONGEST_REASON]
 
 
-def conflicts(distributions: list[importlib.metadata.Distribution]) -> Iterator[str]:
+def conflicts(
+    looked_at: list[importlib.metadata.Distribution],
+    distributions: list[importlib.metadata.Distribution],
+) -> Iterator[str]:
     """Yield what is missing or of the wrong version, as `pip check` does."""
-    requirements = requirement_parser()
+    looked_at = [item for item in looked_at if item.requires]
+    requirements = requirement_parser() if looked_at else None
     if requirements is None:
         return
     versions = {canonical(item.metadata["Name"]): item.version for item in distributions}
-    for distribution in distributions:
+    for distribution in looked_at:
         for line in distribution.requires or ():
             try:
                 wanted = requirements.Requirement(line)
@@ -94,4 +101,4 @@ def canonical(name: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:])

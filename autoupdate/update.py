@@ -169,7 +169,11 @@ def rehearse(app: App, transaction: Transaction) -> None:
     """rehearse: try the release out before production sees it."""
     app.store.enter(transaction.id, Step.REHEARSE, app.clock.now())
     settings = app.settings.rehearse
-    for warning in app.workshop.rehearse(transaction.release, transaction.previous, settings):
+    new, old = app.store.release(transaction.release), app.store.release(transaction.previous)
+    same = bool(new and old and new.environment == old.environment)
+    for warning in app.workshop.rehearse(
+        transaction.release, transaction.previous, settings, same_packages=same
+    ):
         app.tell(REHEARSED, f"{app.name}: release {transaction.release}: {warning}",
                  commit=transaction.commit, release=transaction.release)  # fmt: skip
 

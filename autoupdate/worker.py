@@ -178,12 +178,20 @@ class Worker:
         return EnvironmentBuilder(self.paths.environments, Build(**settings), command)
 
     def rehearse(
-        self, release: str, previous: str, commands: list[list[str]], smoke: bool
+        self,
+        release: str,
+        previous: str,
+        commands: list[list[str]],
+        smoke: bool,
+        same_packages: bool,
     ) -> dict[str, Any]:
         """Try a release out; nothing that this starts stays."""
         former = self.paths.release(previous) if previous else ""
         try:
-            warnings = rehearse(self.paths.release(release), former, commands, try_out, smoke=smoke)
+            warnings = rehearse(
+                self.paths.release(release), former, commands, try_out,
+                smoke=smoke, same_packages=same_packages,
+            )  # fmt: skip
         finally:
             end_descendants()
         return {"warnings": warnings}

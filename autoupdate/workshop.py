@@ -103,8 +103,13 @@ class Workshop(Protocol):
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
 
-    def rehearse(self, release: str, previous: str, settings: Rehearse) -> tuple[str, ...]:
-        """Try a release out; return what is merely odd. Raises UpdateFailedError."""
+    def rehearse(
+        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+    ) -> tuple[str, ...]:
+        """Try a release out; return what is merely odd. Raises UpdateFailedError.
+
+        With the `same_packages` as `previous`, these are not looked at again.
+        """
 
     def save_local_changes(
         self, release: str, shared: tuple[str, ...], message: str
@@ -279,11 +284,16 @@ class WorkerProcess(WorkerLink):
         self.ask("finish", request, build.timeout, "build", UpdateFailedError, begun)
         return max(0, before - free_space(self.paths.releases))
 
-    def rehearse(self, release: str, previous: str, settings: Rehearse) -> tuple[str, ...]:
-        """Try a release out; return what is merely odd. Raises UpdateFailedError."""
+    def rehearse(
+        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+    ) -> tuple[str, ...]:
+        """Try a release out; return what is merely odd. Raises UpdateFailedError.
+
+        With the `same_packages` as `previous`, these are not looked at again.
+        """
         request = {
             "release": release, "previous": previous, "commands": settings.commands,
-            "smoke": settings.smoke,
+            "smoke": settings.smoke, "same_packages": same_packages,
         }  # fmt: skip
         done = self.ask("rehearse", request, settings.timeout, "rehearsal", UpdateFailedError)
         return tuple(str(warning) for warning in done.get("warnings", ()))

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import booted, small_costs, updates
+from tests.bench import booted, profile, small_costs, updates
 from tests.bench.report import Findings, write
 from tests.bench.site import PROJECT, Bench
 from tests.bench.updates import Small
@@ -19,6 +19,7 @@ OF_SMALL: dict[str, Callable[[Small, Findings], None]] = {
     "nothing-new": updates.nothing_new,
     "code-only": updates.code_only,
     "requirement": updates.requirement_changed,
+    "profile": profile.measure,
     "memory": small_costs.memory,
     "new-objects": small_costs.new_objects,
 }

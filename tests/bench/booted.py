@@ -91,23 +91,31 @@ def starts_at_once(app: DemoApp, upstream: Upstream, findings: Findings) -> None
 
 
 def downtime(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
-    """How long a service is down, by systemd's own record, when it is restarted and updated."""
-    seconds: dict[str, list[float]] = {"systemctl restart": [], "autoupdatectl run": []}
-    for number in range(5):
+    """How long a service is down, by systemd's own record, when it is restarted and updated.
+
+    An update restarts all services at once, which compete for the processors.
+    """
+    all_, one = "`systemctl restart` of the three services", "`systemctl restart` of it alone"
+    ours = "autoupdatectl run"
+    seconds: dict[str, list[float]] = {one: [], all_: [], ours: []}
+    for number in range(9):
         app.host.systemctl("restart", SERVICES[0])
-        seconds["systemctl restart"].append(down(app))
+        seconds[one].append(down(app))
+        app.wait_up()
+        app.host.systemctl("restart", *SERVICES)
+        seconds[all_].append(down(app))
         app.wait_up()
         upstream.commit(version=10 + number)
         app.host.run("autoupdatectl", "run", "ipfs-accelerate", timeout=300)
-        seconds["autoupdatectl run"].append(down(app))
+        seconds[ours].append(down(app))
         app.wait_up()
     findings.compare("downtime", {name: Times(tuple(each)) for name, each in seconds.items()})
     median = {name: statistics.median(values) for name, values in seconds.items()}
-    ratio = median["autoupdatectl run"] / median["systemctl restart"]
-    findings.at_most(
-        "downtime of a service by an update", "≤ 1.1 × `systemctl restart`", ratio, 1.1,
-        f"{ratio:.2f} × ({duration(median['autoupdatectl run'])})",
-    )  # fmt: skip
+    for work, rival in (("downtime of a service by an update", all_), ("the same", one)):
+        ratio = median[ours] / median[rival]
+        findings.at_most(
+            work, f"≤ 1.1 × {rival}", ratio, 1.1, f"{ratio:.2f} × ({duration(median[ours])})"
+        )
 
 
 def down(app: DemoApp) -> float:

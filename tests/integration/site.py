@@ -77,7 +77,9 @@ class QuickWorker(WorkerProcess):
         python.touch()
         return 0
 
-    def rehearse(self, release: str, previous: str, settings: Rehearse) -> tuple[str, ...]:
+    def rehearse(
+        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+    ) -> tuple[str, ...]:
         """There is no environment to try anything out in."""
         return ()
 

@@ -119,7 +119,7 @@ def test_rehearsal_that_attacks(home: AppPaths) -> None:
     workshop = WorkerProcess(home, None, environment, lines.append)
     attack = ("/usr/bin/python3", "{release}/setup.py")
     with pytest.raises(UpdateFailedError, match=r"setup\.py failed with status 1"):
-        workshop.rehearse("new", "", Rehearse((attack,), 60, smoke=False))
+        workshop.rehearse("new", "", Rehearse((attack,), 60, smoke=False), same_packages=False)
     process = workshop._process
     assert process is not None
     assert process.poll() is None

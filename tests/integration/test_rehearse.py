@@ -58,10 +58,14 @@ def releases(deployed: Site) -> tuple[Distribution, Distribution]:
     return Distribution(deployed.release), Distribution(other)
 
 
-def smoke(release: Distribution, previous: Distribution | None = None) -> list[str]:
+def smoke(
+    release: Distribution, previous: Distribution | None = None, *, same_packages: bool = False
+) -> list[str]:
     """Run the smoke test alone."""
     former = str(previous.release) if previous else ""
-    return rehearse(str(release.release), former, [], try_out, smoke=True)
+    return rehearse(
+        str(release.release), former, [], try_out, smoke=True, same_packages=same_packages
+    )
 
 
 def test_console_scripts(releases: tuple[Distribution, Distribution]) -> None:
@@ -95,6 +99,17 @@ def test_what_cannot_stop_every_update_is_a_warning(
     assert "console script bad cannot be imported" in warnings[0]
     assert warnings[1] == "other needs missing-package-xyz>=2, which is not installed"
     assert len(warnings) == 2
+
+
+def test_packages_of_the_release_before_are_known(
+    releases: tuple[Distribution, Distribution],
+) -> None:
+    """What the app itself needs may have changed, all the same."""
+    release, old = releases
+    release.install("rehearsed", "Requires-Dist: other>=2\n")
+    assert smoke(release, old, same_packages=True) == [
+        "rehearsed needs other>=2, and 1 is installed"
+    ]
 
 
 def test_smoke_test_that_cannot_be_made(releases: tuple[Distribution, Distribution]) -> None:

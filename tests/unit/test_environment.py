@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate import installer
 from autoupdate.environment import EnvironmentBuilder, build_requirements, included_files
 from autoupdate.errors import UpdateFailedError
 from autoupdate.settings import Build
@@ -226,3 +227,17 @@ def test_requirements_with_hashes_are_installed_apart(release: Path) -> None:
     assert [words for words in installer.installs if "uvicorn[standard]" in words] == [
         words for words in installer.installs if words[-3:-1] == ["uvicorn[standard]", "--editable"]
     ]
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "added"),
+    [
+        ("/usr/bin/python3.11 Python 3.11.2 (main)", ["pip", "setuptools"]),
+        ("/opt/python3.9 Python 3.9.18", ["pip", "setuptools"]),
+        ("/usr/bin/python3.13 Python 3.13.5 (main)", ["pip"]),
+    ],
+)
+def test_environment_has_what_venv_would_have_put_there(interpreter: str, added: list[str]) -> None:
+    words = installer.Installer("uv", "/usr/bin/uv").complete("/e", interpreter)
+    assert words[words.index("/e/bin/python") + 1 :] == added
+    assert installer.Installer("pip", "").complete("/e", interpreter) == []

@@ -133,7 +133,9 @@ class FakeWorkshop:
         self.environments.add(self.key)
         return RELEASE_SIZE
 
-    def rehearse(self, release: str, previous: str, settings: Rehearse) -> tuple[str, ...]:
+    def rehearse(
+        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+    ) -> tuple[str, ...]:
         """Try a release out."""
         self._begin("rehearse")
         return self.oddities
