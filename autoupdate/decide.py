@@ -6,6 +6,7 @@ import os
 from autoupdate.app import App, Outcome
 from autoupdate.backoff import LONGEST_WAIT, LONGEST_WAIT_OF_A_START, seconds_left
 from autoupdate.errors import Exit
+from autoupdate.paths import AppPaths
 from autoupdate.publish import linked_release
 from autoupdate.state import Result, Step
 from autoupdate.store import Release, Store
@@ -83,12 +84,32 @@ def is_usable(app: App, release: Release) -> bool:
 
     After an upgrade of the host, an environment made for the interpreter before it is useless.
     """
+    return runs_here(app.paths, app.settings.build.python, release)
+
+
+def runs_here(paths: AppPaths, python: str, release: Release) -> bool:
+    """Tell the same, without an app; `python` is the setting `build.python`."""
     interpreter = release.interpreter.partition(" ")[0]
-    return is_complete(app, release.id) and interpreter == os.path.realpath(
-        app.settings.build.python
-    )
+    return has_environment(paths, release.id) and interpreter == os.path.realpath(python)
+
+
+def recorded_current(paths: AppPaths, store: Store) -> Release | None:
+    """Return the record of the current release, if there is one."""
+    release = linked_release(paths.current)
+    return store.release(release) if release else None
+
+
+def cannot_run(paths: AppPaths, python: str, store: Store) -> bool:
+    """Tell whether the current release is of no use here, and no transaction is under way."""
+    current = recorded_current(paths, store)
+    return current is not None and not runs_here(paths, python, current) and not store.unfinished()
 
 
 def is_complete(app: App, release: str) -> bool:
     """Tell whether the directory of a release is there with its environment."""
-    return os.path.exists(f"{app.paths.release(release)}/.venv/bin/python")
+    return has_environment(app.paths, release)
+
+
+def has_environment(paths: AppPaths, release: str) -> bool:
+    """Tell the same, without an app."""
+    return os.path.exists(f"{paths.release(release)}/.venv/bin/python")

@@ -14,7 +14,7 @@ from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config import load
 from autoupdate.database import StateError
-from autoupdate.decide import stuck
+from autoupdate.decide import cannot_run, stuck
 from autoupdate.errors import AutoupdateError
 from autoupdate.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.log import HostLog, say
@@ -77,9 +77,11 @@ def pass_gate(paths: Paths, settings: Settings, start: Start, agenda: Agenda = H
         return 0
     interrupted = os.path.exists(app.relocation) or _was_interrupted(app.state)
     updates = settings.start.update and not _is_held(app.state)
-    if not updates and not interrupted:
+    # A hold does not mean that the services stay down after an upgrade of the host.
+    must_run = interrupted or _cannot_run(settings, app)
+    if not updates and not must_run:
         return 0
-    if not interrupted and switching_must_wait(settings, app):
+    if not must_run and switching_must_wait(settings, app):
         agenda.run_now(settings.app)
         return 0
     wish = runtime.UPDATE if updates else runtime.RECOVER
@@ -166,6 +168,10 @@ def _is_held(state: str) -> bool:
 def _was_interrupted(state: str) -> bool:
     # A state that cannot be read is begun anew by a run.
     return _ask(state, lambda store: store.unfinished() is not None, os.path.exists(state))
+
+
+def _cannot_run(settings: Settings, app: AppPaths) -> bool:
+    return _ask(app.state, lambda store: cannot_run(app, settings.build.python, store), False)
 
 
 def _last_words(state: str, since: str) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from autoupdate import hold, pin, update
 from autoupdate.app import App
 from autoupdate.changes import Changes, Forecast
-from autoupdate.decide import is_complete, longest_wait, nothing_to_do
+from autoupdate.decide import cannot_run, is_complete, longest_wait, nothing_to_do
 from autoupdate.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -59,6 +59,11 @@ def plan(app: App, *, trigger: str = "manual", force: bool = False) -> Outlook:
         planner.refused(Verdict("upstream", False, error.message, error.advice))
     except AutoupdateError as error:
         planner.failed(error)
+    if planner.would and cannot_run(app.paths, app.settings.build.python, app.store):
+        try:
+            planner.ask_about_renewal()
+        except AutoupdateError as error:
+            planner.failed(error)
     return planner.outlook()
 
 
@@ -96,6 +101,28 @@ class Planner:
         self.ask(BEFORE_BUILD)
         if not self.release:
             self.look_at_build()
+        self.ask(BEFORE_SWITCH)
+        running = app.services.look(app.settings.services)
+        self.services = tuple(service.name for service in running if service.runs)
+
+    def ask_about_renewal(self) -> None:
+        """Ask what `renew` asks, as the current release cannot run, and no newer one comes.
+
+        Raises what that would raise.
+        """
+        app, self.asking = self.app, "renewal"
+        self.would = self.reason = self.advice = self.release = ""
+        self.commit = self.deployed
+        nothing = nothing_to_do(
+            app, self.commit, force=self.force, longest_wait=longest_wait(app, self.trigger)
+        )
+        if nothing:
+            self.deferred(nothing.reason, nothing.advice)
+            return
+        self.passed(f"the current release cannot run any more: commit {self.commit} is built again")
+        self.force = True
+        self.ask(BEFORE_BUILD)
+        self.look_at_build()
         self.ask(BEFORE_SWITCH)
         running = app.services.look(app.settings.services)
         self.services = tuple(service.name for service in running if service.runs)

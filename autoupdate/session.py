@@ -6,10 +6,11 @@ from collections.abc import Callable
 from autoupdate import alerts, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.database import DamagedStateError
-from autoupdate.decide import stuck
+from autoupdate.decide import cannot_run, stuck
 from autoupdate.errors import AutoupdateError, Exit, describe
 from autoupdate.events import FAILED, STATE_RENEWED
 from autoupdate.recover import recover
+from autoupdate.renewal import renew
 from autoupdate.rollback import rollback
 from autoupdate.salvage import begin_anew, facts_file, keep_facts
 from autoupdate.shared import is_handed_over
@@ -69,6 +70,9 @@ def by_hand(app: App, work: Callable[[], Outcome]) -> Outcome:
 def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> Outcome:
     """Do what the run was started for; turn what goes wrong into an outcome."""
 
+    by_timer = "TRIGGER_UNIT" in os.environ
+    trigger = "start" if wishes else "timer" if by_timer else "manual"
+
     def work() -> Outcome:
         if back_to is not None:
             return rollback(app, back_to)
@@ -76,11 +80,12 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
             unwatched = recover(app)
             reason = f"{app.name}: nothing interrupted"
             return unwatched or Outcome(Result.CURRENT, Exit.DONE, reason)
-        by_timer = "TRIGGER_UNIT" in os.environ
-        trigger = "start" if wishes else "timer" if by_timer else "manual"
         return update(app, trigger, force=force)
 
-    return guarded(app, work)
+    outcome = guarded(app, work)
+    if back_to is None and cannot_run(app.paths, app.settings.build.python, app.store):
+        return guarded(app, lambda: renew(app, trigger, force=force))
+    return outcome
 
 
 def guarded(app: App, work: Callable[[], Outcome]) -> Outcome:
@@ -147,6 +152,8 @@ def report(app: App) -> None:
 
 def may_start(app: App) -> bool:
     """Tell whether services may start without another look at upstream."""
+    if cannot_run(app.paths, app.settings.build.python, app.store):
+        return False
     return app.settings.start.if_update_fails == "start" or not stuck(app.store)
 
 

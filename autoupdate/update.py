@@ -55,18 +55,30 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
         commit = transaction.commit
         if nothing := nothing_to_do(app, commit, force=force, longest_wait=longest):
             return close(app, transaction, nothing)
-        if refusal := verify(app, transaction, force=force):
-            return refuse(app, transaction, refusal)
-        if not is_built(app, transaction):
-            build(app, transaction, force=force)
-            rehearse(app, transaction)
-        if refusal := first_refusal(BEFORE_SWITCH, app, transaction.commit, force=force):
-            return refuse(app, transaction, refusal)
-        if refusal := hooks.before_update(app, transaction):
-            return refuse(app, transaction, refusal)
-        prepare_switch(app, transaction)
+        if refusal := make_ready(app, transaction, force=force):
+            return refusal
     except AutoupdateError as error:
         return give_up(app, transaction, error)
+    return switch_over(app, transaction)
+
+
+def make_ready(app: App, transaction: Transaction, *, force: bool) -> Outcome | None:
+    """Do all that comes before the switch; an outcome is a refusal. Raises AutoupdateError."""
+    if refusal := verify(app, transaction, force=force):
+        return refuse(app, transaction, refusal)
+    if not is_built(app, transaction):
+        build(app, transaction, force=force)
+        rehearse(app, transaction)
+    if refusal := first_refusal(BEFORE_SWITCH, app, transaction.commit, force=force):
+        return refuse(app, transaction, refusal)
+    if refusal := hooks.before_update(app, transaction):
+        return refuse(app, transaction, refusal)
+    prepare_switch(app, transaction)
+    return None
+
+
+def switch_over(app: App, transaction: Transaction) -> Outcome:
+    """Switch to a release that is ready, and watch it; or undo that."""
     with runtime.activating(app.paths):
         try:
             activate(app, transaction)

@@ -194,6 +194,31 @@ def test_interpreter_of_the_host_changes(deployed_app: DemoApp, upstream: Upstre
     assert link == "/usr/local/bin/python-of-another-path\n"
 
 
+@pytest.mark.parametrize("starts_update", [True, False])
+def test_interpreter_changes_while_no_update_is_wanted(
+    deployed_app: DemoApp, upstream: Upstream, starts_update: bool
+) -> None:
+    """Under a hold, or where starts bring no updates in, services come up all the same."""
+    host = deployed_app.host
+    before = deployed_app.status()["current"]
+    upstream.commit(version=2)
+    host.run("sh", "-c", "cp $(readlink -f /usr/bin/python3) /usr/local/bin/python-of-another-path")
+    more = '[build]\npython = "/usr/local/bin/python-of-another-path"\n'
+    if starts_update:
+        host.run("autoupdatectl", "hold")
+    else:
+        more += "[start]\nupdate = false\n"
+    deployed_app.configure_more(more)
+
+    host.systemctl("restart", "ipfs-accelerate.service", timeout=300)
+
+    deployed_app.wait_up()
+    after = deployed_app.status()
+    assert after["current"]["commit"] == before["commit"]
+    assert after["current"]["release"] != before["release"]
+    assert bool(after["hold"]) == starts_update
+
+
 def test_commits_pushed_while_runs_are_under_way(deployed_app: DemoApp, upstream: Upstream) -> None:
     """Ten good and bad commits while three writers ask for runs: the last good one is current."""
     host = deployed_app.host

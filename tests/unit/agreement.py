@@ -7,6 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from autoupdate import runtime
 from autoupdate.app import Outcome
 from autoupdate.errors import Exit
 from autoupdate.plan import DEFER, FAIL, NOTHING, UPDATE, Outlook
@@ -28,8 +29,11 @@ def can_be_foretold(world: "World") -> bool:
     """Tell whether a run can be foretold.
 
     Not one that will be killed, nor one that first ends what a killed one left: what becomes of
-    that, only its services can show. A state that is damaged is not read.
+    that, only its services can show. A state that is damaged is not read. Nor one for a start of a
+    service that asks for no update.
     """
+    if runtime.requests(world.paths) == {runtime.RECOVER}:
+        return False
     killed = world.die_at or world.dead or GUARD.before_change
     whole = world.is_sound() and not os.path.exists(world.paths.relocation)
     return not killed and whole and world.store.unfinished() is None

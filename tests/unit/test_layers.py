@@ -19,7 +19,7 @@ PACKAGES = ("autoupdate", "autoupdate.render", "autoupdate.verbs")
 # From the top down: a module may use its own layer and those below. "*" is every other module.
 LAYERS = {
     "commands: what a person or systemd starts": "cli confirm gate shortcut verbs.*",
-    "runs: one from its lock to its end": "session adopt release_path plan",
+    "runs: one from its lock to its end": "session adopt release_path plan renewal",
     "steps: what a run is made of": "update rollback recover change_over probation",
     "parts: gates, decisions, and what steps share": "*",
     "host: one thing of the host each": "agenda asking database duplicate git_environment"

@@ -1,0 +1,123 @@
+"""A release that cannot run: its commit is built again, whatever keeps newer ones back."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autoupdate import hold, pin, runtime
+from autoupdate.errors import Exit, UnreachableError, UpdateFailedError
+from autoupdate.hold import Hold
+from autoupdate.pin import Pin
+from autoupdate.state import Result
+from tests.unit.conftest import Journal
+from tests.unit.effects import APP, commit
+from tests.unit.test_gate import Gate
+from tests.unit.world import World, settings
+
+
+@pytest.fixture
+def upgraded(world: World) -> World:
+    """Return an app with version 1, on a host whose Python has become another one."""
+    world.deploy(1)
+    upgrade(world)
+    return world
+
+
+def upgrade(world: World, **changes: object) -> None:
+    """Replace the host's Python."""
+    other = world.root / "python3.13"
+    other.touch()
+    world.settings = settings(world.root, build__python=str(other), **changes)
+
+
+def hold_updates(world: World) -> None:
+    """Let nothing newer in."""
+    hold.put(world.store, Hold(world.clock.now(), "", "trade fair"))
+
+
+def quarantine_the_newest(world: World) -> None:
+    """Let upstream's newest commit be known as bad."""
+    world.store.quarantine(commit(2), "probation", "it crashed", world.clock.now())
+
+
+def cut_the_network(world: World) -> None:
+    """Let upstream be out of reach."""
+    world.check_fault = UnreachableError("upstream did not answer")
+
+
+def break_the_newest(world: World) -> None:
+    """Let what upstream has now be refused before it is built."""
+    world.workshop.faults["fetch"] = UpdateFailedError("not what was asked for")
+
+
+@pytest.mark.parametrize(
+    "keep_back", [hold_updates, quarantine_the_newest, cut_the_network, break_the_newest]
+)
+def test_services_come_up_on_the_same_commit(
+    upgraded: World, keep_back: Callable[[World], None]
+) -> None:
+    upgraded.upstream = commit(2)
+    keep_back(upgraded)
+    outcome = upgraded.run()
+    assert outcome.result is Result.UPDATED
+    assert upgraded.current_commit() == commit(1)
+    assert len(upgraded.known_releases()) == 2
+    upgraded.assert_whole()
+    # Once is enough.
+    assert upgraded.run().result is not Result.UPDATED
+    assert len(upgraded.known_releases()) == 2
+
+
+def test_a_closed_window_does_not_keep_it_back(world: World) -> None:
+    world.deploy(1)
+    upgrade(world, windows__allowed=["Mon 03:00-03:01 UTC"])
+    assert world.run().result is Result.UPDATED
+    assert world.current_commit() == commit(1)
+
+
+def test_a_newer_commit_is_as_good(upgraded: World) -> None:
+    upgraded.upstream = commit(2)
+    assert upgraded.run().result is Result.UPDATED
+    assert upgraded.current_commit() == commit(2)
+    assert len(upgraded.known_releases()) == 2
+
+
+def test_pinned_commit(upgraded: World) -> None:
+    upgraded.upstream = commit(2)
+    pin.put(upgraded.store, Pin(commit(1), "t"))
+    assert upgraded.run().result is Result.UPDATED
+    assert upgraded.current_commit() == commit(1)
+
+
+def test_renewal_that_fails_is_told_and_put_off(upgraded: World) -> None:
+    hold_updates(upgraded)
+    upgraded.workshop.faults["build"] = UpdateFailedError("no wheel for this Python")
+    outcome = upgraded.run()
+    assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
+    assert "no wheel for this Python" in outcome.reason
+    assert upgraded.current_commit() == commit(1)
+    del upgraded.workshop.faults["build"]
+    outcome = upgraded.run()
+    assert outcome.exit_code == Exit.DONE
+    assert "no wheel for this Python" in outcome.reason
+    assert not runtime.is_fresh(upgraded.paths), "a start must ask again"
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_gate_asks_for_it_where_starts_bring_no_updates(
+    upgraded: World, journal: Journal, held: bool
+) -> None:
+    asked = Gate(upgraded)
+    asked.configure("" if held else "update = false")
+    python = upgraded.settings.build.python
+    file = Path(upgraded.all_paths.etc, f"apps/{APP}.toml")
+    file.write_text(f'{file.read_text()}[build]\npython = "{python}"\n')
+    if held:
+        hold_updates(upgraded)
+    upgraded.upstream = commit(2)
+    runtime.set_stale(upgraded.paths)
+    assert asked.ask() == 0
+    assert upgraded.current_commit() == commit(1)
+    assert upgraded.store.history(1)[0].trigger == "start"
+    upgraded.assert_whole()
