@@ -93,6 +93,14 @@ def runs_here(paths: AppPaths, python: str, release: Release) -> bool:
     return has_environment(paths, release.id) and interpreter == os.path.realpath(python)
 
 
+def can_go_back_to(app: App, release: str) -> bool:
+    """Tell whether a release is complete, and the Python that it was made for is still there."""
+    known = app.store.release(release)
+    interpreter = known.interpreter.partition(" ")[0] if known else ""
+    python = os.path.realpath(f"{app.paths.release(release)}/.venv/bin/python")
+    return is_complete(app, release) and interpreter in ("", python)
+
+
 def recorded_current(paths: AppPaths, store: Store) -> Release | None:
     """Return the record of the current release, if there is one."""
     release = linked_release(paths.current)

@@ -193,7 +193,9 @@ def soak(
 
 def complain_if_down(service: Service, restarts: int) -> None:
     """Raise UnhealthyError if a service failed, or is being restarted by its Restart= line."""
-    if service.active == "failed":
+    # In a restart that somebody ordered, a service may look failed between its stop and its start:
+    # when its own start was under way, or when it does not end well.
+    if service.active == "failed" and not service.has_job:
         raise UnhealthyError(f"{service.name} failed ({service.result})")
     if service.sub.startswith("auto-restart") or service.restarts > restarts:
         reason = "" if service.result in ("", "success") else f" ({service.result})"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from autoupdate import hooks, retention, runtime
 from autoupdate.app import App, Outcome
-from autoupdate.decide import is_complete
+from autoupdate.decide import can_go_back_to
 from autoupdate.errors import AutoupdateError, Exit
 from autoupdate.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
 from autoupdate.failure import blame_for_running_badly
@@ -144,7 +144,7 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         blame_for_running_badly(app, transaction, fault)
         app.store.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
         keep_facts(app)
-    if not good or not is_complete(app, good):
+    if not good or not can_go_back_to(app, good):
         reason = f"{app.name}: commit {commit} does not run ({fault}), and there is no release"
         return end(app, transaction, Result.BROKEN, f"{reason} to go back to; it was left in place")
     app.tell(STEP, f"{app.name}: {fault}; going back to release {good}",

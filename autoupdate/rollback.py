@@ -2,7 +2,7 @@
 
 from autoupdate import runtime
 from autoupdate.app import App, Outcome
-from autoupdate.decide import is_complete
+from autoupdate.decide import can_go_back_to, is_complete
 from autoupdate.errors import ConfigurationError, Exit
 from autoupdate.probation import look, roll_back
 from autoupdate.publish import linked_release
@@ -75,9 +75,8 @@ def begin(app: App, current: str, target: str) -> Transaction:
 
 def refuse_impossible(app: App, current: str, target: str, wanted: str) -> None:
     """Raise ConfigurationError, with what could be typed, for a release that cannot be run."""
-    usable = [
-        item.id for item in app.store.releases() if item.id != current and is_complete(app, item.id)
-    ]
+    others = [item.id for item in app.store.releases() if item.id != current]
+    usable = [release for release in others if can_go_back_to(app, release)]
     if target in usable:
         return
     advice = f"there are: {', '.join(usable)}" if usable else "there is no other release"
@@ -86,4 +85,6 @@ def refuse_impossible(app: App, current: str, target: str, wanted: str) -> None:
     if target == current:
         raise ConfigurationError(f"release {target} is the current one already", advice)
     what = wanted or f"{target}, the previous one,"
+    if is_complete(app, target):
+        raise ConfigurationError(f"release {what} was made for a Python that is gone", advice)
     raise ConfigurationError(f"there is no complete release {what} here", advice)

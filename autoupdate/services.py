@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from autoupdate.errors import UpdateFailedError
 from autoupdate.run import Completed, NotStartedError, TimedOutError, base_environment, run
 
-PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User"
+PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job"
 # systemd itself kills a service that does not stop, as its unit says.
 LONGEST_STOP = 600.0
 # sd-messages(3): SD_MESSAGE_UNIT_STOPPING.
@@ -27,6 +27,8 @@ class Service(NamedTuple):
     restarts: int
     invocation: str
     user: str
+    has_job: bool = False
+    """Whether systemd is about to start or to stop it, or does so now."""
 
     @property
     def exists(self) -> bool:
@@ -169,4 +171,5 @@ def parse(name: str, block: str) -> Service:
         restarts=int(found.get("NRestarts", "") or 0),
         invocation=found.get("InvocationID", ""),
         user=found.get("User", ""),
+        has_job=found.get("Job", "") not in ("", "0"),
     )

@@ -71,6 +71,31 @@ def test_comes_up_after_a_while() -> None:
     assert 3 <= host.seconds < 4
 
 
+def test_start_that_is_overtaken_by_ours() -> None:
+    """Its own start was under way when the restart was ordered: that one ends by a signal."""
+    overtaken = UP._replace(
+        active="failed", sub="failed", result="signal", invocation="its own", has_job=True
+    )
+    host = Host(lambda seconds: overtaken if seconds < 1 else STARTING if seconds < 2 else UP)
+    assert settle(host, BASELINES, HEALTH, host) == [UP]
+    host = Host(lambda _: overtaken._replace(has_job=False))
+    with pytest.raises(UnhealthyError, match=r"a\.service failed \(signal\)"):
+        settle(host, BASELINES, HEALTH, host)
+
+
+def test_restart_by_hand_of_a_service_that_does_not_end_well() -> None:
+    def look_at(seconds: float) -> Service:
+        if seconds < 2:
+            return UP
+        if seconds < 3:
+            return UP._replace(active="failed", sub="failed", result="exit-code", has_job=True)
+        return UP._replace(invocation="newer", main_pid=200)
+
+    host = Host(look_at)
+    soak(host, [UP], HEALTH, host, passes)
+    assert host.seconds >= 13, "it is watched for as long again"
+
+
 def test_old_invocation_does_not_count_as_up() -> None:
     host = Host(lambda _: OLD)
     with pytest.raises(UnhealthyError, match=r"a\.service was not up 20 s after its restart"):

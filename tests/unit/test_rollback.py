@@ -79,6 +79,7 @@ def test_to_another_build_of_the_same_commit(world: World) -> None:
         ("20000101T000000Z-aaaaaaaaaaaa", "there is no complete release 20000101T000000Z-aaaa"),
         ("current", "is the current one already"),
         ("without environment", "there is no complete release"),
+        ("of another Python", "was made for a Python that is gone"),
     ],
 )
 def test_impossible(thrice: World, wanted: str, said: str) -> None:
@@ -87,6 +88,12 @@ def test_impossible(thrice: World, wanted: str, said: str) -> None:
     elif wanted == "without environment":
         wanted = thrice.release_of(1)
         Path(thrice.paths.release(wanted), ".venv/bin/python").unlink()
+    elif wanted == "of another Python":
+        # As after an upgrade of the host: the link leads to what goes by that name now.
+        wanted = thrice.release_of(1)
+        python = Path(thrice.paths.release(wanted), ".venv/bin/python")
+        python.unlink()
+        python.symlink_to(thrice.root)
     outcome = thrice.roll_back(wanted)
     assert (outcome.result, outcome.exit_code) == (Result.REFUSED, Exit.USAGE)
     assert said in outcome.reason

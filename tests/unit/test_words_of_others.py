@@ -118,6 +118,8 @@ def test_block_of_systemctl() -> None:
     assert service == Service(
         "a.service", "loaded", "active", "running", "success", 12, 3, "ab", "app"
     )
+    assert parse_service("a.service", f"{block}\nJob=76").has_job
+    assert not parse_service("a.service", f"{block}\nJob=").has_job
     assert not parse_service("b.service", "LoadState=not-found\nMainPID=\nNRestarts=").exists
 
 

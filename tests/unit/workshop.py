@@ -127,7 +127,7 @@ class FakeWorkshop:
         self._begin("build")
         directory = Path(self.paths.release(release), ".venv/bin")
         os.makedirs(directory)
-        (directory / "python").write_text("")
+        (directory / "python").symlink_to(os.path.realpath(build.python))
         if os.path.exists(self.paths.environments):
             os.makedirs(f"{self.paths.environments}/{self.key}", exist_ok=True)
         self.environments.add(self.key)
