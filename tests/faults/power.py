@@ -65,7 +65,12 @@ class Recorded(Volume):
         super().end()
         if self._server and self._server.poll() is None:
             run("umount", self.directory, check=False)
-            self._server.wait(30)
+            try:
+                self._server.wait(10)
+            except subprocess.TimeoutExpired:
+                # A host that booted meanwhile keeps it mounted; nothing is recorded any more.
+                self._server.kill()
+                self._server.wait(10)
 
 
 class Record(NamedTuple):

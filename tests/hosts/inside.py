@@ -85,8 +85,9 @@ class Inside(ABC):
         """Wait until a unit is active; a unit that has failed for good ends the wait at once."""
 
         def active() -> bool:
-            state = self.show(unit, "ActiveState", "SubState", "Result")
-            if state["ActiveState"] == "failed":
+            state = self.show(unit, "ActiveState", "SubState", "Result", "Job")
+            # With a job it is about to be started again.
+            if state["ActiveState"] == "failed" and not state.get("Job"):
                 raise AssertionError(f"{unit} failed ({state['Result']})\n{self.journal(unit)}")
             return state["ActiveState"] == "active"
 
