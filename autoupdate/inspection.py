@@ -169,6 +169,9 @@ def tree(repository: str, commit: str) -> Iterator[Entry]:
     for record in answers(repository, words):
         facts, _, path = record.partition(b"\t")
         mode, _, name, size = facts.split()
+        if not size.isdigit() and size != b"-":
+            # Git lists what it cannot read, and ends well.
+            raise unreadable(name.decode())
         yield Entry(int(mode, 8), name.decode(), int(size) if size != b"-" else 0,
                     os.fsdecode(path))  # fmt: skip
 
@@ -210,6 +213,9 @@ def objects(repository: str, names: list[str]) -> dict[str, bytes]:
     sizes = ask(repository, ["cat-file", "--batch-check=%(objectsize)"], asked)
     limits = [LONGEST_COMMIT, *[LONGEST_LINK] * (len(asked) - 1)]
     lines = sizes.decode(errors="replace").splitlines()
+    for line in lines:
+        if line.endswith(" missing"):
+            raise unreadable(line.removesuffix(" missing"))
     short = [
         name
         for name, line, most in zip(asked, lines, limits, strict=True)
@@ -220,7 +226,10 @@ def objects(repository: str, names: list[str]) -> dict[str, bytes]:
     begin = 0
     for name in short:
         head = answer.index(b"\n", begin)
-        end = head + 1 + int(answer[begin:head].split()[2])
+        facts = answer[begin:head].split()
+        if len(facts) != 3:
+            raise unreadable(name)
+        end = head + 1 + int(facts[2])
         found[name] = answer[head + 1 : end]
         begin = end + 1
     return found
@@ -263,6 +272,11 @@ def ask(repository: str, words: list[str], names: list[str]) -> bytes:
     if process.returncode:
         raise failure(words[0], process.returncode)
     return answer
+
+
+def unreadable(name: str) -> UpdateFailedError:
+    """Return the error for an object that is there, or should be, and cannot be read."""
+    return UpdateFailedError(f"git cannot read object {name}")
 
 
 def failure(verb: str, status: int) -> UpdateFailedError:

@@ -124,6 +124,17 @@ def test_pack(deployed: Site, damage: Callable[[Path], None], suffix: str) -> No
     updates_with_local_changes(deployed)
 
 
+@pytest.mark.parametrize("part", range(5))
+def test_zeros_in_a_pack(deployed: Site, part: int) -> None:
+    """Git may then still list what it cannot read any more, and end well."""
+    pack = packed(deployed, "pack")
+    content = pack.read_bytes()
+    length = len(content) // 3
+    begin = part * length // 2
+    change(pack, content[:begin] + bytes(length) + content[begin + length :])
+    updates_with_local_changes(deployed)
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [
