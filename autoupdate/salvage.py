@@ -21,6 +21,12 @@ def facts_file(state: str) -> str:
     return f"{os.path.dirname(state)}/facts.json"
 
 
+def has_facts(state: str) -> bool:
+    """Tell whether there is a second copy, and none that a power cut has left half written."""
+    file = facts_file(state)
+    return os.path.exists(file) and not os.path.exists(f"{file}.new")
+
+
 def write_facts(store: Store, state: str) -> None:
     """Write releases, quarantine and an open transaction beside the database; atomic, durable."""
     unfinished, mark = store.unfinished(), high_water.read(store)

@@ -12,7 +12,7 @@ from autoupdate.events import FAILED, STATE_RENEWED
 from autoupdate.recover import recover
 from autoupdate.renewal import renew
 from autoupdate.rollback import rollback
-from autoupdate.salvage import begin_anew, facts_file, keep_facts
+from autoupdate.salvage import begin_anew, has_facts, keep_facts
 from autoupdate.shared import is_handed_over
 from autoupdate.state import Result
 from autoupdate.store import LastRun
@@ -132,7 +132,7 @@ def remember(app: App, outcome: Outcome, started: str) -> None:
             success=outcome.exit_code == Exit.DONE,
         )
     unchanged = outcome.result in (Result.CURRENT, Result.DEFERRED)
-    if not unchanged or not os.path.exists(facts_file(app.paths.state)):
+    if not unchanged or not has_facts(app.paths.state):
         keep_facts(app)
     report(app)
 

@@ -164,6 +164,15 @@ def test_damage_that_shows_in_the_middle_of_a_run(world: World) -> None:
     assert run(world).result is Result.CURRENT
 
 
+def test_half_a_second_copy_does_not_stay(world: World) -> None:
+    """A power cut may leave it when all else is done."""
+    world.deploy(1)
+    half = Path(world.paths.home, "facts.json.new")
+    half.write_text("{")
+    assert world.run().result is Result.CURRENT
+    assert not half.exists()
+
+
 def test_second_copy_that_cannot_be_written_is_no_failed_update(world: World) -> None:
     Path(world.paths.home, "facts.json.new").mkdir()
     assert world.deploy(1).result is Result.UPDATED
