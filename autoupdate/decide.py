@@ -95,10 +95,10 @@ def runs_here(paths: AppPaths, python: str, release: Release) -> bool:
 
 def can_go_back_to(app: App, release: str) -> bool:
     """Tell whether a release is complete, and the Python that it was made for is still there."""
-    known = app.store.release(release)
+    known = app.store.release(release) if release else None
     interpreter = known.interpreter.partition(" ")[0] if known else ""
     python = os.path.realpath(f"{app.paths.release(release)}/.venv/bin/python")
-    return is_complete(app, release) and interpreter in ("", python)
+    return bool(release) and is_complete(app, release) and interpreter in ("", python)
 
 
 def recorded_current(paths: AppPaths, store: Store) -> Release | None:

@@ -161,7 +161,7 @@ def without_gate(case: Case, service: str) -> Finding:
     program = "/usr/lib/autoupdate/pre-start"
     asked = f"test ! -e {program} || exec {program} {case.settings.app}"
     gate = (
-        f'ExecCondition=+/bin/sh -c "{asked} --if-python-changed"',
+        f'ExecCondition=-+/bin/sh -c "{asked} --if-python-changed"',
         f'ExecStartPre=+/bin/sh -c "{asked}"',
     )
     return Finding(service, "does not ask for updates before it starts",

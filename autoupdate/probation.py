@@ -144,7 +144,10 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         blame_for_running_badly(app, transaction, fault)
         app.store.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
         keep_facts(app)
-    if not good or not can_go_back_to(app, good):
+    if not can_go_back_to(app, good):
+        # What was to be gone back to is gone itself; what ran before that may be there.
+        good = retention.before(app, release, release)
+    if not good:
         reason = f"{app.name}: commit {commit} does not run ({fault}), and there is no release"
         return end(app, transaction, Result.BROKEN, f"{reason} to go back to; it was left in place")
     app.tell(STEP, f"{app.name}: {fault}; going back to release {good}",

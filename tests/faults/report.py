@@ -106,6 +106,14 @@ TITLES = ("Kills", "Adoptions", "Faults", "Power cuts", "Bad commits")
 OWN_SECTIONS = (POWER_CUT, BAD_COMMIT)
 
 
+def commit() -> str:
+    """Name what is run: the commit, and whether anything but the page itself is not in it."""
+    name = run("git", "describe", "--always", "--abbrev=12", cwd=PROJECT).stdout.strip()
+    page = f":!{PAGE.relative_to(PROJECT)}"
+    changed = run("git", "status", "--porcelain", "--", ".", page, cwd=PROJECT).stdout
+    return f"{name}-dirty" if changed else name
+
+
 class Report:
     """Collects results of several hosts at once, and writes each of them at once."""
 
@@ -117,9 +125,7 @@ class Report:
         self.kills: list[Kill] = []
         self.cells: list[Cell] = []
         self.began = datetime.datetime.now(datetime.UTC)
-        # Before the page itself is written.
-        described = run("git", "describe", "--always", "--dirty", "--abbrev=12", cwd=PROJECT)
-        self.commit = described.stdout.strip()
+        self.commit = commit()
         self.finished = False
         self._lock = threading.Lock()
         lines.parent.mkdir(parents=True, exist_ok=True)

@@ -219,6 +219,20 @@ def test_interpreter_changes_while_no_update_is_wanted(
     assert bool(after["hold"]) == starts_update
 
 
+def test_release_that_somebody_deleted(deployed_app: DemoApp) -> None:
+    """The services' namespaces cannot be set up then, and systemd must not give up for that."""
+    host, worker = deployed_app.host, "containerized-runner-launcher.service"
+    host.run("sh", "-c", f'rm -r "$(realpath {deployed_app.path})"')
+    host.systemctl("kill", "--signal=KILL", worker)
+    host.wait_for(lambda: host.show(worker, "MainPID")["MainPID"] == "0", 10, "it has ended")
+    # As long as its Restart= line waits, and a little longer.
+    time.sleep(4)
+
+    host.run("autoupdatectl", "run", timeout=300)
+
+    deployed_app.wait_up()
+
+
 def test_commits_pushed_while_runs_are_under_way(deployed_app: DemoApp, upstream: Upstream) -> None:
     """Ten good and bad commits while three writers ask for runs: the last good one is current."""
     host = deployed_app.host

@@ -1,6 +1,7 @@
 """One update from the check to its end, with made-up effects."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,23 @@ def test_service_that_crashes_during_the_soak(world: World) -> None:
     world.clock.at_time = [(world.clock.seconds + moment / 4, crash) for moment in range(400)]
     assert world.deploy(2).result is Result.ROLLED_BACK
     assert world.current_commit() == commit(1)
+
+
+def test_release_to_go_back_to_is_gone(world: World) -> None:
+    """What ran before that is better than what does not run."""
+    world.deploy(1)
+    world.deploy(2)
+    lost = os.path.realpath(world.paths.current)
+
+    def crash() -> None:
+        if world.current_commit() == commit(3):
+            shutil.rmtree(lost, ignore_errors=True)
+            world.services.change("api.service", active="activating", sub="auto-restart")
+
+    world.clock.at_time = [(world.clock.seconds + moment / 4, crash) for moment in range(400)]
+    assert world.deploy(3).result is Result.ROLLED_BACK
+    assert world.current_commit() == commit(1)
+    assert world.previous_commit() == ""
 
 
 def test_neither_the_new_nor_the_old_release_runs(world: World) -> None:
