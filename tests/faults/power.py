@@ -71,6 +71,7 @@ class Recorded(Volume):
                 # A host that booted meanwhile keeps it mounted; nothing is recorded any more.
                 self._server.kill()
                 self._server.wait(10)
+                run("umount", "--lazy", self.directory, check=False)
 
 
 class Record(NamedTuple):

@@ -35,7 +35,7 @@ def test_drop_in_does_what_that_of_the_package_does() -> None:
     gate = "/usr/lib/autoupdate/pre-start"
     wanted = [line.replace("ipfs-accelerate", "shop") for line in lines[0]]
     alone = [
-        re.sub(f"=\\+({gate} .*)", rf'=+/bin/sh -c "test ! -e {gate} || exec \1"', line)
+        re.sub(f"=(-?\\+)({gate} .*)", rf'=\1/bin/sh -c "test ! -e {gate} || exec \2"', line)
         for line in wanted
     ]
     assert alone != wanted
