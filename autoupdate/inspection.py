@@ -171,7 +171,7 @@ def tree(repository: str, commit: str) -> Iterator[Entry]:
         mode, _, name, size = facts.split()
         if not size.isdigit() and size != b"-":
             # Git lists what it cannot read, and ends well.
-            raise unreadable(name.decode())
+            raise UpdateFailedError(f"git cannot read object {name.decode()}")
         yield Entry(int(mode, 8), name.decode(), int(size) if size != b"-" else 0,
                     os.fsdecode(path))  # fmt: skip
 
@@ -213,9 +213,6 @@ def objects(repository: str, names: list[str]) -> dict[str, bytes]:
     sizes = ask(repository, ["cat-file", "--batch-check=%(objectsize)"], asked)
     limits = [LONGEST_COMMIT, *[LONGEST_LINK] * (len(asked) - 1)]
     lines = sizes.decode(errors="replace").splitlines()
-    for line in lines:
-        if line.endswith(" missing"):
-            raise unreadable(line.removesuffix(" missing"))
     short = [
         name
         for name, line, most in zip(asked, lines, limits, strict=True)
@@ -226,10 +223,7 @@ def objects(repository: str, names: list[str]) -> dict[str, bytes]:
     begin = 0
     for name in short:
         head = answer.index(b"\n", begin)
-        facts = answer[begin:head].split()
-        if len(facts) != 3:
-            raise unreadable(name)
-        end = head + 1 + int(facts[2])
+        end = head + 1 + int(answer[begin:head].split()[2])
         found[name] = answer[head + 1 : end]
         begin = end + 1
     return found
@@ -272,11 +266,6 @@ def ask(repository: str, words: list[str], names: list[str]) -> bytes:
     if process.returncode:
         raise failure(words[0], process.returncode)
     return answer
-
-
-def unreadable(name: str) -> UpdateFailedError:
-    """Return the error for an object that is there, or should be, and cannot be read."""
-    return UpdateFailedError(f"git cannot read object {name}")
 
 
 def failure(verb: str, status: int) -> UpdateFailedError:
