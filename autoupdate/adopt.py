@@ -27,8 +27,7 @@ from autoupdate.errors import (
     HostFaultError,
 )
 from autoupdate.events import STASHED, STEP
-from autoupdate.failure import give_up, refuse
-from autoupdate.gates import BEFORE_SWITCH, first_refusal
+from autoupdate.failure import give_up
 from autoupdate.host_changes import HostChanges
 from autoupdate.legacy import Legacy, find
 from autoupdate.probation import look
@@ -38,17 +37,15 @@ from autoupdate.relocation import ADOPT, COPY, LINK, RENAME, Journal, Move
 from autoupdate.retire import refuse_running, refuse_what_stays
 from autoupdate.shared import OPEN, is_handed_over
 from autoupdate.space import RESERVE
-from autoupdate.staged import is_built, take_staged
+from autoupdate.staged import take_staged
 from autoupdate.state import Result
 from autoupdate.store import Transaction
 from autoupdate.update import (
-    build,
     fetch_into_mirror,
     look_upstream,
+    make_release,
     name_release,
-    rehearse,
     renew_mirror,
-    verify,
 )
 
 
@@ -79,13 +76,8 @@ def adopt(app: App, path: str, *, leave_commits: bool = False, look_only: bool =
     try:
         transaction = take_staged(app, transaction) or name_release(app, transaction, taken.base)
         # An administrator's word goes past what is a matter of time.
-        if refusal := verify(app, transaction, force=True):
-            return refuse(app, transaction, refusal)
-        if not is_built(app, transaction):
-            build(app, transaction, force=True)
-            rehearse(app, transaction)
-        if refusal := first_refusal(BEFORE_SWITCH, app, transaction.commit, force=True):
-            return refuse(app, transaction, refusal)
+        if refusal := make_release(app, transaction, force=True):
+            return refusal
         journal = plan(app, path, stamp, transaction, legacy)
         refuse_running(host.processes_in(path))
     except AutoupdateError as error:
@@ -166,7 +158,7 @@ def named(paths: Sequence[str]) -> str:
 def begin(app: App, commit: str) -> Transaction:
     """Open the transaction of an adoption; an app that was given back has a release before it."""
     current = linked_release(app.paths.current)
-    previous = current if current and is_complete(app, current) else ""
+    previous = current if current and is_complete(app.paths, current) else ""
     return app.store.transaction(app.store.begin(ADOPT, commit, previous, app.clock.now()))
 
 

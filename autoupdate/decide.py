@@ -26,7 +26,8 @@ def nothing_to_do(
     current = app.store.release(release) if release else None
     fault = next((item for item in app.store.quarantined() if item.commit == commit), None)
     # A first release that does not run is current, for want of another, and yet in quarantine.
-    if current and current.commit == commit and not fault and is_usable(app, current):
+    usable = current and is_usable(app.paths, app.settings.build.python, current)
+    if current and current.commit == commit and not fault and usable:
         reason = f"{app.name}: already up to date at commit {commit}"
         return Outcome(Result.CURRENT, Exit.DONE, reason, commit, release)
     if force:
@@ -79,45 +80,24 @@ def stuck(store: Store) -> str:
     return f"commit {attempts.commit} could not be brought in: {attempts.reason}"
 
 
-def is_usable(app: App, release: Release) -> bool:
+def is_usable(paths: AppPaths, python: str, release: Release) -> bool:
     """Tell whether a release is complete and its interpreter is still the host's.
 
     After an upgrade of the host, an environment made for the interpreter before it is useless.
+    `python` is the setting `build.python`.
     """
-    return runs_here(app.paths, app.settings.build.python, release)
-
-
-def runs_here(paths: AppPaths, python: str, release: Release) -> bool:
-    """Tell the same, without an app; `python` is the setting `build.python`."""
     interpreter = release.interpreter.partition(" ")[0]
-    return has_environment(paths, release.id) and interpreter == os.path.realpath(python)
+    return is_complete(paths, release.id) and interpreter == os.path.realpath(python)
 
 
-def can_go_back_to(app: App, release: str) -> bool:
-    """Tell whether a release is complete, and the Python that it was made for is still there."""
-    known = app.store.release(release) if release else None
-    interpreter = known.interpreter.partition(" ")[0] if known else ""
-    python = os.path.realpath(f"{app.paths.release(release)}/.venv/bin/python")
-    return bool(release) and is_complete(app, release) and interpreter in ("", python)
+def useless_current(paths: AppPaths, python: str, store: Store) -> Release | None:
+    """Return the current release, if it is not usable and no transaction is under way."""
+    current = store.release(linked_release(paths.current))
+    if current is None or is_usable(paths, python, current) or store.unfinished():
+        return None
+    return current
 
 
-def recorded_current(paths: AppPaths, store: Store) -> Release | None:
-    """Return the record of the current release, if there is one."""
-    release = linked_release(paths.current)
-    return store.release(release) if release else None
-
-
-def cannot_run(paths: AppPaths, python: str, store: Store) -> bool:
-    """Tell whether the current release is of no use here, and no transaction is under way."""
-    current = recorded_current(paths, store)
-    return current is not None and not runs_here(paths, python, current) and not store.unfinished()
-
-
-def is_complete(app: App, release: str) -> bool:
+def is_complete(paths: AppPaths, release: str) -> bool:
     """Tell whether the directory of a release is there with its environment."""
-    return has_environment(app.paths, release)
-
-
-def has_environment(paths: AppPaths, release: str) -> bool:
-    """Tell the same, without an app."""
     return os.path.exists(f"{paths.release(release)}/.venv/bin/python")

@@ -123,7 +123,7 @@ def blame_for_running_badly(app: App, transaction: Transaction, fault: str) -> N
 
 def trouble_of_the_host(app: App, release: str) -> str:
     """Return why services cannot run here whatever the commit is; empty if there is no reason."""
-    if not is_complete(app, release):
+    if not is_complete(app.paths, release):
         return f"release {release} is not complete any more"
     if free_space(app.paths.home) < LEAST_SPACE:
         return f"there is no space left in {app.paths.home}"

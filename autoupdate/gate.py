@@ -14,7 +14,7 @@ from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config import load
 from autoupdate.database import StateError
-from autoupdate.decide import cannot_run, stuck
+from autoupdate.decide import stuck, useless_current
 from autoupdate.errors import AutoupdateError
 from autoupdate.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.log import HostLog, say
@@ -171,7 +171,8 @@ def _was_interrupted(state: str) -> bool:
 
 
 def _cannot_run(settings: Settings, app: AppPaths) -> bool:
-    return _ask(app.state, lambda store: cannot_run(app, settings.build.python, store), False)
+    python = settings.build.python
+    return _ask(app.state, lambda store: useless_current(app, python, store) is not None, False)
 
 
 def _last_words(state: str, since: str) -> str:

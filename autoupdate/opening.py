@@ -22,7 +22,7 @@ def window(app: App, commit: str) -> Verdict:
     from autoupdate.windows import fault, is_open, next_opening, parse
 
     current = app.store.release(linked_release(app.paths.current))
-    if current is None or not is_usable(app, current):
+    if current is None or not is_usable(app.paths, app.settings.build.python, current):
         return Verdict(GATE, True, "no release is in place that works", forceable=True)
     if said := fault(allowed):
         # Only the switch needs it: what runs goes on, and services start.

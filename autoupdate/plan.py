@@ -12,7 +12,7 @@ from typing import NamedTuple
 from autoupdate import hold, pin, update
 from autoupdate.app import App
 from autoupdate.changes import Changes, Forecast
-from autoupdate.decide import cannot_run, is_complete, longest_wait, nothing_to_do
+from autoupdate.decide import is_complete, longest_wait, nothing_to_do, useless_current
 from autoupdate.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -59,7 +59,7 @@ def plan(app: App, *, trigger: str = "manual", force: bool = False) -> Outlook:
         planner.refused(Verdict("upstream", False, error.message, error.advice))
     except AutoupdateError as error:
         planner.failed(error)
-    if planner.would and cannot_run(app.paths, app.settings.build.python, app.store):
+    if planner.would and useless_current(app.paths, app.settings.build.python, app.store):
         try:
             planner.ask_about_renewal()
         except AutoupdateError as error:
@@ -75,7 +75,7 @@ class Planner:
         self.trigger, self.force = trigger, force
         release = linked_release(app.paths.current)
         current = app.store.release(release) if release else None
-        self.is_deployed = bool(release) and is_complete(app, release)
+        self.is_deployed = bool(release) and is_complete(app.paths, release)
         self.deployed = current.commit if current else ""
         self.asking = ""
         """The gate that is asked now, to which an error belongs."""
@@ -101,8 +101,12 @@ class Planner:
         self.ask(BEFORE_BUILD)
         if not self.release:
             self.look_at_build()
+        self.ask_to_switch()
+
+    def ask_to_switch(self) -> None:
+        """Ask what comes right before the switch, and which services that would restart."""
         self.ask(BEFORE_SWITCH)
-        running = app.services.look(app.settings.services)
+        running = self.app.services.look(self.app.settings.services)
         self.services = tuple(service.name for service in running if service.runs)
 
     def ask_about_renewal(self) -> None:
@@ -123,9 +127,7 @@ class Planner:
         self.force = True
         self.ask(BEFORE_BUILD)
         self.look_at_build()
-        self.ask(BEFORE_SWITCH)
-        running = app.services.look(app.settings.services)
-        self.services = tuple(service.name for service in running if service.runs)
+        self.ask_to_switch()
 
     def look_for_interruption(self) -> None:
         """Say that a run would first end what another one began."""

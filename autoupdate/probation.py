@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from autoupdate import hooks, retention, runtime
 from autoupdate.app import App, Outcome
-from autoupdate.decide import can_go_back_to
+from autoupdate.decide import is_complete
 from autoupdate.errors import AutoupdateError, Exit
 from autoupdate.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
 from autoupdate.failure import blame_for_running_badly
@@ -144,7 +144,7 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         blame_for_running_badly(app, transaction, fault)
         app.store.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
         keep_facts(app)
-    if not can_go_back_to(app, good):
+    if not good or not is_complete(app.paths, good):
         # What was to be gone back to is gone itself; what ran before that may be there.
         good = retention.before(app, release, release)
     if not good:

@@ -7,21 +7,20 @@ bear on this: a hold, a window, a quarantine, signatures, or an upstream that is
 
 from autoupdate import runtime
 from autoupdate.app import App, Outcome
-from autoupdate.decide import is_complete, longest_wait, nothing_to_do, recorded_current
+from autoupdate.decide import is_complete, longest_wait, nothing_to_do
 from autoupdate.errors import AutoupdateError
 from autoupdate.events import STEP
 from autoupdate.failure import give_up
+from autoupdate.store import Release
 from autoupdate.update import make_ready, name_release, note, switch_over
 
 
-def renew(app: App, trigger: str, *, force: bool) -> Outcome:
+def renew(app: App, current: Release, trigger: str, *, force: bool) -> Outcome:
     """Build the commit of the current release once more, and switch to that."""
-    current = recorded_current(app.paths, app.store)
-    assert current is not None  # noqa: S101 - for the type checker: decide.cannot_run said so
     longest = longest_wait(app, trigger)
     if nothing := nothing_to_do(app, current.commit, force=force, longest_wait=longest):
         return note(app, nothing)
-    complete = is_complete(app, current.id)
+    complete = is_complete(app.paths, current.id)
     why = "the host's Python is another one" if complete else "its environment is not there"
     app.tell(STEP, f"{app.name}: release {current.id} cannot run any more, as {why};"
              f" its commit {current.commit} is built again",
@@ -32,7 +31,7 @@ def renew(app: App, trigger: str, *, force: bool) -> Outcome:
     transaction = app.store.transaction(number)
     try:
         transaction = name_release(app, transaction, current.commit)
-        # What is a matter of time was no reason to wait when this commit came in, either.
+        # No window and no age is a reason to leave services down.
         if refusal := make_ready(app, transaction, force=True):
             return refusal
     except AutoupdateError as error:

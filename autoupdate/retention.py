@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 
 from autoupdate.app import App
-from autoupdate.decide import can_go_back_to
+from autoupdate.decide import is_complete
 from autoupdate.errors import AutoupdateError
 from autoupdate.events import STEP
 from autoupdate.in_use import is_used, used_paths
@@ -57,5 +57,5 @@ def before(app: App, release: str, bad: str) -> str:
     """Return the newest complete release older than one; what `previous` should lead to."""
     ids = [item.id for item in app.store.releases()]
     older = ids[: ids.index(release)] if release in ids else []
-    usable = [item for item in older if item != bad and can_go_back_to(app, item)]
+    usable = [item for item in older if item != bad and is_complete(app.paths, item)]
     return usable[-1] if usable else ""

@@ -1,14 +1,16 @@
 """rollback: back to the previous or a named release by an administrator's word."""
 
+import os
+
 from autoupdate import runtime
 from autoupdate.app import App, Outcome
-from autoupdate.decide import can_go_back_to, is_complete
+from autoupdate.decide import is_complete
 from autoupdate.errors import ConfigurationError, Exit
 from autoupdate.probation import look, roll_back
 from autoupdate.publish import linked_release
 from autoupdate.recover import recover
 from autoupdate.state import Result, Step
-from autoupdate.store import Transaction
+from autoupdate.store import Release, Transaction
 
 BY_HAND = "rolled back by hand"
 
@@ -75,8 +77,8 @@ def begin(app: App, current: str, target: str) -> Transaction:
 
 def refuse_impossible(app: App, current: str, target: str, wanted: str) -> None:
     """Raise ConfigurationError, with what could be typed, for a release that cannot be run."""
-    others = [item.id for item in app.store.releases() if item.id != current]
-    usable = [release for release in others if can_go_back_to(app, release)]
+    others = [item for item in app.store.releases() if item.id != current]
+    usable = [item.id for item in others if can_go_back_to(app, item)]
     if target in usable:
         return
     advice = f"there are: {', '.join(usable)}" if usable else "there is no other release"
@@ -85,6 +87,13 @@ def refuse_impossible(app: App, current: str, target: str, wanted: str) -> None:
     if target == current:
         raise ConfigurationError(f"release {target} is the current one already", advice)
     what = wanted or f"{target}, the previous one,"
-    if is_complete(app, target):
+    if is_complete(app.paths, target):
         raise ConfigurationError(f"release {what} was made for a Python that is gone", advice)
     raise ConfigurationError(f"there is no complete release {what} here", advice)
+
+
+def can_go_back_to(app: App, release: Release) -> bool:
+    """Tell whether a release is complete, and the Python that it was made for is still there."""
+    interpreter = release.interpreter.partition(" ")[0]
+    python = os.path.realpath(f"{app.paths.release(release.id)}/.venv/bin/python")
+    return is_complete(app.paths, release.id) and interpreter in ("", python)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from autoupdate import alerts, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.database import DamagedStateError
-from autoupdate.decide import cannot_run, stuck
+from autoupdate.decide import stuck, useless_current
 from autoupdate.errors import AutoupdateError, Exit, describe
 from autoupdate.events import FAILED, STATE_RENEWED
 from autoupdate.recover import recover
@@ -83,8 +83,9 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
         return update(app, trigger, force=force)
 
     outcome = guarded(app, work)
-    if back_to is None and cannot_run(app.paths, app.settings.build.python, app.store):
-        return guarded(app, lambda: renew(app, trigger, force=force))
+    useless = useless_current(app.paths, app.settings.build.python, app.store)
+    if useless and back_to is None:
+        return guarded(app, lambda: renew(app, useless, trigger, force=force))
     return outcome
 
 
@@ -152,7 +153,7 @@ def report(app: App) -> None:
 
 def may_start(app: App) -> bool:
     """Tell whether services may start without another look at upstream."""
-    if cannot_run(app.paths, app.settings.build.python, app.store):
+    if useless_current(app.paths, app.settings.build.python, app.store):
         return False
     return app.settings.start.if_update_fails == "start" or not stuck(app.store)
 

@@ -23,7 +23,12 @@ def waiting(app: App) -> list[Release]:
 
 def find_staged(app: App, commit: str) -> Release | None:
     """Return the release that an earlier run built of a commit, if it can still be run."""
-    found = [item for item in waiting(app) if item.commit == commit and is_usable(app, item)]
+    python = app.settings.build.python
+    found = [
+        item
+        for item in waiting(app)
+        if item.commit == commit and is_usable(app.paths, python, item)
+    ]
     return found[-1] if found else None
 
 

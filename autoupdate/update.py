@@ -64,6 +64,16 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
 
 def make_ready(app: App, transaction: Transaction, *, force: bool) -> Outcome | None:
     """Do all that comes before the switch; an outcome is a refusal. Raises AutoupdateError."""
+    if refused := make_release(app, transaction, force=force):
+        return refused
+    if refusal := hooks.before_update(app, transaction):
+        return refuse(app, transaction, refusal)
+    prepare_switch(app, transaction)
+    return None
+
+
+def make_release(app: App, transaction: Transaction, *, force: bool) -> Outcome | None:
+    """Have a release that may be switched to; an outcome is a refusal. Raises AutoupdateError."""
     if refusal := verify(app, transaction, force=force):
         return refuse(app, transaction, refusal)
     if not is_built(app, transaction):
@@ -71,9 +81,6 @@ def make_ready(app: App, transaction: Transaction, *, force: bool) -> Outcome | 
         rehearse(app, transaction)
     if refusal := first_refusal(BEFORE_SWITCH, app, transaction.commit, force=force):
         return refuse(app, transaction, refusal)
-    if refusal := hooks.before_update(app, transaction):
-        return refuse(app, transaction, refusal)
-    prepare_switch(app, transaction)
     return None
 
 
@@ -107,7 +114,7 @@ def begin(app: App, commit: str, trigger: str) -> Transaction:
     """Open the transaction that brings a commit in."""
     current = linked_release(app.paths.current)
     app.tell(CANDIDATE, f"{app.name}: new commit {commit} upstream", commit=commit)
-    previous = current if current and is_complete(app, current) else ""
+    previous = current if current and is_complete(app.paths, current) else ""
     return app.store.transaction(app.store.begin(trigger, commit, previous, app.clock.now()))
 
 

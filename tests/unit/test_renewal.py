@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import hold, pin, runtime
+from autoupdate import hold, pin, runtime, session
 from autoupdate.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.hold import Hold
 from autoupdate.pin import Pin
@@ -67,6 +67,19 @@ def test_services_come_up_on_the_same_commit(
     # Once is enough.
     assert upgraded.run().result is not Result.UPDATED
     assert len(upgraded.known_releases()) == 2
+
+
+def test_bad_commit_after_the_upgrade_leads_back_to_the_one_before(upgraded: World) -> None:
+    """Its release is of no use any more; to stay on the bad one would be no better."""
+    upgraded.services.bad = {commit(2)}
+    upgraded.upstream = commit(2)
+    # What only the services can show, no plan foretells.
+    assert session.run(upgraded.app, wait=False).result is Result.UPDATED
+    assert upgraded.current_commit() == commit(1)
+    assert [item.commit for item in upgraded.store.quarantined()] == [commit(2)]
+    results = [item.result for item in upgraded.store.history(2)]
+    assert results == [Result.UPDATED, Result.ROLLED_BACK]
+    upgraded.assert_whole()
 
 
 def test_a_closed_window_does_not_keep_it_back(world: World) -> None:
