@@ -1,11 +1,15 @@
-"""Adoptions are killed at random instants; each on a host of its own, deployed by hand before."""
+"""Adoptions are killed, each on a host of its own, where the application was deployed by hand."""
 
+import contextlib
+import itertools
 import random
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from tests.faults.driver import DRIVER, place, plan, reached
 from tests.faults.kills import Kill
 from tests.hosts import commands, old_deployment
 from tests.hosts.accounting import account, assert_as_before, assert_every_byte
@@ -13,8 +17,10 @@ from tests.hosts.commands import CommandFailedError
 from tests.hosts.demo_app import SERVICES, DemoApp
 from tests.hosts.git_server import GitServer
 from tests.hosts.host import Host, HostError
+from tests.hosts.layers import Image
 from tests.hosts.old_deployment import PATH
 from tests.hosts.package import installed_image, old_image
+from tests.hosts.tree import RELEASES
 from tests.hosts.upstream import Upstream
 
 ADOPTION = "adoption"
@@ -24,25 +30,43 @@ FINDERS = ("run", "service start", "boot")
 
 
 def adoptions(release: str, deb: Path, count: int, seed: int) -> Iterator[Kill]:
-    """Kill so many adoptions at random instants of the time that one takes."""
+    """Kill adoptions at every write, and so many at random instants of the time that one takes.
+
+    On one release of Debian they die before the writes, and on the other after them.
+    """
     chance = random.Random(f"{seed} {release} {ADOPTION}")
-    installed = installed_image(release, deb)
-    duration = 0.0
+    when = "before" if release == RELEASES[0] else "after"
     with tempfile.TemporaryDirectory(prefix="autoupdate-faults-") as name:
         directory = Path(name)
         (directory / "repositories").mkdir()
         with GitServer(directory / "repositories") as server:
             upstream = Upstream(directory / "upstream", server)
             upstream.commit(version=1, files=old_deployment.many_files())
-            image = old_image(release, installed, upstream)
-            for number in range(count + 1):
-                with Host(image) as host:
-                    app = old_deployment.start(host, upstream)
-                    if number:
-                        finder = FINDERS[number % len(FINDERS)]
-                        yield killed(app, release, chance.uniform(0, duration), finder)
-                    else:
-                        duration = timed(app)
+            image = old_image(release, installed_image(release, deb), upstream)
+            with deployed(image, upstream) as app:
+                duration = timed(app)
+            for number in range(count):
+                with deployed(image, upstream) as app:
+                    instant = chance.uniform(0, duration)
+                    yield killed_at_instant(app, release, instant, finder(number))
+            for number in itertools.count(1):
+                with deployed(image, upstream) as app:
+                    kill = killed_at_write(app, release, number, when, finder(number))
+                yield kill
+                if not kill.killed:
+                    return
+
+
+@contextlib.contextmanager
+def deployed(image: Image, upstream: Upstream) -> Iterator[DemoApp]:
+    """Boot a host with the application deployed by hand, and its services running."""
+    with Host(image) as host:
+        yield old_deployment.start(host, upstream)
+
+
+def finder(number: int) -> str:
+    """Choose who finds what is left, each in turn."""
+    return FINDERS[number % len(FINDERS)]
 
 
 def timed(app: DemoApp) -> float:
@@ -52,26 +76,44 @@ def timed(app: DemoApp) -> float:
     return time.monotonic() - began
 
 
-def killed(app: DemoApp, release: str, instant: float, finder: str) -> Kill:
-    """Kill one adoption, let somebody find what it left, and account for every byte."""
-    host = app.host
-    before = account(host, PATH)
+def killed_at_instant(app: DemoApp, release: str, instant: float, finder: str) -> Kill:
+    """Kill one adoption so many seconds after the order."""
+    before = account(app.host, PATH)
     began = time.monotonic()
-    process = host.popen("autoupdatectl", "adopt", PATH)
+    process = app.host.popen("autoupdatectl", "adopt", PATH)
     time.sleep(instant)
     hit = process.poll() is None
     commands.kill_group(process.pid)
     process.communicate()
     kill = Kill(release, ADOPTION, finder, f"{instant:.3f} s after the order", hit)
+    return examined(app, kill, before, began)
+
+
+def killed_at_write(app: DemoApp, release: str, number: int, when: str, finder: str) -> Kill:
+    """Have one adoption die before or after a write to the journals, or a change that it makes."""
+    host = app.host
+    place(host)
+    plan(host, write=number, when=when, how="group")
+    before = account(host, PATH)
+    began = time.monotonic()
+    process = host.popen(*DRIVER, "adopt", PATH)
+    process.communicate(timeout=300)
+    point = reached(host)
+    kill = Kill(release, ADOPTION, finder, point or "not reached", bool(point))
+    return examined(app, kill, before, began)
+
+
+def examined(app: DemoApp, kill: Kill, before: dict[str, Any], began: float) -> Kill:
+    """Let somebody find what a dead adoption left, and account for every byte."""
     try:
-        found(host, finder)
+        found(app.host, kill.way)
         app.wait_up(60)
         if app.status()["state"] == "unmanaged":
             assert_as_before(app, before)
-            host.run("autoupdatectl", "adopt", PATH, timeout=300)
+            app.host.run("autoupdatectl", "adopt", PATH, timeout=300)
             app.wait_up(60)
         assert app.status()["state"] == "current", app.status()
-        assert_every_byte(host, before)
+        assert_every_byte(app.host, before)
     except (AssertionError, CommandFailedError, HostError) as error:
         kill.wrong.append(str(error)[:1500])
     kill.seconds = time.monotonic() - began

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from tests.faults.driver import DRIVER
 from tests.faults.look import recovered, right_after, service_starts
-from tests.faults.scene import APP, DRIVER, RUN, Scene, last_line
+from tests.faults.scene import APP, RUN, Scene, last_line
 from tests.hosts import commands
 from tests.hosts.demo_app import SERVICES
 from tests.hosts.tree import RELEASES

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.faults import driver
 from tests.faults.volume import Volume
 from tests.hosts.broken import Broken
 from tests.hosts.commands import CommandFailedError, Completed
@@ -26,16 +27,12 @@ SOAK = "1s"
 # Long enough for a build with new requirements on a machine that others use, too.
 PATIENCE = 300
 
-_INSIDE = Path(__file__).parent / "inside"
-_SCRIPTS = "/usr/local/lib/faults"
-DRIVER = ("/usr/bin/python3", "-I", f"{_SCRIPTS}/driver.py")
-_DIRECTORY = "/run/faults"
 _DROP_IN = "/run/systemd/system/autoupdate@.service.d/50-faults.conf"
 _BY_DRIVER = f"""\
 [Service]
 ExecStart=
-ExecStart={" ".join(DRIVER)} run -- %i
-ReadWritePaths={_DIRECTORY}
+ExecStart={" ".join(driver.DRIVER)} run -- %i
+ReadWritePaths={driver.DIRECTORY}
 """
 
 
@@ -53,8 +50,7 @@ class Scene:
         self.trees = {upstream.head(): self._tree(upstream.head())}
         self.good = upstream.head()
         self._requirements = 0
-        host.copy_in(_INSIDE, _SCRIPTS)
-        host.run("mkdir", "--parents", _DIRECTORY)
+        driver.place(host)
         self.app.install_services()
         self.app.configure(upstream.url, SOAK)
         self.app.start()
@@ -87,7 +83,7 @@ class Scene:
 
     def facts(self) -> dict[str, Any]:
         """Return what lies and runs on the host, see inside/facts.py."""
-        said = self.host.run("/usr/bin/python3", f"{_SCRIPTS}/facts.py", self.app.path).stdout
+        said = self.host.run("/usr/bin/python3", f"{driver.SCRIPTS}/facts.py", self.app.path).stdout
         facts: dict[str, Any] = json.loads(said)
         return facts
 
@@ -117,24 +113,24 @@ class Scene:
 
     def plan(self, **plan: object) -> None:
         """Have the next run made by the driver, as planned."""
-        self.host.run("sh", "-c", f"rm -f {_DIRECTORY}/*")
-        self.host.write(f"{_DIRECTORY}/plan.json", json.dumps(plan))
+        driver.plan(self.host, **plan)
         if not self.host.exists(_DROP_IN):
             self.host.write(_DROP_IN, _BY_DRIVER)
             self.host.systemctl("daemon-reload")
 
     def unplan(self) -> None:
         """Have the product itself run again."""
-        self.host.run("sh", "-c", f"rm -f {_DIRECTORY}/* {_DROP_IN}")
+        driver.forget(self.host)
+        self.host.run("rm", "--force", _DROP_IN)
         self.host.systemctl("daemon-reload")
 
     def go_on(self) -> None:
         """Let a run that waits at a step go on."""
-        self.host.write(f"{_DIRECTORY}/go", "")
+        self.host.write(f"{driver.DIRECTORY}/go", "")
 
     def reached(self) -> str:
         """Return where the driver waits or died; empty if it came nowhere."""
-        return self.host.run("cat", f"{_DIRECTORY}/reached", check=False).stdout
+        return driver.reached(self.host)
 
     # Units
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 sys.path.insert(0, "/usr/share/ipfs-accelerate-autoupdate")
 
-from autoupdate import cli, update
+from autoupdate import cli, relocation, update
 from autoupdate.app import Clock
 from autoupdate.state import Step
 from autoupdate.store import Store
@@ -49,22 +49,32 @@ def die(words: str, how: str) -> NoReturn:
 
 
 def kill_at(number: int, when: str, how: str) -> None:
-    """Die before or after the n-th statement that is written to the journal."""
-    write: Method = Store.write
+    """Die before or after the n-th write to the journal, or the n-th change of an adoption."""
     done = 0
 
-    def counted(self: Store, query: str, values: Any = ()) -> int:
-        nonlocal done
-        done += 1
-        words = f"{when} write {done}: {' '.join(query.split())[:60]}"
-        if done == number and when == "before":
-            die(words, how)
-        result: int = write(self, query, values)
-        if done == number:
-            die(words, how)
-        return result
+    def counting(function: Method, describe: Callable[..., str]) -> Method:
+        def counted(*arguments: Any) -> Any:
+            nonlocal done
+            done += 1
+            words = f"{when} write {done}: {describe(*arguments)}"
+            if done == number and when == "before":
+                die(words, how)
+            result = function(*arguments)
+            if done == number:
+                die(words, how)
+            return result
 
-    Store.write = counted  # type: ignore[method-assign]
+        return counted
+
+    Store.write = counting(  # type: ignore[method-assign]
+        Store.write, lambda _, query, values=(): " ".join(query.split())[:60]
+    )
+    for name, describe in (
+        ("write", lambda *_: "the adoption's journal"),
+        ("make", lambda move, *_: f"{move.do} {move.source}"),
+        ("clear", lambda *_: "the end of the adoption's journal"),
+    ):
+        setattr(relocation, name, counting(getattr(relocation, name), describe))
 
 
 def wait_at(step: str, jump: int) -> None:
