@@ -1,4 +1,4 @@
-"""The script that runs the command with a hand on its throat (inside/driver.py), as seen from here."""
+"""inside/driver.py, which runs the command and has it die or wait, as seen from here."""
 
 import json
 from pathlib import Path

@@ -61,10 +61,11 @@ ADOPTIONS = """\
 
 `autoupdatectl adopt` of a checkout with 5,000 files, local edits, untracked files and running
 services is killed, each on a host of its own: at a random instant; or, run by the same script as
-above, before (Debian 12) or after (13) each statement written to `state.db`, each move that it makes
-and each write of the journal of its moves. What it left is found by the next run, by the start of a
-service, or by the next boot (after a power cut of the host, with the page cache kept). Then either everything is as before, byte for byte, mode, owner and time included, and
-a second adoption succeeds; or the app is adopted. Every byte is accounted for in the end.
+above, before (Debian 12) or after (13) each statement written to `state.db`, each move that it
+makes and each write of the journal of its moves. What it left is found by the next run, by the
+start of a service, or by the next boot (after a power cut of the host, with the page cache kept).
+Then either everything is as before, byte for byte, mode, owner and time included, and a second
+adoption succeeds; or the app is adopted. Every byte is accounted for in the end.
 """
 
 FAULTS = """\
