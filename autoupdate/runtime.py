@@ -1,5 +1,6 @@
 """What lasts until the next boot, in /run: the lock, the marker, the freshness stamp, requests."""
 
+import errno
 import fcntl
 import os
 import time
@@ -15,6 +16,8 @@ LONGEST_WAIT = 3 * 3600.0
 LOOK_AGAIN = 0.1
 # What a gate wishes: an update, or only that an interrupted run is finished or undone.
 UPDATE, RECOVER = "update", "recover"
+# States of proc(5) of a process whose parent has not yet been told that it ended.
+ENDED = ("Z", "X")
 
 
 @contextmanager
@@ -121,10 +124,16 @@ def _marker(paths: AppPaths) -> list[str]:
 
 
 def start_time(pid: str) -> str:
-    """Return the start time of a process in clock ticks since boot: field 22 of proc(5)'s stat."""
+    """Return the start time of a process in clock ticks since boot: field 22 of proc(5)'s stat.
+
+    Raises OSError where there is no such process, or one that ended and was not asked how.
+    """
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
         # The command name, in brackets, may itself hold spaces and brackets.
-        return stat.read().rpartition(")")[2].split()[19]
+        state, *fields = stat.read().rpartition(")")[2].split()
+    if state in ENDED:
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH), pid)
+    return fields[18]
 
 
 def set_fresh(paths: AppPaths, seconds: float, python: str, files: Sequence[str]) -> None:

@@ -143,6 +143,21 @@ def test_marker_of_a_dead_process(script: Script, process: int | None) -> None:
     assert not script.passes()
 
 
+def test_marker_of_a_process_that_ended_and_is_not_reaped(script: Script) -> None:
+    """So it stays where the process that started it does not ask how it ended: shell and engine."""
+    ended = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    marker = f"{ended.pid} {runtime.start_time(str(ended.pid))}\n"
+    Path(script.paths.activating).write_text(marker)
+    assert script.passes()
+    assert runtime.is_activating(script.paths)
+    assert ended.stdin
+    ended.stdin.close()
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert not script.passes()
+    assert not runtime.is_activating(script.paths)
+    ended.wait()
+
+
 @pytest.mark.parametrize(
     "content",
     [
