@@ -33,7 +33,7 @@ from autoupdate.legacy import Legacy, find
 from autoupdate.probation import look
 from autoupdate.publish import linked_release, switch
 from autoupdate.recover import recover
-from autoupdate.relocation import ADOPT, COPY, LINK, RENAME, Journal, Move
+from autoupdate.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
 from autoupdate.retire import refuse_running, refuse_what_stays
 from autoupdate.shared import OPEN, is_handed_over
 from autoupdate.space import RESERVE
@@ -169,15 +169,19 @@ def plan(
     kept, aside = f"{path}.before-autoupdate-{stamp}", f"{app.paths.legacy}/{stamp}"
     os.makedirs(aside, mode=0o700, exist_ok=True)
     open_shared(app, path)
-    moves = [Move(RENAME, path, kept, relocation.inode(path))]
+    current = app.paths.current
+    # A link that is made beside the directory takes its place.
+    moves = [
+        Move(LINK, kept, current),
+        Move(EXCHANGE, path, kept, relocation.inode(path), current),
+    ]
     for shared in app.settings.shared:
         if relocation.exists(f"{path}/{shared}"):
             moves += move_shared(app, path, kept, aside, shared)
-    moves.append(Move(LINK, path, app.paths.current))
     return Journal(
         verb=ADOPT, path=path, kept=kept, stamp=stamp, commit=transaction.commit,
         release=transaction.release, services=running(look(app)),
-        links=(linked_release(app.paths.current), linked_release(app.paths.previous)),
+        links=(linked_release(current), linked_release(app.paths.previous)),
         moves=tuple(moves), legacy=tuple(tuple(item) for item in legacy),
     )  # fmt: skip
 

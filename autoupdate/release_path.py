@@ -16,7 +16,16 @@ from autoupdate.events import STEP
 from autoupdate.probation import look
 from autoupdate.publish import is_managed, linked_release
 from autoupdate.recover import recover
-from autoupdate.relocation import COPY, DIRECTORY, RELEASE_PATH, RENAME, UNLINK, Journal, Move
+from autoupdate.relocation import (
+    COPY,
+    DIRECTORY,
+    EXCHANGE,
+    RELEASE_PATH,
+    RENAME,
+    UNLINK,
+    Journal,
+    Move,
+)
 from autoupdate.run import Identity
 from autoupdate.shared import owner
 from autoupdate.state import Result, Step
@@ -121,8 +130,8 @@ def plan(app: App, release: Release, new: str) -> Journal:
     for shared in app.settings.shared:
         if relocation.exists(f"{app.paths.shared}/{shared}"):
             moves += move_back(app, new, shared)
-    moves.append(Move(UNLINK, path, current))
-    moves.append(Move(RENAME, new, path, relocation.inode(new)))
+    moves.append(Move(EXCHANGE, new, path, relocation.inode(new), current))
+    moves.append(Move(UNLINK, new, current))
     return Journal(
         verb=RELEASE_PATH, path=path, kept=new,
         stamp="".join(filter(str.isdigit, app.clock.now())), commit=release.commit,

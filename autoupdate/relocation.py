@@ -1,4 +1,4 @@
-"""Moves of whole directories, one rename each, written down before the first one is made.
+"""Moves of whole directories, one step each, written down before the first one is made.
 
 Whoever finds the journal of a run that died knows from the names alone how far it came. Below a
 directory of other users no symbolic link is followed, in no part of a path.
@@ -11,11 +11,13 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from autoupdate.errors import BrokenError
+from autoupdate.exchange import UNSUPPORTED, exchange
 from autoupdate.paths import AppPaths
 from autoupdate.publish import sync_directory
 
 ADOPT, RELEASE_PATH = "adopt", "release-path"
-RENAME, COPY, DIRECTORY, LINK, UNLINK = "rename", "copy", "directory", "link", "unlink"
+RENAME, EXCHANGE, COPY = "rename", "exchange", "copy"
+DIRECTORY, LINK, UNLINK = "directory", "link", "unlink"
 # Copies a file or directory with everything; the target is not there yet.
 Copy = Callable[[str, str], None]
 
@@ -23,14 +25,17 @@ Copy = Callable[[str, str], None]
 class Move(NamedTuple):
     """One change of the file system.
 
-    `inode`: what a RENAME moves, by which it is known wherever it is found; of a COPY, what is at
-    the target before, if anything. Of LINK and UNLINK, the target is what the link leads to.
+    `inode`: what a RENAME or EXCHANGE moves, by which it is known wherever it is found; of a COPY,
+    what is at the target before, if anything. Of LINK and UNLINK, the target is what the link leads
+    to. EXCHANGE lets a directory at the source and a link at the target, which leads to `link`,
+    change places: there is always something where services look.
     """
 
     do: str
     source: str
     target: str
     inode: int = 0
+    link: str = ""
 
 
 class Journal(NamedTuple):
@@ -117,6 +122,8 @@ def make(move: Move, copy: Copy) -> None:
         _unlink(move.source, move.target)
     elif move.do == DIRECTORY:
         _make_directory(move.source, move.target)
+    elif move.do == EXCHANGE:
+        _exchange(move.source, move.target, move.link)
     elif move.do == COPY:
         unfinished = f"{move.target}.new"
         copy(move.source, unfinished)
@@ -130,8 +137,8 @@ def undo(move: Move, stamp: str) -> None:
     if move.do == LINK:
         _unlink(move.source, move.target)
     elif move.do == UNLINK:
-        if not exists(move.source):
-            make(Move(LINK, move.source, move.target), _no_copy)
+        # Whoever needs the link once more makes it: see EXCHANGE.
+        return
     elif move.do == DIRECTORY:
         # Only where nothing else came in since.
         with suppress(OSError), parent(move.target) as (directory, name):
@@ -141,7 +148,12 @@ def undo(move: Move, stamp: str) -> None:
         if exists(move.target) and inode(move.target) != move.inode:
             rename(move.target, f"{move.target}.undone-{stamp}")
     elif inode(move.target) == move.inode:
-        rename(move.target, move.source)
+        if move.do == EXCHANGE:
+            _exchange(move.target, move.source, move.link)
+        else:
+            rename(move.target, move.source)
+    elif move.do == EXCHANGE and not exists(move.target):
+        make(Move(LINK, move.target, move.link), _no_copy)
 
 
 def exists(path: str) -> bool:
@@ -188,6 +200,31 @@ def parent(path: str) -> Iterator[tuple[int, str]]:
         yield descriptor, name
     finally:
         os.close(descriptor)
+
+
+def _exchange(directory: str, link: str, target: str) -> None:
+    """Let a directory and a link to `target`, which is made where it is missing, change places.
+
+    Raises OSError, and BrokenError where something else is in the place of the link.
+    """
+    if not exists(link):
+        make(Move(LINK, link, target), _no_copy)
+    with parent(directory) as (left, old), parent(link) as (right, new):
+        if _target(new, right) != target:
+            raise BrokenError(
+                f"{link} is not a link to {target} any more, and so {directory} stays where it is",
+                f"look at both, and move away what is not needed: ls -la {link} {directory}",
+            )
+        try:
+            exchange(old, new, left_directory=left, right_directory=right)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise
+            os.unlink(new, dir_fd=right)
+            os.rename(old, new, src_dir_fd=left, dst_dir_fd=right)
+            os.symlink(target, old, dir_fd=left)
+        os.fsync(right)
+        os.fsync(left)
 
 
 def _unlink(link: str, target: str) -> None:

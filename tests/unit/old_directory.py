@@ -120,6 +120,14 @@ def assert_adopted(world: World, before: dict[str, Entry]) -> None:
     assert_runs(world)
 
 
+def assert_path_is_there(world: World) -> None:
+    """Check that a service may start whose ReadWritePaths= name the path (systemd.exec(5)).
+
+    Without it systemd cannot even ask the gate.
+    """
+    assert os.path.isdir(world.settings.path)
+
+
 def assert_runs(world: World) -> None:
     """Check that every service runs what is at the path now."""
     assert world.store.unfinished() is None

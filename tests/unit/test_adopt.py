@@ -21,6 +21,7 @@ from tests.unit.old_directory import (
     adopt_it,
     assert_adopted,
     assert_as_before,
+    assert_path_is_there,
     assert_runs,
     kept_directories,
     old_directory,
@@ -248,6 +249,7 @@ def test_killed_before_each_effect(tmp_path: Path, bad: bool) -> None:
         GUARD.before_change = None
         world.revive()
         try:
+            assert_path_is_there(world)
             world.run()
             adopted = os.path.islink(world.settings.path)
             outcomes.add(adopted)
@@ -296,6 +298,7 @@ def test_killed_while_it_is_undone(tmp_path: Path) -> None:
             GUARD.before_change = None
         world.revive()
         try:
+            assert_path_is_there(world)
             world.run()
             assert_as_before(world, before)
         except BaseException as error:

@@ -13,7 +13,13 @@ from autoupdate.release_path import release_path
 from autoupdate.state import Result
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
-from tests.unit.old_directory import account, adopt_it, assert_runs, old_directory
+from tests.unit.old_directory import (
+    account,
+    adopt_it,
+    assert_path_is_there,
+    assert_runs,
+    old_directory,
+)
 from tests.unit.world import World
 
 
@@ -140,6 +146,7 @@ def test_killed_before_each_effect(tmp_path: Path, bad: bool) -> None:
         GUARD.before_change = None
         world.revive()
         try:
+            assert_path_is_there(world)
             world.run()
             managed = os.path.islink(world.settings.path)
             outcomes.add(managed)

@@ -1,5 +1,6 @@
 """Moves that are made, undone, and refused."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -9,7 +10,18 @@ import pytest
 from autoupdate import relocation
 from autoupdate.errors import BrokenError
 from autoupdate.paths import AppPaths
-from autoupdate.relocation import COPY, LINK, RENAME, UNLINK, Journal, Move, inode, make, undo
+from autoupdate.relocation import (
+    COPY,
+    EXCHANGE,
+    LINK,
+    RENAME,
+    UNLINK,
+    Journal,
+    Move,
+    inode,
+    make,
+    undo,
+)
 
 
 def copy(source: str, target: str) -> None:
@@ -62,6 +74,57 @@ def test_something_else_that_came_to_the_target_stays(state: Path, tmp_path: Pat
     undo(move, "stamp")
     assert target.exists()
     assert not state.exists()
+
+
+@pytest.fixture(params=["at once", "one after the other"])
+def _exchange(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a file system that can let names change places, or one that cannot."""
+
+    def refuse(*_: str, **__: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    if request.param != "at once":
+        monkeypatch.setattr(relocation, "exchange", refuse)
+
+
+@pytest.mark.usefixtures("_exchange")
+def test_a_directory_and_a_link_change_places(state: Path, tmp_path: Path) -> None:
+    link, current = tmp_path / "link", str(tmp_path / "current")
+    link.symlink_to(current)
+    move = Move(EXCHANGE, str(state), str(link), inode(str(state)), current)
+    make(move, copy)
+    assert (link / "file").read_text() == "1"
+    assert os.readlink(state) == current
+    for _ in range(2):
+        undo(move, "stamp")
+        assert (state / "file").read_text() == "1"
+        assert os.readlink(link) == current
+
+
+@pytest.mark.usefixtures("_exchange")
+@pytest.mark.parametrize("steps", range(1, 4))
+def test_an_exchange_that_dies_is_undone(state: Path, tmp_path: Path, steps: int) -> None:
+    """Where it cannot be done at once, it may die after each of its steps."""
+    link, current = tmp_path / "link", str(tmp_path / "current")
+    link.symlink_to(current)
+    move = Move(EXCHANGE, str(state), str(link), inode(str(state)), current)
+    link.unlink()
+    if steps > 1:
+        state.rename(link)
+    if steps > 2:
+        state.symlink_to(current)
+    undo(move, "stamp")
+    assert (state / "file").read_text() == "1"
+    assert os.readlink(link) == current
+
+
+def test_no_exchange_with_what_is_not_our_link(state: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(BrokenError, match="is not a link to"):
+        make(Move(EXCHANGE, str(state), str(other), inode(str(state)), "/ours"), copy)
+    assert (state / "file").exists()
+    assert other.is_dir()
 
 
 def test_no_link_is_followed_on_the_way(state: Path, tmp_path: Path) -> None:
