@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.faults.driver import DRIVER, place, plan, reached
 from tests.faults.kills import Kill
+from tests.faults.scene import RUN, unit_ended
 from tests.hosts import commands, old_deployment
 from tests.hosts.accounting import account, assert_as_before, assert_every_byte
 from tests.hosts.commands import CommandFailedError
@@ -24,7 +25,6 @@ from tests.hosts.tree import RELEASES
 from tests.hosts.upstream import Upstream
 
 ADOPTION = "adoption"
-RUN = "autoupdate@ipfs-accelerate.service"
 # What finds half an adoption: the next run, the start of a service, or the next boot.
 FINDERS = ("run", "service start", "boot")
 
@@ -127,6 +127,8 @@ def found(host: Host, finder: str) -> None:
         host.reboot(power_cut=True, timeout=180)
     elif finder == "service start":
         host.systemctl("restart", SERVICES[0], timeout=300)
+        # The service may start while the run that its gate asked for still watches it.
+        host.wait_for(lambda: unit_ended(host), 300, "the run ends")
     else:
         # Where nothing was changed yet, it says that a directory lies in its way.
         host.systemctl("start", RUN, check=False, timeout=300)

@@ -142,9 +142,7 @@ class Scene:
 
     def unit_ended(self) -> bool:
         """Tell whether neither a run nor a probation is under way."""
-        words = ("systemctl", "show", "--property=ActiveState", "--value", RUN, CONFIRM)
-        states = self.host.run(*words).stdout.split()
-        return not {"activating", "active", "deactivating", "reloading"} & set(states)
+        return unit_ended(self.host)
 
     def wait_ended(self, timeout: float = PATIENCE) -> None:
         """Wait until neither a run nor a probation is under way."""
@@ -166,6 +164,13 @@ class Scene:
             if len(versions) == 1:
                 return versions.pop()
         return 0
+
+
+def unit_ended(host: Host) -> bool:
+    """Tell whether neither a run nor a probation is under way on a host."""
+    words = ("systemctl", "show", "--property=ActiveState", "--value", RUN, CONFIRM)
+    states = host.run(*words).stdout.split()
+    return not {"activating", "active", "deactivating", "reloading"} & set(states)
 
 
 def last_line(done: Completed) -> str:
