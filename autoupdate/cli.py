@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from autoupdate.errors import AutoupdateError, Exit
 from autoupdate.log import say
-from autoupdate.output import complain, print_json
+from autoupdate.output import (
+    OutputError,
+    complain,
+    discard_output,
+    flush,
+    print_json,
+    raise_unwritable,
+)
 from autoupdate.paths import Paths
 
 if TYPE_CHECKING:
@@ -19,17 +26,44 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Run one command; return its exit code."""
+    open_missing_streams()
+    return readable(lambda: obey(arguments, paths or Paths()))
+
+
+def readable(work: "Callable[[], int]") -> int:
+    """Do something that prints; return its exit code, another one if that cannot be written."""
+    try:
+        code = work()
+        flush()
+    except BrokenPipeError:
+        # The reader of our output has left (`| head`); nothing more can be said.
+        discard_output()
+        return Exit.FAILED
+    except OutputError as error:
+        complain(error.message, error.advice)
+        return error.exit_code
+    return code
+
+
+def obey(arguments: list[str], paths: Paths) -> int:
+    """Do what a command line says; return the exit code."""
     from autoupdate.config import default_app
     from autoupdate.parser import CommandLineError, parser
 
     try:
         chosen = parser(arguments).parse_args(arguments)
+    except SystemExit:
+        # --help and --version end here.
+        flush()
+        raise
+    except OSError as error:
+        # A help that is longer than the buffer.
+        raise_unwritable(error)
     except CommandLineError as error:
         if "--json" in arguments:
             print_error(None, error)
         say(f"autoupdatectl: {error.message}; {error.advice}")
         return error.exit_code
-    paths = paths or Paths()
     try:
         if "words" in chosen:
             from autoupdate import words
@@ -37,6 +71,8 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
             words.understand(chosen)
         app = chosen.app or ("" if "every" in chosen else default_app(paths))
         return function(chosen.does)(paths, app, chosen)
+    except OutputError:
+        raise
     except AutoupdateError as error:
         if chosen.json:
             print_error(getattr(chosen, "app", None), error)
@@ -45,10 +81,19 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
     except KeyboardInterrupt:
         complain("interrupted; the next run finishes or undoes what was begun", "")
         return 130
-    except BrokenPipeError:
-        # The reader of our output has left (`| head`); nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAILED
+
+
+def open_missing_streams() -> None:
+    """Open what the caller closed (`>&-`): what is opened later must not take its place."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, descriptor)
+            if null == descriptor:
+                os.set_inheritable(null, True)
+            else:
+                os.close(null)
+            setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", closefd=False))
 
 
 def print_error(app: str | None, error: AutoupdateError) -> None:

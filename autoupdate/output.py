@@ -1,14 +1,18 @@
 """Prints what a verb has to say: facts as JSON or in words, and what is wrong."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from autoupdate.errors import Exit
+from autoupdate.errors import AutoupdateError, Exit
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from autoupdate.app import Outcome
+
+
+class OutputError(AutoupdateError):
+    """What was found or done cannot be told: standard output cannot be written."""
 
 
 def show(facts: Any, words: Callable[[Any], str], chosen: "Namespace") -> None:
@@ -31,7 +35,7 @@ def finish(outcome: "Outcome", app: str, chosen: "Namespace") -> int:
     if outcome.exit_code != Exit.DONE:
         complain(outcome.reason, outcome.advice)
     elif not chosen.json:
-        print(outcome.reason)
+        put(outcome.reason)
     return outcome.exit_code
 
 
@@ -47,14 +51,51 @@ def print_words(text: str) -> None:
         import re
 
         text = re.sub(r"\033\[[0-9;]*m", "", text)
-    print(text)
+    put(text)
 
 
 def print_json(facts: Any) -> None:
     """Print facts as JSON."""
     import json
 
-    print(json.dumps(facts, indent=2))
+    put(json.dumps(facts, indent=2))
+
+
+def put(text: str) -> None:
+    """Print a text. Raises OutputError, and BrokenPipeError when the reader has left."""
+    try:
+        print(text)
+    except OSError as error:
+        raise_unwritable(error)
+    flush()
+
+
+def flush() -> None:
+    """Have everything written that was printed; raises what `put` does."""
+    import sys
+
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        raise_unwritable(error)
+
+
+def raise_unwritable(error: OSError) -> NoReturn:
+    """Raise BrokenPipeError as it is, all else as OutputError."""
+    if isinstance(error, BrokenPipeError):
+        raise error
+    discard_output()
+    raise OutputError(f"cannot write to standard output: {error.strerror}") from None
+
+
+def discard_output() -> None:
+    """Let go of what cannot be written, or the end of the process would try that again."""
+    import os
+    import sys
+
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def complain(message: str, advice: str) -> None:

@@ -7,6 +7,7 @@ gate.py).
 
 import fcntl
 import os
+import sys
 import time
 
 from autoupdate import asking, known
@@ -25,15 +26,27 @@ PATIENCE = 0.2
 def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Run autoupdatectl; return its exit code."""
     paths = paths or Paths()
-    if arguments[:1] == ["run"]:
+    # What the caller closed is opened by the usual way.
+    if arguments[:1] == ["run"] and None not in (sys.stdin, sys.stdout, sys.stderr):
         words = arguments[2:] if arguments[1:2] == ["--"] else arguments[1:]
         name = words[0] if words else only_app(paths)
         if len(words) < 2 and is_plain(name) and (reason := find_nothing_new(paths, name)):
-            print(reason)
-            return 0
+            return say(reason)
     from autoupdate.cli import main as usual
 
     return usual(arguments, paths)
+
+
+def say(reason: str) -> int:
+    """Print how the run ended; return its exit code."""
+    try:
+        print(reason, flush=True)
+    except OSError:
+        from autoupdate.cli import readable
+
+        # What could not be written is still in the buffer.
+        return readable(lambda: 0)
+    return 0
 
 
 def pass_gate(arguments: list[str], paths: Paths | None = None) -> int:
