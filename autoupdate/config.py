@@ -68,8 +68,18 @@ def load(paths: Paths, app: str) -> Settings:
 
     Raises ConfigurationError, naming file and key, for anything that cannot be used as it stands.
     """
+    check_name(app)
     files = tuple(place for file in bases(paths, app) for place in places(file))
     return build(app, read(paths, app))._replace(files=files)
+
+
+def check_name(app: str) -> None:
+    """Raise ConfigurationError for what no app can be called; it becomes part of paths."""
+    if not APP_NAME.fullmatch(app):
+        raise ConfigurationError(
+            f"{app!r} cannot be the name of an app: use lower-case letters, digits, "
+            '".", "_", "-", 63 at most'
+        )
 
 
 def bases(paths: Paths, app: str) -> list[str]:
@@ -88,10 +98,7 @@ def places(base: str) -> list[str]:
 
 def read(paths: Paths, app: str, report: Report = _raise) -> dict[str, Value]:
     """Return the merged values of one app with their origin; later files win."""
-    if not APP_NAME.fullmatch(app):
-        raise ConfigurationError(
-            f'{app!r} cannot be the name of an app: use lower-case letters, digits, ".", "_", "-"'
-        )
+    check_name(app)
     known = apps(paths, report)
     if app not in known:
         raise ConfigurationError(
@@ -190,7 +197,8 @@ def _parse(file: str) -> dict[str, Any]:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{file}: is not UTF-8 at byte {error.start}") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # Also a number of more digits than Python reads.
         raise ConfigurationError(f"{file}: is not TOML: {error}") from None
 
 

@@ -110,6 +110,7 @@ def test_editors_hidden_files_are_left_out(paths: Paths) -> None:
         ("[[upstream]]\nurl = 1", ["upstream", "[upstream]"]),
         ("not toml", ["is not TOML", "line 1"]),
         ("keep = 1\nkeep = 2", ["is not TOML"]),
+        ("keep = " + "9" * 5000, ["is not TOML", "digits"]),
         ('path = "opt/app"', ["path", "absolute"]),
         ('[upstream]\nurl = "somewhere"', ["upstream.url", "URL"]),
         ('[trust]\nsignatures = "yes"', ["trust.signatures", '"enforce"']),
@@ -160,7 +161,7 @@ def test_app_that_does_not_exist(paths: Paths) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "../demo", "Demo", "a/b", ".d", "a b", "x" * 64, "démo", "a\n"]
+    "name", ["", "../demo", "Demo", "a/b", ".d", "a b", "x" * 64, "x" * 260, "démo", "a\n"]
 )
 def test_name_that_no_app_can_have(paths: Paths, name: str) -> None:
     assert "cannot be the name of an app" in refusal(paths, name)
