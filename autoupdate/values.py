@@ -14,6 +14,8 @@ UNIT_SECONDS = {
     "d": 86400.0, "day": 86400.0, "days": 86400.0,
     "w": 604800.0, "week": 604800.0, "weeks": 604800.0,
 }  # fmt: skip
+# In seconds: no longer one means anything, and clocks and timers overflow.
+LONGEST = 3660 * 86400.0
 
 
 def text(value: Any) -> str:
@@ -59,7 +61,10 @@ def duration(value: Any) -> float:
     rest = re.sub(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", "", value) if words else "none"
     if not words or rest.strip() or any(unit not in UNIT_SECONDS for _, unit in words):
         raise ValueError('must be a time span such as "90s", "5min" or "1h 30min"')
-    return sum(float(number) * UNIT_SECONDS[unit] for number, unit in words)
+    seconds = sum(float(number) * UNIT_SECONDS[unit] for number, unit in words)
+    if seconds > LONGEST:
+        raise ValueError("must be ten years (3660d) at most")
+    return seconds
 
 
 def limit(value: Any) -> float:
@@ -174,6 +179,8 @@ def track(value: Any) -> str:
     kind, _, rest = text(value).partition(":")
     if kind not in ("branch", "tag", "semver", "commit") or not rest.strip():
         raise ValueError("must be branch:NAME, tag:GLOB, semver:RANGE or commit:SHA")
+    if kind == "commit":
+        rest = rest.lower()
     if kind == "commit" and not re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", rest):
         raise ValueError("a commit must be given by its full hexadecimal name")
     if kind == "semver":

@@ -36,9 +36,9 @@ def commit_and_app(words: list[str]) -> tuple[str, str]:
                 "not understood", "autoupdatectl quarantine [clear COMMIT] [APP]"
             )
         return "", "".join(words)
-    if len(words) not in (2, 3) or not re.fullmatch(r"[0-9a-f]{7,64}", words[1]):
+    if len(words) not in (2, 3) or not re.fullmatch(r"[0-9A-Fa-f]{7,64}", words[1]):
         raise ConfigurationError(
             "name the commit by at least seven hexadecimal digits",
             "autoupdatectl quarantine clear COMMIT [APP]",
         )
-    return words[1], "".join(words[2:])
+    return words[1].lower(), "".join(words[2:])

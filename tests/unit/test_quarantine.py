@@ -100,6 +100,7 @@ def test_more_than_a_release_and_an_app(said: list[str]) -> None:
         (["demo"], "", "demo"),
         (["clear", "abcdef1"], "abcdef1", ""),
         (["clear", A, "demo"], A, "demo"),
+        (["clear", "ABCDEF1"], "abcdef1", ""),
     ],
 )
 def test_commit_and_app(said: list[str], commit_named: str, app: str) -> None:
@@ -109,7 +110,7 @@ def test_commit_and_app(said: list[str], commit_named: str, app: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        ["clear"], ["clear", "abcdef"], ["clear", "ABCDEF1"], ["clear", "demo"], ["demo", "clear"],
+        ["clear"], ["clear", "abcdef"], ["clear", "demo"], ["demo", "clear"],
         ["clear", "abcdef1", "a", "b"], ["list", "demo"],
     ],
 )  # fmt: skip

@@ -45,6 +45,7 @@ GOOD: list[tuple[values.Check, Any, Any]] = [
     (values.address, "localhost:65535", "localhost:65535"),
     (values.pattern, '"ok": *true', '"ok": *true'),
     (values.whole, 0, 0),
+    (values.track, "commit:" + "AB" * 20, "commit:" + "ab" * 20),
 ]  # fmt: skip
 
 BAD: list[tuple[values.Check, Any, str]] = [
@@ -93,6 +94,8 @@ BAD: list[tuple[values.Check, Any, str]] = [
     (values.relative_paths, [".venv/lib"], "belongs to the release"),
     (values.relative_paths, ["state", "state/"], "named twice"),
     (values.relative_paths, ["state", "state/web"], "lies in another"),
+    (values.duration, "3661d", "ten years"),
+    (values.duration, "9" * 400 + "d", "ten years"),
     (values.relative_paths, ["state/web", "state"], "lies in another"),
     (values.service_names, ["app"], "service unit"),
     (values.service_names, ["app.timer"], "service unit"),
@@ -116,7 +119,6 @@ BAD: list[tuple[values.Check, Any, str]] = [
     (values.track, "branch:@", "name of a branch"),
     (values.track, "branch:a/", "name of a branch"),
     (values.track, "commit:abc123", "full hexadecimal"),
-    (values.track, "commit:" + "A" * 40, "full hexadecimal"),
     (values.track, "semver:latest", "range"),
     (values.fingerprints, ["AB12"], "no fingerprint"),
     (values.fingerprints, ["MD5:" + "a" * 43], "no fingerprint"),
