@@ -6,7 +6,7 @@ from typing import Any
 from autoupdate import config as files
 from autoupdate import suspicions
 from autoupdate.config import Value
-from autoupdate.errors import ConfigurationError, Exit
+from autoupdate.errors import AutoupdateError, ConfigurationError, Exit
 from autoupdate.git_environment import redact
 from autoupdate.output import show as print_facts
 from autoupdate.paths import Paths
@@ -17,10 +17,21 @@ from autoupdate.settings import REQUIRED
 
 def check(paths: Paths, app: str, chosen: Namespace) -> int:
     """Tell everything that is wrong or odd in the settings of one app, or of all."""
-    names = [app] if app else files.apps(paths, lambda _: None)
-    told = [check_one(paths, name) for name in names]
+    if app:
+        told = [check_one(paths, app)]
+    else:
+        told = [check_one_of_all(paths, name) for name in files.apps(paths, lambda _: None)]
     print_facts({"apps": told}, words_of_check, chosen)
     return Exit.USAGE if any(one["faults"] for one in told) else Exit.DONE
+
+
+def check_one_of_all(paths: Paths, app: str) -> dict[str, Any]:
+    """Return what check_one does; an app that cannot be looked at does not hide the others."""
+    try:
+        return check_one(paths, app)
+    except AutoupdateError as error:
+        fault = {"message": error.message, "advice": error.advice}
+        return {"app": app, "faults": [fault], "warnings": []}
 
 
 def check_one(paths: Paths, app: str) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from argparse import Namespace
 from typing import Any
 
 from autoupdate.config import apps, default_app, load
-from autoupdate.errors import Exit
-from autoupdate.output import show
+from autoupdate.errors import AutoupdateError, Exit
+from autoupdate.output import complain, show
 from autoupdate.paths import Paths
 from autoupdate.render.status import status as words
 from autoupdate.services import Systemd
@@ -15,9 +15,21 @@ from autoupdate.status import status as gather
 def status(paths: Paths, app: str, chosen: Namespace) -> int:
     """Tell where an app stands, or where each one does."""
     names = [app] if app else apps(paths) or [default_app(paths)]
-    told = [facts(paths, name) for name in names]
-    show(told[0] if len(told) == 1 else {"apps": told}, words, chosen)
-    return Exit.DONE
+    if len(names) == 1:
+        show(facts(paths, names[0]), words, chosen)
+        return Exit.DONE
+    told, faults = [], []
+    for name in names:
+        try:
+            told.append(facts(paths, name))
+        except AutoupdateError as error:
+            # The others are not to be hidden by it.
+            faults.append((name, error))
+    if told or chosen.json:
+        show({"apps": told}, words, chosen)
+    for name, fault in faults:
+        complain(f"{name}: {fault.message}", fault.advice)
+    return Exit.USAGE if faults else Exit.DONE
 
 
 def facts(paths: Paths, app: str) -> dict[str, Any]:

@@ -95,3 +95,22 @@ def test_show(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     words = capsys.readouterr().out
     assert "secret" not in text + words
     assert words.index("built-in defaults") < words.index("\n  path")
+
+
+def test_app_that_cannot_be_looked_at_does_not_hide_the_others(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(f"{paths.etc}/apps/Shop.toml", "")
+    write(f"{paths.etc}/apps/website.toml", "path = [\n")
+    assert main(["config", "check", "--json"], paths) == Exit.USAGE
+    told = json.loads(capsys.readouterr().out)["apps"]
+    assert {one["app"]: len(one["faults"]) for one in told} == {
+        "Shop": 1, "ipfs-accelerate": 0, "website": 1,
+    }  # fmt: skip
+    assert main(["status", "--json"], paths) == Exit.USAGE
+    printed = capsys.readouterr()
+    assert [one["app"] for one in json.loads(printed.out)["apps"]] == ["ipfs-accelerate"]
+    shop, website, *_ = (line for line in printed.err.splitlines() if "autoupdatectl:" in line)
+    assert shop.startswith("autoupdatectl: Shop: 'Shop' cannot be the name of an app")
+    assert website.startswith("autoupdatectl: website: ")
+    assert "website.toml: is not TOML" in website
