@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from autoupdate import runtime
+from autoupdate.cli import main
 from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.rollback import BY_HAND
 from autoupdate.state import Result, Step
-from tests.unit.effects import SERVICES, Killed, commit
+from tests.unit.conftest import Journal
+from tests.unit.effects import APP, SERVICES, Killed, commit
 from tests.unit.world import World, settings
 
 
@@ -217,3 +219,18 @@ def test_failed_builds_do_not_change_where_back_is(thrice: World) -> None:
     thrice.deploy(4)
     assert thrice.roll_back().exit_code == Exit.DONE
     assert os.path.basename(os.readlink(thrice.paths.current)) == thrice.release_of(2)
+
+
+@pytest.mark.parametrize("word", ["8426bb3", "20261125T044822Z", "previous"])
+def test_word_that_is_no_app_and_no_release(
+    thrice: World, word: str, journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path(thrice.all_paths.etc, "apps", f"{APP}.toml")
+    file.parent.mkdir(parents=True)
+    file.write_text(f'path = "{thrice.settings.path}"\n[upstream]\nurl = "https://x/y"\n')
+    assert main(["rollback", word], thrice.all_paths) == Exit.USAGE
+    printed = capsys.readouterr().err
+    assert f"no app and no release here is called {word}" in printed
+    assert "autoupdatectl history" in printed
+    assert APP in printed
+    assert journal.entries == []
