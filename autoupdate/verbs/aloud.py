@@ -1,6 +1,7 @@
 """For verbs that take minutes and that somebody types: what is logged is printed, too."""
 
 import signal
+from contextlib import suppress
 
 from autoupdate.events import STASHED, STEP, Event
 from autoupdate.log import Log
@@ -19,7 +20,9 @@ class Aloud:
         """Record one event; how it ends is printed by the verb itself."""
         self.log.write(event)
         if event.kind in SHOWN:
-            print(printable(event.message.removeprefix(f"{event.app}: ")), flush=True)
+            # A terminal that is gone must not undo what was begun; the log has the step.
+            with suppress(OSError):
+                print(printable(event.message.removeprefix(f"{event.app}: ")), flush=True)
 
 
 def outlive_the_terminal() -> None:

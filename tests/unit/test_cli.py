@@ -1,7 +1,10 @@
 """The command line: arguments, exit codes, what is printed."""
 
 import argparse
+import errno
+import io
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import pytest
 
 from autoupdate.cli import function, main
 from autoupdate.errors import Exit, UnreachableError, UpdateFailedError
+from autoupdate.events import STEP, Event
 from autoupdate.history import history
 from autoupdate.output import finish
 from autoupdate.parser import VERBS, parser
@@ -17,6 +21,7 @@ from autoupdate.render.status import STATES
 from autoupdate.render.status import status as words
 from autoupdate.state import Result
 from autoupdate.status import status
+from autoupdate.verbs.aloud import Aloud
 from tests.unit.effects import APP, SERVICES, commit
 from tests.unit.world import World
 
@@ -246,3 +251,20 @@ def test_history(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(re.findall("^2", capsys.readouterr().out, re.MULTILINE)) == 2
     configured.store.begin("timer", commit(3), "", "t")
     assert history(configured.paths, 1)[0]["result"] is None
+
+
+class GoneTerminal(io.StringIO):
+    """What is left of a terminal whose connection broke."""
+
+    def write(self, _: str) -> int:
+        """Fail as the kernel does."""
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_step_that_cannot_be_printed_does_not_end_what_is_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = Event(STEP, f"{APP}: a step", APP)
+    monkeypatch.setattr("sys.stdout", GoneTerminal())
+    Aloud(world.log).write(event)
+    assert event in world.log.events
