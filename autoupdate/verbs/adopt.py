@@ -6,6 +6,7 @@ from argparse import Namespace
 from autoupdate import session
 from autoupdate.adopt import adopt as take_over
 from autoupdate.app import Outcome
+from autoupdate.errors import ConfigurationError
 from autoupdate.output import finish
 from autoupdate.paths import Paths
 from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
@@ -14,13 +15,23 @@ from autoupdate.verbs.ready import ready
 
 def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
     """Take over an existing checkout."""
+    path = absolute(chosen.path)
     prepared = ready(paths, app)
     if not chosen.json:
         prepared = prepared._replace(log=Aloud(prepared.log))
     outlive_the_terminal()
-    path = os.path.abspath(chosen.path)
 
     def work() -> Outcome:
         return take_over(prepared, path, leave_commits=chosen.leave_commits, look_only=chosen.look)
 
     return finish(session.by_hand(prepared, work), app, chosen)
+
+
+def absolute(path: str) -> str:
+    """Return a path from / on. Raises ConfigurationError where the working directory is gone."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path}: the working directory was removed", "cd /, and give the whole path"
+        ) from None

@@ -59,3 +59,15 @@ def test_reader_that_left_is_no_news(host: Path) -> None:
     done = autoupdatectl(host, "config show > >(exec true)")
     assert done.stderr == ""
     assert "Traceback" not in done.stdout
+
+
+def test_adopt_in_a_working_directory_that_is_gone(host: Path) -> None:
+    gone = host / "gone"
+    gone.mkdir()
+    line = 'cd "$2" && rmdir "$2" && PYTHONPATH="$4" exec "$0" -c "$1" "$3" adopt --look .'
+    done = subprocess.run(
+        ["bash", "-c", line, sys.executable, PROGRAM, str(gone), str(host), str(ROOT)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "autoupdatectl: .: the working directory was removed"
