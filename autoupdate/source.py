@@ -102,14 +102,15 @@ class Mirror:
 
     def open(self) -> Git:
         """Open the mirror, making it first where it is missing."""
-        if not self._is_made():
+        if not self.is_made():
             self._make()
         git = Git("/")
         # Before the first deployment there is no current release to be the work tree.
         git.update_environment(GIT_DIR=self.path, GIT_WORK_TREE=self.path)
         return git
 
-    def _is_made(self) -> bool:
+    def is_made(self) -> bool:
+        """Tell whether there is a mirror already, a sound one or not."""
         with (
             suppress(OSError),
             open(f"{self.path}/config", encoding="utf-8", errors="replace") as file,

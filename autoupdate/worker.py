@@ -103,7 +103,8 @@ class Worker:
 
     def resolve(self, name: str) -> dict[str, Any]:
         """Complete the abbreviated name of a commit."""
-        return {"commit": full_name(self.paths.mirror, name)}
+        # Before the first fetch no commit is known.
+        return {"commit": full_name(self.paths.mirror, name) if self.mirror.is_made() else ""}
 
     def compare(self, commit: str, since: str) -> dict[str, Any]:
         """Tell what a commit brings compared with another one."""
@@ -273,22 +274,30 @@ def enter_confinement(paths: AppPaths) -> None:
 
 
 def serve(worker: Worker) -> None:
-    """Answer requests until the run closes the pipe."""
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            done = getattr(worker, request["do"])(**request["with"])
-        except AutoupdateError as error:
-            kind = type(error).__name__
-            answer({"failed": error.message, "advice": error.advice, "kind": kind})
-        except GitCommandError as error:
-            answer({"failed": said_by_git(error), "advice": "", "kind": "HostFaultError"})
-        except NotStartedError as error:
-            answer({"failed": str(error), "advice": "", "kind": "UpdateFailedError"})
-        except OSError as error:
-            answer({"failed": describe(error), "advice": "", "kind": "HostFaultError"})
-        else:
-            answer({"done": done})
+    """Answer requests until the run closes the pipe, or is there no more."""
+    try:
+        for line in sys.stdin:
+            respond(worker, json.loads(line))
+    except BrokenPipeError:
+        # The run was ended in the middle of a request. What is still to be written goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def respond(worker: Worker, request: dict[str, Any]) -> None:
+    """Do what is asked for, and answer."""
+    try:
+        done = getattr(worker, request["do"])(**request["with"])
+    except AutoupdateError as error:
+        kind = type(error).__name__
+        answer({"failed": error.message, "advice": error.advice, "kind": kind})
+    except GitCommandError as error:
+        answer({"failed": said_by_git(error), "advice": "", "kind": "HostFaultError"})
+    except NotStartedError as error:
+        answer({"failed": str(error), "advice": "", "kind": "UpdateFailedError"})
+    except OSError as error:
+        answer({"failed": describe(error), "advice": "", "kind": "HostFaultError"})
+    else:
+        answer({"done": done})
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from autoupdate.paths import AppPaths
 from autoupdate.run import find_user
 from autoupdate.store import Store
 from autoupdate.track import Found
+from autoupdate.worker import Worker
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.hosts.git_server import Mode
 from tests.integration.site import Site
@@ -113,3 +115,29 @@ def test_mirror_is_made_anew_for_a_user_who_cannot_write_beside_it() -> None:
         run("/usr/bin/python3", "-c", RENEWAL, home, environment=environment, cwd=Path(home))
         assert os.listdir(f"{mirror}.damaged") == ["old"]
         assert mirror.owner() == (mirror / "config").owner() == "nobody"
+
+
+def test_no_commit_is_known_before_the_first_fetch(tmp_path: Path) -> None:
+    paths = AppPaths(str(tmp_path), "")
+    Path(paths.mirror).mkdir()
+    assert Worker(paths).resolve("abcdef1") == {"commit": ""}
+
+
+ORPHAN = """
+from autoupdate.worker import answer, serve
+class Worker:
+    def build(self):
+        answer({"output": "x"})
+serve(Worker())
+"""
+
+
+def test_worker_whose_run_is_gone_ends_without_a_word() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        ["/usr/bin/python3", "-c", ORPHAN], input=b'{"do": "build", "with": {}}\n',
+        stdout=writing, stderr=subprocess.PIPE, cwd=worker_link.LIBRARY, timeout=60, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
