@@ -28,6 +28,7 @@ from autoupdate.errors import (
 )
 from autoupdate.events import STASHED, STEP
 from autoupdate.failure import give_up
+from autoupdate.gates import BEFORE_BUILD
 from autoupdate.host_changes import HostChanges
 from autoupdate.legacy import Legacy, find
 from autoupdate.probation import look
@@ -76,7 +77,7 @@ def adopt(app: App, path: str, *, leave_commits: bool = False, look_only: bool =
     try:
         transaction = take_staged(app, transaction) or name_release(app, transaction, taken.base)
         # An administrator's word goes past what is a matter of time.
-        if refusal := make_release(app, transaction, force=True):
+        if refusal := make_release(app, transaction, BEFORE_BUILD, force=True):
             return refusal
         journal = plan(app, path, stamp, transaction, legacy)
         refuse_running(host.processes_in(path))

@@ -11,6 +11,9 @@ from autoupdate.publish import linked_release
 from autoupdate.state import Result, Step
 from autoupdate.store import Release, Store
 
+# So many transactions without anything switched are not looked behind.
+LOOK_BACK = 50
+
 
 def longest_wait(app: App, trigger: str) -> float:
     """Return for how long at most, in seconds, a commit that failed lately is put off."""
@@ -78,6 +81,16 @@ def stuck(store: Store) -> str:
         # It has come in now: to keep a service down would pass for a crash of that commit.
         return ""
     return f"commit {attempts.commit} could not be brought in: {attempts.reason}"
+
+
+def left_broken(store: Store) -> list[str]:
+    """Return the services that ran on no release any more, unless it went well since then."""
+    for transaction in store.history(LOOK_BACK):
+        if transaction.result == Result.BROKEN:
+            return transaction.services.split()
+        if transaction.result in (Result.UPDATED, Result.ROLLED_BACK, Result.GIVEN_BACK):
+            break
+    return []
 
 
 def is_usable(paths: AppPaths, python: str, release: Release) -> bool:

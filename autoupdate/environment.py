@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from autoupdate import editable, trace, uv
-from autoupdate.errors import DependenciesFailedError, UpdateFailedError
+from autoupdate.errors import DependenciesFailedError, HostFaultError, UpdateFailedError
 from autoupdate.installer import Installer, fault, summary
 from autoupdate.linked_copy import BUILD_TOOLS, COMPLETE, INSTALL
 from autoupdate.publish import sync_directory
@@ -133,7 +133,8 @@ class EnvironmentBuilder:
         """Return the interpreter's real path and version."""
         python = self.build.python
         if not os.access(python, os.X_OK):
-            raise UpdateFailedError(f"build.python: {python} is no program", "apt install python3")
+            # No fault of the commit.
+            raise HostFaultError(f"build.python: {python} is no program", "apt install python3")
         status, output = self.command([python, "-I", "-VV"], "/", {})
         if status:
             raise UpdateFailedError(f"{python} does not run: {summary(output)}")

@@ -75,7 +75,7 @@ def pass_gate(paths: Paths, settings: Settings, start: Start, agenda: Agenda = H
         return start_unmanaged(paths, settings)
     if runtime.is_activating(app):
         return 0
-    interrupted = os.path.exists(app.relocation) or _was_interrupted(app.state)
+    interrupted = os.path.exists(app.relocation) or _was_interrupted(app)
     updates = settings.start.update and not _is_held(app.state)
     # A hold does not mean that the services stay down after an upgrade of the host.
     must_run = interrupted or _cannot_run(settings, app)
@@ -165,9 +165,11 @@ def _is_held(state: str) -> bool:
     return _ask(state, lambda store: hold.find(store, Clock().now()) is not None, False)
 
 
-def _was_interrupted(state: str) -> bool:
-    # A state that cannot be read is begun anew by a run.
-    return _ask(state, lambda store: store.unfinished() is not None, os.path.exists(state))
+def _was_interrupted(app: AppPaths) -> bool:
+    # A run that is alive needs nobody's help. A state that cannot be read is begun anew by a run.
+    unreadable = os.path.exists(app.state)
+    unfinished = _ask(app.state, lambda store: store.unfinished() is not None, unreadable)
+    return unfinished and not runtime.is_running(app)
 
 
 def _cannot_run(settings: Settings, app: AppPaths) -> bool:

@@ -16,6 +16,8 @@ Gate = Callable[[App, str], Verdict]
 
 # Whether a commit may be built: verify and guard.
 BEFORE_BUILD: tuple[Gate, ...] = (signatures, unmoved_tag, lineage, *guard.GATES)
+# Whether the commit that is deployed may be built once more: it passed the others when it came.
+DEPLOYED_ALREADY: tuple[Gate, ...] = (signatures,)
 # Whether a release that is built and rehearsed may be switched to now.
 BEFORE_SWITCH: tuple[Gate, ...] = (window, hooks.may_run)
 

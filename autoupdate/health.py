@@ -60,12 +60,23 @@ def settle(
         if len(started) == len(baselines):
             return started
         if clock.monotonic() > deadline:
-            late = next(service for service in present if service not in started)
+            if not present:
+                raise UnhealthyError("no service manager answers")
+            waiting = [service for service in present if service not in started]
+            late = next((item for item in waiting if not was_stopped(services, item)), None)
+            if late is None:
+                # An administrator wants them down.
+                return started
             raise UnhealthyError(
                 f"{late.name} was not up {health.start_timeout:g} s after its restart"
                 f" ({late.active}/{late.sub})"
             )
         clock.sleep(LOOK_EVERY)
+
+
+def was_stopped(services: Services, service: Service) -> bool:
+    """Tell whether somebody stopped a service since it was started."""
+    return service.active == "inactive" and services.was_told_to_stop(service)
 
 
 class Probing:

@@ -9,6 +9,7 @@ from autoupdate.high_water import HighWater
 from autoupdate.named import is_named
 from autoupdate.publish import linked_release
 from autoupdate.salvage import saved_high_water
+from autoupdate.state import Result
 from autoupdate.store import Store
 from autoupdate.verdict import Verdict
 
@@ -105,7 +106,7 @@ def high_water_mark(app: App) -> HighWater | None:
 
 def raise_high_water(app: App, commit: str) -> None:
     """Record that a commit proved itself. What was named by hand moves the mark only once."""
-    if is_named(app, commit) and high_water_mark(app):
+    if high_water_mark(app) and (is_named(app, commit) or is_renewed(app, commit)):
         return
     tag = tags.tag_of(app, commit)
     with app.store.atomic():
@@ -113,6 +114,14 @@ def raise_high_water(app: App, commit: str) -> None:
         if tag and accepted_at(app.store, commit):
             tags.let_move(app.store, tag, commit)
         app.store.write('DELETE FROM accepted_rewrites WHERE "commit" = ?', [commit])
+
+
+def is_renewed(app: App, commit: str) -> bool:
+    """Tell whether a commit proved itself before, and upstream was not meant to go back to it."""
+    if app.settings.upstream.allow_rewrite or accepted_at(app.store, commit):
+        return False
+    query = 'SELECT 1 FROM transactions WHERE "commit" = ? AND result = ? LIMIT 1'
+    return bool(app.store.rows(query, [commit, Result.UPDATED]))
 
 
 def accepted_at(store: Store, commit: str) -> str:

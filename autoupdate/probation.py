@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from autoupdate import hooks, retention, runtime
 from autoupdate.app import App, Outcome
-from autoupdate.decide import is_complete
+from autoupdate.decide import is_complete, left_broken
 from autoupdate.errors import AutoupdateError, Exit
 from autoupdate.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
 from autoupdate.failure import blame_for_running_badly
@@ -31,6 +31,7 @@ def begin_probation(app: App, transaction: Transaction) -> Restarted | str:
     waiting = tuple(service.name for service in present if service.waits_for_gate)
     # Those that were stopped for a copy of their files, or restarted by a run that died since.
     known = app.store.transaction(transaction.id).services.split()
+    known += [item.name for item in present if item.crashed and item.name in left_broken(app.store)]
     running = [
         service
         for service in present
@@ -95,9 +96,14 @@ def soak_all(app: App, baselines: Mapping[str, Baseline]) -> None:
 def resume(app: App, transaction: Transaction) -> Outcome:
     """Go on with a probation that another process began.
 
-    Services that are down get a second chance: what ended that process may have ended them.
+    Services that are down get a second chance: what ended that process may have ended them. After a
+    boot, those are left alone that do not start with it.
     """
-    present = [item for item in app.services.look(transaction.services.split()) if item.exists]
+    present = [
+        item
+        for item in app.services.look(transaction.services.split())
+        if item.exists and not item.never_started
+    ]
     down = [service for service in present if service.crashed]
     baselines = {service.name: Baseline("", service.restarts) for service in present}
     try:
@@ -160,7 +166,7 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         if put_back(app, transaction, names):
             app.tell(STEP, f"{app.name}: shared files put back as they were before",
                      commit=commit, release=good, step=Step.ROLL_BACK)  # fmt: skip
-        present = [service for service in app.services.look(names) if service.exists]
+        present = [service for service in answered(app, names) if service.exists]
         app.services.restart([service.name for service in present])
         soak_all(app, after_restart(present))
     except (UnhealthyError, AutoupdateError) as error:
@@ -168,13 +174,21 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         return end(app, transaction, Result.BROKEN, f"{reason} ({error}); a person is needed")
     app.snapshots.drop(transaction.id)
     if not by_hand(transaction):
-        retention.remove(app, release)
+        retention.remove_unless_used(app, release)
     before = app.store.release(good)
     reason = (
         f"{app.name}: rolled back from commit {commit} to {before.commit if before else good}:"
         f" {fault}"
     )
     return end(app, transaction, Result.ROLLED_BACK, reason)
+
+
+def answered(app: App, names: list[str]) -> list[Service]:
+    """Look at services that are known to be there. Raises UnhealthyError without an answer."""
+    seen = app.services.look(names)
+    if names and not seen:
+        raise UnhealthyError("no service manager answers")
+    return seen
 
 
 def concerned(app: App, transaction: Transaction) -> list[str]:

@@ -31,8 +31,9 @@ def _tcp(probe: Probe) -> str:
     host, _, port = probe.address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), probe.timeout).close()
-    except OSError as error:
-        return f"no connection: {error.strerror or error}"
+    except (OSError, UnicodeError) as error:
+        # A host name that cannot be written in the domain name system is no error of the system's.
+        return f"no connection: {getattr(error, 'strerror', '') or error}"
     return ""
 
 
@@ -42,7 +43,7 @@ def _http(probe: Probe) -> str:
     deadline = time.monotonic() + probe.timeout
     try:
         status, text = _get(probe)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, TimeoutError) or time.monotonic() >= deadline:
             return f"no answer within {probe.timeout:g} s"
         return f"no answer: {error.args[-1] if error.args else error}"

@@ -4,8 +4,8 @@ import os
 
 from autoupdate import probation, retention, runtime
 from autoupdate.app import App, Outcome
-from autoupdate.errors import Exit
-from autoupdate.events import RECOVERED
+from autoupdate.errors import AutoupdateError, Exit
+from autoupdate.events import RECOVERED, STEP
 from autoupdate.publish import linked_release, switch
 from autoupdate.staged import is_built
 from autoupdate.state import Remedy, Result, Step, remedy
@@ -35,7 +35,9 @@ def recover(app: App) -> Outcome | None:
 
 def end(app: App, transaction: Transaction) -> Outcome | None:
     """Finish or undo an unfinished transaction; an outcome says that it must stay open."""
-    switched = linked_release(app.paths.current) == transaction.release
+    # A first deployment that died before its release had a name has switched to nothing.
+    linked = linked_release(app.paths.current)
+    switched = bool(linked) and linked == transaction.release
     cure = remedy(Step(transaction.step), switched=switched)
     app.tell(
         RECOVERED,
@@ -92,7 +94,11 @@ def discard(app: App, transaction: Transaction) -> None:
         # It died between the two renames of the switch; `current` is the one that counts.
         switch(app.paths, current, retention.before(app, current, transaction.release))
     # Services that were stopped for a copy of shared files; nobody else starts them again.
-    app.services.restart(transaction.services.split())
+    try:
+        app.services.restart(transaction.services.split())
+    except AutoupdateError as error:
+        # One that was masked since must not keep this from ever being ended.
+        app.tell(STEP, f"{app.name}: {error.message}", commit=transaction.commit)
     app.snapshots.drop(transaction.id)
     reason = f"interrupted in step {transaction.step}; nothing was switched"
     app.store.count_attempt(transaction.commit, reason, app.clock.now(), interrupted=True)

@@ -11,6 +11,7 @@ from autoupdate.decide import is_complete, longest_wait, nothing_to_do
 from autoupdate.errors import AutoupdateError
 from autoupdate.events import STEP
 from autoupdate.failure import give_up
+from autoupdate.gates import DEPLOYED_ALREADY
 from autoupdate.store import Release
 from autoupdate.update import make_ready, name_release, note, switch_over
 
@@ -32,7 +33,7 @@ def renew(app: App, current: Release, trigger: str, *, force: bool) -> Outcome:
     try:
         transaction = name_release(app, transaction, current.commit)
         # No window and no age is a reason to leave services down.
-        if refusal := make_ready(app, transaction, force=True):
+        if refusal := make_ready(app, transaction, DEPLOYED_ALREADY, force=True):
             return refusal
     except AutoupdateError as error:
         return give_up(app, transaction, error)

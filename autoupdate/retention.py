@@ -53,9 +53,22 @@ def remove(app: App, release: str) -> None:
                  release=release)  # fmt: skip
 
 
+def remove_unless_used(app: App, release: str) -> None:
+    """Remove one release, or leave it to `prune`, as long as a process runs from it."""
+    if not is_used(app.paths.release(release), used_paths()):
+        remove(app, release)
+
+
 def before(app: App, release: str, bad: str) -> str:
-    """Return the newest complete release older than one; what `previous` should lead to."""
-    ids = [item.id for item in app.store.releases()]
-    older = ids[: ids.index(release)] if release in ids else []
-    usable = [item for item in older if item != bad and is_complete(app.paths, item)]
-    return usable[-1] if usable else ""
+    """Return the newest complete release older than one; what `previous` should lead to.
+
+    One whose commit is in quarantine is no way back, as long as there is another.
+    """
+    releases = app.store.releases()
+    ids = [item.id for item in releases]
+    older = releases[: ids.index(release)] if release in ids else []
+    usable = [item for item in older if item.id != bad and is_complete(app.paths, item.id)]
+    quarantined = {item.commit for item in app.store.quarantined()}
+    # False comes before True: the last one is the newest of those that are not in quarantine.
+    usable.sort(key=lambda item: item.commit not in quarantined)
+    return usable[-1].id if usable else ""

@@ -61,7 +61,8 @@ def begin(app: App, current: str, target: str) -> Transaction:
     """Open the transaction of a way back, with everything that recovery needs, all at once."""
     left, wanted = app.store.release(current), app.store.release(target)
     commit = left.commit if left else ""
-    running = [service.name for service in look(app) if service.runs]
+    # One that failed on the release that is left may well be why it is left.
+    running = [item.name for item in look(app) if item.runs or item.active == "failed"]
     now = app.clock.now()
     with app.store.atomic():
         number = app.store.begin("rollback", commit, target, now, Step.ROLL_BACK)

@@ -32,8 +32,8 @@ class Service(NamedTuple):
 
     @property
     def exists(self) -> bool:
-        """Whether the host has this unit."""
-        return self.load not in ("not-found", "")
+        """Whether the host has this unit, and lets it be started."""
+        return self.load not in ("not-found", "masked", "")
 
     @property
     def waits_for_gate(self) -> bool:
@@ -46,6 +46,11 @@ class Service(NamedTuple):
         return self.active in ("active", "reloading", "refreshing") or (
             self.active == "activating" and not self.waits_for_gate
         )
+
+    @property
+    def never_started(self) -> bool:
+        """Whether nobody has started it since the host's boot, nor is about to."""
+        return self.active == "inactive" and not self.invocation and not self.has_job
 
     @property
     def crashed(self) -> bool:

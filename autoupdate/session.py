@@ -8,7 +8,8 @@ from autoupdate.app import App, Outcome
 from autoupdate.database import DamagedStateError
 from autoupdate.decide import stuck, useless_current
 from autoupdate.errors import AutoupdateError, Exit, describe
-from autoupdate.events import FAILED, STATE_RENEWED
+from autoupdate.events import FAILED, RECOVERED, STATE_RENEWED
+from autoupdate.publish import linked_release
 from autoupdate.recover import recover
 from autoupdate.renewal import renew
 from autoupdate.rollback import rollback
@@ -38,7 +39,8 @@ def run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None
             outcome = attempt(app, wishes, force=force, back_to=back_to)
             if app.settings.trust.signatures != "off":
                 review(app)
-            remember(app, outcome, started)
+            if back_to is None or outcome.result is not Result.REFUSED:
+                remember(app, outcome, started)
             let_services_start(app, outcome)
         except DamagedStateError as error:
             app.store.close()
@@ -61,7 +63,9 @@ def by_hand(app: App, work: Callable[[], Outcome]) -> Outcome:
         started = app.clock.now()
         try:
             outcome = guarded(app, work)
-            remember(app, outcome, started)
+            # A slip of the pen is no news of the app.
+            if outcome.result is not Result.REFUSED:
+                remember(app, outcome, started)
             return outcome
         finally:
             app.workshop.close()
@@ -83,10 +87,25 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
         return update(app, trigger, force=force)
 
     outcome = guarded(app, work)
+    put_link_back(app)
     useless = useless_current(app.paths, app.settings.build.python, app.store)
     if useless and back_to is None:
-        return guarded(app, lambda: renew(app, useless, trigger, force=force))
+        renewed = guarded(app, lambda: renew(app, useless, trigger, force=force))
+        # What is put off, because it has just failed, is no reason to call this a success.
+        return outcome if outcome.exit_code and renewed.result is Result.DEFERRED else renewed
     return outcome
+
+
+def put_link_back(app: App) -> None:
+    """Put our link where the services look, if somebody removed it while something is deployed."""
+    path = app.settings.path
+    if linked_release(app.paths.current) and not os.path.lexists(path):
+        try:
+            app.place(path, app.paths)
+        except AutoupdateError as error:
+            app.tell(FAILED, f"{app.name}: {error.message}; type: {error.advice}")
+        else:
+            app.tell(RECOVERED, f"{app.name}: {path} was missing, and leads to the release again")
 
 
 def guarded(app: App, work: Callable[[], Outcome]) -> Outcome:

@@ -7,7 +7,7 @@ from autoupdate import hold as holds
 from autoupdate import pin as pins
 from autoupdate import runtime, trust
 from autoupdate.app import Clock
-from autoupdate.decide import stuck
+from autoupdate.decide import left_broken, stuck
 from autoupdate.paths import AppPaths
 from autoupdate.publish import is_managed, linked_release
 from autoupdate.services import Services
@@ -27,7 +27,7 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     pin = pins.find(store) if store else None
     return {
         "app": settings.app,
-        "state": state(settings, store, paths, release),
+        "state": state(settings, store, paths, release, services),
         "current": current(settings, store, release),
         "previous": describe(store, linked_release(paths.previous)),
         "candidate": candidate._asdict() if candidate else None,
@@ -51,7 +51,9 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     }
 
 
-def state(settings: Settings, store: Store | None, paths: AppPaths, release: str) -> str:
+def state(
+    settings: Settings, store: Store | None, paths: AppPaths, release: str, services: Services
+) -> str:
     """Return the one word for where an app stands."""
     if os.path.lexists(settings.path) and not is_managed(settings.path, paths):
         return "unmanaged"
@@ -67,6 +69,8 @@ def state(settings: Settings, store: Store | None, paths: AppPaths, release: str
         return "failed" if last and last.exit_code else "unmanaged"
     if unfinished or (last and last.result in (Result.FAILED, Result.BROKEN, Result.UNREACHABLE)):
         return "failed"
+    if any(service.crashed for service in services.look(left_broken(store))):
+        return "failed"
     current, candidate = store.release(release), store.candidate()
     pin = pins.find(store)
     if pin and current and current.commit == pin.commit and not quarantined(store, pin.commit):
@@ -76,7 +80,7 @@ def state(settings: Settings, store: Store | None, paths: AppPaths, release: str
         return "rolled-back" if behind and not stuck(store) else "failed"
     if last and last.result == Result.ROLLED_BACK and behind:
         return "rolled-back"
-    if last and last.result == Result.DEFERRED:
+    if last and last.result == Result.DEFERRED and (behind or not candidate):
         return "deferred"
     return "behind" if behind else "current"
 

@@ -1,6 +1,8 @@
 """One update, step by step. Each step is recorded before it begins, so that a run that dies can
 be finished or undone by the next one (recover.py)."""
 
+from collections.abc import Sequence
+
 from autoupdate import hooks, pin, runtime, tags
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do
@@ -19,7 +21,7 @@ from autoupdate.failure import (
     refuse_failed_environment,
     remember_environment,
 )
-from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, first_refusal
+from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, Gate, first_refusal
 from autoupdate.guard import note_first_seen, tell_left_out
 from autoupdate.hold import held
 from autoupdate.probation import begin_probation, look, roll_back, watch
@@ -55,16 +57,18 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
         commit = transaction.commit
         if nothing := nothing_to_do(app, commit, force=force, longest_wait=longest):
             return close(app, transaction, nothing)
-        if refusal := make_ready(app, transaction, force=force):
+        if refusal := make_ready(app, transaction, BEFORE_BUILD, force=force):
             return refusal
     except AutoupdateError as error:
         return give_up(app, transaction, error)
     return switch_over(app, transaction)
 
 
-def make_ready(app: App, transaction: Transaction, *, force: bool) -> Outcome | None:
+def make_ready(
+    app: App, transaction: Transaction, gates: Sequence[Gate], *, force: bool
+) -> Outcome | None:
     """Do all that comes before the switch; an outcome is a refusal. Raises AutoupdateError."""
-    if refused := make_release(app, transaction, force=force):
+    if refused := make_release(app, transaction, gates, force=force):
         return refused
     if refusal := hooks.before_update(app, transaction):
         return refuse(app, transaction, refusal)
@@ -72,9 +76,11 @@ def make_ready(app: App, transaction: Transaction, *, force: bool) -> Outcome | 
     return None
 
 
-def make_release(app: App, transaction: Transaction, *, force: bool) -> Outcome | None:
+def make_release(
+    app: App, transaction: Transaction, gates: Sequence[Gate], *, force: bool
+) -> Outcome | None:
     """Have a release that may be switched to; an outcome is a refusal. Raises AutoupdateError."""
-    if refusal := verify(app, transaction, force=force):
+    if refusal := verify(app, transaction, gates, force=force):
         return refuse(app, transaction, refusal)
     if not is_built(app, transaction):
         build(app, transaction, force=force)
@@ -90,7 +96,11 @@ def switch_over(app: App, transaction: Transaction) -> Outcome:
         try:
             activate(app, transaction)
         except (AutoupdateError, OSError) as error:
-            return undo_activation(app, transaction, error)
+            return undo_activation(app, transaction, str(error))
+        except KeyboardInterrupt:
+            # Services may have been stopped for a copy of their files.
+            undo_activation(app, transaction, "interrupted by hand")
+            raise
         return watch(app, transaction, begin_probation(app, transaction))
 
 
@@ -106,6 +116,9 @@ def look_upstream(app: App) -> str:
 def note(app: App, outcome: Outcome) -> Outcome:
     """Log that a run has nothing to do, or may not do it."""
     kind = CURRENT if outcome.result is Result.CURRENT else DEFERRED
+    if kind is CURRENT and app.store.attempts(outcome.commit):
+        # It failed to be built anew for a reason that is gone, such as another build.python.
+        app.store.forgive(outcome.commit)
     app.tell(kind, outcome.reason, commit=outcome.commit, release=outcome.release)
     return outcome
 
@@ -142,15 +155,17 @@ def name_release(app: App, transaction: Transaction, commit: str) -> Transaction
     return app.store.transaction(transaction.id)
 
 
-def verify(app: App, transaction: Transaction, *, force: bool) -> Verdict | None:
+def verify(
+    app: App, transaction: Transaction, gates: Sequence[Gate], *, force: bool
+) -> Verdict | None:
     """verify, guard: is this a commit to take? Returns the word of the gate that says no."""
     app.store.enter(transaction.id, Step.VERIFY, app.clock.now())
     try:
-        return first_refusal(BEFORE_BUILD, app, transaction.commit, force=force)
+        return first_refusal(gates, app, transaction.commit, force=force)
     except DamagedMirrorError as error:
         renew_mirror(app, error)
         fetch_into_mirror(app, transaction.commit)
-        return first_refusal(BEFORE_BUILD, app, transaction.commit, force=force)
+        return first_refusal(gates, app, transaction.commit, force=force)
 
 
 def build(app: App, transaction: Transaction, *, force: bool) -> None:
@@ -242,9 +257,9 @@ def activate(app: App, transaction: Transaction) -> None:
     app.store.set_activated(transaction.release, app.clock.now())
 
 
-def undo_activation(app: App, transaction: Transaction, error: Exception) -> Outcome:
+def undo_activation(app: App, transaction: Transaction, reason: str) -> Outcome:
     """End a transaction whose switch failed: undo it, or go on with the release that was left."""
-    fault = HostFaultError(f"the switch failed: {error}")
+    fault = HostFaultError(f"the switch failed: {reason}")
     if linked_release(app.paths.current) == transaction.release:
         return roll_back(app, transaction, fault.message)
     stopped = app.store.transaction(transaction.id).services.split()

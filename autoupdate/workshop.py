@@ -19,12 +19,12 @@ from autoupdate.errors import (
 from autoupdate.findings import Findings
 from autoupdate.findings import read as read_findings
 from autoupdate.git_environment import Access
-from autoupdate.limits import free_space
 from autoupdate.linked_copy import provide
 from autoupdate.paths import AppPaths
 from autoupdate.run import Identity
 from autoupdate.settings import Build, Rehearse, Upstream
 from autoupdate.signed import Keys, Signature, from_answer
+from autoupdate.sizes import own_bytes
 from autoupdate.worker_link import WorkerLink
 
 # The most that a fetch may take of memory, and of what the host has, half; git unpacks by pieces.
@@ -272,7 +272,7 @@ class WorkerProcess(WorkerLink):
 
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
-        begun, before = time.monotonic(), free_space(self.paths.releases)
+        begun = time.monotonic()
         request = {"release": release, "shared": shared, "settings": build._asdict()}
         done = self.ask("prepare", request, build.timeout, "build", UpdateFailedError)
         key = done.get("key")
@@ -282,7 +282,8 @@ class WorkerProcess(WorkerLink):
         provide(environment, self.paths.linking, place, self.identity)
         request["key"] = key
         self.ask("finish", request, build.timeout, "build", UpdateFailedError, begun)
-        return max(0, before - free_space(self.paths.releases))
+        # What others write meanwhile must not count, as free space would.
+        return own_bytes(self.paths.release(release))
 
     def rehearse(
         self, release: str, previous: str, settings: Rehearse, *, same_packages: bool

@@ -153,6 +153,14 @@ def test_without_update_only_an_interrupted_run_is_looked_at(asked: Gate) -> Non
     assert asked.world.current_commit() == commit(1)
 
 
+def test_without_update_no_start_waits_for_a_run_that_is_alive(asked: Gate) -> None:
+    asked.configure("update = false")
+    asked.world.store.begin("timer", commit(2), "", "t")
+    with runtime.exclusive(asked.world.paths, APP, wait=False):
+        assert asked.ask() == 0
+    assert asked.started == []
+
+
 @pytest.mark.parametrize("content", [b"", b"no database" * 999])
 @pytest.mark.parametrize("update", ["true", "false"])
 def test_damaged_state_does_not_keep_services_down(

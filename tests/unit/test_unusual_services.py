@@ -1,0 +1,171 @@
+"""Services that are masked, failed, not enabled, or stopped by hand at an unusual moment."""
+
+import pytest
+
+from autoupdate import confirm, probes, session
+from autoupdate.errors import Exit
+from autoupdate.settings import probes as read_probes
+from autoupdate.state import Result, Step
+from autoupdate.status import status
+from tests.unit.effects import SERVICES, Killed, commit
+from tests.unit.world import World, settings
+
+
+def quarantined(world: World) -> list[str]:
+    """Return the commits in quarantine."""
+    return [item.commit for item in world.store.quarantined()]
+
+
+def shown(world: World) -> str:
+    """Return the state that `status` shows."""
+    return str(status(world.settings, world.paths, world.services)["state"])
+
+
+def test_a_new_commit_brings_up_what_ran_on_no_release(world: World) -> None:
+    world.services.bad = {commit(1)}
+    assert world.deploy(1).exit_code == Exit.BROKEN
+    assert shown(world) == "failed"
+    # Another run does not make it well, and must not look like it.
+    assert world.run().exit_code == Exit.DONE
+    assert shown(world) == "failed"
+    world.services.bad = set()
+    assert world.deploy(2).result is Result.UPDATED
+    assert {unit.active for unit in world.services.units.values()} == {"active"}
+    assert shown(world) == "current"
+
+
+def test_a_roll_back_by_hand_brings_up_what_failed(world: World) -> None:
+    world.deploy(1)
+    world.deploy(2)
+    world.services.change("web.service", active="failed", sub="failed", main_pid=0)
+    assert world.roll_back().exit_code == Exit.DONE
+    assert world.services.units["web.service"].active == "active"
+
+
+def test_a_masked_service_does_not_keep_updates_from_the_others(world: World) -> None:
+    world.deploy(1)
+    world.services.change("worker.service", load="masked", active="inactive", sub="dead")
+    assert world.deploy(2).result is Result.UPDATED
+    assert world.services.runs["web.service"] == commit(2)
+
+
+def test_an_interrupted_run_ends_though_its_services_cannot_start(world: World) -> None:
+    world.deploy(1)
+    world.settings = settings(world.root, shared_snapshot=["state/*.duckdb"])
+
+    def take(*_: object) -> None:
+        raise Killed("power cut")
+
+    original, world.snapshots.take = world.snapshots.take, take  # type: ignore[assignment, method-assign]
+    with pytest.raises(Killed):
+        world.deploy(2)
+    world.snapshots.take = original  # type: ignore[method-assign]
+    world.revive()
+    world.services.refuse_restart = "web.service cannot be restarted: Unit web.service is masked"
+    session.run(world.app, wait=False)
+    assert world.store.unfinished() is None
+
+
+def test_ctrl_c_with_services_stopped_starts_them(world: World) -> None:
+    world.deploy(1)
+    world.settings = settings(world.root, shared_snapshot=["state/*.duckdb"])
+
+    def take(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    world.snapshots.take = take  # type: ignore[assignment, method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        world.deploy(2)
+    assert {unit.active for unit in world.services.units.values()} == {"active"}
+    assert world.current_commit() == commit(1)
+
+
+def test_a_boot_in_probation_without_a_service_that_is_not_enabled(world: World) -> None:
+    world.deploy(1)
+    sleep = world.clock.sleep
+
+    def die(seconds: float) -> None:
+        sleep(seconds)
+        unfinished = world.store.unfinished()
+        if unfinished and unfinished.step == Step.PROBATION:
+            raise Killed("reboot")
+
+    world.clock.sleep = die  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        world.deploy(2)
+    world.clock.sleep = sleep  # type: ignore[method-assign]
+    world.revive()
+    for name in SERVICES:
+        world.services.start(name)
+    world.services.change(
+        "worker.service", active="inactive", sub="dead", main_pid=0, invocation="", restarts=0
+    )
+    world.run()
+    assert world.current_commit() == commit(2)
+    assert quarantined(world) == []
+    assert world.services.units["worker.service"].active == "inactive"
+
+
+def test_a_service_that_is_stopped_by_hand_before_it_is_up(world: World) -> None:
+    world.deploy(1)
+    restart = world.services.restart
+
+    def restart_and_stop(names: list[str]) -> None:
+        restart(names)
+        world.services.change("worker.service", active="inactive", sub="dead", main_pid=0)
+        world.services.stopped_by_hand.add("worker.service")
+
+    world.services.restart = restart_and_stop  # type: ignore[assignment, method-assign]
+    assert world.deploy(2).result is Result.UPDATED
+    assert quarantined(world) == []
+
+
+def test_a_service_that_is_stopped_by_hand_before_its_probation(world: World) -> None:
+    world.deploy(1)
+    world.services.change("web.service", active="activating", sub="start-pre")
+    assert world.deploy(2).result is Result.UPDATED
+    world.services.change("web.service", active="inactive", sub="dead", main_pid=0)
+    world.services.stopped_by_hand.add("web.service")
+    assert confirm.confirm(world.app) == Exit.DONE
+    assert quarantined(world) == []
+
+
+def test_no_answer_of_the_service_manager_on_the_way_back(world: World) -> None:
+    """It is not known whether services run the good release: a person has to look."""
+    world.deploy(1)
+    world.services.bad = {commit(2)}
+    look = world.services.look
+
+    def answer(names: list[str]) -> object:
+        unfinished = world.store.unfinished()
+        return [] if unfinished and unfinished.step == Step.ROLL_BACK else look(names)
+
+    world.services.look = answer  # type: ignore[assignment, method-assign]
+    outcome = world.deploy(2)
+    assert outcome.exit_code == Exit.BROKEN
+    assert "no service manager answers" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "facts", [{"type": "http", "url": "http://a..b/"}, {"type": "tcp", "address": "a..b:80"}]
+)
+def test_a_probe_of_a_host_name_that_is_none_fails(facts: dict[str, str]) -> None:
+    (probe,) = read_probes([facts])
+    assert "no " in probes.attempt(probe, "/nowhere", None)
+
+
+def test_what_a_process_runs_from_stays_after_a_roll_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from autoupdate import retention
+
+    world.deploy(1)
+    world.services.bad = {commit(2)}
+    monkeypatch.setattr(retention, "is_used", lambda *_: True)
+    assert world.deploy(2).result is Result.ROLLED_BACK
+    assert len(world.releases_on_disk()) == 2
+    monkeypatch.setattr(retention, "is_used", lambda *_: False)
+    world.services.bad = set()
+    for number in (3, 4, 5):
+        assert world.deploy(number).result is Result.UPDATED
+    assert world.release_of(2) == ""
