@@ -242,6 +242,21 @@ def network(case: Case) -> Iterator[Finding]:
                       error.advice or f"autoupdatectl check {case.settings.app}")  # fmt: skip
 
 
+def health(case: Case) -> Iterator[Finding]:
+    """Services must not have failed, and each probe must be of one of them."""
+    names = case.settings.services
+    for name in names:
+        if case.host.unit(name).get("ActiveState") == "failed":
+            yield Finding(name, "has failed", f"journalctl --unit={name} --lines=50")
+    for probe in case.settings.health.probe:
+        if probe.service and probe.service not in names:
+            yield Finding(
+                f"health.probe of {probe.service}",
+                "is never tried, as that is none of the app's services",
+                "put it into services, or name another one in the probe",
+            )
+
+
 def old_system(case: Case) -> Iterator[Finding]:
     """Two systems that update one app get into each other's way."""
     for item in legacy.find(case.paths):
@@ -273,6 +288,6 @@ def leftovers(case: Case) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    user, link, interruption, timer, units, package, services, old_system, space, clock, owners,
-    network, leftovers,
+    user, link, interruption, timer, units, package, services, health, old_system, space,
+    clock, owners, network, leftovers,
 )  # fmt: skip

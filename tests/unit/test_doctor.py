@@ -103,6 +103,7 @@ def test_a_host_that_is_well(deployed: World, host: WellHost) -> None:
         ("web.service", {"ExecStartPre": ""}, f"exec /usr/lib/autoupdate/pre-start {APP}"),
         ("web.service", {"ReadWritePaths": "/opt/app"}, "ReadWritePaths=-"),
         ("web.service", {"NeedDaemonReload": "yes"}, "systemctl daemon-reload"),
+        ("web.service", {"ActiveState": "failed"}, "journalctl --unit=web.service"),
     ],
 )
 def test_units(
@@ -126,6 +127,15 @@ def test_drop_in_that_an_administrator_masked(deployed: World, host: WellHost) -
 def test_service_that_is_not_here_is_no_matter(deployed: World, host: WellHost) -> None:
     host.units["web.service"] = {"LoadState": "not-found"}
     assert found(deployed, host) == []
+
+
+def test_a_probe_of_a_service_that_is_not_the_apps(tmp_path: Path) -> None:
+    probe = {"type": "http", "url": "http://127.0.0.1/", "service": "wbe.service"}
+    world = World(tmp_path, health__probe=[probe])
+    world.deploy(1)
+    (finding,) = found(world, WellHost(world))
+    assert "never tried" in finding.what
+    world.close()
 
 
 @pytest.mark.parametrize(
