@@ -28,8 +28,12 @@ Answer = TypeVar("Answer")
 # Starts a run of an app, unless it is no longer needed; gives why it failed, or nothing.
 Start = Callable[[str, Callable[[], bool]], str]
 HOST_AGENDA = SystemdAgenda()
+HOST_CLOCK = Clock()
 # Longer than the unit's own TimeoutStartSec=.
 LONGEST_RUN = 3 * 3600.0 + 60
+# By default systemd gives up on a unit with the sixth start in ten seconds (StartLimitBurst= in
+# systemd.unit(5)), and nobody would start it again. This leaves room for two orders by hand.
+SHORTEST_REFUSAL = 4.0
 
 
 def start_run(app: str, enough: Callable[[], bool]) -> str:
@@ -54,17 +58,22 @@ def main(
     paths: Paths | None = None,
     start: Start = start_run,
     agenda: Agenda = HOST_AGENDA,
+    clock: Clock = HOST_CLOCK,
 ) -> int:
-    """Let a service start (0) or keep it down (1)."""
+    """Let a service start (0) or keep it down (1), which takes some seconds."""
     paths = paths or Paths()
     name = arguments[0] if arguments else ""
+    began = clock.monotonic()
     try:
-        return pass_gate(paths, load(paths, name), start, agenda)
+        code = pass_gate(paths, load(paths, name), start, agenda)
     except AutoupdateError as error:
         tell(
             paths, name, BLOCKED, f"{name} may not start: {error.message}. {error.advice}".rstrip()
         )
-        return 1
+        code = 1
+    if code:
+        clock.sleep(max(0.0, SHORTEST_REFUSAL - (clock.monotonic() - began)))
+    return code
 
 
 def pass_gate(paths: Paths, settings: Settings, start: Start, agenda: Agenda = HOST_AGENDA) -> int:

@@ -40,6 +40,27 @@ def test_block_keeps_the_service_down(
     assert processes(deployed_app) == before
 
 
+def test_refusals_do_not_use_up_the_start_limit(deployed_app: DemoApp, upstream: Upstream) -> None:
+    """systemd gives up on a unit that starts too often; nobody would start it again."""
+    host = deployed_app.host
+    for service in SERVICES:
+        pause = f"/etc/systemd/system/{service}.d/pause.conf"
+        host.write(pause, "[Service]\nRestartSec=100ms\n")
+    host.systemctl("daemon-reload")
+    upstream.server.stop()
+    deployed_app.forget_freshness()
+    host.systemctl("restart", "--no-block", *SERVICES)
+
+    def tries() -> int:
+        return int(host.show(SERVICES[0], "NRestarts")["NRestarts"])
+
+    host.wait_for(lambda: tries() >= 6, 90, "more tries than systemd allows in ten seconds")
+    assert "too quickly" not in host.journal("autoupdate@ipfs-accelerate.service")
+    upstream.server.start()
+
+    deployed_app.wait_up()
+
+
 @pytest.mark.parametrize("fault", ["upstream is down", "a requirement does not exist"])
 def test_start_takes_the_last_good_release(
     deployed_app: DemoApp, upstream: Upstream, fault: str

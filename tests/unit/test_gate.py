@@ -47,7 +47,11 @@ class Gate:
     def ask(self, *arguments: str) -> int:
         """Ask whether a service may start."""
         return gate.main(
-            list(arguments or (APP,)), self.world.all_paths, self.start_run, self.world.agenda
+            list(arguments or (APP,)),
+            self.world.all_paths,
+            self.start_run,
+            self.world.agenda,
+            self.world.clock,
         )
 
 
@@ -191,8 +195,23 @@ def test_systemctl_fails_without_a_run(asked: Gate, capsys: pytest.CaptureFixtur
     def refuse(app: str, enough: Callable[[], bool]) -> str:
         return f"Unit autoupdate@{app}.service is masked."
 
-    assert gate.main([APP], asked.world.all_paths, refuse) == 1
+    clock = asked.world.clock
+    assert gate.main([APP], asked.world.all_paths, refuse, clock=clock) == 1
     assert "is masked" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("took", "waited"), [(0.5, 3.5), (60, 0)])
+def test_refusals_are_slower_than_the_start_limit(asked: Gate, took: float, waited: float) -> None:
+    """systemd gives up on a unit that is refused more than five times in ten seconds."""
+    clock = asked.world.clock
+    began = clock.seconds
+
+    def refuse(app: str, enough: Callable[[], bool]) -> str:
+        clock.sleep(took)
+        return "no"
+
+    assert gate.main([APP], asked.world.all_paths, refuse, clock=clock) == 1
+    assert clock.seconds - began == pytest.approx(took + waited)
 
 
 @pytest.mark.parametrize("arguments", [("nothing",), ("../x",)])
