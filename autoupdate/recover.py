@@ -72,12 +72,17 @@ def end_change_over(app: App) -> Outcome | None:
 
 
 def sweep(app: App) -> None:
-    """Remove what a run that died while it removed something has left of it.
+    """Clear up after a run that died, or failed, between two things that belong together.
 
-    That are release directories of which a state that was lost knew, too.
+    Release directories that are on no record were about to be removed; or a state that was lost
+    knew of them.
     """
-    known = {release.id for release in app.store.releases()}
-    known |= {linked_release(app.paths.current), linked_release(app.paths.previous)}
+    current, previous = linked_release(app.paths.current), linked_release(app.paths.previous)
+    if current and current == previous:
+        # Only one of the two renames of the switch was made; `current` is the one that counts.
+        previous = retention.before(app, current, "")
+        switch(app.paths, current, previous)
+    known = {release.id for release in app.store.releases()} | {current, previous}
     for release in sorted(set(os.listdir(app.paths.releases)) - known):
         app.tell(RECOVERED, f"{app.name}: release {release} is on no record; it is removed",
                  release=release)  # fmt: skip
@@ -89,10 +94,6 @@ def discard(app: App, transaction: Transaction) -> None:
     finished = is_built(app, transaction) and transaction.step != Step.REHEARSE
     if transaction.release and not finished:
         retention.remove(app, transaction.release)
-    current = linked_release(app.paths.current)
-    if current and current == linked_release(app.paths.previous):
-        # It died between the two renames of the switch; `current` is the one that counts.
-        switch(app.paths, current, retention.before(app, current, transaction.release))
     # Services that were stopped for a copy of shared files; nobody else starts them again.
     try:
         app.services.restart(transaction.services.split())

@@ -49,6 +49,19 @@ def test_to_the_previous_release(thrice: World) -> None:
     thrice.assert_whole()
 
 
+def test_after_a_switch_that_failed(thrice: World) -> None:
+    """The first of its two links had changed already; the second could not be written."""
+    in_the_way = Path(f"{thrice.paths.current}.new")
+    in_the_way.mkdir()
+    outcome = thrice.deploy(4)
+    assert outcome.exit_code == Exit.FAILED
+    assert "the switch failed" in outcome.reason
+    in_the_way.rmdir()
+    assert thrice.roll_back().exit_code == Exit.DONE
+    assert (thrice.current_commit(), thrice.previous_commit()) == (commit(2), commit(1))
+    thrice.assert_whole()
+
+
 def test_to_a_named_release_and_forward_again(thrice: World) -> None:
     assert thrice.roll_back(thrice.release_of(1)).exit_code == Exit.DONE
     assert (thrice.current_commit(), thrice.previous_commit()) == (commit(1), "")
