@@ -3,7 +3,7 @@ be finished or undone by the next one (recover.py)."""
 
 from collections.abc import Sequence
 
-from autoupdate import hooks, pin, runtime, tags
+from autoupdate import hooks, pin, retention, runtime, tags
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do
 from autoupdate.errors import (
@@ -253,7 +253,9 @@ def activate(app: App, transaction: Transaction) -> None:
     app.store.enter(transaction.id, Step.ACTIVATE, app.clock.now())
     if app.settings.shared_snapshot and transaction.previous:
         copy_shared_files(app, transaction)
-    switch(app.paths, transaction.release, transaction.previous)
+    # Where the release that is left is gone, the one before it may be there.
+    way_back = transaction.previous or retention.before(app, transaction.release, "")
+    switch(app.paths, transaction.release, way_back)
     app.store.set_activated(transaction.release, app.clock.now())
 
 

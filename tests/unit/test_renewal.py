@@ -1,5 +1,6 @@
 """A release that cannot run: its commit is built again, whatever keeps newer ones back."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +87,19 @@ def test_a_closed_window_does_not_keep_it_back(world: World) -> None:
     world.deploy(1)
     upgrade(world, windows__allowed=["Mon 03:00-03:01 UTC"])
     assert world.run().result is Result.UPDATED
+    assert world.current_commit() == commit(1)
+
+
+@pytest.mark.parametrize("newest", [2, 3])
+def test_release_before_stays_the_way_back_when_the_current_one_is_gone(
+    world: World, newest: int
+) -> None:
+    world.deploy(1)
+    world.deploy(2)
+    shutil.rmtree(world.paths.release(world.release_of(2)))
+    assert world.deploy(newest).result is Result.UPDATED
+    assert (world.current_commit(), world.previous_commit()) == (commit(newest), commit(1))
+    assert world.roll_back().exit_code == Exit.DONE
     assert world.current_commit() == commit(1)
 
 
