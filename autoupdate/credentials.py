@@ -24,6 +24,8 @@ CREDENTIAL = "credential:"
 # What forges take for the user of a token; those that look at it have upstream.username.
 TOKEN_USER = "x-access-token"  # noqa: S105 - a name, no password
 LARGEST = 1 << 20
+# git-config(1), safe.directory: for one exchange, and for repositories that root has named or made.
+ANY_OWNER = b"[safe]\n\tdirectory = *\n"
 
 
 @contextmanager
@@ -79,9 +81,13 @@ def environment(
         file = put(place, "known_hosts", hosts, identity)
         words += ["-oStrictHostKeyChecking=yes", f"-oUserKnownHostsFile={file}",
                   "-oGlobalKnownHostsFile=/dev/null"]  # fmt: skip
+    found = {"GIT_SSH_COMMAND": shlex.join(words)}
+    if url.startswith("file:"):
+        # The administrator named the repository, whoever owns it. git-upload-pack(1) gets nothing
+        # of the configuration in the environment, but reads this file.
+        found["GIT_CONFIG_GLOBAL"] = put(place, "gitconfig", ANY_OWNER, identity)
     if identity:
         os.chown(place, identity.uid, identity.gid)
-    found = {"GIT_SSH_COMMAND": shlex.join(words)}
     for number, (key_name, value) in enumerate(configuration.items(), start=len(CONFIGURATION)):
         found[f"GIT_CONFIG_KEY_{number}"] = key_name
         found[f"GIT_CONFIG_VALUE_{number}"] = value

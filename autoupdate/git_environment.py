@@ -45,8 +45,10 @@ SSH = ("ssh", "-F/dev/null", "-oBatchMode=yes", "-oConnectTimeout=30", "-oUpdate
 def is_open(upstream: Upstream) -> bool:
     """Tell whether upstream asks nothing of who fetches, so that nothing is lent to git."""
     user_in_url = "@" in upstream.url and upstream.url.startswith("http")
+    # git reads no repository of another user's, unless it is told that it may.
+    is_local = upstream.url.startswith("file:")
     files = (upstream.token_file, upstream.ssh_key, upstream.known_hosts, upstream.ca_file)
-    return not (user_in_url or upstream.proxy or any(files))
+    return not (user_in_url or is_local or upstream.proxy or any(files))
 
 
 def git_environment(home: str, more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 Each against a real server, and with what the administrator is told when it is not the right one.
 """
 
+import os
 import shutil
 import ssl
 from collections.abc import Iterator
@@ -168,3 +169,14 @@ def test_tunnel_through_a_proxy(private: tuple[Site, GitServer, Authority]) -> N
     # Without it there is no way.
     site.upstream.commit(version=3)
     assert site.run().exit_code == Exit.UNREACHABLE
+
+
+def test_directory_of_another_user(quick: Site) -> None:
+    """git itself would call its owner dubious; the administrator has named it."""
+    if os.geteuid():
+        pytest.skip("needs root, to give the repository to another user")
+    quick.upstream.commit(version=2)
+    for path in (quick.upstream.bare, *quick.upstream.bare.rglob("*")):
+        os.chown(path, 12345, 12345)
+    quick.configure(upstream__url=f"file://{quick.upstream.bare}")
+    assert quick.updates_to(quick.upstream.head())
