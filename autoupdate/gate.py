@@ -23,6 +23,7 @@ from autoupdate.publish import describe, is_managed
 from autoupdate.run import NotStartedError, TimedOutError, base_environment, run_unless
 from autoupdate.settings import Settings
 from autoupdate.store import Store
+from autoupdate.systemctl import insist
 
 Answer = TypeVar("Answer")
 # Starts a run of an app, unless it is no longer needed; gives why it failed, or nothing.
@@ -40,11 +41,14 @@ def start_run(app: str, enough: Callable[[], bool]) -> str:
     """Start a run and wait for it, or until `enough`; return why it failed, or nothing."""
     unit = f"autoupdate@{app}.service"
     try:
-        answer = run_unless(
-            ["systemctl", "start", "--", unit],
-            environment=base_environment("/root"),
-            timeout=LONGEST_RUN,
-            enough=enough,
+        # Asked again, it joins the run that it has started.
+        answer = insist(
+            lambda: run_unless(
+                ["systemctl", "start", "--", unit],
+                environment=base_environment("/root"),
+                timeout=LONGEST_RUN,
+                enough=enough,
+            )
         )
     except (NotStartedError, TimedOutError) as error:
         return str(error)

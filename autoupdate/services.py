@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from autoupdate.errors import UpdateFailedError
 from autoupdate.run import Completed, NotStartedError, TimedOutError, base_environment, run
+from autoupdate.systemctl import insist
 
 PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job"
 # systemd itself kills a service that does not stop, as its unit says.
@@ -153,7 +154,7 @@ class Systemd:
             raise UpdateFailedError(f"unit files cannot be read again: {reason}")
 
     def _systemctl(self, *arguments: str, timeout: float = 60) -> Completed | None:
-        return self._ask("systemctl", *arguments, timeout=timeout)
+        return insist(lambda: self._ask("systemctl", *arguments, timeout=timeout))
 
     def _ask(self, *command: str, timeout: float = 60) -> Completed | None:
         environment = base_environment("/root")

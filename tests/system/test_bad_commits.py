@@ -122,6 +122,25 @@ def test_both_releases_broken(deployed_app: DemoApp, upstream: Upstream) -> None
     assert deployed_app.status()["last_run"]["exit_code"] == 3
 
 
+def test_systemd_executes_itself_anew(deployed_app: DemoApp, upstream: Upstream) -> None:
+    """As after an upgrade of its package: it hears nobody for moments; no commit is to blame."""
+    host = deployed_app.host
+    host.write("/run/upgrading", "")
+    again = "while [ -e /run/upgrading ]; do systemctl daemon-reexec; sleep 0.3; done"
+    upgrades = host.popen("sh", "-c", again)
+    commit = upstream.commit(version=2)
+
+    host.run("autoupdatectl", "run", timeout=300)
+    upstream.commit(version=3, broken=Broken.CRASH)
+    assert host.run("autoupdatectl", "run", check=False, timeout=300).returncode == 1
+
+    host.run("rm", "/run/upgrading")
+    upgrades.communicate(timeout=60)
+    deployed_app.wait_up()
+    assert set(deployed_app.versions().values()) == {2}
+    assert deployed_app.status()["current"]["commit"] == commit
+
+
 def test_probation_survives_a_reboot(deployed_app: DemoApp, upstream: Upstream) -> None:
     """A release that a start brought in is watched after the boot, if the host goes down first."""
     host, good = deployed_app.host, upstream.head()

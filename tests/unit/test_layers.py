@@ -24,7 +24,8 @@ LAYERS = {
     "parts: gates, decisions, and what steps share": "*",
     "host: one thing of the host each": "agenda asking database duplicate git_environment"
     " hook_files in_use installer keys known limits linked_copy log manifest orphans packages"
-    " probes public publish root_only run runtime services sinks snapshot store unit_files uv",
+    " probes public publish root_only run runtime services sinks snapshot store systemctl"
+    " unit_files uv",
     "words: types, texts and rules without a host": "changes checkout confinement errors events"
     " findings moments parser paths render.* settings signed sizes smoke state track values"
     " verdict windows words",
