@@ -11,7 +11,6 @@ BOOTED = "/run/systemd/system"
 # After an upgrade of its package systemd executes itself anew (systemctl(1), daemon-reexec).
 # Whoever asks meanwhile is told, with one of these, nothing that lasts.
 UNHEARD = (
-    "Failed to connect to",
     "Connection refused",
     "Connection reset by peer",
     "Transport endpoint is not connected",

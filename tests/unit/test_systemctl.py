@@ -10,6 +10,8 @@ from autoupdate.run import Completed
 LOST = Completed(1, b"", "Failed to get properties: Transport endpoint is not connected\n")
 WELL = Completed(0, b"Id=app.service\n", "")
 REFUSED = Completed(5, b"", "Failed to restart app.service: Unit app.service not found.\n")
+# Without D-Bus, which is no rare thing, it stays like that for ordinary users.
+NO_BUS = Completed(1, b"", "Failed to connect to bus: No such file or directory\n")
 
 
 def asked(answers: list[Completed | None], booted: Path) -> tuple[Completed | None, int]:
@@ -19,7 +21,7 @@ def asked(answers: list[Completed | None], booted: Path) -> tuple[Completed | No
     return answer, len(answers) - len(list(left))
 
 
-@pytest.mark.parametrize("answer", [WELL, REFUSED, None])
+@pytest.mark.parametrize("answer", [WELL, REFUSED, NO_BUS, None])
 def test_until_it_was_heard(
     answer: Completed | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
