@@ -40,6 +40,8 @@ def begin_probation(app: App, transaction: Transaction) -> Restarted | str:
     names = [service.name for service in running]
     app.store.set_services(transaction.id, [*names, *waiting])
     keep_facts(app)
+    if not transaction.previous and has_deployed(app, transaction.release):
+        retry_failed(app, present, names)
     try:
         app.services.restart(names)
     except AutoupdateError as error:
@@ -48,6 +50,20 @@ def begin_probation(app: App, transaction: Transaction) -> Restarted | str:
     # watching services that still run the old release.
     app.store.enter(transaction.id, Step.PROBATION, app.clock.now())
     return Restarted(after_restart(running), waiting)
+
+
+def has_deployed(app: App, release: str) -> bool:
+    """Tell whether another release was deployed before this one, whatever became of it."""
+    return any(item.activated_at and item.id != release for item in app.store.releases())
+
+
+def retry_failed(app: App, present: list[Service], restarted: list[str]) -> None:
+    """Start what failed while there was no release that could run; the new one is not blamed."""
+    failed = [item.name for item in present if item.crashed and item.name not in restarted]
+    try:
+        app.services.restart(failed)
+    except AutoupdateError as error:
+        app.tell(STEP, f"{app.name}: {error.message}")
 
 
 def look(app: App) -> list[Service]:

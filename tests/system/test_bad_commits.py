@@ -213,6 +213,24 @@ def test_interpreter_of_the_host_changes(deployed_app: DemoApp, upstream: Upstre
     assert link == "/usr/local/bin/python-of-another-path\n"
 
 
+def test_current_release_is_deleted(deployed_app: DemoApp) -> None:
+    """systemd has given up on a service when the next run makes the release anew."""
+    host, before = deployed_app.host, deployed_app.status()["current"]
+    pause = f"/etc/systemd/system/{SERVICES[0]}.d/pause.conf"
+    host.write(pause, "[Service]\nRestartSec=100ms\n")
+    host.systemctl("daemon-reload")
+    host.run("rm", "-r", f"/var/lib/autoupdate/ipfs-accelerate/releases/{before['release']}")
+    host.systemctl("restart", SERVICES[0], check=False)
+    host.wait_for(
+        lambda: host.show(SERVICES[0], "ActiveState")["ActiveState"] == "failed", 30, "gives up"
+    )
+
+    host.run("autoupdatectl", "run", timeout=300)
+
+    deployed_app.wait_up()
+    assert deployed_app.status()["current"]["commit"] == before["commit"]
+
+
 @pytest.mark.parametrize("starts_update", [True, False])
 def test_interpreter_changes_while_no_update_is_wanted(
     deployed_app: DemoApp, upstream: Upstream, starts_update: bool

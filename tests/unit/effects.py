@@ -102,6 +102,8 @@ class FakeServices:
         self.good_paths: set[str] = set()
         """Where even these run, if it is a directory of its own and no release."""
         self.stopped_by_hand: set[str] = set()
+        self.broken_units: set[str] = set()
+        """Services that fail with every commit."""
         self.bad_paths: set[str] = set()
         """Directories in which nothing runs; a link to a release is none."""
         self._invocations = 0
@@ -122,7 +124,9 @@ class FakeServices:
         self.runs[name] = self.world.at_path()
         own = {path for path in self.good_paths if not os.path.islink(path)}
         broken = {path for path in self.bad_paths if not os.path.islink(path)}
-        fails = bool(broken) or (self.runs[name] in self.bad and not own)
+        fails = (
+            name in self.broken_units or bool(broken) or (self.runs[name] in self.bad and not own)
+        )
         self.change(
             name, active="failed" if fails else "active", sub="failed" if fails else "running",
             result="exit-code" if fails else "success", restarts=0,

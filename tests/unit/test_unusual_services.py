@@ -1,5 +1,7 @@
 """Services that are masked, failed, not enabled, or stopped by hand at an unusual moment."""
 
+import shutil
+
 import pytest
 
 from autoupdate import confirm, probes, session
@@ -32,6 +34,22 @@ def test_a_new_commit_brings_up_what_ran_on_no_release(world: World) -> None:
     assert world.deploy(2).result is Result.UPDATED
     assert {unit.active for unit in world.services.units.values()} == {"active"}
     assert shown(world) == "current"
+
+
+def test_what_failed_for_want_of_a_release_comes_up_with_one(world: World) -> None:
+    """systemd may have given up on it; and it may fail for a reason of its own."""
+    world.deploy(1)
+    shutil.rmtree(world.paths.release(world.release_of(1)))
+    world.services.change("web.service", active="failed", sub="failed", main_pid=0)
+    world.services.broken_units = {"worker.service"}
+    world.services.change("worker.service", active="failed", sub="failed", main_pid=0)
+    assert world.deploy(1).result is Result.UPDATED
+    assert world.services.units["web.service"].active == "active"
+    assert quarantined(world) == []
+    # With a release that runs, what failed is the administrator's own affair.
+    world.services.broken_units = set()
+    assert world.deploy(2).result is Result.UPDATED
+    assert world.services.units["worker.service"].active == "failed"
 
 
 def test_a_roll_back_by_hand_brings_up_what_failed(world: World) -> None:
