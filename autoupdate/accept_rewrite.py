@@ -3,7 +3,7 @@
 from autoupdate import runtime
 from autoupdate.app import App
 from autoupdate.check import COMMIT
-from autoupdate.errors import ConfigurationError
+from autoupdate.model.errors import ConfigurationError
 
 
 def accept(app: App, beginning: str) -> str:

@@ -17,20 +17,21 @@ from autoupdate.adoptable import (
 )
 from autoupdate.app import App, Outcome
 from autoupdate.change_over import change_over, running, sweep
-from autoupdate.checkout import Checkout, TakenOver
 from autoupdate.decide import is_complete
 from autoupdate.duplicate import duplicate, needed
-from autoupdate.errors import (
+from autoupdate.failure import give_up
+from autoupdate.gates import BEFORE_BUILD
+from autoupdate.host_changes import HostChanges
+from autoupdate.legacy import Legacy, find
+from autoupdate.model.checkout import Checkout, TakenOver
+from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
     Exit,
     HostFaultError,
 )
-from autoupdate.events import STASHED, STEP
-from autoupdate.failure import give_up
-from autoupdate.gates import BEFORE_BUILD
-from autoupdate.host_changes import HostChanges
-from autoupdate.legacy import Legacy, find
+from autoupdate.model.events import STASHED, STEP
+from autoupdate.model.steps import Result
 from autoupdate.probation import look
 from autoupdate.publish import linked_release, switch
 from autoupdate.recover import recover
@@ -39,7 +40,6 @@ from autoupdate.retire import refuse_running, refuse_what_stays
 from autoupdate.shared import OPEN, is_handed_over
 from autoupdate.space import RESERVE
 from autoupdate.staged import take_staged
-from autoupdate.state import Result
 from autoupdate.store import Transaction
 from autoupdate.update import (
     fetch_into_mirror,

@@ -4,8 +4,8 @@ import os
 import re
 
 from autoupdate.app import App
-from autoupdate.checkout import Checkout, TakenOver
-from autoupdate.errors import ConfigurationError
+from autoupdate.model.checkout import Checkout, TakenOver
+from autoupdate.model.errors import ConfigurationError
 from autoupdate.publish import is_managed
 
 

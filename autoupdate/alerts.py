@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from autoupdate.app import App, Outcome
 from autoupdate.backoff import seconds
-from autoupdate.errors import Exit
-from autoupdate.events import HELD_TOO_LONG, QUARANTINED, STALE, WORKS_AGAIN
 from autoupdate.hold import find as find_hold
-from autoupdate.state import Result
+from autoupdate.model.errors import Exit
+from autoupdate.model.events import HELD_TOO_LONG, QUARANTINED, STALE, WORKS_AGAIN
+from autoupdate.model.steps import Result
 from autoupdate.store import Store
 
 TROUBLE, BEHIND, CHECKED = "trouble", "behind", "checked"

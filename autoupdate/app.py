@@ -5,18 +5,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from autoupdate.agenda import Agenda
-from autoupdate.errors import Exit
-from autoupdate.events import Event, Kind
 from autoupdate.hook_files import Hooks
 from autoupdate.log import Log
-from autoupdate.paths import AppPaths
+from autoupdate.model.errors import Exit
+from autoupdate.model.events import Event, Kind
+from autoupdate.model.paths import AppPaths
+from autoupdate.model.signatures import Keys
+from autoupdate.model.steps import Result
+from autoupdate.model.track import Found
 from autoupdate.services import Services
 from autoupdate.settings import Probe, Settings, Upstream
-from autoupdate.signed import Keys
 from autoupdate.snapshot import Snapshots
-from autoupdate.state import Result
 from autoupdate.store import Store
-from autoupdate.track import Found
 from autoupdate.workshop import Workshop
 
 if TYPE_CHECKING:

@@ -11,22 +11,22 @@ from autoupdate.app import App, Clock
 from autoupdate.check import check
 from autoupdate.config import load
 from autoupdate.database import DamagedStateError
-from autoupdate.errors import ConfigurationError, NotPermittedError
-from autoupdate.events import OUTPUT, STATE_RENEWED, UNCONFINED, Event
 from autoupdate.git_environment import Access, git_environment, is_open
 from autoupdate.hook_files import HostHooks
 from autoupdate.installer import cache_environment
 from autoupdate.log import HostLog, Log
-from autoupdate.paths import AppPaths, Paths
+from autoupdate.model.errors import ConfigurationError, NotPermittedError
+from autoupdate.model.events import OUTPUT, STATE_RENEWED, UNCONFINED, Event
+from autoupdate.model.paths import AppPaths, Paths
+from autoupdate.model.signatures import Keys
+from autoupdate.model.track import Found
 from autoupdate.probes import attempt
 from autoupdate.publish import place
 from autoupdate.run import Identity, find_user
 from autoupdate.salvage import open_state
 from autoupdate.services import Services, Systemd
 from autoupdate.settings import Probe, Upstream
-from autoupdate.signed import Keys
 from autoupdate.snapshot import SharedSnapshots
-from autoupdate.track import Found
 from autoupdate.workshop import WorkerProcess
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 
 from autoupdate import relocation, retention, retire, runtime
 from autoupdate.app import App, Outcome
-from autoupdate.errors import AutoupdateError, Exit, HostFaultError
-from autoupdate.events import ADOPTED, BROKEN, GIVEN_BACK, RECOVERED, ROLLED_BACK, STEP
 from autoupdate.health import UnhealthyError
 from autoupdate.host_changes import found
+from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError
+from autoupdate.model.events import ADOPTED, BROKEN, GIVEN_BACK, RECOVERED, ROLLED_BACK, STEP
+from autoupdate.model.steps import Result, Step, may_follow
 from autoupdate.probation import after_restart, begin_probation, confirm, look, soak_all
 from autoupdate.publish import remove_link, replace_link
 from autoupdate.relocation import ADOPT, Journal
 from autoupdate.services import Service
-from autoupdate.state import Result, Step, may_follow
 from autoupdate.store import Transaction
 
 

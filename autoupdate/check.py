@@ -5,12 +5,21 @@ import time
 from collections.abc import Mapping
 
 from autoupdate.asking import ask, is_over_http, recall
-from autoupdate.errors import ConfigurationError, NoCandidateError, UnreachableError
 from autoupdate.git_environment import complaint, git_environment, redact
 from autoupdate.limits import limit_memory
+from autoupdate.model.errors import ConfigurationError, NoCandidateError, UnreachableError
+from autoupdate.model.track import (
+    HEADS,
+    TAGS,
+    Found,
+    branch_ref,
+    choose,
+    follows_tags,
+    name_of,
+    tags,
+)
 from autoupdate.run import Identity, NotStartedError, TimedOutError, run
 from autoupdate.settings import Upstream
-from autoupdate.track import HEADS, TAGS, Found, branch_ref, choose, follows_tags, name_of, tags
 
 # What a list of refs may need of memory: that of a million of them.
 MOST_MEMORY = 512 << 20

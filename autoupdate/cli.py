@@ -8,8 +8,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from autoupdate.errors import AutoupdateError, Exit
 from autoupdate.log import say
+from autoupdate.model.errors import AutoupdateError, Exit
+from autoupdate.model.paths import Paths
 from autoupdate.output import (
     OutputError,
     complain,
@@ -18,7 +19,6 @@ from autoupdate.output import (
     print_json,
     raise_unwritable,
 )
-from autoupdate.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable

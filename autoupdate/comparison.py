@@ -3,9 +3,9 @@
 Runs in the worker, as the builds' user.
 """
 
-from autoupdate.changes import Changed, Changes, Logged
-from autoupdate.errors import UpdateFailedError
 from autoupdate.inspection import answers, ask, has, has_an_end
+from autoupdate.model.changes import Changed, Changes, Logged
+from autoupdate.model.errors import UpdateFailedError
 
 MOST_COMMITS, MOST_PATHS, LONGEST_TEXT = 20, 50, 200
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from autoupdate import settings
-from autoupdate.errors import ConfigurationError, NotPermittedError
-from autoupdate.paths import Paths
+from autoupdate.model.errors import ConfigurationError, NotPermittedError
+from autoupdate.model.paths import Paths
 from autoupdate.settings import REQUIRED, SETTINGS, Settings
 
 DEFAULT_APP = "ipfs-accelerate"

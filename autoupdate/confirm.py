@@ -5,10 +5,10 @@ import sys
 from autoupdate import probation, runtime, session
 from autoupdate.app import App
 from autoupdate.assemble import assemble, builder
-from autoupdate.errors import AutoupdateError, Exit
 from autoupdate.log import say
-from autoupdate.paths import Paths
-from autoupdate.state import Step
+from autoupdate.model.errors import AutoupdateError, Exit
+from autoupdate.model.paths import Paths
+from autoupdate.model.steps import Step
 
 
 def confirm(app: App) -> Exit:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from autoupdate.errors import AutoupdateError, ConfigurationError, NotPermittedError
 from autoupdate.git_environment import CONFIGURATION, SSH, Access, is_open
+from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPermittedError
 from autoupdate.run import Identity
 from autoupdate.settings import Upstream
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from autoupdate.errors import HostFaultError
+from autoupdate.model.errors import HostFaultError
 
 # Each entry leads from one version of the schema to the next; what has been released never changes.
 MIGRATIONS = (

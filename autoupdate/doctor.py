@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 
 from autoupdate import kept, legacy
 from autoupdate.config import DEFAULT_APP
-from autoupdate.errors import AutoupdateError, HostFaultError
-from autoupdate.paths import AppPaths, Paths
+from autoupdate.model.errors import AutoupdateError, HostFaultError
+from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.publish import describe, is_managed, linked_release
 from autoupdate.settings import Settings, Upstream
 from autoupdate.space import check_space

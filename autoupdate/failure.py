@@ -6,7 +6,8 @@ from autoupdate import retention
 from autoupdate.app import App, Outcome
 from autoupdate.backoff import MOST_HOST_FAULTS, seconds
 from autoupdate.decide import is_complete
-from autoupdate.errors import (
+from autoupdate.limits import free_space
+from autoupdate.model.errors import (
     AutoupdateError,
     DependenciesFailedError,
     Exit,
@@ -16,14 +17,13 @@ from autoupdate.errors import (
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.events import DEFERRED, FAILED, NO_CANDIDATE, REFUSED, STEP
-from autoupdate.limits import free_space
+from autoupdate.model.events import DEFERRED, FAILED, NO_CANDIDATE, REFUSED, STEP
+from autoupdate.model.steps import Result, Step
+from autoupdate.model.verdict import Verdict
 from autoupdate.opening import wait_for_opening
 from autoupdate.publish import linked_release
 from autoupdate.staged import is_built
-from autoupdate.state import Result, Step
 from autoupdate.store import FailedEnvironment, Transaction
-from autoupdate.verdict import Verdict
 
 # The package index changes: what cannot be installed today may be there tomorrow.
 ENVIRONMENT_MEMORY = 24 * 3600

@@ -15,10 +15,10 @@ from autoupdate.backoff import seconds
 from autoupdate.config import load
 from autoupdate.database import StateError
 from autoupdate.decide import stuck, useless_current
-from autoupdate.errors import AutoupdateError
-from autoupdate.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.log import HostLog, say
-from autoupdate.paths import AppPaths, Paths
+from autoupdate.model.errors import AutoupdateError
+from autoupdate.model.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
+from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.publish import describe, is_managed
 from autoupdate.run import NotStartedError, TimedOutError, base_environment, run_unless
 from autoupdate.settings import Settings

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 from autoupdate import guard, hooks
 from autoupdate.app import App
-from autoupdate.events import UNSIGNED
 from autoupdate.lineage import lineage, unmoved_tag
+from autoupdate.model.events import UNSIGNED
+from autoupdate.model.steps import Step
+from autoupdate.model.verdict import Verdict
 from autoupdate.opening import window
-from autoupdate.state import Step
 from autoupdate.trust import signatures
-from autoupdate.verdict import Verdict
 
 # Looks at a commit; the mirror has it already.
 Gate = Callable[[App, str], Verdict]

@@ -7,16 +7,16 @@ wants it says so in the settings.
 from typing import TYPE_CHECKING
 
 from autoupdate.backoff import seconds
-from autoupdate.events import LEFT_OUT
+from autoupdate.model.events import LEFT_OUT
+from autoupdate.model.sizes import in_words
+from autoupdate.model.verdict import Verdict
 from autoupdate.named import is_named
 from autoupdate.publish import linked_release
 from autoupdate.sinks import printable
-from autoupdate.sizes import in_words
-from autoupdate.verdict import Verdict
 
 if TYPE_CHECKING:
     from autoupdate.app import App
-    from autoupdate.findings import Findings
+    from autoupdate.model.findings import Findings
     from autoupdate.store import Store
 
 

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from autoupdate.paths import AppPaths
-from autoupdate.state import Result
+from autoupdate.model.paths import AppPaths
+from autoupdate.model.steps import Result
 from autoupdate.store import Store, Transaction
 
 AT_ONCE = 100

@@ -5,12 +5,12 @@ post-update.d runs once it is decided how that ended, whatever the result; nothi
 """
 
 from autoupdate.app import App
-from autoupdate.events import HOOK_FAILED, OUTPUT
 from autoupdate.hook_files import POST, PRE
+from autoupdate.model.events import HOOK_FAILED, OUTPUT
+from autoupdate.model.steps import Result, Step
+from autoupdate.model.verdict import Verdict
 from autoupdate.run import base_environment
-from autoupdate.state import Result, Step
 from autoupdate.store import Transaction
-from autoupdate.verdict import Verdict
 
 GATE = "hooks"
 UPDATE, ROLL_BACK = "update", "rollback"

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from autoupdate import relocation, retire
-from autoupdate.errors import AutoupdateError, BrokenError, HostFaultError
 from autoupdate.in_use import Process, processes_in
 from autoupdate.legacy import Legacy
 from autoupdate.log import say
 from autoupdate.manifest import manifest
-from autoupdate.paths import AppPaths, Paths
+from autoupdate.model.errors import AutoupdateError, BrokenError, HostFaultError
+from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.relocation import Copy, Journal
 from autoupdate.run import Identity, NotStartedError, TimedOutError, base_environment, run
 from autoupdate.services import Systemd, Units

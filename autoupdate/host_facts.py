@@ -6,7 +6,7 @@ import re
 
 from autoupdate.assemble import BUILDER, builder
 from autoupdate.check import check
-from autoupdate.paths import Paths
+from autoupdate.model.paths import Paths
 from autoupdate.run import NotStartedError, TimedOutError, base_environment, find_user, run
 from autoupdate.settings import Upstream
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
-from autoupdate.errors import HostFaultError, UpdateFailedError
-from autoupdate.findings import Findings
+from autoupdate.model.errors import HostFaultError, UpdateFailedError
+from autoupdate.model.findings import Findings
 from autoupdate.run import start
 
 # A tree that names one subtree many times over has more files than any disk.

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autoupdate.errors import (
+from autoupdate.model.errors import (
     AutoupdateError,
     HostFaultError,
     NoSpaceError,

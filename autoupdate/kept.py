@@ -4,7 +4,7 @@ import os
 from typing import NamedTuple
 
 from autoupdate.backoff import seconds
-from autoupdate.state import Result
+from autoupdate.model.steps import Result
 from autoupdate.store import Store
 from autoupdate.unit_files import entries
 

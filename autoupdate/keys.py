@@ -6,8 +6,8 @@ Done by the run, as root: the builds' user could have written none of them, and 
 import os
 
 from autoupdate import root_only
-from autoupdate.errors import ConfigurationError, describe
-from autoupdate.signed import Keys
+from autoupdate.model.errors import ConfigurationError, describe
+from autoupdate.model.signatures import Keys
 
 ALLOWED_SIGNERS, REVOKED_KEYS = "allowed_signers", "revoked_keys"
 BEGINNING = "-----BEGIN PGP "

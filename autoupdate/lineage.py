@@ -6,12 +6,12 @@ Otherwise upstream has rewritten its history, or somebody who stands between sho
 from autoupdate import high_water, tags
 from autoupdate.app import App
 from autoupdate.high_water import HighWater
+from autoupdate.model.steps import Result
+from autoupdate.model.verdict import Verdict
 from autoupdate.named import is_named
 from autoupdate.publish import linked_release
 from autoupdate.salvage import saved_high_water
-from autoupdate.state import Result
 from autoupdate.store import Store
-from autoupdate.verdict import Verdict
 
 LINEAGE, TAG = "lineage", "tag"
 
@@ -64,7 +64,7 @@ def compare_versions(tag: str, mark: HighWater) -> Verdict | None:
     """
     if not tag or not mark.tag:
         return None
-    from autoupdate.track import version_of
+    from autoupdate.model.track import version_of
 
     version, deployed = version_of(tag), version_of(mark.tag)
     if version is None or deployed is None or version == deployed:

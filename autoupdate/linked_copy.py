@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from autoupdate.duplicate import DIRECTORY, READ
-from autoupdate.errors import HostFaultError
+from autoupdate.model.errors import HostFaultError
 from autoupdate.run import Identity
 
 # Made when all dependencies are installed; the last file to become root's.

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Protocol
 
-from autoupdate.events import DEBUG, LOG_UNWRITABLE, Event
+from autoupdate.model.events import DEBUG, LOG_UNWRITABLE, Event
 from autoupdate.sinks import append_line, printable, send
 
 IDENTIFIER = "autoupdate"

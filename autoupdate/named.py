@@ -4,7 +4,7 @@ It goes past lineage and past moved tags; of signatures it says nothing.
 """
 
 from autoupdate.app import App
-from autoupdate.track import kind_of, name_of
+from autoupdate.model.track import kind_of, name_of
 
 
 def is_named(app: App, commit: str) -> bool:

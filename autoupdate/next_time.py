@@ -4,14 +4,14 @@ import os
 
 from autoupdate import known, outbox, runtime
 from autoupdate.app import App, Outcome
-from autoupdate.errors import Exit
-from autoupdate.events import CURRENT, Event
 from autoupdate.git_environment import git_environment, is_open
 from autoupdate.log import fields_of
-from autoupdate.paths import Paths
+from autoupdate.model.errors import Exit
+from autoupdate.model.events import CURRENT, Event
+from autoupdate.model.paths import Paths
+from autoupdate.model.steps import Result
+from autoupdate.model.track import branch_ref
 from autoupdate.run import Identity
-from autoupdate.state import Result
-from autoupdate.track import branch_ref
 
 
 def leave(

@@ -12,12 +12,12 @@ from autoupdate import outbox
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config import load
-from autoupdate.errors import AutoupdateError, Exit
-from autoupdate.events import NOT_DELIVERED, Event
 from autoupdate.log import HostLog, Log, say
+from autoupdate.model.errors import AutoupdateError, Exit
+from autoupdate.model.events import NOT_DELIVERED, Event
+from autoupdate.model.paths import Paths
 from autoupdate.moments import write
 from autoupdate.outbox import Row
-from autoupdate.paths import Paths
 from autoupdate.settings import Settings
 from autoupdate.store import Store
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 from git.cmd import Git
 from git.exc import GitCommandError
 
-from autoupdate.checkout import Checkout
-from autoupdate.errors import ConfigurationError, DamagedMirrorError
+from autoupdate.model.checkout import Checkout
+from autoupdate.model.errors import ConfigurationError, DamagedMirrorError
 from autoupdate.source import NOT_CHANGES, UPSTREAM_REF, Mirror, said_by_git
 
 CONFIGURATION = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autoupdate.events import Kind
+from autoupdate.model.events import Kind
 from autoupdate.settings import Notify
 from autoupdate.store import Store
 

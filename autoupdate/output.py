@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from autoupdate.errors import AutoupdateError, Exit
+from autoupdate.model.errors import AutoupdateError, Exit
 
 if TYPE_CHECKING:
     from argparse import Namespace

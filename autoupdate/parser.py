@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
-from autoupdate.errors import AutoupdateError, Exit
+from autoupdate.model.errors import AutoupdateError, Exit
 
 # What a transaction can end with (state.Result).
 RESULTS = ("updated", "deferred", "failed", "rolled-back", "broken", "interrupted", "unreachable")

@@ -11,21 +11,21 @@ from typing import NamedTuple
 
 from autoupdate import hold, pin, update
 from autoupdate.app import App
-from autoupdate.changes import Changes, Forecast
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do, useless_current
-from autoupdate.errors import (
+from autoupdate.failure import refuse_failed_environment
+from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, Gate
+from autoupdate.model.changes import Changes, Forecast
+from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
     NoCandidateError,
     UpdateFailedError,
 )
-from autoupdate.failure import refuse_failed_environment
-from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, Gate
+from autoupdate.model.steps import Result
+from autoupdate.model.verdict import Verdict
 from autoupdate.publish import claim, linked_release
 from autoupdate.space import check_space
 from autoupdate.staged import find_staged
-from autoupdate.state import Result
-from autoupdate.verdict import Verdict
 from autoupdate.workshop import Plan
 
 UPDATE, NOTHING, DEFER, FAIL = "update", "nothing", "defer", "fail"

@@ -6,15 +6,15 @@ from typing import NamedTuple
 from autoupdate import hooks, retention, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete, left_broken
-from autoupdate.errors import AutoupdateError, Exit
-from autoupdate.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
 from autoupdate.failure import blame_for_running_badly
 from autoupdate.health import Baseline, UnhealthyError, settle, soak
 from autoupdate.lineage import raise_high_water
+from autoupdate.model.errors import AutoupdateError, Exit
+from autoupdate.model.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
+from autoupdate.model.steps import Result, Step
 from autoupdate.publish import linked_release, switch
 from autoupdate.salvage import keep_facts
 from autoupdate.services import Service
-from autoupdate.state import Result, Step
 from autoupdate.store import Transaction
 
 

@@ -3,8 +3,8 @@
 import os
 from contextlib import suppress
 
-from autoupdate.errors import ConfigurationError
-from autoupdate.paths import AppPaths
+from autoupdate.model.errors import ConfigurationError
+from autoupdate.model.paths import AppPaths
 from autoupdate.run import NotStartedError, TimedOutError, base_environment, run
 
 

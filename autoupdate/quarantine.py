@@ -2,7 +2,7 @@
 
 from autoupdate import runtime
 from autoupdate.app import App
-from autoupdate.errors import ConfigurationError
+from autoupdate.model.errors import ConfigurationError
 from autoupdate.salvage import write_facts
 
 

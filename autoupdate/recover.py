@@ -4,11 +4,11 @@ import os
 
 from autoupdate import probation, retention, runtime
 from autoupdate.app import App, Outcome
-from autoupdate.errors import AutoupdateError, Exit
-from autoupdate.events import RECOVERED, STEP
+from autoupdate.model.errors import AutoupdateError, Exit
+from autoupdate.model.events import RECOVERED, STEP
+from autoupdate.model.steps import Remedy, Result, Step, remedy
 from autoupdate.publish import linked_release, switch
 from autoupdate.staged import is_built
-from autoupdate.state import Remedy, Result, Step, remedy
 from autoupdate.store import Transaction
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from autoupdate import installer
-from autoupdate.errors import UpdateFailedError
+from autoupdate.model.errors import UpdateFailedError
 
 SMOKE_TEST = f"{os.path.dirname(os.path.abspath(__file__))}/smoke.py"
 MOST_WARNINGS = 10

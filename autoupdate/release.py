@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from autoupdate import packages
-from autoupdate.errors import ConfigurationError
-from autoupdate.paths import AppPaths
+from autoupdate.model.errors import ConfigurationError
+from autoupdate.model.paths import AppPaths
 from autoupdate.publish import linked_release
 from autoupdate.store import Release
 

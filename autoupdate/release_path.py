@@ -11,8 +11,9 @@ from autoupdate import relocation
 from autoupdate.app import App, Outcome
 from autoupdate.change_over import change_over, running, sweep
 from autoupdate.duplicate import Copier
-from autoupdate.errors import AutoupdateError, ConfigurationError, HostFaultError, describe
-from autoupdate.events import STEP
+from autoupdate.model.errors import AutoupdateError, ConfigurationError, HostFaultError, describe
+from autoupdate.model.events import STEP
+from autoupdate.model.steps import Result, Step
 from autoupdate.probation import look
 from autoupdate.publish import is_managed, linked_release
 from autoupdate.recover import recover
@@ -28,7 +29,6 @@ from autoupdate.relocation import (
 )
 from autoupdate.run import Identity
 from autoupdate.shared import owner
-from autoupdate.state import Result, Step
 from autoupdate.store import Release, Transaction
 from autoupdate.update import save_local_changes
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from autoupdate.errors import BrokenError
 from autoupdate.exchange import UNSUPPORTED, exchange
-from autoupdate.paths import AppPaths
+from autoupdate.model.errors import BrokenError
+from autoupdate.model.paths import AppPaths
 from autoupdate.publish import sync_directory
 
 ADOPT, RELEASE_PATH = "adopt", "release-path"

@@ -8,10 +8,10 @@ bear on this: a hold, a window, a quarantine, signatures, or an upstream that is
 from autoupdate import runtime
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do
-from autoupdate.errors import AutoupdateError
-from autoupdate.events import STEP
 from autoupdate.failure import give_up
 from autoupdate.gates import DEPLOYED_ALREADY
+from autoupdate.model.errors import AutoupdateError
+from autoupdate.model.events import STEP
 from autoupdate.store import Release
 from autoupdate.update import make_ready, name_release, note, switch_over
 

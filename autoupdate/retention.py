@@ -5,9 +5,9 @@ from contextlib import suppress
 
 from autoupdate.app import App
 from autoupdate.decide import is_complete
-from autoupdate.errors import AutoupdateError
-from autoupdate.events import STEP
 from autoupdate.in_use import is_used, used_paths
+from autoupdate.model.errors import AutoupdateError
+from autoupdate.model.events import STEP
 from autoupdate.publish import linked_release
 from autoupdate.workshop import KEY
 

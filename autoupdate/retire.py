@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from autoupdate.errors import ConfigurationError, HostFaultError
 from autoupdate.in_use import Process
 from autoupdate.legacy import CRON, SCRIPT, START, TIMER, Legacy, before_start
-from autoupdate.paths import Paths
+from autoupdate.model.errors import ConfigurationError, HostFaultError
+from autoupdate.model.paths import Paths
 from autoupdate.publish import remove_link, sync_directory
 from autoupdate.services import Units
 from autoupdate.unit_files import drop_ins, unit_files

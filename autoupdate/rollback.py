@@ -5,11 +5,11 @@ import os
 from autoupdate import runtime
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete
-from autoupdate.errors import ConfigurationError, Exit
+from autoupdate.model.errors import ConfigurationError, Exit
+from autoupdate.model.steps import Result, Step
 from autoupdate.probation import look, roll_back
 from autoupdate.publish import linked_release
 from autoupdate.recover import recover
-from autoupdate.state import Result, Step
 from autoupdate.store import Release, Transaction
 
 BY_HAND = "rolled back by hand"

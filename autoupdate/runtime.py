@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from autoupdate.errors import BusyError, NotPermittedError
-from autoupdate.paths import AppPaths
+from autoupdate.model.errors import BusyError, NotPermittedError
+from autoupdate.model.paths import AppPaths
 from autoupdate.publish import remove_link
 
 # Longer than a run may take: fetch, build and probation at their limits.

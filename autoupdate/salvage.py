@@ -8,11 +8,11 @@ from contextlib import suppress
 from autoupdate import high_water, hold, pin, runtime
 from autoupdate.app import App
 from autoupdate.database import DamagedStateError, StateError
-from autoupdate.events import STEP
 from autoupdate.high_water import HighWater
-from autoupdate.paths import AppPaths
+from autoupdate.model.events import STEP
+from autoupdate.model.paths import AppPaths
+from autoupdate.model.steps import Step
 from autoupdate.publish import sync_directory
-from autoupdate.state import Step
 from autoupdate.store import Quarantined, Release, Store, Transaction
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from autoupdate.errors import UpdateFailedError
+from autoupdate.model.errors import UpdateFailedError
 from autoupdate.run import Completed, NotStartedError, TimedOutError, base_environment, run
 from autoupdate.systemctl import insist
 

@@ -7,15 +7,15 @@ from autoupdate import alerts, runtime
 from autoupdate.app import App, Outcome
 from autoupdate.database import DamagedStateError
 from autoupdate.decide import stuck, useless_current
-from autoupdate.errors import AutoupdateError, Exit, describe
-from autoupdate.events import FAILED, RECOVERED, STATE_RENEWED
+from autoupdate.model.errors import AutoupdateError, Exit, describe
+from autoupdate.model.events import FAILED, RECOVERED, STATE_RENEWED
+from autoupdate.model.steps import Result
 from autoupdate.publish import linked_release
 from autoupdate.recover import recover
 from autoupdate.renewal import renew
 from autoupdate.rollback import rollback
 from autoupdate.salvage import begin_anew, has_facts, keep_facts
 from autoupdate.shared import is_handed_over
-from autoupdate.state import Result
 from autoupdate.store import LastRun
 from autoupdate.trust import review
 from autoupdate.update import update

@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autoupdate.errors import UpdateFailedError
-from autoupdate.paths import AppPaths
+from autoupdate.model.errors import UpdateFailedError
+from autoupdate.model.paths import AppPaths
 from autoupdate.publish import linked_release
 from autoupdate.run import (
     Identity,

@@ -11,7 +11,7 @@ import sys
 import time
 
 from autoupdate import asking, known
-from autoupdate.paths import AppPaths, Paths
+from autoupdate.model.paths import AppPaths, Paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import re
 import tempfile
 from typing import NamedTuple
 
-from autoupdate.errors import DamagedMirrorError
 from autoupdate.git_environment import git_environment
+from autoupdate.model.errors import DamagedMirrorError
+from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.openpgp import Keyring
 from autoupdate.run import run
-from autoupdate.signed import Keys, Signature, State
 from autoupdate.ssh_signature import Signers
 
 TAGS = "refs/autoupdate/tags/"

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from autoupdate.errors import HostFaultError
-from autoupdate.paths import AppPaths
+from autoupdate.model.errors import HostFaultError
+from autoupdate.model.paths import AppPaths
 from autoupdate.run import Identity, NotStartedError, TimedOutError, base_environment, run
 
 COPY_LIMIT = 1800.0

@@ -17,15 +17,15 @@ from git.cmd import Git
 from git.exc import GitCommandError
 from git.repo import Repo
 
-from autoupdate.errors import (
+from autoupdate.git_environment import complaint, redact
+from autoupdate.installer import HOST_TROUBLE
+from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
     HostFaultError,
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.git_environment import complaint, redact
-from autoupdate.installer import HOST_TROUBLE
 from autoupdate.publish import sync_directory
 
 # What git says of a fetch that is under way, and of how many hundredths of it are done.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from autoupdate.errors import HostFaultError
+from autoupdate.model.errors import HostFaultError
 from autoupdate.store import Release
 from autoupdate.workshop import Plan
 

@@ -10,7 +10,7 @@ import shutil
 import struct
 from typing import NamedTuple
 
-from autoupdate.signed import Keys, Signature, State
+from autoupdate.model.signatures import Keys, Signature, State
 
 MAGIC = b"SSHSIG"
 GOOD = re.compile(r'Good "git" signature for (.+) with \S+ key (SHA256:\S+)')

@@ -8,11 +8,11 @@ from autoupdate import pin as pins
 from autoupdate import runtime, trust
 from autoupdate.app import Clock
 from autoupdate.decide import left_broken, stuck
-from autoupdate.paths import AppPaths
+from autoupdate.model.paths import AppPaths
+from autoupdate.model.steps import Result, Step
 from autoupdate.publish import is_managed, linked_release
 from autoupdate.services import Services
 from autoupdate.settings import Settings
-from autoupdate.state import Result, Step
 from autoupdate.store import Store
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from autoupdate import database, public
 from autoupdate.database import StateError
-from autoupdate.state import Result, Step, may_follow
+from autoupdate.model.steps import Result, Step, may_follow
 
 
 class Release(NamedTuple):

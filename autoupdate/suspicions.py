@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from autoupdate import windows
 from autoupdate.assemble import host_hooks, trusted_keys
 from autoupdate.config import Value
-from autoupdate.errors import ConfigurationError, NotPermittedError
 from autoupdate.git_environment import redact
 from autoupdate.hook_files import POST, PRE
-from autoupdate.paths import Paths
+from autoupdate.model.errors import ConfigurationError, NotPermittedError
+from autoupdate.model.paths import Paths
 from autoupdate.settings import Settings
 from autoupdate.unit_files import unit_files
 

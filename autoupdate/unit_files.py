@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 from typing import NamedTuple
 
-from autoupdate.paths import Paths
+from autoupdate.model.paths import Paths
 
 
 class Directive(NamedTuple):

@@ -6,14 +6,6 @@ from collections.abc import Sequence
 from autoupdate import hooks, pin, retention, runtime, tags
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do
-from autoupdate.errors import (
-    AutoupdateError,
-    DamagedMirrorError,
-    DependenciesFailedError,
-    HostFaultError,
-    NoCandidateError,
-)
-from autoupdate.events import CANDIDATE, CURRENT, DEFERRED, MIRROR_RENEWED, REHEARSED, STASHED, STEP
 from autoupdate.failure import (
     give_up,
     no_candidate,
@@ -24,16 +16,32 @@ from autoupdate.failure import (
 from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, Gate, first_refusal
 from autoupdate.guard import note_first_seen, tell_left_out
 from autoupdate.hold import held
+from autoupdate.model.errors import (
+    AutoupdateError,
+    DamagedMirrorError,
+    DependenciesFailedError,
+    HostFaultError,
+    NoCandidateError,
+)
+from autoupdate.model.events import (
+    CANDIDATE,
+    CURRENT,
+    DEFERRED,
+    MIRROR_RENEWED,
+    REHEARSED,
+    STASHED,
+    STEP,
+)
+from autoupdate.model.steps import Result, Step
+from autoupdate.model.verdict import Verdict
 from autoupdate.probation import begin_probation, look, roll_back, watch
 from autoupdate.publish import claim, linked_release, switch
 from autoupdate.recover import recover
 from autoupdate.salvage import keep_facts
 from autoupdate.space import check_space
 from autoupdate.staged import is_built, take_staged
-from autoupdate.state import Result, Step
 from autoupdate.store import Release, Transaction
 from autoupdate.trust import signer_of
-from autoupdate.verdict import Verdict
 
 
 def update(app: App, trigger: str, *, force: bool = False) -> Outcome:

@@ -184,7 +184,7 @@ def track(value: Any) -> str:
     if kind == "commit" and not re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", rest):
         raise ValueError("a commit must be given by its full hexadecimal name")
     if kind == "semver":
-        from autoupdate.track import parse_range
+        from autoupdate.model.track import parse_range
 
         parse_range(rest)
     # git-check-ref-format(1): what no branch can be called.

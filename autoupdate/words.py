@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from autoupdate.errors import ConfigurationError
+from autoupdate.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from argparse import Namespace

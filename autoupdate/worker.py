@@ -21,25 +21,25 @@ from autoupdate.commands import answer, command, try_out
 from autoupdate.comparison import compare
 from autoupdate.confinement import confine, hide
 from autoupdate.environment import EnvironmentBuilder, is_complete
-from autoupdate.errors import (
+from autoupdate.forecast import forecast
+from autoupdate.inspection import full_name, inspect
+from autoupdate.installer import CACHES
+from autoupdate.limits import free_space, limited
+from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
     UnreachableError,
     UpdateFailedError,
     describe,
 )
-from autoupdate.forecast import forecast
-from autoupdate.inspection import full_name, inspect
-from autoupdate.installer import CACHES
-from autoupdate.limits import free_space, limited
+from autoupdate.model.paths import AppPaths
+from autoupdate.model.signatures import Keys
+from autoupdate.model.sizes import in_words
 from autoupdate.orphans import become_subreaper, end_descendants
-from autoupdate.paths import AppPaths
 from autoupdate.rehearse import rehearse
 from autoupdate.run import NotStartedError
 from autoupdate.settings import Build
 from autoupdate.signature import verify
-from autoupdate.signed import Keys
-from autoupdate.sizes import in_words
 from autoupdate.source import Mirror, link_shared, said_by_git
 from autoupdate.uv import Command
 

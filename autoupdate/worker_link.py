@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autoupdate.confinement import is_possible
-from autoupdate.errors import (
+from autoupdate.limits import LEAST_SPACE, free_space
+from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
     DependenciesFailedError,
@@ -18,9 +19,8 @@ from autoupdate.errors import (
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.limits import LEAST_SPACE, free_space
+from autoupdate.model.paths import AppPaths
 from autoupdate.orphans import become_subreaper, end_descendants
-from autoupdate.paths import AppPaths
 from autoupdate.run import Identity, NotStartedError, kill_group, start
 
 COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker")

@@ -8,23 +8,23 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
-from autoupdate.changes import Changes, Forecast, read_changes, read_forecast
 from autoupdate.check import COMMIT
-from autoupdate.checkout import Checkout, TakenOver
-from autoupdate.errors import (
+from autoupdate.git_environment import Access
+from autoupdate.linked_copy import provide
+from autoupdate.model.changes import Changes, Forecast, read_changes, read_forecast
+from autoupdate.model.checkout import Checkout, TakenOver
+from autoupdate.model.errors import (
     HostFaultError,
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.findings import Findings
-from autoupdate.findings import read as read_findings
-from autoupdate.git_environment import Access
-from autoupdate.linked_copy import provide
-from autoupdate.paths import AppPaths
+from autoupdate.model.findings import Findings
+from autoupdate.model.findings import read as read_findings
+from autoupdate.model.paths import AppPaths
+from autoupdate.model.signatures import Keys, Signature, from_answer
+from autoupdate.model.sizes import own_bytes
 from autoupdate.run import Identity
 from autoupdate.settings import Build, Rehearse, Upstream
-from autoupdate.signed import Keys, Signature, from_answer
-from autoupdate.sizes import own_bytes
 from autoupdate.worker_link import WorkerLink
 
 # The most that a fetch may take of memory, and of what the host has, half; git unpacks by pieces.

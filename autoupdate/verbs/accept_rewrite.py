@@ -4,10 +4,10 @@ from argparse import Namespace
 
 from autoupdate.accept_rewrite import accept
 from autoupdate.config import load
-from autoupdate.errors import Exit
-from autoupdate.events import STEERED
+from autoupdate.model.errors import Exit
+from autoupdate.model.events import STEERED
+from autoupdate.model.paths import Paths
 from autoupdate.output import tell
-from autoupdate.paths import Paths
 from autoupdate.verbs.ready import ready
 
 

@@ -6,9 +6,9 @@ from argparse import Namespace
 from autoupdate import session
 from autoupdate.adopt import adopt as take_over
 from autoupdate.app import Outcome
-from autoupdate.errors import ConfigurationError
+from autoupdate.model.errors import ConfigurationError
+from autoupdate.model.paths import Paths
 from autoupdate.output import finish
-from autoupdate.paths import Paths
 from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
 from autoupdate.verbs.ready import ready
 

@@ -3,8 +3,8 @@
 import signal
 from contextlib import suppress
 
-from autoupdate.events import STASHED, STEP, Event
 from autoupdate.log import Log
+from autoupdate.model.events import STASHED, STEP, Event
 from autoupdate.sinks import printable
 
 SHOWN = (STEP, STASHED)

@@ -4,9 +4,9 @@ from argparse import Namespace
 
 from autoupdate.assemble import ask, builder
 from autoupdate.config import load
-from autoupdate.errors import Exit, NoCandidateError
+from autoupdate.model.errors import Exit, NoCandidateError
+from autoupdate.model.paths import Paths
 from autoupdate.output import show
-from autoupdate.paths import Paths
 from autoupdate.render.status import check as words
 from autoupdate.verbs.status import facts
 

@@ -7,10 +7,10 @@ from autoupdate import suspicions
 from autoupdate.app import Clock
 from autoupdate.config import build, load, read
 from autoupdate.doctor import Case, Finding, examine
-from autoupdate.errors import Exit
 from autoupdate.host_facts import HostFacts
+from autoupdate.model.errors import Exit
+from autoupdate.model.paths import Paths
 from autoupdate.output import show
-from autoupdate.paths import Paths
 from autoupdate.render.doctor import doctor as words
 from autoupdate.store import Store
 

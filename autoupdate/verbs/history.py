@@ -6,10 +6,10 @@ from autoupdate import moments
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config import load
-from autoupdate.errors import ConfigurationError, Exit
 from autoupdate.history import history as entries
+from autoupdate.model.errors import ConfigurationError, Exit
+from autoupdate.model.paths import Paths
 from autoupdate.output import show
-from autoupdate.paths import Paths
 from autoupdate.render.history import history as words
 
 

@@ -7,10 +7,10 @@ from autoupdate import moments, runtime
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config import load
-from autoupdate.errors import ConfigurationError, Exit
-from autoupdate.events import STEERED
+from autoupdate.model.errors import ConfigurationError, Exit
+from autoupdate.model.events import STEERED
+from autoupdate.model.paths import Paths
 from autoupdate.output import tell
-from autoupdate.paths import Paths
 from autoupdate.salvage import write_facts
 from autoupdate.sinks import printable
 from autoupdate.verbs.ready import ready

@@ -8,9 +8,9 @@ from typing import Any
 from autoupdate import outbox
 from autoupdate.config import load
 from autoupdate.delivery import deliver
-from autoupdate.errors import ConfigurationError, Exit
+from autoupdate.model.errors import ConfigurationError, Exit
+from autoupdate.model.paths import Paths
 from autoupdate.output import show
-from autoupdate.paths import Paths
 from autoupdate.settings import Settings
 from autoupdate.store import Store
 from autoupdate.verbs.ready import require_root

@@ -5,10 +5,10 @@ from argparse import Namespace
 from autoupdate import pin as pins
 from autoupdate import runtime
 from autoupdate.config import load
-from autoupdate.errors import Exit
-from autoupdate.events import STEERED
+from autoupdate.model.errors import Exit
+from autoupdate.model.events import STEERED
+from autoupdate.model.paths import Paths
 from autoupdate.output import tell
-from autoupdate.paths import Paths
 from autoupdate.publish import linked_release
 from autoupdate.salvage import write_facts
 from autoupdate.verbs.ready import ready

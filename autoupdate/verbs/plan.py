@@ -4,11 +4,11 @@ from argparse import Namespace
 from typing import Any
 
 from autoupdate import moments, runtime
-from autoupdate.changes import Changes
 from autoupdate.config import load
-from autoupdate.errors import Exit
+from autoupdate.model.changes import Changes
+from autoupdate.model.errors import Exit
+from autoupdate.model.paths import Paths
 from autoupdate.output import show
-from autoupdate.paths import Paths
 from autoupdate.plan import Outlook
 from autoupdate.plan import plan as foretell
 from autoupdate.render.plan import plan as words

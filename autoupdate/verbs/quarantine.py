@@ -4,9 +4,9 @@ from argparse import Namespace
 
 from autoupdate import runtime
 from autoupdate.assemble import assemble, builder
-from autoupdate.errors import Exit
+from autoupdate.model.errors import Exit
+from autoupdate.model.paths import Paths
 from autoupdate.output import print_json, show
-from autoupdate.paths import Paths
 from autoupdate.quarantine import clear
 from autoupdate.render.history import quarantine as words
 from autoupdate.verbs.ready import require_root

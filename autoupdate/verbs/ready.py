@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable
 
 from autoupdate.app import App
-from autoupdate.errors import AutoupdateError, NotPermittedError
 from autoupdate.log import Log
-from autoupdate.paths import Paths
+from autoupdate.model.errors import AutoupdateError, NotPermittedError
+from autoupdate.model.paths import Paths
 
 
 def ready(paths: Paths, app: str, around: Callable[[Log], Log] = lambda log: log) -> App:
@@ -15,8 +15,8 @@ def ready(paths: Paths, app: str, around: Callable[[Log], Log] = lambda log: log
     `around` may put another log around the host's.
     """
     from autoupdate.assemble import assemble, builder
-    from autoupdate.events import FAILED, Event
     from autoupdate.log import HostLog
+    from autoupdate.model.events import FAILED, Event
 
     require_root(paths)
     try:

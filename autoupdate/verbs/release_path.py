@@ -3,8 +3,8 @@
 from argparse import Namespace
 
 from autoupdate import session
+from autoupdate.model.paths import Paths
 from autoupdate.output import finish
-from autoupdate.paths import Paths
 from autoupdate.release_path import release_path as give_back
 from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
 from autoupdate.verbs.ready import ready

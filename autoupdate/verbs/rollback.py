@@ -4,9 +4,9 @@ from argparse import Namespace
 
 from autoupdate import session
 from autoupdate.config import apps
-from autoupdate.errors import ConfigurationError
+from autoupdate.model.errors import ConfigurationError
+from autoupdate.model.paths import Paths
 from autoupdate.output import finish
-from autoupdate.paths import Paths
 from autoupdate.verbs.ready import ready
 
 

@@ -5,8 +5,8 @@ from argparse import Namespace
 
 from autoupdate import session
 from autoupdate.app import Outcome
+from autoupdate.model.paths import Paths
 from autoupdate.output import finish
-from autoupdate.paths import Paths
 from autoupdate.verbs.ready import ready
 
 

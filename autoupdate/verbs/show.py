@@ -3,11 +3,11 @@
 import os
 from argparse import Namespace
 
-from autoupdate.changes import Changes
 from autoupdate.config import load
-from autoupdate.errors import ConfigurationError, Exit, UpdateFailedError
+from autoupdate.model.changes import Changes
+from autoupdate.model.errors import ConfigurationError, Exit, UpdateFailedError
+from autoupdate.model.paths import Paths
 from autoupdate.output import show as print_facts
-from autoupdate.paths import Paths
 from autoupdate.release import before, facts, find
 from autoupdate.render.release import release as words
 from autoupdate.store import Release, Store

@@ -4,9 +4,9 @@ from argparse import Namespace
 from typing import Any
 
 from autoupdate.config import apps, default_app, load
-from autoupdate.errors import AutoupdateError, Exit
+from autoupdate.model.errors import AutoupdateError, Exit
+from autoupdate.model.paths import Paths
 from autoupdate.output import complain, show
-from autoupdate.paths import Paths
 from autoupdate.render.status import status as words
 from autoupdate.services import Systemd
 from autoupdate.status import status as gather

@@ -1,6 +1,6 @@
 """Completion for bash(1), by its own builtins only."""
 
-from autoupdate.paths import Paths
+from autoupdate.model.paths import Paths
 from docs.completion.words import kind_of, kinds_of, names_of, words_of
 from docs.verbs import all_verbs, first_words
 

@@ -6,7 +6,7 @@ The files have the names by which the shells look for them.
 import sys
 from pathlib import Path
 
-from autoupdate.paths import Paths
+from autoupdate.model.paths import Paths
 from docs.completion import bash, fish, zsh
 
 

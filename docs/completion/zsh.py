@@ -2,7 +2,7 @@
 
 import argparse
 
-from autoupdate.paths import Paths
+from autoupdate.model.paths import Paths
 from docs.completion.words import kind_of, kinds_of, words_of
 from docs.verbs import Verb, all_verbs, first_words
 

@@ -3,7 +3,7 @@
 import argparse
 import re
 
-from autoupdate.errors import Exit
+from autoupdate.model.errors import Exit
 from docs.man.mdoc import argument, paragraph, sentence, tagged
 from docs.verbs import Verb, all_verbs
 

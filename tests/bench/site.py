@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autoupdate.paths import AppPaths, Paths
+from autoupdate.model.paths import AppPaths, Paths
 from tests.bench.index import Index
 from tests.bench.wheels import download_tools
 from tests.hosts.commands import CLEAN_ENVIRONMENT, Completed, run

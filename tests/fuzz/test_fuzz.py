@@ -16,19 +16,20 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
-from autoupdate import asking, config, findings, known, moments, public, track, windows
+from autoupdate import asking, config, known, moments, public, windows
 from autoupdate.check import parse
 from autoupdate.config import Value
 from autoupdate.credentials import split
 from autoupdate.database import StateError
-from autoupdate.errors import AutoupdateError, UpdateFailedError
 from autoupdate.inspection import commit_time, is_misleading, leaving
+from autoupdate.model import findings, track
+from autoupdate.model.errors import AutoupdateError, UpdateFailedError
+from autoupdate.model.paths import AppPaths, Paths
+from autoupdate.model.signatures import Keys, State
 from autoupdate.openpgp import Keyring
-from autoupdate.paths import AppPaths, Paths
 from autoupdate.salvage import facts_file, open_state
 from autoupdate.settings import PROBE_SETTINGS, SETTINGS
 from autoupdate.signature import parse_commit, parse_tag
-from autoupdate.signed import Keys, State
 from autoupdate.sinks import printable
 from autoupdate.ssh_signature import Signers
 from autoupdate.store import Store

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from autoupdate.signed import Keys
+from autoupdate.model.signatures import Keys
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 
 THEN, LONG_AGO = "20240101T000000", "20200101T000000"

@@ -9,11 +9,11 @@ import pytest
 from autoupdate import session
 from autoupdate.adopt import adopt
 from autoupdate.app import Outcome
-from autoupdate.errors import Exit
 from autoupdate.host_changes import copy_whole
 from autoupdate.manifest import manifest
+from autoupdate.model.errors import Exit
+from autoupdate.model.steps import Result
 from autoupdate.release_path import release_path
-from autoupdate.state import Result
 from tests.hosts.commands import run
 from tests.integration.site import Site
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.paths import Paths
+from autoupdate.model.paths import Paths
 from docs.completion.generate import scripts
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate.confinement import version
-from autoupdate.errors import UpdateFailedError
 from autoupdate.git_environment import git_environment
-from autoupdate.paths import AppPaths
+from autoupdate.model.errors import UpdateFailedError
+from autoupdate.model.paths import AppPaths
 from autoupdate.settings import Rehearse
 from autoupdate.worker_link import LIBRARY
 from autoupdate.workshop import WorkerProcess

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate import config
-from autoupdate.errors import Exit
+from autoupdate.model.errors import Exit
+from autoupdate.model.steps import Result
 from autoupdate.publish import switch
-from autoupdate.state import Result
 from autoupdate.store import Store
 from tests.hosts.broken import Broken
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
@@ -251,7 +251,7 @@ def test_app_that_is_no_package(deployed: Site) -> None:
 
 def test_prober_never_sees_a_gap_or_a_mixture(tmp_path: Path) -> None:
     """Fifty switches while a process reads through the services' path once per millisecond."""
-    from autoupdate.paths import Paths
+    from autoupdate.model.paths import Paths
 
     paths = Paths(str(tmp_path)).app(APP)
     for release in ("r1", "r2"):

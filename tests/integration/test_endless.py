@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.errors import Exit
-from autoupdate.state import Result
+from autoupdate.model.errors import Exit
+from autoupdate.model.steps import Result
 from tests.hosts.git_server import Mode
 from tests.integration.site import Site
 

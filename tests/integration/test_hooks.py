@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.hook_files import POST, PRE
-from autoupdate.state import Result
+from autoupdate.model.steps import Result
 from tests.integration.site import APP, Site
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.state import Result
+from autoupdate.model.steps import Result
 from tests.hosts.hostile import NO_COMMIT, PROGRAM, SUBMODULE, Entry, Hostile, marker
 from tests.integration.site import Site
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate import runtime
-from autoupdate.state import Result
+from autoupdate.model.steps import Result
 from tests.integration.site import Site
 
 

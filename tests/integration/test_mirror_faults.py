@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from git.exc import GitCommandError
 
-from autoupdate.errors import AutoupdateError, Exit, HostFaultError, UnreachableError
+from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError, UnreachableError
+from autoupdate.model.steps import Result
 from autoupdate.source import Mirror
-from autoupdate.state import Result
 from autoupdate.store import Store
 from tests.hosts.commands import run
 from tests.integration.site import Site

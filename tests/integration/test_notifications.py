@@ -10,7 +10,7 @@ from autoupdate import cli, delivery
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config import load
-from autoupdate.errors import Exit
+from autoupdate.model.errors import Exit
 from autoupdate.moments import write
 from autoupdate.notify import FIRST_WAIT, Sender
 from autoupdate.store import Store

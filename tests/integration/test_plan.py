@@ -8,9 +8,9 @@ import pytest
 
 from autoupdate import packages, pin
 from autoupdate.cli import main
-from autoupdate.errors import ConfigurationError, Exit
+from autoupdate.model.errors import ConfigurationError, Exit
+from autoupdate.model.steps import Result
 from autoupdate.plan import UPDATE, Outlook, plan
-from autoupdate.state import Result
 from autoupdate.store import Store
 from tests.integration.site import APP, Site
 

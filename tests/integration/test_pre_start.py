@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate import runtime
-from autoupdate.paths import AppPaths
+from autoupdate.model.paths import AppPaths
 from tests.hosts.commands import Completed, run
 
 SCRIPT = Path(__file__).parents[2] / "units/pre-start"

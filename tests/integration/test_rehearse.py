@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate.commands import try_out
-from autoupdate.errors import UpdateFailedError
+from autoupdate.model.errors import UpdateFailedError
+from autoupdate.model.steps import Result, Step
 from autoupdate.rehearse import rehearse
-from autoupdate.state import Result, Step
 from autoupdate.store import Store
 from tests.hosts.commands import run
 from tests.integration.site import Site

@@ -9,10 +9,10 @@ import pytest
 from autoupdate import runtime, session
 from autoupdate.app import App, Outcome
 from autoupdate.assemble import assemble
-from autoupdate.errors import BusyError, Exit
 from autoupdate.git_environment import git_environment
+from autoupdate.model.errors import BusyError, Exit
+from autoupdate.model.steps import Result
 from autoupdate.publish import linked_release
-from autoupdate.state import Result
 from tests.hosts.git_server import Mode
 from tests.hosts.upstream import Upstream
 from tests.integration.site import APP, KeptLog, NoAgenda, NoServices, QuickWorker, Site

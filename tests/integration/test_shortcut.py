@@ -31,7 +31,7 @@ else:
 print(*sorted(set(sys.modules) - before))
 """
 LOADED = {
-    "autoupdate", "autoupdate.asking", "autoupdate.known", "autoupdate.paths",
+    "autoupdate", "autoupdate.asking", "autoupdate.known", "autoupdate.model.paths",
     "autoupdate.shortcut", "autoupdate.sinks", "fcntl", "select", "systemd", "systemd._journal",
 }  # fmt: skip
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pytest
 
 from autoupdate import trust
+from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.settings import Trust
 from autoupdate.signature import verify
-from autoupdate.signed import Keys, Signature, State
 from tests.hosts.commands import run
 from tests.integration.signers import Objects, Sign, Signers
 from tests.unit.world import World, settings

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.errors import HostFaultError
-from autoupdate.paths import Paths
+from autoupdate.model.errors import HostFaultError
+from autoupdate.model.paths import Paths
 from autoupdate.snapshot import SharedSnapshots
 
 PATTERNS = ["state/*.duckdb", "-odd name*"]

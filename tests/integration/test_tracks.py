@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.cli import main
-from autoupdate.errors import Exit
-from autoupdate.state import Result
+from autoupdate.model.errors import Exit
+from autoupdate.model.steps import Result
 from tests.hosts.commands import run
 from tests.hosts.git_server import Mode
 from tests.integration.site import APP, Site

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.errors import Exit
-from autoupdate.state import Result
+from autoupdate.model.errors import Exit
+from autoupdate.model.steps import Result
 from tests.hosts.commands import run
 from tests.hosts.git_server import GitServer
 from tests.hosts.proxy import Proxy

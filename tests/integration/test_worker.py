@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from autoupdate import commands, session, worker_link
-from autoupdate.errors import Exit
-from autoupdate.paths import AppPaths
+from autoupdate.model.errors import Exit
+from autoupdate.model.paths import AppPaths
+from autoupdate.model.track import Found
 from autoupdate.run import find_user
 from autoupdate.store import Store
-from autoupdate.track import Found
 from autoupdate.worker import Worker
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.hosts.git_server import Mode

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from autoupdate import runtime
 from autoupdate.app import Outcome
-from autoupdate.errors import Exit
+from autoupdate.model.errors import Exit
+from autoupdate.model.steps import Result, Step
 from autoupdate.plan import DEFER, FAIL, NOTHING, UPDATE, Outlook
-from autoupdate.state import Result, Step
 from autoupdate.store import Store
 from tests.unit.guard import GUARD
 

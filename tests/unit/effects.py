@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autoupdate.app import Clock
-from autoupdate.errors import AutoupdateError
-from autoupdate.events import Event
-from autoupdate.findings import Findings
+from autoupdate.model.errors import AutoupdateError
+from autoupdate.model.events import Event
+from autoupdate.model.findings import Findings
 from autoupdate.services import Service
 from autoupdate.store import Store
 

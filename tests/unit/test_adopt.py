@@ -9,11 +9,11 @@ from autoupdate import session
 from autoupdate.adopt import adopt
 from autoupdate.adoptable import same_place
 from autoupdate.app import Outcome
-from autoupdate.checkout import TakenOver
-from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.in_use import Process
 from autoupdate.manifest import Entry
-from autoupdate.state import Result
+from autoupdate.model.checkout import TakenOver
+from autoupdate.model.errors import Exit, UpdateFailedError
+from autoupdate.model.steps import Result
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.old_directory import (

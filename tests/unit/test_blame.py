@@ -8,7 +8,7 @@ import pytest
 from autoupdate import runtime
 from autoupdate.backoff import FREE_INTERRUPTIONS, LONGEST_WAIT, seconds_left, wait_after
 from autoupdate.database import StateError
-from autoupdate.errors import (
+from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
     DependenciesFailedError,
@@ -18,8 +18,8 @@ from autoupdate.errors import (
     UnreachableError,
     UpdateFailedError,
 )
+from autoupdate.model.steps import Result, Step
 from autoupdate.quarantine import clear
-from autoupdate.state import Result, Step
 from autoupdate.store import Attempts
 from tests.unit.effects import SERVICES, commit
 from tests.unit.world import World

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from autoupdate.cli import function, main
-from autoupdate.errors import Exit, UnreachableError, UpdateFailedError
-from autoupdate.events import STEP, Event
 from autoupdate.history import history
+from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
+from autoupdate.model.events import STEP, Event
+from autoupdate.model.steps import Result
 from autoupdate.output import finish
 from autoupdate.parser import VERBS, parser
 from autoupdate.render.status import STATES
 from autoupdate.render.status import status as words
-from autoupdate.state import Result
 from autoupdate.status import status
 from autoupdate.verbs.aloud import Aloud
 from tests.unit.effects import APP, SERVICES, commit

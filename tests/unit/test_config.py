@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate import config
-from autoupdate.errors import ConfigurationError, Exit
-from autoupdate.paths import Paths
+from autoupdate.model.errors import ConfigurationError, Exit
+from autoupdate.model.paths import Paths
 
 BASE = """
 path = "/opt/app"

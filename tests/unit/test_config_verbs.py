@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.cli import main
-from autoupdate.errors import Exit
-from autoupdate.paths import Paths
+from autoupdate.model.errors import Exit
+from autoupdate.model.paths import Paths
 from autoupdate.render.configuration import check
 from tests.unit.test_golden import compare
 

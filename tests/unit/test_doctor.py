@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autoupdate.doctor import Case, Finding, examine
-from autoupdate.errors import UnreachableError
+from autoupdate.model.errors import UnreachableError
 from autoupdate.render.doctor import doctor as words
 from autoupdate.settings import Upstream
 from tests.unit.effects import APP

@@ -7,7 +7,7 @@ import pytest
 
 from autoupdate import installer
 from autoupdate.environment import EnvironmentBuilder, build_requirements, included_files
-from autoupdate.errors import UpdateFailedError
+from autoupdate.model.errors import UpdateFailedError
 from autoupdate.settings import Build
 from tests.environments import complete
 

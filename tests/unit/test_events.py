@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from autoupdate import events
-from autoupdate.events import OUTPUT, Kind
+from autoupdate.model import events
+from autoupdate.model.events import OUTPUT, Kind
 
 CATALOG = Path(__file__).parents[2] / "units/catalog/autoupdate.catalog"
 KINDS = [value for value in vars(events).values() if isinstance(value, Kind)]

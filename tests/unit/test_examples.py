@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 from autoupdate.config import load
-from autoupdate.paths import Paths
+from autoupdate.model.paths import Paths
 from autoupdate.settings import SETTINGS, TOLD
 
 DOCS = Path(__file__).parents[2] / "docs"

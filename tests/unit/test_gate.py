@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate import gate, runtime
-from autoupdate.errors import UnreachableError, UpdateFailedError
+from autoupdate.model.errors import UnreachableError, UpdateFailedError
 from autoupdate.salvage import open_state
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit

@@ -4,9 +4,9 @@ import pytest
 
 from autoupdate import plan, update
 from autoupdate.app import App
-from autoupdate.errors import Exit
-from autoupdate.state import Result
-from autoupdate.verdict import Verdict
+from autoupdate.model.errors import Exit
+from autoupdate.model.steps import Result
+from autoupdate.model.verdict import Verdict
 from tests.unit.effects import commit
 from tests.unit.world import World
 

@@ -12,8 +12,8 @@ import pytest
 
 from autoupdate import hold, pin
 from autoupdate.cli import main
-from autoupdate.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.history import history
+from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.plan import plan
 from autoupdate.release import facts as about_release
 from autoupdate.render.history import history as words_of_history

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from autoupdate import guard
-from autoupdate.errors import Exit
-from autoupdate.sizes import in_words
-from autoupdate.state import Result
+from autoupdate.model.errors import Exit
+from autoupdate.model.sizes import in_words
+from autoupdate.model.steps import Result
 from tests.unit.effects import HARMLESS, commit
 from tests.unit.world import World, settings
 

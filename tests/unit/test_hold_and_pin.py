@@ -8,10 +8,10 @@ import pytest
 
 from autoupdate import gate, hold, moments, pin, salvage
 from autoupdate.cli import main
-from autoupdate.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
 from autoupdate.hold import Hold
+from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
+from autoupdate.model.steps import Result
 from autoupdate.pin import Pin
-from autoupdate.state import Result
 from autoupdate.status import status
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.errors import Exit
 from autoupdate.hook_files import POST, PRE, HostHooks
-from autoupdate.state import Result
+from autoupdate.model.errors import Exit
+from autoupdate.model.steps import Result
 from tests.unit.effects import APP, Killed, commit
 from tests.unit.world import World
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from autoupdate.errors import UpdateFailedError
-from autoupdate.findings import Findings, read
 from autoupdate.inspection import Entry, Survey, commit_time, is_misleading, leaving
+from autoupdate.model.errors import UpdateFailedError
+from autoupdate.model.findings import Findings, read
 from tests.unit.effects import HARMLESS
 
 LINK, FILE, SUBMODULE = 0o120000, 0o100644, 0o160000

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.legacy import CRON, START, TIMER, Legacy, find
-from autoupdate.paths import Paths
+from autoupdate.model.paths import Paths
 
 SCRIPT = "/home/barberb/ipfs_accelerate_py/scripts/auto-update.sh"
 

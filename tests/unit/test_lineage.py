@@ -8,10 +8,10 @@ import pytest
 
 from autoupdate import accept_rewrite, session
 from autoupdate.cli import main
-from autoupdate.errors import ConfigurationError, Exit, NoCandidateError
 from autoupdate.lineage import high_water_mark
+from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
+from autoupdate.model.steps import Result
 from autoupdate.salvage import facts_file, open_state
-from autoupdate.state import Result
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.world import World, settings

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.environment import adapt, remove
-from autoupdate.errors import HostFaultError
 from autoupdate.linked_copy import BUILD_TOOLS, COMPLETE, INSTALL, link, provide, seal
+from autoupdate.model.errors import HostFaultError
 from tests.unit.test_environment import make_environment
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.events import CURRENT, FAILED, OUTPUT, UPDATED, Event
 from autoupdate.log import HostLog, goes_to_journal
+from autoupdate.model.events import CURRENT, FAILED, OUTPUT, UPDATED, Event
 from autoupdate.sinks import append_line
 from tests.unit.conftest import Journal
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate import config
-from autoupdate.errors import Exit
+from autoupdate.model.errors import Exit
+from autoupdate.model.paths import Paths
 from autoupdate.parser import parser
-from autoupdate.paths import Paths
 from autoupdate.settings import PROBE_SETTINGS, SETTINGS
 from docs.man.generate import pages
 

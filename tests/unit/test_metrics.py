@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate.backoff import seconds
-from autoupdate.errors import UnreachableError, UpdateFailedError
 from autoupdate.metrics import METRICS, escape, exposition, write
-from autoupdate.state import Result
+from autoupdate.model.errors import UnreachableError, UpdateFailedError
+from autoupdate.model.steps import Result
 from tests.unit.effects import APP, RELEASE_SIZE, commit
 from tests.unit.world import World, settings
 

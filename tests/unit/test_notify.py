@@ -7,10 +7,10 @@ import pytest
 
 from autoupdate import outbox
 from autoupdate.delivery import redact
-from autoupdate.errors import NoCandidateError, UnreachableError
+from autoupdate.model.errors import NoCandidateError, UnreachableError
+from autoupdate.model.steps import Result
 from autoupdate.notify import FIRST_WAIT, MOST_SINGLE, Sender
 from autoupdate.settings import TOLD
-from autoupdate.state import Result
 from tests.unit.effects import Killed, commit
 from tests.unit.world import World, settings
 

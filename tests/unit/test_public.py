@@ -12,8 +12,8 @@ from autoupdate import database, public
 from autoupdate.database import StateError
 from autoupdate.history import history
 from autoupdate.hold import Hold, lift, put
-from autoupdate.paths import AppPaths
-from autoupdate.state import Result, Step
+from autoupdate.model.paths import AppPaths
+from autoupdate.model.steps import Result, Step
 from autoupdate.status import status
 from autoupdate.store import LastRun, Store
 from tests.unit.world import World

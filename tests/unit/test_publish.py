@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.errors import ConfigurationError
-from autoupdate.paths import AppPaths, Paths
+from autoupdate.model.errors import ConfigurationError
+from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.publish import (
     claim,
     is_managed,

@@ -7,9 +7,9 @@ import pytest
 
 from autoupdate import runtime, words
 from autoupdate.cli import main
-from autoupdate.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
+from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
+from autoupdate.model.steps import Result
 from autoupdate.quarantine import clear
-from autoupdate.state import Result
 from tests.unit.effects import APP, commit
 from tests.unit.world import World
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from autoupdate import confirm
-from autoupdate.errors import Exit, HostFaultError, UpdateFailedError
-from autoupdate.state import Result
+from autoupdate.model.errors import Exit, HostFaultError, UpdateFailedError
+from autoupdate.model.steps import Result
 from tests.unit.effects import SERVICES, Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.world import World, settings

@@ -7,10 +7,10 @@ import pytest
 
 from autoupdate import relocation, session
 from autoupdate.app import Outcome
-from autoupdate.errors import Exit, UpdateFailedError
 from autoupdate.manifest import Entry, manifest
+from autoupdate.model.errors import Exit, UpdateFailedError
+from autoupdate.model.steps import Result
 from autoupdate.release_path import release_path
-from autoupdate.state import Result
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.old_directory import (

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate import relocation
-from autoupdate.errors import BrokenError
-from autoupdate.paths import AppPaths
+from autoupdate.model.errors import BrokenError
+from autoupdate.model.paths import AppPaths
 from autoupdate.relocation import (
     COPY,
     EXCHANGE,

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from autoupdate import hold, pin, runtime, session
-from autoupdate.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.hold import Hold
+from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
+from autoupdate.model.steps import Result
 from autoupdate.pin import Pin
-from autoupdate.state import Result
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.test_gate import Gate

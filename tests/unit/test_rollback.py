@@ -10,9 +10,9 @@ import pytest
 
 from autoupdate import runtime
 from autoupdate.cli import main
-from autoupdate.errors import Exit, UpdateFailedError
+from autoupdate.model.errors import Exit, UpdateFailedError
+from autoupdate.model.steps import Result, Step
 from autoupdate.rollback import BY_HAND
-from autoupdate.state import Result, Step
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, SERVICES, Killed, commit
 from tests.unit.world import World, settings

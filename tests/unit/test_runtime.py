@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate import runtime
-from autoupdate.errors import BusyError, Exit
-from autoupdate.paths import AppPaths, Paths
+from autoupdate.model.errors import BusyError, Exit
+from autoupdate.model.paths import AppPaths, Paths
 
 DEAD = "4999999"  # above the kernel's largest process id
 

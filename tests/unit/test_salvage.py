@@ -9,9 +9,9 @@ import pytest
 from autoupdate import session
 from autoupdate.app import Outcome
 from autoupdate.database import DamagedStateError
-from autoupdate.errors import Exit
+from autoupdate.model.errors import Exit
+from autoupdate.model.steps import Result
 from autoupdate.salvage import facts_file, open_state
-from autoupdate.state import Result
 from autoupdate.store import Store
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD

@@ -9,7 +9,7 @@ import pytest
 
 from autoupdate import known, next_time, runtime, session, shortcut
 from autoupdate.asking import find, question
-from autoupdate.state import Result
+from autoupdate.model.steps import Result
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.world import World

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.model.signatures import Keys, State
 from autoupdate.openpgp import Keyring
 from autoupdate.signature import parse_commit, parse_tag
-from autoupdate.signed import Keys, State
 from autoupdate.ssh_signature import Signers, listed, parse, weakness_of
 
 FINGERPRINT, KEY_ID = "A" * 40, "A" * 16

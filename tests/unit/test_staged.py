@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.backoff import seconds
-from autoupdate.errors import Exit, UpdateFailedError
-from autoupdate.state import Result
+from autoupdate.model.errors import Exit, UpdateFailedError
+from autoupdate.model.steps import Result
 from tests.unit.effects import APP, Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.world import World, settings

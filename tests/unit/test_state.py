@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoupdate.state import NEXT, Remedy, Step, may_follow, remedy
+from autoupdate.model.steps import NEXT, Remedy, Step, may_follow, remedy
 
 
 def test_every_step_can_be_reached_and_left() -> None:

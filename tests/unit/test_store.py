@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.database import DamagedStateError, StateError
-from autoupdate.errors import Exit
-from autoupdate.state import Result, Step
+from autoupdate.model.errors import Exit
+from autoupdate.model.steps import Result, Step
 from autoupdate.store import FailedEnvironment, LastRun, Release, Store
 
 RELEASE = Release(

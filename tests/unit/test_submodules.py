@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoupdate.errors import UpdateFailedError
+from autoupdate.model.errors import UpdateFailedError
 from autoupdate.submodules import resolve
 
 UPSTREAM = "https://forge.example/group/app.git"

@@ -4,7 +4,7 @@ import pytest
 
 from autoupdate import values
 from autoupdate.check import parse
-from autoupdate.track import Tag, choose, parse_range, tags, version_of
+from autoupdate.model.track import Tag, choose, parse_range, tags, version_of
 
 COMMIT, OBJECT = "c" * 40, "0" * 40
 SEEN = (

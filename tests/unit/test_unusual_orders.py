@@ -7,9 +7,9 @@ import pytest
 
 from autoupdate import high_water, session
 from autoupdate.decide import stuck
-from autoupdate.errors import HostFaultError, UnreachableError
-from autoupdate.sizes import own_bytes
-from autoupdate.state import Result
+from autoupdate.model.errors import HostFaultError, UnreachableError
+from autoupdate.model.sizes import own_bytes
+from autoupdate.model.steps import Result
 from autoupdate.status import status
 from tests.unit.effects import Killed, commit
 from tests.unit.world import World, settings

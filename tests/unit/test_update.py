@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate import config, confirm, runtime, session
-from autoupdate.errors import (
+from autoupdate.model.errors import (
     AutoupdateError,
     BusyError,
     ConfigurationError,
@@ -15,9 +15,9 @@ from autoupdate.errors import (
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.events import STASHED, UPDATED
-from autoupdate.state import Result, Step
-from autoupdate.track import Found
+from autoupdate.model.events import STASHED, UPDATED
+from autoupdate.model.steps import Result, Step
+from autoupdate.model.track import Found
 from tests.unit.effects import SERVICES, commit
 from tests.unit.workshop import KEY
 from tests.unit.world import World, settings

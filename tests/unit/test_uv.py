@@ -8,7 +8,7 @@ import pytest
 
 from autoupdate import uv
 from autoupdate.environment import EnvironmentBuilder, index_options
-from autoupdate.errors import UpdateFailedError
+from autoupdate.model.errors import UpdateFailedError
 from autoupdate.settings import Build
 
 PIP = """

@@ -5,9 +5,9 @@ import pytest
 from autoupdate.check import parse
 from autoupdate.git_environment import complaint, git_environment, redact
 from autoupdate.installer import summary
+from autoupdate.model.track import branch_ref
 from autoupdate.services import Service
 from autoupdate.services import parse as parse_service
-from autoupdate.track import branch_ref
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -13,16 +13,16 @@ from typing import Any
 from autoupdate import config, runtime, session
 from autoupdate.app import App, Outcome
 from autoupdate.database import StateError
-from autoupdate.errors import AutoupdateError
 from autoupdate.host_changes import HostChanges, undo
 from autoupdate.in_use import Process
-from autoupdate.paths import AppPaths, Paths
+from autoupdate.model.errors import AutoupdateError
+from autoupdate.model.paths import AppPaths, Paths
+from autoupdate.model.signatures import Keys
+from autoupdate.model.track import Found, Tag
 from autoupdate.plan import Outlook, plan
 from autoupdate.publish import linked_release, place
 from autoupdate.relocation import Journal
 from autoupdate.settings import SETTINGS, Probe, Settings, Upstream
-from autoupdate.signed import Keys
-from autoupdate.track import Found, Tag
 from tests.unit import agreement
 from tests.unit.effects import (
     APP,

@@ -5,7 +5,7 @@ Read by the run's side, which checks the form of every answer.
 
 from typing import Any, NamedTuple
 
-from autoupdate.errors import UpdateFailedError
+from autoupdate.model.errors import UpdateFailedError
 
 
 class Logged(NamedTuple):

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from autoupdate.errors import UpdateFailedError
+from autoupdate.model.errors import UpdateFailedError
 
 
 class Findings(NamedTuple):
