@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from autoupdate.agenda import Agenda
+from autoupdate.config.settings import Probe, Settings, Upstream
 from autoupdate.hook_files import Hooks
 from autoupdate.log import Log
 from autoupdate.model.errors import Exit
@@ -14,7 +15,6 @@ from autoupdate.model.signatures import Keys
 from autoupdate.model.steps import Result
 from autoupdate.model.track import Found
 from autoupdate.services import Services
-from autoupdate.settings import Probe, Settings, Upstream
 from autoupdate.snapshot import Snapshots
 from autoupdate.store import Store
 from autoupdate.workshop import Workshop

@@ -9,7 +9,8 @@ from autoupdate import next_time, shared
 from autoupdate.agenda import SystemdAgenda
 from autoupdate.app import App, Clock
 from autoupdate.check import check
-from autoupdate.config import load
+from autoupdate.config.load import load
+from autoupdate.config.settings import Probe, Upstream
 from autoupdate.database import DamagedStateError
 from autoupdate.git_environment import Access, git_environment, is_open
 from autoupdate.hook_files import HostHooks
@@ -25,7 +26,6 @@ from autoupdate.publish import place
 from autoupdate.run import Identity, find_user
 from autoupdate.salvage import open_state
 from autoupdate.services import Services, Systemd
-from autoupdate.settings import Probe, Upstream
 from autoupdate.snapshot import SharedSnapshots
 from autoupdate.workshop import WorkerProcess
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 
 from autoupdate.asking import ask, is_over_http, recall
+from autoupdate.config.settings import Upstream
 from autoupdate.git_environment import complaint, git_environment, redact
 from autoupdate.limits import limit_memory
 from autoupdate.model.errors import ConfigurationError, NoCandidateError, UnreachableError
@@ -19,7 +20,6 @@ from autoupdate.model.track import (
     tags,
 )
 from autoupdate.run import Identity, NotStartedError, TimedOutError, run
-from autoupdate.settings import Upstream
 
 # What a list of refs may need of memory: that of a million of them.
 MOST_MEMORY = 512 << 20

@@ -47,7 +47,7 @@ def readable(work: "Callable[[], int]") -> int:
 
 def obey(arguments: list[str], paths: Paths) -> int:
     """Do what a command line says; return the exit code."""
-    from autoupdate.config import default_app
+    from autoupdate.config.load import default_app
     from autoupdate.parser import CommandLineError, parser
 
     try:

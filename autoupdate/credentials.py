@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from autoupdate.config.settings import Upstream
 from autoupdate.git_environment import CONFIGURATION, SSH, Access, is_open
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPermittedError
 from autoupdate.run import Identity
-from autoupdate.settings import Upstream
 
 # A value like this names one of systemd's credentials (systemd.exec(5), LoadCredential=).
 CREDENTIAL = "credential:"

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from autoupdate import kept, legacy
-from autoupdate.config import DEFAULT_APP
+from autoupdate.config.load import DEFAULT_APP
+from autoupdate.config.settings import Settings, Upstream
 from autoupdate.model.errors import AutoupdateError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.publish import describe, is_managed, linked_release
-from autoupdate.settings import Settings, Upstream
 from autoupdate.space import check_space
 from autoupdate.store import Store
 from autoupdate.workshop import Plan

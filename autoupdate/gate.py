@@ -12,7 +12,8 @@ from autoupdate import hold, runtime
 from autoupdate.agenda import Agenda, SystemdAgenda
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
-from autoupdate.config import load
+from autoupdate.config.load import load
+from autoupdate.config.settings import Settings
 from autoupdate.database import StateError
 from autoupdate.decide import stuck, useless_current
 from autoupdate.log import HostLog, say
@@ -21,7 +22,6 @@ from autoupdate.model.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.publish import describe, is_managed
 from autoupdate.run import NotStartedError, TimedOutError, base_environment, run_unless
-from autoupdate.settings import Settings
 from autoupdate.store import Store
 from autoupdate.systemctl import insist
 

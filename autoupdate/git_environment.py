@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from autoupdate.config.settings import Upstream
 from autoupdate.run import base_environment
-from autoupdate.settings import Upstream
 
 # git-config(1). Given through the environment, so that no argument list has to repeat it.
 CONFIGURATION = {

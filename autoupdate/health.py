@@ -7,9 +7,9 @@ only in its invocation, process and restart counter.
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from autoupdate.config.settings import Health, Probe
 from autoupdate.probes import describe
 from autoupdate.services import Service, Services
-from autoupdate.settings import Health, Probe
 
 LOOK_EVERY = 0.25
 # In a restart by hand, a service may be seen down between its stop and its start.

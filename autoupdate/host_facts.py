@@ -6,9 +6,9 @@ import re
 
 from autoupdate.assemble import BUILDER, builder
 from autoupdate.check import check
+from autoupdate.config.settings import Upstream
 from autoupdate.model.paths import Paths
 from autoupdate.run import NotStartedError, TimedOutError, base_environment, find_user, run
-from autoupdate.settings import Upstream
 
 PROPERTIES = (
     "LoadState", "ActiveState", "UnitFileState", "FragmentPath", "NeedDaemonReload",

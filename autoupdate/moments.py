@@ -3,7 +3,7 @@
 import re
 import time
 
-from autoupdate import values
+from autoupdate.config import values
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}")
 DATE_AND_TIME = re.compile(

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from autoupdate import outbox
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
-from autoupdate.config import load
+from autoupdate.config.load import load
+from autoupdate.config.settings import Settings
 from autoupdate.log import HostLog, Log, say
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import NOT_DELIVERED, Event
 from autoupdate.model.paths import Paths
 from autoupdate.moments import write
 from autoupdate.outbox import Row
-from autoupdate.settings import Settings
 from autoupdate.store import Store
 
 # More than this at once, as after a long time without a network, come as one message.

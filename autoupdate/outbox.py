@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from autoupdate.config.settings import Notify
 from autoupdate.model.events import Kind
-from autoupdate.settings import Notify
 from autoupdate.store import Store
 
 # What a run, or the start of a service, comes upon again and again is told once, until it changes.

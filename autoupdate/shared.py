@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from autoupdate.config.settings import Settings
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.model.paths import AppPaths
 from autoupdate.publish import linked_release
@@ -17,7 +18,6 @@ from autoupdate.run import (
     run,
 )
 from autoupdate.services import Services
-from autoupdate.settings import Settings
 
 COPY_LIMIT = 600.0
 # Closed to all but root until it is known which user the services run as.

@@ -7,12 +7,12 @@ from autoupdate import hold as holds
 from autoupdate import pin as pins
 from autoupdate import runtime, trust
 from autoupdate.app import Clock
+from autoupdate.config.settings import Settings
 from autoupdate.decide import left_broken, stuck
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
 from autoupdate.publish import is_managed, linked_release
 from autoupdate.services import Services
-from autoupdate.settings import Settings
 from autoupdate.store import Store
 
 

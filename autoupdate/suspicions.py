@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 
 from autoupdate import windows
 from autoupdate.assemble import host_hooks, trusted_keys
-from autoupdate.config import Value
+from autoupdate.config.load import Value
+from autoupdate.config.settings import Settings
 from autoupdate.git_environment import redact
 from autoupdate.hook_files import POST, PRE
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
-from autoupdate.settings import Settings
 from autoupdate.unit_files import unit_files
 
 # What is there is gone after a boot, or anybody may write there.

@@ -19,6 +19,7 @@ from git.exc import GitCommandError
 from autoupdate import commands, uv
 from autoupdate.commands import answer, command, try_out
 from autoupdate.comparison import compare
+from autoupdate.config.settings import Build
 from autoupdate.confinement import confine, hide
 from autoupdate.environment import EnvironmentBuilder, is_complete
 from autoupdate.forecast import forecast
@@ -38,7 +39,6 @@ from autoupdate.model.sizes import in_words
 from autoupdate.orphans import become_subreaper, end_descendants
 from autoupdate.rehearse import rehearse
 from autoupdate.run import NotStartedError
-from autoupdate.settings import Build
 from autoupdate.signature import verify
 from autoupdate.source import Mirror, link_shared, said_by_git
 from autoupdate.uv import Command

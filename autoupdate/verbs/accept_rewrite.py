@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from autoupdate.accept_rewrite import accept
-from autoupdate.config import load
+from autoupdate.config.load import load
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from autoupdate.assemble import ask, builder
-from autoupdate.config import load
+from autoupdate.config.load import load
 from autoupdate.model.errors import Exit, NoCandidateError
 from autoupdate.model.paths import Paths
 from autoupdate.output import show

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from autoupdate import suspicions
 from autoupdate.app import Clock
-from autoupdate.config import build, load, read
+from autoupdate.config.load import build, load, read
 from autoupdate.doctor import Case, Finding, examine
 from autoupdate.host_facts import HostFacts
 from autoupdate.model.errors import Exit

@@ -5,7 +5,7 @@ from argparse import Namespace
 from autoupdate import moments
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
-from autoupdate.config import load
+from autoupdate.config.load import load
 from autoupdate.history import history as entries
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths

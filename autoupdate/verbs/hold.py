@@ -6,7 +6,7 @@ from autoupdate import hold as holds
 from autoupdate import moments, runtime
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
-from autoupdate.config import load
+from autoupdate.config.load import load
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths

@@ -6,12 +6,12 @@ from argparse import Namespace
 from typing import Any
 
 from autoupdate import outbox
-from autoupdate.config import load
+from autoupdate.config.load import load
+from autoupdate.config.settings import Settings
 from autoupdate.delivery import deliver
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import show
-from autoupdate.settings import Settings
 from autoupdate.store import Store
 from autoupdate.verbs.ready import require_root
 

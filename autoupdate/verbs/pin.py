@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from autoupdate import pin as pins
 from autoupdate import runtime
-from autoupdate.config import load
+from autoupdate.config.load import load
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths

@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import Any
 
 from autoupdate import moments, runtime
-from autoupdate.config import load
+from autoupdate.config.load import load
 from autoupdate.model.changes import Changes
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths

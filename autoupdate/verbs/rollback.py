@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from autoupdate import session
-from autoupdate.config import apps
+from autoupdate.config.load import apps
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
 from autoupdate.output import finish

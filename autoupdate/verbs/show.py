@@ -3,7 +3,7 @@
 import os
 from argparse import Namespace
 
-from autoupdate.config import load
+from autoupdate.config.load import load
 from autoupdate.model.changes import Changes
 from autoupdate.model.errors import ConfigurationError, Exit, UpdateFailedError
 from autoupdate.model.paths import Paths

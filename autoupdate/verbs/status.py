@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import Any
 
-from autoupdate.config import apps, default_app, load
+from autoupdate.config.load import apps, default_app, load
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import complain, show

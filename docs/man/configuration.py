@@ -2,7 +2,7 @@
 
 import json
 
-from autoupdate.settings import PROBE_SETTINGS, REQUIRED, SETTINGS, Setting
+from autoupdate.config.settings import PROBE_SETTINGS, REQUIRED, SETTINGS, Setting
 from docs.man.mdoc import argument, paragraph, tagged
 
 

@@ -16,9 +16,11 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
-from autoupdate import asking, config, known, moments, public, windows
+from autoupdate import asking, known, moments, public, windows
 from autoupdate.check import parse
-from autoupdate.config import Value
+from autoupdate.config import load
+from autoupdate.config.load import Value
+from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS
 from autoupdate.credentials import split
 from autoupdate.database import StateError
 from autoupdate.inspection import commit_time, is_misleading, leaving
@@ -28,7 +30,6 @@ from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys, State
 from autoupdate.openpgp import Keyring
 from autoupdate.salvage import facts_file, open_state
-from autoupdate.settings import PROBE_SETTINGS, SETTINGS
 from autoupdate.signature import parse_commit, parse_tag
 from autoupdate.sinks import printable
 from autoupdate.ssh_signature import Signers
@@ -79,7 +80,7 @@ def test_values_of_settings(values: dict[str, Any]) -> None:
         setting.key: Value(values.get(setting.key, setting.default), "file") for setting in SETTINGS
     }
     try:
-        config.build("demo", merged)
+        load.build("demo", merged)
     except AutoupdateError as error:
         assert error.message
 
@@ -112,7 +113,7 @@ def test_configuration_files(content: bytes) -> None:
         file.parent.mkdir(parents=True)
         file.write_bytes(content)
         try:
-            config.load(paths, "demo")
+            load.load(paths, "demo")
         except AutoupdateError as error:
             assert str(file) in error.message or "demo" in error.message
 

@@ -10,6 +10,7 @@ from typing import Any
 from autoupdate import session
 from autoupdate.app import App, Outcome
 from autoupdate.assemble import assemble, reach
+from autoupdate.config.settings import Build, Rehearse
 from autoupdate.git_environment import git_environment
 from autoupdate.installer import cache_environment
 from autoupdate.model.events import Event
@@ -18,7 +19,6 @@ from autoupdate.model.steps import Result
 from autoupdate.plan import Outlook, plan
 from autoupdate.publish import linked_release
 from autoupdate.services import Service
-from autoupdate.settings import Build, Rehearse
 from autoupdate.workshop import WorkerProcess
 from tests.hosts.commands import run
 from tests.hosts.git_server import GitServer

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.config.settings import Rehearse
 from autoupdate.confinement import version
 from autoupdate.git_environment import git_environment
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.model.paths import AppPaths
-from autoupdate.settings import Rehearse
 from autoupdate.worker_link import LIBRARY
 from autoupdate.workshop import WorkerProcess
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import config
+from autoupdate.config import load
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.publish import switch
@@ -93,7 +93,7 @@ def test_nothing_new_loads_little(deployed: Site) -> None:
         "print(session.run(app, wait=True).result)\n"
         "print(*sys.modules)\n"
     )
-    library = str(Path(config.__file__).parents[1])
+    library = str(Path(load.__file__).parents[1])
     environment = {**CLEAN_ENVIRONMENT, "PYTHONPATH": library}
     answer = run("/usr/bin/python3", "-c", program, environment=environment).stdout
     result, modules = answer.splitlines()

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoupdate.commands import command
+from autoupdate.config.settings import Build
 from autoupdate.environment import EnvironmentBuilder
 from autoupdate.installer import cache_environment
-from autoupdate.settings import Build
 from tests.environments import complete
 from tests.hosts.commands import run
 

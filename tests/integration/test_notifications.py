@@ -9,7 +9,7 @@ import pytest
 from autoupdate import cli, delivery
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
-from autoupdate.config import load
+from autoupdate.config.load import load
 from autoupdate.model.errors import Exit
 from autoupdate.moments import write
 from autoupdate.notify import FIRST_WAIT, Sender

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from autoupdate.config.settings import Probe, probes
 from autoupdate.probes import attempt
-from autoupdate.settings import Probe, probes
 from tests.hosts.commands import run
 from tests.hosts.ports import free_port
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from autoupdate import trust
+from autoupdate.config.settings import Trust
 from autoupdate.model.signatures import Keys, Signature, State
-from autoupdate.settings import Trust
 from autoupdate.signature import verify
 from tests.hosts.commands import run
 from tests.integration.signers import Objects, Sign, Signers

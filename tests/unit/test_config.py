@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import config
+from autoupdate.config import load
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 
@@ -33,14 +33,14 @@ def write(file: str, text: str | bytes) -> None:
 def refusal(paths: Paths, app: str = "demo") -> str:
     """Return the one line with which a configuration is refused."""
     with pytest.raises(ConfigurationError) as caught:
-        config.load(paths, app)
+        load.load(paths, app)
     assert caught.value.exit_code == Exit.USAGE
     assert "\n" not in caught.value.message
     return caught.value.message
 
 
 def test_defaults(paths: Paths) -> None:
-    loaded = config.load(paths, "demo")
+    loaded = load.load(paths, "demo")
     assert (loaded.app, loaded.path) == ("demo", "/opt/app")
     assert loaded.upstream.track == "branch:main"
     assert (loaded.keep, loaded.build.timeout, loaded.start.if_update_fails) == (3, 1800.0, "block")
@@ -61,36 +61,36 @@ def test_later_files_win(paths: Paths) -> None:
     ]
     for number, file in enumerate(order, 10):
         write(file, BASE.replace("[upstream]", f"keep = {number}\n[upstream]"))
-        merged = config.read(paths, "demo")
+        merged = load.read(paths, "demo")
         assert (merged["keep"].value, merged["keep"].origin) == (number, file)
 
 
 def test_one_key_does_not_reset_the_others_of_its_table(paths: Paths) -> None:
     write(f"{paths.etc}/apps/demo.toml.d/50.toml", '[upstream]\ntrack = "branch:next"\n')
-    loaded = config.load(paths, "demo")
+    loaded = load.load(paths, "demo")
     assert loaded.upstream.url == "https://upstream.example/app.git"
     assert loaded.upstream.track == "branch:next"
 
 
 def test_app_that_is_described_by_a_directory_alone(paths: Paths) -> None:
     write(f"{paths.etc}/apps/other.toml.d/10.toml", BASE)
-    assert config.load(paths, "other").path == "/opt/app"
-    assert config.apps(paths) == ["demo", "other"]
+    assert load.load(paths, "other").path == "/opt/app"
+    assert load.apps(paths) == ["demo", "other"]
 
 
 def test_default_app(paths: Paths) -> None:
-    assert config.default_app(paths) == "demo"
+    assert load.default_app(paths) == "demo"
     write(f"{paths.etc}/apps/other.toml", BASE)
     with pytest.raises(ConfigurationError, match="name one") as caught:
-        config.default_app(paths)
+        load.default_app(paths)
     assert caught.value.advice == "there are: demo, other"
     write(f"{paths.etc}/apps/ipfs-accelerate.toml", BASE)
-    assert config.default_app(paths) == "ipfs-accelerate"
+    assert load.default_app(paths) == "ipfs-accelerate"
 
 
 def test_editors_hidden_files_are_left_out(paths: Paths) -> None:
     write(f"{paths.etc}/apps/.demo.toml.swp", b"\xff")
-    config.load(paths, "demo")
+    load.load(paths, "demo")
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate import installer
+from autoupdate.config.settings import Build
 from autoupdate.environment import EnvironmentBuilder, build_requirements, included_files
 from autoupdate.model.errors import UpdateFailedError
-from autoupdate.settings import Build
 from tests.environments import complete
 
 SETTINGS = Build(

@@ -4,9 +4,9 @@ import re
 import tomllib
 from pathlib import Path
 
-from autoupdate.config import load
+from autoupdate.config.load import load
+from autoupdate.config.settings import SETTINGS, TOLD
 from autoupdate.model.paths import Paths
-from autoupdate.settings import SETTINGS, TOLD
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = DOCS / "examples" / "second-app"

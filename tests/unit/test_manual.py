@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import config
+from autoupdate.config import load
+from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from autoupdate.parser import parser
-from autoupdate.settings import PROBE_SETTINGS, SETTINGS
 from docs.man.generate import pages
 
 TOP = Path(__file__).parents[2]
@@ -124,7 +124,7 @@ def test_every_example_of_settings_is_accepted(made: dict[str, str], tmp_path: P
         file = Path(f"{paths.etc}/apps/app{number}.toml")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(example)
-        assert config.load(paths, f"app{number}").upstream.url.startswith("https://example.org/")
+        assert load.load(paths, f"app{number}").upstream.url.startswith("https://example.org/")
 
 
 def test_the_date_is_the_one_that_was_asked_for(made: dict[str, str]) -> None:

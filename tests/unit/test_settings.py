@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from autoupdate import settings, values
-from autoupdate.settings import SETTINGS
+from autoupdate.config import settings, values
+from autoupdate.config.settings import SETTINGS
 
 GOOD: list[tuple[values.Check, Any, Any]] = [
     (values.text, "ü", "ü"),

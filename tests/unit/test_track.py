@@ -2,8 +2,8 @@
 
 import pytest
 
-from autoupdate import values
 from autoupdate.check import parse
+from autoupdate.config import values
 from autoupdate.model.track import Tag, choose, parse_range, tags, version_of
 
 COMMIT, OBJECT = "c" * 40, "0" * 40

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from autoupdate import keys
+from autoupdate.config.settings import Trust
 from autoupdate.model.errors import ConfigurationError, DamagedMirrorError, Exit
 from autoupdate.model.signatures import Keys, Signature, State, from_answer
 from autoupdate.model.steps import Result
-from autoupdate.settings import Trust
 from autoupdate.status import status
 from autoupdate.trust import weigh
 from tests.unit.effects import commit

@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from autoupdate import confirm, probes, session
+from autoupdate.config.settings import probes as read_probes
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
-from autoupdate.settings import probes as read_probes
 from autoupdate.status import status
 from tests.unit.effects import SERVICES, Killed, commit
 from tests.unit.world import World, settings

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import config, confirm, runtime, session
+from autoupdate import confirm, runtime, session
+from autoupdate.config import load
 from autoupdate.model.errors import (
     AutoupdateError,
     BusyError,
@@ -397,4 +398,4 @@ def test_missing_branch(world: World) -> None:
 
 
 def test_settings_of_the_world_are_those_of_the_package(world: World) -> None:
-    assert world.settings.app == config.DEFAULT_APP
+    assert world.settings.app == load.DEFAULT_APP

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate import uv
+from autoupdate.config.settings import Build
 from autoupdate.environment import EnvironmentBuilder, index_options
 from autoupdate.model.errors import UpdateFailedError
-from autoupdate.settings import Build
 
 PIP = """
 [global]

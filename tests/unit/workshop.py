@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autoupdate.config.settings import Build, Rehearse, Upstream
 from autoupdate.model.changes import Changed, Changes, Forecast, Logged
 from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.model.findings import Findings
 from autoupdate.model.signatures import Keys, Signature, State
-from autoupdate.settings import Build, Rehearse, Upstream
 from autoupdate.workshop import Fetched, Plan
 
 if TYPE_CHECKING:

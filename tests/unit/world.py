@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from autoupdate import config, runtime, session
+from autoupdate import runtime, session
 from autoupdate.app import App, Outcome
+from autoupdate.config import load
+from autoupdate.config.settings import SETTINGS, Probe, Settings, Upstream
 from autoupdate.database import StateError
 from autoupdate.host_changes import HostChanges, undo
 from autoupdate.in_use import Process
@@ -22,7 +24,6 @@ from autoupdate.model.track import Found, Tag
 from autoupdate.plan import Outlook, plan
 from autoupdate.publish import linked_release, place
 from autoupdate.relocation import Journal
-from autoupdate.settings import SETTINGS, Probe, Settings, Upstream
 from tests.unit import agreement
 from tests.unit.effects import (
     APP,
@@ -265,7 +266,7 @@ def settings(root: Path, **changes: Any) -> Settings:
     }
     values |= {key.replace("__", "."): value for key, value in changes.items()}
     merged = {
-        setting.key: config.Value(values.get(setting.key, setting.default), "")
+        setting.key: load.Value(values.get(setting.key, setting.default), "")
         for setting in SETTINGS
     }
-    return config.build(APP, merged)
+    return load.build(APP, merged)

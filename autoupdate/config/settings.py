@@ -6,7 +6,7 @@ Value types here and elsewhere are named tuples, not dataclasses: those cost 7 m
 
 from typing import Any, NamedTuple
 
-from autoupdate.values import (
+from autoupdate.config.values import (
     Check,
     absolute_path,
     address,

@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from autoupdate import settings
+from autoupdate.config import settings
+from autoupdate.config.settings import REQUIRED, SETTINGS, Settings
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
-from autoupdate.settings import REQUIRED, SETTINGS, Settings
 
 DEFAULT_APP = "ipfs-accelerate"
 APP_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
