@@ -1,8 +1,8 @@
 """accept-rewrite COMMIT: an administrator takes one commit whose history is not that of before."""
 
-from autoupdate import runtime
 from autoupdate.app import App
 from autoupdate.check import COMMIT
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import ConfigurationError
 
 
@@ -22,5 +22,5 @@ def accept(app: App, beginning: str) -> str:
         "INSERT OR REPLACE INTO accepted_rewrites VALUES (?, ?)", [commit, app.clock.now()]
     )
     # The next start of a service must not rely on a check from before.
-    runtime.set_stale(app.paths)
+    runtime_files.set_stale(app.paths)
     return commit

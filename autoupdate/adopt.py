@@ -21,6 +21,8 @@ from autoupdate.decide import is_complete
 from autoupdate.duplicate import duplicate, needed
 from autoupdate.failure import give_up
 from autoupdate.gates import BEFORE_BUILD
+from autoupdate.host.links import linked_release, switch
+from autoupdate.host.shared import OPEN, is_handed_over
 from autoupdate.host_changes import HostChanges
 from autoupdate.legacy import Legacy, find
 from autoupdate.model.checkout import Checkout, TakenOver
@@ -33,11 +35,9 @@ from autoupdate.model.errors import (
 from autoupdate.model.events import STASHED, STEP
 from autoupdate.model.steps import Result
 from autoupdate.probation import look
-from autoupdate.publish import linked_release, switch
 from autoupdate.recover import recover
 from autoupdate.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
 from autoupdate.retire import refuse_running, refuse_what_stays
-from autoupdate.shared import OPEN, is_handed_over
 from autoupdate.space import RESERVE
 from autoupdate.staged import take_staged
 from autoupdate.store import Transaction

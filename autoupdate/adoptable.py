@@ -4,9 +4,9 @@ import os
 import re
 
 from autoupdate.app import App
+from autoupdate.host.links import is_managed
 from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.errors import ConfigurationError
-from autoupdate.publish import is_managed
 
 
 def refuse_path(app: App, path: str) -> None:

@@ -4,18 +4,18 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from autoupdate.agenda import Agenda
 from autoupdate.config.settings import Probe, Settings, Upstream
-from autoupdate.hook_files import Hooks
-from autoupdate.log import Log
+from autoupdate.host.hook_files import Hooks
+from autoupdate.host.log import Log
+from autoupdate.host.services import Services
+from autoupdate.host.snapshots import Snapshots
+from autoupdate.host.transient_units import Agenda
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import Event, Kind
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.steps import Result
 from autoupdate.model.track import Found
-from autoupdate.services import Services
-from autoupdate.snapshot import Snapshots
 from autoupdate.store import Store
 from autoupdate.workshop import Workshop
 

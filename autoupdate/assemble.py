@@ -5,28 +5,29 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from autoupdate import next_time, shared
-from autoupdate.agenda import SystemdAgenda
+from autoupdate import next_time
 from autoupdate.app import App, Clock
 from autoupdate.check import check
 from autoupdate.config.load import load
 from autoupdate.config.settings import Probe, Upstream
 from autoupdate.database import DamagedStateError
 from autoupdate.git_environment import Access, git_environment, is_open
-from autoupdate.hook_files import HostHooks
+from autoupdate.host import shared
+from autoupdate.host.hook_files import HostHooks
+from autoupdate.host.links import place
+from autoupdate.host.log import HostLog, Log
+from autoupdate.host.probes import attempt
+from autoupdate.host.process import Identity, find_user
+from autoupdate.host.services import Services, Systemd
+from autoupdate.host.snapshots import SharedSnapshots
+from autoupdate.host.transient_units import SystemdAgenda
 from autoupdate.installer import cache_environment
-from autoupdate.log import HostLog, Log
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.events import OUTPUT, STATE_RENEWED, UNCONFINED, Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found
-from autoupdate.probes import attempt
-from autoupdate.publish import place
-from autoupdate.run import Identity, find_user
 from autoupdate.salvage import open_state
-from autoupdate.services import Services, Systemd
-from autoupdate.snapshot import SharedSnapshots
 from autoupdate.workshop import WorkerProcess
 
 if TYPE_CHECKING:
@@ -129,10 +130,10 @@ def host_hooks(paths: Paths, name: str) -> HostHooks:
 
 def trusted_keys(paths: Paths, name: str) -> Keys:
     """Read the keys that are trusted for an app; few runs need them."""
-    from autoupdate import keys
+    from autoupdate.host import trusted_keys
 
     owner = os.geteuid() if paths.root else 0
-    return keys.read(paths.keys(name), top=paths.root or "/", owner=owner)
+    return trusted_keys.read(paths.keys(name), top=paths.root or "/", owner=owner)
 
 
 def host_changes(paths: Paths, identity: Identity | None) -> "HostChanges":

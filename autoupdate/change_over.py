@@ -7,17 +7,18 @@ way out of every trouble is the way back: the old directory, byte for byte, and 
 import shutil
 from collections.abc import Callable, Sequence
 
-from autoupdate import relocation, retention, retire, runtime
+from autoupdate import relocation, retention, retire
 from autoupdate.app import App, Outcome
-from autoupdate.health import UnhealthyError
+from autoupdate.host import runtime_files
+from autoupdate.host.health import UnhealthyError
+from autoupdate.host.links import remove_link, replace_link
+from autoupdate.host.services import Service
 from autoupdate.host_changes import found
 from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError
 from autoupdate.model.events import ADOPTED, BROKEN, GIVEN_BACK, RECOVERED, ROLLED_BACK, STEP
 from autoupdate.model.steps import Result, Step, may_follow
 from autoupdate.probation import after_restart, begin_probation, confirm, look, soak_all
-from autoupdate.publish import remove_link, replace_link
 from autoupdate.relocation import ADOPT, Journal
-from autoupdate.services import Service
 from autoupdate.store import Transaction
 
 
@@ -25,9 +26,9 @@ def change_over(
     app: App, transaction: Transaction, journal: Journal, switch: Callable[[], None]
 ) -> Outcome:
     """Stop the services, `switch`, move what the journal names, start them and watch."""
-    runtime.set_stale(app.paths)
+    runtime_files.set_stale(app.paths)
     relocation.write(app.paths, journal)
-    with runtime.activating(app.paths):
+    with runtime_files.activating(app.paths):
         try:
             activate(app, transaction, journal, switch)
             restarted = begin_probation(app, transaction)
@@ -80,7 +81,7 @@ def end_interrupted(app: App) -> Outcome | None:
     if journal.confirmed:
         complete(app, journal)
         return None
-    with runtime.activating(app.paths):
+    with runtime_files.activating(app.paths):
         return undo(app, journal, "it was interrupted")
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from autoupdate.asking import ask, is_over_http, recall
 from autoupdate.config.settings import Upstream
 from autoupdate.git_environment import complaint, git_environment, redact
-from autoupdate.limits import limit_memory
+from autoupdate.host.limits import limit_memory
+from autoupdate.host.process import Identity, NotStartedError, TimedOutError, run
 from autoupdate.model.errors import ConfigurationError, NoCandidateError, UnreachableError
 from autoupdate.model.track import (
     HEADS,
@@ -19,7 +20,6 @@ from autoupdate.model.track import (
     name_of,
     tags,
 )
-from autoupdate.run import Identity, NotStartedError, TimedOutError, run
 
 # What a list of refs may need of memory: that of a million of them.
 MOST_MEMORY = 512 << 20

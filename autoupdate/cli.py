@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from autoupdate.log import say
+from autoupdate.host.log import say
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import (

@@ -14,9 +14,9 @@ from contextlib import nullcontext
 from typing import Any
 
 from autoupdate.confinement import prepared
-from autoupdate.limits import LEAST_SPACE, free_space, limited
+from autoupdate.host.limits import LEAST_SPACE, free_space, limited
+from autoupdate.host.process import LOOK_EVERY, base_environment, start
 from autoupdate.orphans import end_descendants
-from autoupdate.run import LOOK_EVERY, base_environment, start
 
 # Of the output of a command more is passed on, but not kept.
 MOST_LINES, LONGEST_LINE = 5000, 16_384

@@ -2,10 +2,11 @@
 
 import sys
 
-from autoupdate import probation, runtime, session
+from autoupdate import probation, session
 from autoupdate.app import App
 from autoupdate.assemble import assemble, builder
-from autoupdate.log import say
+from autoupdate.host import runtime_files
+from autoupdate.host.log import say
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Step
@@ -13,19 +14,19 @@ from autoupdate.model.steps import Step
 
 def confirm(app: App) -> Exit:
     """Watch the release on probation, if there still is one; confirm it or roll back."""
-    with runtime.exclusive(app.paths, app.name, wait=True):
+    with runtime_files.exclusive(app.paths, app.name, wait=True):
         transaction = app.store.unfinished()
         if transaction is None or transaction.step != Step.PROBATION:
             return Exit.DONE
         started = app.clock.now()
         try:
-            with runtime.activating(app.paths):
+            with runtime_files.activating(app.paths):
                 outcome = probation.resume(app, transaction)
         finally:
             app.workshop.close()
         session.remember(app, outcome, started)
         if outcome.exit_code != Exit.DONE:
-            runtime.set_stale(app.paths)
+            runtime_files.set_stale(app.paths)
         return outcome.exit_code
 
 

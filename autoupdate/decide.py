@@ -5,10 +5,10 @@ import os
 
 from autoupdate.app import App, Outcome
 from autoupdate.backoff import LONGEST_WAIT, LONGEST_WAIT_OF_A_START, seconds_left
+from autoupdate.host.links import linked_release
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
-from autoupdate.publish import linked_release
 from autoupdate.store import Release, Store
 
 # So many transactions without anything switched are not looked behind.

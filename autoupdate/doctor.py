@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 from autoupdate import kept, legacy
 from autoupdate.config.load import DEFAULT_APP
 from autoupdate.config.settings import Settings, Upstream
+from autoupdate.host.links import describe, is_managed, linked_release
 from autoupdate.model.errors import AutoupdateError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
-from autoupdate.publish import describe, is_managed, linked_release
 from autoupdate.space import check_space
 from autoupdate.store import Store
 from autoupdate.workshop import Plan

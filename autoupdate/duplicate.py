@@ -9,7 +9,7 @@ import shutil
 import stat
 from typing import NamedTuple
 
-from autoupdate.run import Identity
+from autoupdate.host.process import Identity
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

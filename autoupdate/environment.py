@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 from autoupdate import editable, trace, uv
 from autoupdate.config.settings import SETTINGS, Build
+from autoupdate.host.links import sync_directory
 from autoupdate.installer import Installer, fault, summary
 from autoupdate.linked_copy import BUILD_TOOLS, COMPLETE, INSTALL
 from autoupdate.model.errors import DependenciesFailedError, HostFaultError, UpdateFailedError
-from autoupdate.publish import sync_directory
 from autoupdate.uv import Command
 
 MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")

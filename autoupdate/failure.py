@@ -6,7 +6,8 @@ from autoupdate import retention
 from autoupdate.app import App, Outcome
 from autoupdate.backoff import MOST_HOST_FAULTS, seconds
 from autoupdate.decide import is_complete
-from autoupdate.limits import free_space
+from autoupdate.host.limits import free_space
+from autoupdate.host.links import linked_release
 from autoupdate.model.errors import (
     AutoupdateError,
     DependenciesFailedError,
@@ -21,7 +22,6 @@ from autoupdate.model.events import DEFERRED, FAILED, NO_CANDIDATE, REFUSED, STE
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
 from autoupdate.opening import wait_for_opening
-from autoupdate.publish import linked_release
 from autoupdate.staged import is_built
 from autoupdate.store import FailedEnvironment, Transaction
 

@@ -8,22 +8,23 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from autoupdate import hold, runtime
-from autoupdate.agenda import Agenda, SystemdAgenda
+from autoupdate import hold
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
 from autoupdate.database import StateError
 from autoupdate.decide import stuck, useless_current
-from autoupdate.log import HostLog, say
+from autoupdate.host import runtime_files
+from autoupdate.host.links import describe, is_managed
+from autoupdate.host.log import HostLog, say
+from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, run_unless
+from autoupdate.host.systemctl import insist
+from autoupdate.host.transient_units import Agenda, SystemdAgenda
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.model.paths import AppPaths, Paths
-from autoupdate.publish import describe, is_managed
-from autoupdate.run import NotStartedError, TimedOutError, base_environment, run_unless
 from autoupdate.store import Store
-from autoupdate.systemctl import insist
 
 Answer = TypeVar("Answer")
 # Starts a run of an app, unless it is no longer needed; gives why it failed, or nothing.
@@ -86,7 +87,7 @@ def pass_gate(paths: Paths, settings: Settings, start: Start, agenda: Agenda = H
     # Half a directory must not be started from: an interrupted adoption is undone first.
     if is_unmanaged(settings, app) and not os.path.exists(app.relocation):
         return start_unmanaged(paths, settings)
-    if runtime.is_activating(app):
+    if runtime_files.is_activating(app):
         return 0
     interrupted = os.path.exists(app.relocation) or _was_interrupted(app)
     updates = settings.start.update and not _is_held(app.state)
@@ -97,11 +98,11 @@ def pass_gate(paths: Paths, settings: Settings, start: Start, agenda: Agenda = H
     if not must_run and switching_must_wait(settings, app):
         agenda.run_now(settings.app)
         return 0
-    wish = runtime.UPDATE if updates else runtime.RECOVER
+    wish = runtime_files.UPDATE if updates else runtime_files.RECOVER
     before = Clock().now()
-    with runtime.request(app, wish):
+    with runtime_files.request(app, wish):
         # The run may wait for a probation that waits for this service: that is the third deadlock.
-        fault = start(settings.app, lambda: runtime.is_watching(app))
+        fault = start(settings.app, lambda: runtime_files.is_watching(app))
     if is_unmanaged(settings, app) and not os.path.exists(app.relocation):
         return start_unmanaged(paths, settings)
     if fault:
@@ -182,7 +183,7 @@ def _was_interrupted(app: AppPaths) -> bool:
     # A run that is alive needs nobody's help. A state that cannot be read is begun anew by a run.
     unreadable = os.path.exists(app.state)
     unfinished = _ask(app.state, lambda store: store.unfinished() is not None, unreadable)
-    return unfinished and not runtime.is_running(app)
+    return unfinished and not runtime_files.is_running(app)
 
 
 def _cannot_run(settings: Settings, app: AppPaths) -> bool:

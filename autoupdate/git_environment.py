@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from autoupdate.config.settings import Upstream
-from autoupdate.run import base_environment
+from autoupdate.host.process import base_environment
 
 # git-config(1). Given through the environment, so that no argument list has to repeat it.
 CONFIGURATION = {

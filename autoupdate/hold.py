@@ -7,9 +7,9 @@ services start on what is there.
 from typing import NamedTuple
 
 from autoupdate.app import App, Outcome
+from autoupdate.host.links import linked_release
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.publish import linked_release
 from autoupdate.store import Store
 
 

@@ -5,11 +5,11 @@ post-update.d runs once it is decided how that ended, whatever the result; nothi
 """
 
 from autoupdate.app import App
-from autoupdate.hook_files import POST, PRE
+from autoupdate.host.hook_files import POST, PRE
+from autoupdate.host.process import base_environment
 from autoupdate.model.events import HOOK_FAILED, OUTPUT
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
-from autoupdate.run import base_environment
 from autoupdate.store import Transaction
 
 GATE = "hooks"

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from autoupdate import relocation, retire
-from autoupdate.in_use import Process, processes_in
+from autoupdate.host.log import say
+from autoupdate.host.process import Identity, NotStartedError, TimedOutError, base_environment, run
+from autoupdate.host.processes import Process, processes_in
+from autoupdate.host.services import Systemd, Units
 from autoupdate.legacy import Legacy
-from autoupdate.log import say
 from autoupdate.manifest import manifest
 from autoupdate.model.errors import AutoupdateError, BrokenError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.relocation import Copy, Journal
-from autoupdate.run import Identity, NotStartedError, TimedOutError, base_environment, run
-from autoupdate.services import Systemd, Units
 from autoupdate.worker_link import LIBRARY
 
 # Shared data may be large, and is on two file systems then.

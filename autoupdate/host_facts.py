@@ -7,8 +7,8 @@ import re
 from autoupdate.assemble import BUILDER, builder
 from autoupdate.check import check
 from autoupdate.config.settings import Upstream
+from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, find_user, run
 from autoupdate.model.paths import Paths
-from autoupdate.run import NotStartedError, TimedOutError, base_environment, find_user, run
 
 PROPERTIES = (
     "LoadState", "ActiveState", "UnitFileState", "FragmentPath", "NeedDaemonReload",

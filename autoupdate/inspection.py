@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
+from autoupdate.host.process import start
 from autoupdate.model.errors import HostFaultError, UpdateFailedError
 from autoupdate.model.findings import Findings
-from autoupdate.run import start
 
 # A tree that names one subtree many times over has more files than any disk.
 MOST_FILES = 500_000

@@ -4,9 +4,9 @@ import os
 from typing import NamedTuple
 
 from autoupdate.backoff import seconds
+from autoupdate.host.unit_files import entries
 from autoupdate.model.steps import Result
 from autoupdate.store import Store
-from autoupdate.unit_files import entries
 
 MARK = ".before-autoupdate-"
 DAYS = 7

@@ -6,8 +6,8 @@ Reads only. A file that this user may not read counts as empty: ask as root to s
 import os
 from typing import NamedTuple
 
+from autoupdate.host.unit_files import Directive, directives, drop_ins, entries, lines, unit_files
 from autoupdate.model.paths import Paths
-from autoupdate.unit_files import Directive, directives, drop_ins, entries, lines, unit_files
 
 SCRIPT = "auto-update.sh"
 CRON, TIMER, START = "cron line", "timer", "line before a service's start"

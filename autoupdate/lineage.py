@@ -6,10 +6,10 @@ Otherwise upstream has rewritten its history, or somebody who stands between sho
 from autoupdate import high_water, tags
 from autoupdate.app import App
 from autoupdate.high_water import HighWater
+from autoupdate.host.links import linked_release
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
 from autoupdate.named import is_named
-from autoupdate.publish import linked_release
 from autoupdate.salvage import saved_high_water
 from autoupdate.store import Store
 

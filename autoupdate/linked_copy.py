@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from autoupdate.duplicate import DIRECTORY, READ
+from autoupdate.host.process import Identity
 from autoupdate.model.errors import HostFaultError
-from autoupdate.run import Identity
 
 # Made when all dependencies are installed; the last file to become root's.
 COMPLETE = "complete"

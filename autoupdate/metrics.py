@@ -11,10 +11,10 @@ from typing import NamedTuple
 from autoupdate import alerts, hold, outbox, pin, staged
 from autoupdate.app import App
 from autoupdate.backoff import seconds
+from autoupdate.host.links import linked_release, remove_link, sync_directory
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import METRICS_UNWRITABLE
 from autoupdate.model.steps import Result, Step
-from autoupdate.publish import linked_release, remove_link, sync_directory
 from autoupdate.store import Release
 
 DISTRIBUTION = "ipfs_accelerate_autoupdate-"

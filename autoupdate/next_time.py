@@ -2,16 +2,17 @@
 
 import os
 
-from autoupdate import known, outbox, runtime
+from autoupdate import known, outbox
 from autoupdate.app import App, Outcome
 from autoupdate.git_environment import git_environment, is_open
-from autoupdate.log import fields_of
+from autoupdate.host import runtime_files
+from autoupdate.host.log import fields_of
+from autoupdate.host.process import Identity
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import CURRENT, Event
 from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Result
 from autoupdate.model.track import branch_ref
-from autoupdate.run import Identity
 
 
 def leave(
@@ -60,7 +61,7 @@ def leave(
         "field": fields_of(event),
         "asked_by_starts": ["yes" if settings.start.update else "no"],
         "fresh_for": [str(settings.start.fresh_for)],
-        "stamp": runtime.stamp(app.paths, python, settings.files),
+        "stamp": runtime_files.stamp(app.paths, python, settings.files),
         "watched": [f"{known.fingerprint(path)} {path}" for path in (*read_before, *ours)],
         "leads": [f"{python} -> {os.path.realpath(python)}"],
         "present": [f"{app.paths.release(outcome.release)}/.venv/bin/python"],

@@ -13,7 +13,7 @@ from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
-from autoupdate.log import HostLog, Log, say
+from autoupdate.host.log import HostLog, Log, say
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import NOT_DELIVERED, Event
 from autoupdate.model.paths import Paths

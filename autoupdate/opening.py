@@ -3,10 +3,10 @@
 from autoupdate.app import App
 from autoupdate.backoff import seconds
 from autoupdate.decide import is_usable
+from autoupdate.host.links import linked_release
 from autoupdate.model.events import STEP
 from autoupdate.model.verdict import Verdict
 from autoupdate.moments import write
-from autoupdate.publish import linked_release
 
 GATE = "window"
 

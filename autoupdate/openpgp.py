@@ -9,8 +9,8 @@ import re
 import shutil
 from urllib.parse import unquote_to_bytes
 
+from autoupdate.host.process import base_environment, run
 from autoupdate.model.signatures import Signature, State
-from autoupdate.run import base_environment, run
 
 LIMIT = 60
 OPTIONS = """\

@@ -100,7 +100,7 @@ def discard_output() -> None:
 
 def complain(message: str, advice: str) -> None:
     """Tell on standard error what is wrong, unless that is the journal, which has it already."""
-    from autoupdate.log import goes_to_journal, say
+    from autoupdate.host.log import goes_to_journal, say
 
     if goes_to_journal(2):
         return

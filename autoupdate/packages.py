@@ -8,7 +8,7 @@ import os
 import re
 from typing import NamedTuple
 
-from autoupdate.unit_files import entries
+from autoupdate.host.unit_files import entries
 
 RECORD = re.compile(r"([A-Za-z0-9][A-Za-z0-9._]*)-([0-9][A-Za-z0-9.+!_]*)\.dist-info")
 

@@ -14,6 +14,7 @@ from autoupdate.app import App
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do, useless_current
 from autoupdate.failure import refuse_failed_environment
 from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, Gate
+from autoupdate.host.links import claim, linked_release
 from autoupdate.model.changes import Changes, Forecast
 from autoupdate.model.errors import (
     AutoupdateError,
@@ -23,7 +24,6 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
-from autoupdate.publish import claim, linked_release
 from autoupdate.space import check_space
 from autoupdate.staged import find_staged
 from autoupdate.workshop import Plan

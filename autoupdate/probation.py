@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from autoupdate import hooks, retention, runtime
+from autoupdate import hooks, retention
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete, left_broken
 from autoupdate.failure import blame_for_running_badly
-from autoupdate.health import Baseline, UnhealthyError, settle, soak
+from autoupdate.host import runtime_files
+from autoupdate.host.health import Baseline, UnhealthyError, settle, soak
+from autoupdate.host.links import linked_release, switch
+from autoupdate.host.services import Service
 from autoupdate.lineage import raise_high_water
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
 from autoupdate.model.steps import Result, Step
-from autoupdate.publish import linked_release, switch
 from autoupdate.salvage import keep_facts
-from autoupdate.services import Service
 from autoupdate.store import Transaction
 
 
@@ -103,7 +104,7 @@ def soak_all(app: App, baselines: Mapping[str, Baseline]) -> None:
     """Wait for services to come up and watch them. Raises UnhealthyError."""
     if baselines:
         # From now on a service whose start waits for a run may start: the run waits for us.
-        runtime.set_watching(app.paths)
+        runtime_files.set_watching(app.paths)
         health = app.settings.health
         started = settle(app.services, baselines, health, app.clock)
         soak(app.services, started, health, app.clock, app.probe)

@@ -8,10 +8,10 @@ import re
 import sys
 from typing import TYPE_CHECKING, Protocol
 
-from autoupdate.log import Log
+from autoupdate.host.log import Log
+from autoupdate.host.log_sinks import printable
 from autoupdate.model.events import OUTPUT, Event
 from autoupdate.model.steps import Step
-from autoupdate.sinks import printable
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

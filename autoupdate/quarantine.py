@@ -1,7 +1,7 @@
 """quarantine clear: an administrator lets a commit be tried again."""
 
-from autoupdate import runtime
 from autoupdate.app import App
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.salvage import write_facts
 
@@ -21,5 +21,5 @@ def clear(app: App, beginning: str) -> str:
     app.store.forgive(matching[0])
     write_facts(app.store, app.paths.state)
     # The next start of a service must not rely on a check from before.
-    runtime.set_stale(app.paths)
+    runtime_files.set_stale(app.paths)
     return matching[0]

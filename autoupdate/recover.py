@@ -2,12 +2,13 @@
 
 import os
 
-from autoupdate import probation, retention, runtime
+from autoupdate import probation, retention
 from autoupdate.app import App, Outcome
+from autoupdate.host import runtime_files
+from autoupdate.host.links import linked_release, switch
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import RECOVERED, STEP
 from autoupdate.model.steps import Remedy, Result, Step, remedy
-from autoupdate.publish import linked_release, switch
 from autoupdate.staged import is_built
 from autoupdate.store import Transaction
 
@@ -50,7 +51,7 @@ def end(app: App, transaction: Transaction) -> Outcome | None:
     if cure is Remedy.DISCARD:
         discard(app, transaction)
         return None
-    with runtime.activating(app.paths):
+    with runtime_files.activating(app.paths):
         if cure is Remedy.ROLL_BACK:
             faults = {item.commit: item.reason for item in app.store.quarantined()}
             fault = faults.get(transaction.commit, "the roll back was interrupted")

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from autoupdate import packages
+from autoupdate.host.links import linked_release
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import AppPaths
-from autoupdate.publish import linked_release
 from autoupdate.store import Release
 
 CURRENT, PREVIOUS = "current", "previous"

@@ -11,11 +11,13 @@ from autoupdate import relocation
 from autoupdate.app import App, Outcome
 from autoupdate.change_over import change_over, running, sweep
 from autoupdate.duplicate import Copier
+from autoupdate.host.links import is_managed, linked_release
+from autoupdate.host.process import Identity
+from autoupdate.host.shared import owner
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, HostFaultError, describe
 from autoupdate.model.events import STEP
 from autoupdate.model.steps import Result, Step
 from autoupdate.probation import look
-from autoupdate.publish import is_managed, linked_release
 from autoupdate.recover import recover
 from autoupdate.relocation import (
     COPY,
@@ -27,8 +29,6 @@ from autoupdate.relocation import (
     Journal,
     Move,
 )
-from autoupdate.run import Identity
-from autoupdate.shared import owner
 from autoupdate.store import Release, Transaction
 from autoupdate.update import save_local_changes
 

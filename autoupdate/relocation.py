@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from autoupdate.exchange import UNSUPPORTED, exchange
+from autoupdate.host.links import sync_directory
 from autoupdate.model.errors import BrokenError
 from autoupdate.model.paths import AppPaths
-from autoupdate.publish import sync_directory
 
 ADOPT, RELEASE_PATH = "adopt", "release-path"
 RENAME, EXCHANGE, COPY = "rename", "exchange", "copy"

@@ -5,11 +5,11 @@ gone. Upstream's newest commit mends that when it comes in; but it may be kept b
 bear on this: a hold, a window, a quarantine, signatures, or an upstream that is out of reach.
 """
 
-from autoupdate import runtime
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do
 from autoupdate.failure import give_up
 from autoupdate.gates import DEPLOYED_ALREADY
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import STEP
 from autoupdate.store import Release
@@ -26,7 +26,7 @@ def renew(app: App, current: Release, trigger: str, *, force: bool) -> Outcome:
     app.tell(STEP, f"{app.name}: release {current.id} cannot run any more, as {why};"
              f" its commit {current.commit} is built again",
              commit=current.commit, release=current.id)  # fmt: skip
-    runtime.set_stale(app.paths)
+    runtime_files.set_stale(app.paths)
     previous = current.id if complete else ""
     number = app.store.begin(trigger, current.commit, previous, app.clock.now())
     transaction = app.store.transaction(number)

@@ -5,10 +5,10 @@ from contextlib import suppress
 
 from autoupdate.app import App
 from autoupdate.decide import is_complete
-from autoupdate.in_use import is_used, used_paths
+from autoupdate.host.links import linked_release
+from autoupdate.host.processes import is_used, used_paths
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import STEP
-from autoupdate.publish import linked_release
 from autoupdate.workshop import KEY
 
 

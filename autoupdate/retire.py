@@ -4,13 +4,13 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from autoupdate.in_use import Process
+from autoupdate.host.links import remove_link, sync_directory
+from autoupdate.host.processes import Process
+from autoupdate.host.services import Units
+from autoupdate.host.unit_files import drop_ins, unit_files
 from autoupdate.legacy import CRON, SCRIPT, START, TIMER, Legacy, before_start
 from autoupdate.model.errors import ConfigurationError, HostFaultError
 from autoupdate.model.paths import Paths
-from autoupdate.publish import remove_link, sync_directory
-from autoupdate.services import Units
-from autoupdate.unit_files import drop_ins, unit_files
 
 REMARK = "# disabled by autoupdatectl adopt: "
 # Before our gate's drop-in, whose line comes after what this one resets.

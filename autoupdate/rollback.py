@@ -2,13 +2,13 @@
 
 import os
 
-from autoupdate import runtime
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete
+from autoupdate.host import runtime_files
+from autoupdate.host.links import linked_release
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.steps import Result, Step
 from autoupdate.probation import look, roll_back
-from autoupdate.publish import linked_release
 from autoupdate.recover import recover
 from autoupdate.store import Release, Transaction
 
@@ -29,9 +29,9 @@ def rollback(app: App, wanted: str) -> Outcome:
         return ended(app.store.transaction(interrupted.id), current)
     target = wanted or linked_release(app.paths.previous)
     refuse_impossible(app, current, target, wanted)
-    runtime.set_stale(app.paths)
+    runtime_files.set_stale(app.paths)
     transaction = begin(app, current, target)
-    with runtime.activating(app.paths):
+    with runtime_files.activating(app.paths):
         return roll_back(app, transaction, BY_HAND)
 
 

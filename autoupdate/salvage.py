@@ -5,14 +5,15 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from autoupdate import high_water, hold, pin, runtime
+from autoupdate import high_water, hold, pin
 from autoupdate.app import App
 from autoupdate.database import DamagedStateError, StateError
 from autoupdate.high_water import HighWater
+from autoupdate.host import runtime_files
+from autoupdate.host.links import sync_directory
 from autoupdate.model.events import STEP
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Step
-from autoupdate.publish import sync_directory
 from autoupdate.store import Quarantined, Release, Store, Transaction
 
 
@@ -68,7 +69,7 @@ def keep_facts(app: App) -> None:
 
 def open_state(paths: AppPaths, damaged: Callable[[DamagedStateError], None]) -> Store:
     """Open the state; one that is missing or damaged is filled from its second copy."""
-    with runtime.opening_state(paths):
+    with runtime_files.opening_state(paths):
         try:
             if os.path.exists(paths.state) and os.path.getsize(paths.state):
                 return Store(paths.state)
@@ -79,7 +80,7 @@ def open_state(paths: AppPaths, damaged: Callable[[DamagedStateError], None]) ->
 
 def begin_anew(paths: AppPaths) -> Store:
     """Put a damaged database aside, and fill a new one from the second copy."""
-    with runtime.opening_state(paths):
+    with runtime_files.opening_state(paths):
         return _begin_anew(paths.state)
 
 

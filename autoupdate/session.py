@@ -3,19 +3,20 @@
 import os
 from collections.abc import Callable
 
-from autoupdate import alerts, runtime
+from autoupdate import alerts
 from autoupdate.app import App, Outcome
 from autoupdate.database import DamagedStateError
 from autoupdate.decide import stuck, useless_current
+from autoupdate.host import runtime_files
+from autoupdate.host.links import linked_release
+from autoupdate.host.shared import is_handed_over
 from autoupdate.model.errors import AutoupdateError, Exit, describe
 from autoupdate.model.events import FAILED, RECOVERED, STATE_RENEWED
 from autoupdate.model.steps import Result
-from autoupdate.publish import linked_release
 from autoupdate.recover import recover
 from autoupdate.renewal import renew
 from autoupdate.rollback import rollback
 from autoupdate.salvage import begin_anew, has_facts, keep_facts
-from autoupdate.shared import is_handed_over
 from autoupdate.store import LastRun
 from autoupdate.trust import review
 from autoupdate.update import update
@@ -28,10 +29,10 @@ def run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None
 
     Raises BusyError and NotPermittedError; every other failure is an outcome.
     """
-    with runtime.exclusive(app.paths, app.name, wait=wait):
+    with runtime_files.exclusive(app.paths, app.name, wait=wait):
         started = app.clock.now()
-        wishes = runtime.requests(app.paths)
-        if back_to is None and wishes and runtime.is_fresh(app.paths):
+        wishes = runtime_files.requests(app.paths)
+        if back_to is None and wishes and runtime_files.is_fresh(app.paths):
             # Another service's start has just had this looked at.
             reason = f"{app.name}: the last check is still fresh"
             return Outcome(Result.CURRENT, Exit.DONE, reason)
@@ -59,7 +60,7 @@ def by_hand(app: App, work: Callable[[], Outcome]) -> Outcome:
 
     Raises BusyError and NotPermittedError; every other failure is an outcome.
     """
-    with runtime.exclusive(app.paths, app.name, wait=True):
+    with runtime_files.exclusive(app.paths, app.name, wait=True):
         started = app.clock.now()
         try:
             outcome = guarded(app, work)
@@ -80,7 +81,7 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
     def work() -> Outcome:
         if back_to is not None:
             return rollback(app, back_to)
-        if wishes == {runtime.RECOVER}:
+        if wishes == {runtime_files.RECOVER}:
             unwatched = recover(app)
             reason = f"{app.name}: nothing interrupted"
             return unwatched or Outcome(Result.CURRENT, Exit.DONE, reason)
@@ -127,7 +128,7 @@ def let_services_start(app: App, outcome: Outcome) -> None:
     app.hand_over_shared()
     if is_handed_over(app.paths) and may_start(app):
         settings = app.settings
-        runtime.set_fresh(
+        runtime_files.set_fresh(
             app.paths, settings.start.fresh_for, settings.build.python, settings.files
         )
         app.leave_for_next(app, outcome)

@@ -142,7 +142,7 @@ def compare(paths: Paths, app: AppPaths, ask: "Ask", *, for_a_start: bool) -> st
 
 def note(paths: Paths, app: AppPaths, facts: known.Facts, started: str) -> None:
     """Leave what a run leaves that found nothing new: log lines, the time of it, the stamp."""
-    from autoupdate.sinks import append_line, send
+    from autoupdate.host.log_sinks import append_line, send
 
     (reason,) = facts["reason"]
     send(facts["field"])

@@ -11,10 +11,10 @@ import tempfile
 from typing import NamedTuple
 
 from autoupdate.git_environment import git_environment
+from autoupdate.host.process import run
 from autoupdate.model.errors import DamagedMirrorError
 from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.openpgp import Keyring
-from autoupdate.run import run
 from autoupdate.ssh_signature import Signers
 
 TAGS = "refs/autoupdate/tags/"

@@ -18,6 +18,7 @@ from git.exc import GitCommandError
 from git.repo import Repo
 
 from autoupdate.git_environment import complaint, redact
+from autoupdate.host.links import sync_directory
 from autoupdate.installer import HOST_TROUBLE
 from autoupdate.model.errors import (
     AutoupdateError,
@@ -26,7 +27,6 @@ from autoupdate.model.errors import (
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.publish import sync_directory
 
 # What git says of a fetch that is under way, and of how many hundredths of it are done.
 PROGRESS = re.compile(

@@ -6,8 +6,8 @@ They are those that were never activated. There is at most one: a newer commit's
 from autoupdate import retention
 from autoupdate.app import App
 from autoupdate.decide import is_usable
+from autoupdate.host.links import linked_release
 from autoupdate.model.events import STEP
-from autoupdate.publish import linked_release
 from autoupdate.store import Release, Transaction
 
 

@@ -5,14 +5,15 @@ from typing import Any
 
 from autoupdate import hold as holds
 from autoupdate import pin as pins
-from autoupdate import runtime, trust
+from autoupdate import trust
 from autoupdate.app import Clock
 from autoupdate.config.settings import Settings
 from autoupdate.decide import left_broken, stuck
+from autoupdate.host import runtime_files
+from autoupdate.host.links import is_managed, linked_release
+from autoupdate.host.services import Services
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
-from autoupdate.publish import is_managed, linked_release
-from autoupdate.services import Services
 from autoupdate.store import Store
 
 
@@ -60,7 +61,7 @@ def state(
     unfinished = store.unfinished() if store else None
     if unfinished and unfinished.step == Step.PROBATION:
         return "probation"
-    if unfinished and runtime.is_running(paths):
+    if unfinished and runtime_files.is_running(paths):
         return "updating"
     if store and holds.find(store, now()):
         return "held"

@@ -10,12 +10,12 @@ from autoupdate.app import App
 from autoupdate.backoff import seconds
 from autoupdate.config.settings import Trust
 from autoupdate.database import StateError
+from autoupdate.host.links import linked_release
+from autoupdate.host.log_sinks import printable
 from autoupdate.model.errors import AutoupdateError, ConfigurationError
 from autoupdate.model.events import STEP, UNTRUSTED
 from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.model.verdict import Verdict
-from autoupdate.publish import linked_release
-from autoupdate.sinks import printable
 from autoupdate.store import Store
 from autoupdate.tags import tag_of
 

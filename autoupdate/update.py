@@ -3,7 +3,7 @@ be finished or undone by the next one (recover.py)."""
 
 from collections.abc import Sequence
 
-from autoupdate import hooks, pin, retention, runtime, tags
+from autoupdate import hooks, pin, retention, tags
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do
 from autoupdate.failure import (
@@ -16,6 +16,8 @@ from autoupdate.failure import (
 from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, Gate, first_refusal
 from autoupdate.guard import note_first_seen, tell_left_out
 from autoupdate.hold import held
+from autoupdate.host import runtime_files
+from autoupdate.host.links import claim, linked_release, switch
 from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -35,7 +37,6 @@ from autoupdate.model.events import (
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
 from autoupdate.probation import begin_probation, look, roll_back, watch
-from autoupdate.publish import claim, linked_release, switch
 from autoupdate.recover import recover
 from autoupdate.salvage import keep_facts
 from autoupdate.space import check_space
@@ -58,7 +59,7 @@ def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
     longest = longest_wait(app, trigger)
     if nothing := nothing_to_do(app, commit, force=force, longest_wait=longest):
         return note(app, nothing)
-    runtime.set_stale(app.paths)
+    runtime_files.set_stale(app.paths)
     transaction = begin(app, commit, trigger)
     try:
         transaction = take_staged(app, transaction) or fetch(app, transaction)
@@ -100,7 +101,7 @@ def make_release(
 
 def switch_over(app: App, transaction: Transaction) -> Outcome:
     """Switch to a release that is ready, and watch it; or undo that."""
-    with runtime.activating(app.paths):
+    with runtime_files.activating(app.paths):
         try:
             activate(app, transaction)
         except (AutoupdateError, OSError) as error:

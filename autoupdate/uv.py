@@ -9,8 +9,8 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 
-from autoupdate.publish import sync_directory
-from autoupdate.run import SEARCH_PATH
+from autoupdate.host.links import sync_directory
+from autoupdate.host.process import SEARCH_PATH
 
 # Runs a command in a directory with additions to the environment; gives its exit status and output.
 Command = Callable[[Sequence[str], str, dict[str, str]], tuple[int, str]]

@@ -23,9 +23,10 @@ from autoupdate.config.settings import Build
 from autoupdate.confinement import confine, hide
 from autoupdate.environment import EnvironmentBuilder, is_complete
 from autoupdate.forecast import forecast
+from autoupdate.host.limits import free_space, limited
+from autoupdate.host.process import NotStartedError
 from autoupdate.inspection import full_name, inspect
 from autoupdate.installer import CACHES
-from autoupdate.limits import free_space, limited
 from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -38,7 +39,6 @@ from autoupdate.model.signatures import Keys
 from autoupdate.model.sizes import in_words
 from autoupdate.orphans import become_subreaper, end_descendants
 from autoupdate.rehearse import rehearse
-from autoupdate.run import NotStartedError
 from autoupdate.signature import verify
 from autoupdate.source import Mirror, link_shared, said_by_git
 from autoupdate.uv import Command

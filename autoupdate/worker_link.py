@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autoupdate.confinement import is_possible
-from autoupdate.limits import LEAST_SPACE, free_space
+from autoupdate.host.limits import LEAST_SPACE, free_space
+from autoupdate.host.process import Identity, NotStartedError, kill_group, start
 from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -21,7 +22,6 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.paths import AppPaths
 from autoupdate.orphans import become_subreaper, end_descendants
-from autoupdate.run import Identity, NotStartedError, kill_group, start
 
 COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker")
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

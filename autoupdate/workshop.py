@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from autoupdate.check import COMMIT
 from autoupdate.config.settings import Build, Rehearse, Upstream
 from autoupdate.git_environment import Access
+from autoupdate.host.process import Identity
 from autoupdate.linked_copy import provide
 from autoupdate.model.changes import Changes, Forecast, read_changes, read_forecast
 from autoupdate.model.checkout import Checkout, TakenOver
@@ -24,7 +25,6 @@ from autoupdate.model.findings import read as read_findings
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys, Signature, from_answer
 from autoupdate.model.sizes import own_bytes
-from autoupdate.run import Identity
 from autoupdate.worker_link import WorkerLink
 
 # The most that a fetch may take of memory, and of what the host has, half; git unpacks by pieces.

@@ -3,9 +3,9 @@
 import signal
 from contextlib import suppress
 
-from autoupdate.log import Log
+from autoupdate.host.log import Log
+from autoupdate.host.log_sinks import printable
 from autoupdate.model.events import STASHED, STEP, Event
-from autoupdate.sinks import printable
 
 SHOWN = (STEP, STASHED)
 

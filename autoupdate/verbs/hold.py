@@ -3,16 +3,17 @@
 from argparse import Namespace
 
 from autoupdate import hold as holds
-from autoupdate import moments, runtime
+from autoupdate import moments
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config.load import load
+from autoupdate.host import runtime_files
+from autoupdate.host.log_sinks import printable
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
 from autoupdate.output import tell
 from autoupdate.salvage import write_facts
-from autoupdate.sinks import printable
 from autoupdate.verbs.ready import ready
 
 LONGEST_REASON = 200
@@ -32,7 +33,7 @@ def hold(paths: Paths, app: str, chosen: Namespace) -> int:
     steered.tell(STEERED, f"{app}: put on hold {holds.in_words(made)}")
     lines = [f"{app}: on hold {holds.end_in_words(made)}"]
     lines += [f"  because: {made.reason}"] if made.reason else []
-    if runtime.is_running(steered.paths):
+    if runtime_files.is_running(steered.paths):
         lines.append("  an update is under way, and goes on")
     lines.append("  services start on the release in place")
     lines.append(f"  to end it: autoupdatectl unhold {app}")
@@ -64,7 +65,7 @@ def unhold(paths: Paths, app: str, chosen: Namespace) -> int:
     holds.lift(steered.store)
     write_facts(steered.store, steered.paths.state)
     # The next start of a service must not rely on a check from before.
-    runtime.set_stale(steered.paths)
+    runtime_files.set_stale(steered.paths)
     if found:
         steered.tell(STEERED, f"{app}: the hold {holds.in_words(found)} is lifted")
     words = (

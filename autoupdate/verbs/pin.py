@@ -3,13 +3,13 @@
 from argparse import Namespace
 
 from autoupdate import pin as pins
-from autoupdate import runtime
 from autoupdate.config.load import load
+from autoupdate.host import runtime_files
+from autoupdate.host.links import linked_release
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
 from autoupdate.output import tell
-from autoupdate.publish import linked_release
 from autoupdate.salvage import write_facts
 from autoupdate.verbs.ready import ready
 
@@ -24,7 +24,7 @@ def pin(paths: Paths, app: str, chosen: Namespace) -> int:
         steered.workshop.close()
     pins.put(steered.store, made)
     write_facts(steered.store, steered.paths.state)
-    runtime.set_stale(steered.paths)
+    runtime_files.set_stale(steered.paths)
     steered.tell(STEERED, f"{app}: pinned to commit {made.commit}", commit=made.commit)
     current = steered.store.release(linked_release(steered.paths.current))
     there = current is not None and current.commit == made.commit
@@ -49,7 +49,7 @@ def unpin(paths: Paths, app: str, chosen: Namespace) -> int:
     found = pins.find(steered.store)
     pins.remove(steered.store)
     write_facts(steered.store, steered.paths.state)
-    runtime.set_stale(steered.paths)
+    runtime_files.set_stale(steered.paths)
     if found:
         steered.tell(STEERED, f"{app}: not pinned to commit {found.commit} any more")
     words = (

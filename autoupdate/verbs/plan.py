@@ -3,8 +3,9 @@
 from argparse import Namespace
 from typing import Any
 
-from autoupdate import moments, runtime
+from autoupdate import moments
 from autoupdate.config.load import load
+from autoupdate.host import runtime_files
 from autoupdate.model.changes import Changes
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
@@ -19,7 +20,7 @@ def plan(paths: Paths, app: str, chosen: Namespace) -> int:
     """Tell what a run would do now."""
     load(paths, app)
     prepared = ready(paths, app)
-    with runtime.exclusive(prepared.paths, app, wait=False):
+    with runtime_files.exclusive(prepared.paths, app, wait=False):
         try:
             outlook = foretell(prepared, force=chosen.force)
         finally:

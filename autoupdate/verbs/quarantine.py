@@ -2,8 +2,8 @@
 
 from argparse import Namespace
 
-from autoupdate import runtime
 from autoupdate.assemble import assemble, builder
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import print_json, show
@@ -20,7 +20,7 @@ def quarantine(paths: Paths, app: str, chosen: Namespace) -> int:
         return Exit.DONE
     require_root(paths)
     assembled = assemble(paths, app, identity=builder())
-    with runtime.exclusive(assembled.paths, app, wait=True):
+    with runtime_files.exclusive(assembled.paths, app, wait=True):
         commit = clear(assembled, chosen.commit)
     if chosen.json:
         print_json({"app": app, "cleared": commit})

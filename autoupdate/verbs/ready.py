@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from autoupdate.app import App
-from autoupdate.log import Log
+from autoupdate.host.log import Log
 from autoupdate.model.errors import AutoupdateError, NotPermittedError
 from autoupdate.model.paths import Paths
 
@@ -15,7 +15,7 @@ def ready(paths: Paths, app: str, around: Callable[[Log], Log] = lambda log: log
     `around` may put another log around the host's.
     """
     from autoupdate.assemble import assemble, builder
-    from autoupdate.log import HostLog
+    from autoupdate.host.log import HostLog
     from autoupdate.model.events import FAILED, Event
 
     require_root(paths)

@@ -4,11 +4,11 @@ from argparse import Namespace
 from typing import Any
 
 from autoupdate.config.load import apps, default_app, load
+from autoupdate.host.services import Systemd
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import complain, show
 from autoupdate.render.status import status as words
-from autoupdate.services import Systemd
 from autoupdate.status import status as gather
 
 

@@ -23,6 +23,7 @@ from autoupdate.config.load import Value
 from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS
 from autoupdate.credentials import split
 from autoupdate.database import StateError
+from autoupdate.host.log_sinks import printable
 from autoupdate.inspection import commit_time, is_misleading, leaving
 from autoupdate.model import findings, track
 from autoupdate.model.errors import AutoupdateError, UpdateFailedError
@@ -31,7 +32,6 @@ from autoupdate.model.signatures import Keys, State
 from autoupdate.openpgp import Keyring
 from autoupdate.salvage import facts_file, open_state
 from autoupdate.signature import parse_commit, parse_tag
-from autoupdate.sinks import printable
 from autoupdate.ssh_signature import Signers
 from autoupdate.store import Store
 from autoupdate.submodules import resolve

@@ -12,13 +12,13 @@ from autoupdate.app import App, Outcome
 from autoupdate.assemble import assemble, reach
 from autoupdate.config.settings import Build, Rehearse
 from autoupdate.git_environment import git_environment
+from autoupdate.host.links import linked_release
+from autoupdate.host.services import Service
 from autoupdate.installer import cache_environment
 from autoupdate.model.events import Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.steps import Result
 from autoupdate.plan import Outlook, plan
-from autoupdate.publish import linked_release
-from autoupdate.services import Service
 from autoupdate.workshop import WorkerProcess
 from tests.hosts.commands import run
 from tests.hosts.git_server import GitServer

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate.config import load
+from autoupdate.host.links import switch
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.publish import switch
 from autoupdate.store import Store
 from tests.hosts.broken import Broken
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.hook_files import POST, PRE
+from autoupdate.host.hook_files import POST, PRE
 from autoupdate.model.steps import Result
 from tests.integration.site import APP, Site
 

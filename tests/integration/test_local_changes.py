@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import runtime
+from autoupdate.host import runtime_files
 from autoupdate.model.steps import Result
 from tests.integration.site import Site
 
@@ -228,4 +228,4 @@ def test_shared_paths_of_an_app_without_services(deployed: Site) -> None:
     """Nobody will come and tell whose they are: they are open at once."""
     assert os.stat(deployed.app_paths.shared).st_mode & 0o777 == 0o755
     assert deployed.run().result is Result.CURRENT
-    assert runtime.is_fresh(deployed.app_paths), "the next start need not wait for a check"
+    assert runtime_files.is_fresh(deployed.app_paths), "the next start need not wait for a check"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import runtime
+from autoupdate.host import runtime_files
 from autoupdate.model.paths import AppPaths
 from tests.hosts.commands import Completed, run
 
@@ -48,7 +48,7 @@ class Script:
     def set_fresh(self, seconds: float) -> None:
         """Let starts pass for some time."""
         files = [str(file) for file in self.settings]
-        runtime.set_fresh(self.paths, seconds, str(self.python), files)
+        runtime_files.set_fresh(self.paths, seconds, str(self.python), files)
 
     def passes(self) -> bool:
         """Tell whether the service may start at once; anything else must reach the gate."""
@@ -92,7 +92,7 @@ def test_fresh_and_stale(script: Script) -> None:
     assert script.passes()
     script.set_fresh(-5)
     assert not script.passes()
-    runtime.set_stale(script.paths)
+    runtime_files.set_stale(script.paths)
     assert not script.passes()
 
 
@@ -119,10 +119,10 @@ def test_fresh_no_longer(script: Script, change: Callable[[Script], object]) -> 
     os.utime(script.settings[0], (0, 0))
     script.set_fresh(60)
     assert script.passes()
-    assert runtime.is_fresh(script.paths)
+    assert runtime_files.is_fresh(script.paths)
     change(script)
     assert not script.passes()
-    assert not runtime.is_fresh(script.paths)
+    assert not runtime_files.is_fresh(script.paths)
 
 
 def test_marker_of_a_living_process(script: Script, living: int) -> None:
@@ -131,7 +131,7 @@ def test_marker_of_a_living_process(script: Script, living: int) -> None:
 
 
 def test_marker_that_the_engine_writes(script: Script) -> None:
-    with runtime.activating(script.paths):
+    with runtime_files.activating(script.paths):
         assert script.passes()
     assert not script.passes()
 
@@ -149,12 +149,12 @@ def test_marker_of_a_process_that_ended_and_is_not_reaped(script: Script) -> Non
     marker = f"{ended.pid} {runtime.start_time(str(ended.pid))}\n"
     Path(script.paths.activating).write_text(marker)
     assert script.passes()
-    assert runtime.is_activating(script.paths)
+    assert runtime_files.is_activating(script.paths)
     assert ended.stdin
     ended.stdin.close()
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
     assert not script.passes()
-    assert not runtime.is_activating(script.paths)
+    assert not runtime_files.is_activating(script.paths)
     ended.wait()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from autoupdate.config.settings import Probe, probes
-from autoupdate.probes import attempt
+from autoupdate.host.probes import attempt
 from tests.hosts.commands import run
 from tests.hosts.ports import free_port
 

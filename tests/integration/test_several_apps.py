@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import runtime, session
+from autoupdate import session
 from autoupdate.app import App, Outcome
 from autoupdate.assemble import assemble
 from autoupdate.git_environment import git_environment
+from autoupdate.host import runtime_files
+from autoupdate.host.links import linked_release
 from autoupdate.model.errors import BusyError, Exit
 from autoupdate.model.steps import Result
-from autoupdate.publish import linked_release
 from tests.hosts.git_server import Mode
 from tests.hosts.upstream import Upstream
 from tests.integration.site import APP, KeptLog, NoAgenda, NoServices, QuickWorker, Site
@@ -75,7 +76,7 @@ def test_each_has_its_own_place(shop: Shop) -> None:
 
 
 def test_run_of_one_does_not_wait_for_the_other(shop: Shop) -> None:
-    with runtime.exclusive(shop.site.app_paths, APP, wait=False):
+    with runtime_files.exclusive(shop.site.app_paths, APP, wait=False):
         assert shop.run().result == Result.UPDATED
         with pytest.raises(BusyError):
             shop.site.run()

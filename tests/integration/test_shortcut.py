@@ -32,7 +32,7 @@ print(*sorted(set(sys.modules) - before))
 """
 LOADED = {
     "autoupdate", "autoupdate.asking", "autoupdate.known", "autoupdate.model.paths",
-    "autoupdate.shortcut", "autoupdate.sinks", "fcntl", "select", "systemd", "systemd._journal",
+    "autoupdate.shortcut", "autoupdate.host.log_sinks", "fcntl", "select", "systemd", "systemd._journal",
 }  # fmt: skip
 
 

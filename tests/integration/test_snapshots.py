@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.host.snapshots import SharedSnapshots
 from autoupdate.model.errors import HostFaultError
 from autoupdate.model.paths import Paths
-from autoupdate.snapshot import SharedSnapshots
 
 PATTERNS = ["state/*.duckdb", "-odd name*"]
 

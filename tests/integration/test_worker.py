@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from autoupdate import commands, session, worker_link
+from autoupdate.host.process import find_user
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.track import Found
-from autoupdate.run import find_user
 from autoupdate.store import Store
 from autoupdate.worker import Worker
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run

@@ -7,8 +7,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from autoupdate import runtime
 from autoupdate.app import Outcome
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
 from autoupdate.plan import DEFER, FAIL, NOTHING, UPDATE, Outlook
@@ -32,7 +32,7 @@ def can_be_foretold(world: "World") -> bool:
     that, only its services can show. A state that is damaged is not read. Nor one for a start of a
     service that asks for no update.
     """
-    if runtime.requests(world.paths) == {runtime.RECOVER}:
+    if runtime_files.requests(world.paths) == {runtime_files.RECOVER}:
         return False
     killed = world.die_at or world.dead or GUARD.before_change
     whole = world.is_sound() and not os.path.exists(world.paths.relocation)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autoupdate.app import Clock
+from autoupdate.host.services import Service
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import Event
 from autoupdate.model.findings import Findings
-from autoupdate.services import Service
 from autoupdate.store import Store
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from autoupdate import session
 from autoupdate.adopt import adopt
 from autoupdate.adoptable import same_place
 from autoupdate.app import Outcome
-from autoupdate.in_use import Process
+from autoupdate.host.processes import Process
 from autoupdate.manifest import Entry
 from autoupdate.model.checkout import TakenOver
 from autoupdate.model.errors import Exit, UpdateFailedError

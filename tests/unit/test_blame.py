@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from autoupdate import runtime
 from autoupdate.backoff import FREE_INTERRUPTIONS, LONGEST_WAIT, seconds_left, wait_after
 from autoupdate.database import StateError
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -253,7 +253,7 @@ def test_service_that_is_down_does_not_wait_for_long(deployed: World) -> None:
     deployed.workshop.faults.clear()
     deployed.clock.seconds += 61
     assert deployed.run().result is Result.DEFERRED
-    with runtime.request(deployed.paths, runtime.UPDATE):
+    with runtime_files.request(deployed.paths, runtime_files.UPDATE):
         assert deployed.run().result is Result.UPDATED
 
 

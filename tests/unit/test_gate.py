@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import gate, runtime
+from autoupdate import gate
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import UnreachableError, UpdateFailedError
 from autoupdate.salvage import open_state
 from tests.unit.conftest import Journal
@@ -59,7 +60,7 @@ class Gate:
 def asked(world: World, journal: Journal) -> Gate:
     """Return the gate of an app on which version 1 is deployed."""
     world.deploy(1)
-    runtime.set_stale(world.paths)
+    runtime_files.set_stale(world.paths)
     return Gate(world)
 
 
@@ -121,7 +122,7 @@ def test_commit_that_cannot_be_built_blocks_every_start(asked: Gate, policy: str
     # The first start tries; the second finds the commit in quarantine, where the run ends well.
     for _ in range(2):
         assert asked.ask() == (1 if policy == "block" else 0)
-        runtime.set_stale(asked.world.paths)
+        runtime_files.set_stale(asked.world.paths)
 
 
 def test_path_that_is_not_managed(asked: Gate, journal: Journal) -> None:
@@ -140,7 +141,7 @@ def test_first_start_deploys(world: World, journal: Journal) -> None:
 
 
 def test_run_that_switches_now_is_not_waited_for(asked: Gate) -> None:
-    with runtime.activating(asked.world.paths):
+    with runtime_files.activating(asked.world.paths):
         assert asked.ask() == 0
     assert asked.started == []
 
@@ -160,7 +161,7 @@ def test_without_update_only_an_interrupted_run_is_looked_at(asked: Gate) -> Non
 def test_without_update_no_start_waits_for_a_run_that_is_alive(asked: Gate) -> None:
     asked.configure("update = false")
     asked.world.store.begin("timer", commit(2), "", "t")
-    with runtime.exclusive(asked.world.paths, APP, wait=False):
+    with runtime_files.exclusive(asked.world.paths, APP, wait=False):
         assert asked.ask() == 0
     assert asked.started == []
 
@@ -228,7 +229,7 @@ def test_bad_settings_block(asked: Gate, capsys: pytest.CaptureFixture[str]) -> 
     message = capsys.readouterr().err
     assert "'start.updat'" in message
     assert message.count("\n") == 1
-    assert runtime.requests(asked.world.paths) == set()
+    assert runtime_files.requests(asked.world.paths) == set()
 
 
 def test_gate_stops_waiting_when_another_process_watches(asked: Gate) -> None:
@@ -237,9 +238,9 @@ def test_gate_stops_waiting_when_another_process_watches(asked: Gate) -> None:
 
     def wait(app: str, enough: Callable[[], bool]) -> str:
         seen.append(enough())
-        with runtime.activating(asked.world.paths):
+        with runtime_files.activating(asked.world.paths):
             seen.append(enough())
-            runtime.set_watching(asked.world.paths)
+            runtime_files.set_watching(asked.world.paths)
             seen.append(enough())
         return ""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.hook_files import POST, PRE, HostHooks
+from autoupdate.host.hook_files import POST, PRE, HostHooks
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from tests.unit.effects import APP, Killed, commit

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.log import HostLog, goes_to_journal
+from autoupdate.host.log import HostLog, goes_to_journal
+from autoupdate.host.log_sinks import append_line
 from autoupdate.model.events import CURRENT, FAILED, OUTPUT, UPDATED, Event
-from autoupdate.sinks import append_line
 from tests.unit.conftest import Journal
 
 LINE = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] (.*)")

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.model.errors import ConfigurationError
-from autoupdate.model.paths import AppPaths, Paths
-from autoupdate.publish import (
+from autoupdate.host.links import (
     claim,
     is_managed,
     linked_release,
@@ -15,6 +13,8 @@ from autoupdate.publish import (
     replace_link,
     switch,
 )
+from autoupdate.model.errors import ConfigurationError
+from autoupdate.model.paths import AppPaths, Paths
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import runtime, words
+from autoupdate import words
 from autoupdate.cli import main
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
 from autoupdate.quarantine import clear
@@ -30,13 +31,13 @@ def held(world: World) -> World:
 
 @pytest.mark.parametrize("beginning", [A, A[:7], commit(7)])
 def test_clear(held: World, beginning: str) -> None:
-    runtime.set_fresh(held.paths, 60, "/usr/bin/python3", ())
+    runtime_files.set_fresh(held.paths, 60, "/usr/bin/python3", ())
     cleared = clear(held.app, beginning)
     assert cleared.startswith(beginning)
     left = {item.commit for item in held.store.quarantined()}
     left |= {item.commit for item in held.store.all_attempts()}
     assert left == {A, B, commit(7)} - {cleared}
-    assert not runtime.is_fresh(held.paths)
+    assert not runtime_files.is_fresh(held.paths)
     facts = json.loads(Path(held.paths.home, "facts.json").read_text())
     assert {item["commit"] for item in facts["quarantine"]} == {A, B} - {cleared}
 

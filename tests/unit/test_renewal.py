@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import hold, pin, runtime, session
+from autoupdate import hold, pin, session
 from autoupdate.hold import Hold
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
 from autoupdate.pin import Pin
@@ -128,7 +129,7 @@ def test_renewal_that_fails_is_told_and_put_off(upgraded: World) -> None:
     outcome = upgraded.run()
     assert outcome.exit_code == Exit.DONE
     assert "no wheel for this Python" in outcome.reason
-    assert not runtime.is_fresh(upgraded.paths), "a start must ask again"
+    assert not runtime_files.is_fresh(upgraded.paths), "a start must ask again"
 
 
 @pytest.mark.parametrize("held", [True, False])
@@ -143,7 +144,7 @@ def test_gate_asks_for_it_where_starts_bring_no_updates(
     if held:
         hold_updates(upgraded)
     upgraded.upstream = commit(2)
-    runtime.set_stale(upgraded.paths)
+    runtime_files.set_stale(upgraded.paths)
     assert asked.ask() == 0
     assert upgraded.current_commit() == commit(1)
     assert upgraded.store.history(1)[0].trigger == "start"

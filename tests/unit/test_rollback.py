@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import runtime
 from autoupdate.cli import main
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result, Step
 from autoupdate.rollback import BY_HAND
@@ -213,10 +213,10 @@ def test_release_whose_probation_waits_for_a_service(thrice: World) -> None:
 
 
 def test_services_must_not_trust_an_old_check(thrice: World) -> None:
-    assert runtime.is_fresh(thrice.paths)
+    assert runtime_files.is_fresh(thrice.paths)
     thrice.services.bad = {commit(2)}
     thrice.roll_back()
-    assert not runtime.is_fresh(thrice.paths)
+    assert not runtime_files.is_fresh(thrice.paths)
 
 
 def test_second_copy_knows_the_quarantine(thrice: World) -> None:

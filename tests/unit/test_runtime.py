@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import runtime
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import BusyError, Exit
 from autoupdate.model.paths import AppPaths, Paths
 
@@ -27,17 +27,17 @@ def test_second_run_is_refused_or_waits(paths: AppPaths) -> None:
     entered = []
 
     def second() -> None:
-        with runtime.exclusive(paths, "demo", wait=True):
+        with runtime_files.exclusive(paths, "demo", wait=True):
             entered.append(time.monotonic())
 
-    with runtime.exclusive(paths, "demo", wait=False):
+    with runtime_files.exclusive(paths, "demo", wait=False):
         with (
             pytest.raises(BusyError, match=f"process {os.getpid()}") as caught,
-            runtime.exclusive(paths, "demo", wait=False),
+            runtime_files.exclusive(paths, "demo", wait=False),
         ):
             pass
         assert caught.value.exit_code == Exit.BUSY
-        assert runtime.is_running(paths)
+        assert runtime_files.is_running(paths)
         waiting = threading.Thread(target=second)
         waiting.start()
         time.sleep(0.15)
@@ -45,14 +45,14 @@ def test_second_run_is_refused_or_waits(paths: AppPaths) -> None:
         left = time.monotonic()
     waiting.join(5)
     assert entered[0] >= left
-    assert not runtime.is_running(paths)
+    assert not runtime_files.is_running(paths)
 
 
 def test_lock_is_free_after_an_error_and_without_its_directory(paths: AppPaths) -> None:
     os.rmdir(paths.run)
-    with pytest.raises(KeyError), runtime.exclusive(paths, "demo", wait=False):
+    with pytest.raises(KeyError), runtime_files.exclusive(paths, "demo", wait=False):
         raise KeyError
-    with runtime.exclusive(paths, "demo", wait=False):
+    with runtime_files.exclusive(paths, "demo", wait=False):
         mode = stat.S_IMODE(os.stat(paths.lock).st_mode)
     assert mode == 0o600, "who may open the lock could hold it"
 
@@ -60,18 +60,18 @@ def test_lock_is_free_after_an_error_and_without_its_directory(paths: AppPaths) 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_lock_of_another_user_is_no_run(paths: AppPaths) -> None:
     """It may be on a file of the same number elsewhere, by which a user feigns a run."""
-    with runtime.exclusive(paths, "demo", wait=False):
+    with runtime_files.exclusive(paths, "demo", wait=False):
         os.chown(paths.lock, 65534, 65534)
-        assert not runtime.is_running(paths)
+        assert not runtime_files.is_running(paths)
         os.chown(paths.lock, os.geteuid(), 0)
-        assert runtime.is_running(paths)
+        assert runtime_files.is_running(paths)
 
 
 def test_marker_while_activating(paths: AppPaths) -> None:
-    assert not runtime.is_activating(paths)
-    with runtime.activating(paths):
-        assert runtime.is_activating(paths)
-    assert not runtime.is_activating(paths)
+    assert not runtime_files.is_activating(paths)
+    with runtime_files.activating(paths):
+        assert runtime_files.is_activating(paths)
+    assert not runtime_files.is_activating(paths)
     assert os.listdir(paths.run) == []
 
 
@@ -91,39 +91,39 @@ def test_marker_while_activating(paths: AppPaths) -> None:
 def test_marker_that_nobody_living_set(paths: AppPaths, content: str) -> None:
     text = content.replace("OWN", str(os.getpid()))
     Path(paths.activating).write_bytes(text.encode(errors="surrogateescape"))
-    assert not runtime.is_activating(paths)
+    assert not runtime_files.is_activating(paths)
 
 
 def test_start_time_survives_odd_process_names() -> None:
-    assert runtime.start_time("self") == runtime.start_time(str(os.getpid()))
-    assert runtime.start_time("self").isdecimal()
+    assert runtime_files.start_time("self") == runtime_files.start_time(str(os.getpid()))
+    assert runtime_files.start_time("self").isdecimal()
 
 
 def test_fresh(paths: AppPaths) -> None:
     python = Path(paths.current, ".venv/bin/python")
     python.parent.mkdir(parents=True)
     python.touch()
-    assert not runtime.is_fresh(paths)
-    runtime.set_fresh(paths, 60, "/usr/bin/python3", ())
-    assert runtime.is_fresh(paths)
-    runtime.set_stale(paths)
-    assert not runtime.is_fresh(paths)
-    runtime.set_stale(paths)
-    runtime.set_fresh(paths, 0, "/usr/bin/python3", ())
-    assert not runtime.is_fresh(paths)
+    assert not runtime_files.is_fresh(paths)
+    runtime_files.set_fresh(paths, 60, "/usr/bin/python3", ())
+    assert runtime_files.is_fresh(paths)
+    runtime_files.set_stale(paths)
+    assert not runtime_files.is_fresh(paths)
+    runtime_files.set_stale(paths)
+    runtime_files.set_fresh(paths, 0, "/usr/bin/python3", ())
+    assert not runtime_files.is_fresh(paths)
 
 
 @pytest.mark.parametrize("content", [b"", b"soon\n", b"\xff\n", b"-1\n", b"1e9\n"])
 def test_garbage_in_the_stamp_is_not_fresh(paths: AppPaths, content: bytes) -> None:
     Path(paths.fresh).write_bytes(content)
-    assert not runtime.is_fresh(paths)
+    assert not runtime_files.is_fresh(paths)
 
 
 def test_request_lasts_while_its_gate_waits(paths: AppPaths) -> None:
-    assert runtime.requests(paths) == set()
-    with runtime.request(paths, runtime.RECOVER):
-        assert runtime.requests(paths) == {runtime.RECOVER}
-    assert runtime.requests(paths) == set()
+    assert runtime_files.requests(paths) == set()
+    with runtime_files.request(paths, runtime_files.RECOVER):
+        assert runtime_files.requests(paths) == {runtime_files.RECOVER}
+    assert runtime_files.requests(paths) == set()
 
 
 @pytest.mark.parametrize("content", ["", "1 update\n", "x", "\n"])
@@ -131,4 +131,4 @@ def test_request_of_a_dead_gate_does_not_count(paths: AppPaths, content: str) ->
     os.makedirs(paths.requests)
     Path(paths.requests, str(os.getpid())).write_text(content)
     Path(paths.requests, "4194305").write_text("5 update\n")
-    assert runtime.requests(paths) == set()
+    assert runtime_files.requests(paths) == set()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import known, next_time, runtime, session, shortcut
+from autoupdate import known, next_time, session, shortcut
 from autoupdate.asking import find, question
+from autoupdate.host import runtime_files
 from autoupdate.model.steps import Result
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
@@ -66,7 +67,7 @@ def place(world: World, tmp_path: Path, journal: Journal) -> Known:
 
 def test_nothing_has_changed(place: Known, journal: Journal) -> None:
     assert place.leave()
-    runtime.set_stale(place.world.paths)
+    runtime_files.set_stale(place.world.paths)
     before = place.world.store.last_run()
     assert place.look() == place.outcome.reason
     assert place.questions == ["https://upstream.example/app.git refs/heads/main"]
@@ -75,7 +76,7 @@ def test_nothing_has_changed(place: Known, journal: Journal) -> None:
     assert last != before
     assert (last.result, last.reason) == (Result.CURRENT, place.outcome.reason)
     assert place.world.store.last_success_at() == last.finished_at
-    assert runtime.is_fresh(place.world.paths)
+    assert runtime_files.is_fresh(place.world.paths)
     assert place.outcome.reason in Path(place.world.all_paths.log).read_text()
     assert [entry["AUTOUPDATE_EVENT"] for entry in journal.entries] == ["current"]
 
@@ -146,14 +147,14 @@ def test_something_has_changed(place: Known, change: str, monkeypatch: pytest.Mo
 
 def test_busy(place: Known) -> None:
     place.leave()
-    with runtime.exclusive(place.world.paths, APP, wait=False):
+    with runtime_files.exclusive(place.world.paths, APP, wait=False):
         assert place.look() == ""
         assert place.look(for_a_start=True) == ""
 
 
 def test_start_after_another_start_does_not_ask(place: Known) -> None:
     place.leave()
-    runtime.set_stale(place.world.paths)
+    runtime_files.set_stale(place.world.paths)
     assert place.look(for_a_start=True)
     assert place.look(for_a_start=True)
     assert len(place.questions) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate import retention
-from autoupdate.in_use import is_used, used_paths
+from autoupdate.host.processes import is_used, used_paths
 from autoupdate.model.errors import HostFaultError
 from autoupdate.space import GROWTH, RESERVE, check_space, needed
 from autoupdate.store import Release

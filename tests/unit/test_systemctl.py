@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import systemctl
-from autoupdate.run import Completed
+from autoupdate.host import systemctl
+from autoupdate.host.process import Completed
 
 LOST = Completed(1, b"", "Failed to get properties: Transport endpoint is not connected\n")
 WELL = Completed(0, b"Id=app.service\n", "")

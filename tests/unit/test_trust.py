@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from autoupdate import keys
 from autoupdate.config.settings import Trust
+from autoupdate.host import trusted_keys
 from autoupdate.model.errors import ConfigurationError, DamagedMirrorError, Exit
 from autoupdate.model.signatures import Keys, Signature, State, from_answer
 from autoupdate.model.steps import Result
@@ -208,7 +208,7 @@ KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nx\n"
 
 def read(directory: Path) -> Keys:
     """Read keys as on a host whose root is the test's."""
-    return keys.read(str(directory), top=str(directory.parent), owner=os.geteuid())
+    return trusted_keys.read(str(directory), top=str(directory.parent), owner=os.geteuid())
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_keys_that_others_can_write_are_no_keys(directory: Path, place: str, mod
 
 def test_keys_of_others_are_no_keys(directory: Path) -> None:
     with pytest.raises(ConfigurationError, match="belongs to user"):
-        keys.read(str(directory), top=str(directory.parent), owner=os.geteuid() + 1)
+        trusted_keys.read(str(directory), top=str(directory.parent), owner=os.geteuid() + 1)
 
 
 def test_link_to_what_others_can_write(directory: Path) -> None:

@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
-from autoupdate import confirm, probes, session
+from autoupdate import confirm, session
 from autoupdate.config.settings import probes as read_probes
+from autoupdate.host import probes
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
 from autoupdate.status import status

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import confirm, runtime, session
+from autoupdate import confirm, session
 from autoupdate.config import load
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import (
     AutoupdateError,
     BusyError,
@@ -243,7 +244,7 @@ def test_waiting_service_that_then_fails_is_rolled_back(world: World) -> None:
     world.services.start("web.service")
     assert confirm.confirm(world.app) == Exit.FAILED
     assert world.current_commit() == commit(1)
-    assert not runtime.is_fresh(world.paths), "the next start has to look again"
+    assert not runtime_files.is_fresh(world.paths), "the next start has to look again"
     world.assert_whole()
 
 
@@ -333,7 +334,7 @@ def test_previous_after_a_roll_back_is_older_than_current(world: World) -> None:
 
 def test_two_runs_at_once(world: World) -> None:
     with (
-        runtime.exclusive(world.paths, "ipfs-accelerate", wait=False),
+        runtime_files.exclusive(world.paths, "ipfs-accelerate", wait=False),
         pytest.raises(BusyError) as caught,
     ):
         world.run()
@@ -344,7 +345,7 @@ def test_two_runs_at_once(world: World) -> None:
 def test_run_for_a_start_trusts_a_fresh_check(world: World) -> None:
     world.deploy(1)
     world.effect_names.clear()
-    with runtime.request(world.paths, runtime.UPDATE):
+    with runtime_files.request(world.paths, runtime_files.UPDATE):
         assert world.run().result is Result.CURRENT
     assert "check" not in world.effect_names
     # No start waits any more: the timer's run looks upstream.
@@ -354,10 +355,10 @@ def test_run_for_a_start_trusts_a_fresh_check(world: World) -> None:
 
 def test_run_for_a_start_without_update_asks_nobody(world: World) -> None:
     world.deploy(1)
-    runtime.set_stale(world.paths)
+    runtime_files.set_stale(world.paths)
     world.effect_names.clear()
     world.upstream = commit(2)
-    with runtime.request(world.paths, runtime.RECOVER):
+    with runtime_files.request(world.paths, runtime_files.RECOVER):
         assert world.run().result is Result.CURRENT
     assert "check" not in world.effect_names
 
@@ -369,7 +370,7 @@ def test_run_for_a_start_without_update_asks_nobody(world: World) -> None:
 def test_freshness(world: World, fault: AutoupdateError | None, fresh: bool) -> None:
     world.check_fault = fault
     world.run()
-    assert runtime.is_fresh(world.paths) is fresh
+    assert runtime_files.is_fresh(world.paths) is fresh
 
 
 def test_commit_that_cannot_be_built_keeps_starts_from_passing(world: World) -> None:
@@ -378,7 +379,7 @@ def test_commit_that_cannot_be_built_keeps_starts_from_passing(world: World) -> 
     world.workshop.faults["build"] = UpdateFailedError("broken")
     world.deploy(2)
     assert world.run().exit_code == Exit.DONE
-    assert not runtime.is_fresh(world.paths)
+    assert not runtime_files.is_fresh(world.paths)
 
 
 def test_unexpected_operating_system_error_is_an_outcome(world: World) -> None:

@@ -4,10 +4,10 @@ import pytest
 
 from autoupdate.check import parse
 from autoupdate.git_environment import complaint, git_environment, redact
+from autoupdate.host.services import Service
+from autoupdate.host.services import parse as parse_service
 from autoupdate.installer import summary
 from autoupdate.model.track import branch_ref
-from autoupdate.services import Service
-from autoupdate.services import parse as parse_service
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

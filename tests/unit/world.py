@@ -10,19 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from autoupdate import runtime, session
+from autoupdate import session
 from autoupdate.app import App, Outcome
 from autoupdate.config import load
 from autoupdate.config.settings import SETTINGS, Probe, Settings, Upstream
 from autoupdate.database import StateError
+from autoupdate.host import runtime_files
+from autoupdate.host.links import linked_release, place
+from autoupdate.host.processes import Process
 from autoupdate.host_changes import HostChanges, undo
-from autoupdate.in_use import Process
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found, Tag
 from autoupdate.plan import Outlook, plan
-from autoupdate.publish import linked_release, place
 from autoupdate.relocation import Journal
 from tests.unit import agreement
 from tests.unit.effects import (
@@ -158,7 +159,7 @@ class World:
             return None
         twin = self.twin()
         written = self.store._connection.total_changes
-        trigger = "start" if runtime.requests(self.paths) else "manual"
+        trigger = "start" if runtime_files.requests(self.paths) else "manual"
         outlook = plan(twin.app, trigger=trigger, force=force)
         assert self.store._connection.total_changes == written, "plan wrote to the state"
         return outlook

@@ -5,7 +5,7 @@ Done by the run, as root: the builds' user could have written none of them, and 
 
 import os
 
-from autoupdate import root_only
+from autoupdate.host import root_only
 from autoupdate.model.errors import ConfigurationError, describe
 from autoupdate.model.signatures import Keys
 

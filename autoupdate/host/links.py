@@ -3,9 +3,9 @@
 import os
 from contextlib import suppress
 
+from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, run
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import AppPaths
-from autoupdate.run import NotStartedError, TimedOutError, base_environment, run
 
 
 def linked_release(link: str) -> str:

@@ -3,7 +3,7 @@
 import time
 from typing import Protocol
 
-from autoupdate.run import NotStartedError, TimedOutError, base_environment, run
+from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, run
 
 
 class Agenda(Protocol):

@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 
 from autoupdate.config.settings import Probe
-from autoupdate.run import Identity, NotStartedError, TimedOutError, base_environment, run
+from autoupdate.host.process import Identity, NotStartedError, TimedOutError, base_environment, run
 
 # More of a page than this is not looked at.
 LONGEST_BODY = 1_000_000

@@ -4,8 +4,8 @@ import os
 import sys
 from typing import Protocol
 
+from autoupdate.host.log_sinks import append_line, printable, send
 from autoupdate.model.events import DEBUG, LOG_UNWRITABLE, Event
-from autoupdate.sinks import append_line, printable, send
 
 IDENTIFIER = "autoupdate"
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from autoupdate.host.links import remove_link
 from autoupdate.model.errors import BusyError, NotPermittedError
 from autoupdate.model.paths import AppPaths
-from autoupdate.publish import remove_link
 
 # Longer than a run may take: fetch, build and probation at their limits.
 LONGEST_WAIT = 3 * 3600.0

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from autoupdate.config.settings import Health, Probe
-from autoupdate.probes import describe
-from autoupdate.services import Service, Services
+from autoupdate.host.probes import describe
+from autoupdate.host.services import Service, Services
 
 LOOK_EVERY = 0.25
 # In a restart by hand, a service may be seen down between its stop and its start.

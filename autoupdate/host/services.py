@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from autoupdate.host.process import Completed, NotStartedError, TimedOutError, base_environment, run
+from autoupdate.host.systemctl import insist
 from autoupdate.model.errors import UpdateFailedError
-from autoupdate.run import Completed, NotStartedError, TimedOutError, base_environment, run
-from autoupdate.systemctl import insist
 
 PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job"
 # systemd itself kills a service that does not stop, as its unit says.

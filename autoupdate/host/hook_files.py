@@ -10,8 +10,8 @@ import stat
 from collections.abc import Mapping
 from typing import Protocol
 
-from autoupdate import root_only
-from autoupdate.run import NotStartedError, TimedOutError, run
+from autoupdate.host import root_only
+from autoupdate.host.process import NotStartedError, TimedOutError, run
 
 PRE, POST = "pre-update.d", "post-update.d"
 # The names that run-parts(8) takes; what an editor or dpkg leaves has others.

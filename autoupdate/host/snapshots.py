@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from autoupdate.host.process import Identity, NotStartedError, TimedOutError, base_environment, run
 from autoupdate.model.errors import HostFaultError
 from autoupdate.model.paths import AppPaths
-from autoupdate.run import Identity, NotStartedError, TimedOutError, base_environment, run
 
 COPY_LIMIT = 1800.0
 

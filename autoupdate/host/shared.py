@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from autoupdate.config.settings import Settings
-from autoupdate.model.errors import UpdateFailedError
-from autoupdate.model.paths import AppPaths
-from autoupdate.publish import linked_release
-from autoupdate.run import (
+from autoupdate.host.links import linked_release
+from autoupdate.host.process import (
     Identity,
     NotStartedError,
     TimedOutError,
@@ -17,7 +15,9 @@ from autoupdate.run import (
     find_user,
     run,
 )
-from autoupdate.services import Services
+from autoupdate.host.services import Services
+from autoupdate.model.errors import UpdateFailedError
+from autoupdate.model.paths import AppPaths
 
 COPY_LIMIT = 600.0
 # Closed to all but root until it is known which user the services run as.

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 
-from autoupdate.run import Completed
+from autoupdate.host.process import Completed
 
 # sd_booted(3).
 BOOTED = "/run/systemd/system"
