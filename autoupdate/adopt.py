@@ -35,12 +35,12 @@ from autoupdate.model.errors import (
 from autoupdate.model.events import STASHED, STEP
 from autoupdate.model.steps import Result
 from autoupdate.probation import look
+from autoupdate.records.records import Transaction
 from autoupdate.recover import recover
 from autoupdate.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
 from autoupdate.retire import refuse_running, refuse_what_stays
 from autoupdate.space import RESERVE
 from autoupdate.staged import take_staged
-from autoupdate.store import Transaction
 from autoupdate.update import (
     fetch_into_mirror,
     look_upstream,

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from autoupdate.app import App, Outcome
 from autoupdate.backoff import seconds
-from autoupdate.hold import find as find_hold
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import HELD_TOO_LONG, QUARANTINED, STALE, WORKS_AGAIN
 from autoupdate.model.steps import Result
-from autoupdate.store import Store
+from autoupdate.records.hold import find as find_hold
+from autoupdate.records.records import Store
 
 TROUBLE, BEHIND, CHECKED = "trouble", "behind", "checked"
 

@@ -16,7 +16,7 @@ from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.steps import Result
 from autoupdate.model.track import Found
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 from autoupdate.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class App(NamedTuple):
         """Record an event of this app."""
         self.log.write(Event(kind, message, self.name, commit, release, step))
         if kind.told_as and self.settings.notify.urls:
-            from autoupdate import outbox
+            from autoupdate.records import outbox
 
             outbox.put(self.store, self.settings.notify, kind, message, self.clock.now())
 

@@ -10,7 +10,6 @@ from autoupdate.app import App, Clock
 from autoupdate.check import check
 from autoupdate.config.load import load
 from autoupdate.config.settings import Probe, Upstream
-from autoupdate.database import DamagedStateError
 from autoupdate.git_environment import Access, git_environment, is_open
 from autoupdate.host import shared
 from autoupdate.host.hook_files import HostHooks
@@ -27,7 +26,8 @@ from autoupdate.model.events import OUTPUT, STATE_RENEWED, UNCONFINED, Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found
-from autoupdate.salvage import open_state
+from autoupdate.records.database import DamagedStateError
+from autoupdate.records.second_copy import open_state
 from autoupdate.workshop import WorkerProcess
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ commit starts afresh.
 import calendar
 import time
 
-from autoupdate.store import Attempts
+from autoupdate.records.records import Attempts
 
 FIRST_WAIT = 30.0
 LONGEST_WAIT = 6 * 3600.0

@@ -18,8 +18,8 @@ from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError
 from autoupdate.model.events import ADOPTED, BROKEN, GIVEN_BACK, RECOVERED, ROLLED_BACK, STEP
 from autoupdate.model.steps import Result, Step, may_follow
 from autoupdate.probation import after_restart, begin_probation, confirm, look, soak_all
+from autoupdate.records.records import Transaction
 from autoupdate.relocation import ADOPT, Journal
-from autoupdate.store import Transaction
 
 
 def change_over(

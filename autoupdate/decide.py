@@ -9,7 +9,7 @@ from autoupdate.host.links import linked_release
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
-from autoupdate.store import Release, Store
+from autoupdate.records.records import Release, Store
 
 # So many transactions without anything switched are not looked behind.
 LOOK_BACK = 50

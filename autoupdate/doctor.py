@@ -15,8 +15,8 @@ from autoupdate.config.settings import Settings, Upstream
 from autoupdate.host.links import describe, is_managed, linked_release
 from autoupdate.model.errors import AutoupdateError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
+from autoupdate.records.records import Store
 from autoupdate.space import check_space
-from autoupdate.store import Store
 from autoupdate.workshop import Plan
 
 PACKAGE = "ipfs-accelerate-autoupdate"

@@ -22,8 +22,8 @@ from autoupdate.model.events import DEFERRED, FAILED, NO_CANDIDATE, REFUSED, STE
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
 from autoupdate.opening import wait_for_opening
+from autoupdate.records.records import FailedEnvironment, Transaction
 from autoupdate.staged import is_built
-from autoupdate.store import FailedEnvironment, Transaction
 
 # The package index changes: what cannot be installed today may be there tomorrow.
 ENVIRONMENT_MEMORY = 24 * 3600

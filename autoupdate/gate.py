@@ -8,12 +8,10 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from autoupdate import hold
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
-from autoupdate.database import StateError
 from autoupdate.decide import stuck, useless_current
 from autoupdate.host import runtime_files
 from autoupdate.host.links import describe, is_managed
@@ -24,7 +22,9 @@ from autoupdate.host.transient_units import Agenda, SystemdAgenda
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.model.paths import AppPaths, Paths
-from autoupdate.store import Store
+from autoupdate.records import hold
+from autoupdate.records.database import StateError
+from autoupdate.records.records import Store
 
 Answer = TypeVar("Answer")
 # Starts a run of an app, unless it is no longer needed; gives why it failed, or nothing.
@@ -158,7 +158,7 @@ def notify(paths: Paths, settings: Settings, message: str, agenda: Agenda) -> No
     """Have the administrator told that a service is kept down."""
     if not settings.notify.urls:
         return
-    from autoupdate import outbox
+    from autoupdate.records import outbox
 
     try:
         store = Store(paths.app(settings.app).state)

@@ -17,7 +17,7 @@ from autoupdate.named import is_named
 if TYPE_CHECKING:
     from autoupdate.app import App
     from autoupdate.model.findings import Findings
-    from autoupdate.store import Store
+    from autoupdate.records.records import Store
 
 
 def look(app: "App", commit: str) -> "Findings":

@@ -10,7 +10,7 @@ from typing import Any
 
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result
-from autoupdate.store import Store, Transaction
+from autoupdate.records.records import Store, Transaction
 
 AT_ONCE = 100
 REPEATED = (Result.DEFERRED, Result.FAILED, Result.UNREACHABLE, Result.INTERRUPTED)

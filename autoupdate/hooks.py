@@ -10,7 +10,7 @@ from autoupdate.host.process import base_environment
 from autoupdate.model.events import HOOK_FAILED, OUTPUT
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
-from autoupdate.store import Transaction
+from autoupdate.records.records import Transaction
 
 GATE = "hooks"
 UPDATE, ROLL_BACK = "update", "rollback"

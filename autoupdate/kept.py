@@ -6,7 +6,7 @@ from typing import NamedTuple
 from autoupdate.backoff import seconds
 from autoupdate.host.unit_files import entries
 from autoupdate.model.steps import Result
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 
 MARK = ".before-autoupdate-"
 DAYS = 7

@@ -3,15 +3,15 @@
 Otherwise upstream has rewritten its history, or somebody who stands between shows an old commit.
 """
 
-from autoupdate import high_water, tags
 from autoupdate.app import App
-from autoupdate.high_water import HighWater
 from autoupdate.host.links import linked_release
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
 from autoupdate.named import is_named
-from autoupdate.salvage import saved_high_water
-from autoupdate.store import Store
+from autoupdate.records import high_water, tags
+from autoupdate.records.high_water import HighWater
+from autoupdate.records.records import Store
+from autoupdate.records.second_copy import saved_high_water
 
 LINEAGE, TAG = "lineage", "tag"
 

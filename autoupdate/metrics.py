@@ -8,14 +8,15 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from autoupdate import alerts, hold, outbox, pin, staged
+from autoupdate import alerts, staged
 from autoupdate.app import App
 from autoupdate.backoff import seconds
 from autoupdate.host.links import linked_release, remove_link, sync_directory
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import METRICS_UNWRITABLE
 from autoupdate.model.steps import Result, Step
-from autoupdate.store import Release
+from autoupdate.records import hold, outbox, pin
+from autoupdate.records.records import Release
 
 DISTRIBUTION = "ipfs_accelerate_autoupdate-"
 COMMITTED = "committed"

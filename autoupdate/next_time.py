@@ -2,7 +2,7 @@
 
 import os
 
-from autoupdate import known, outbox
+from autoupdate import known
 from autoupdate.app import App, Outcome
 from autoupdate.git_environment import git_environment, is_open
 from autoupdate.host import runtime_files
@@ -13,6 +13,7 @@ from autoupdate.model.events import CURRENT, Event
 from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Result
 from autoupdate.model.track import branch_ref
+from autoupdate.records import outbox
 
 
 def leave(

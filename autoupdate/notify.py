@@ -8,7 +8,6 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 
-from autoupdate import outbox
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config.load import load
@@ -18,8 +17,9 @@ from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import NOT_DELIVERED, Event
 from autoupdate.model.paths import Paths
 from autoupdate.moments import write
-from autoupdate.outbox import Row
-from autoupdate.store import Store
+from autoupdate.records import outbox
+from autoupdate.records.outbox import Row
+from autoupdate.records.records import Store
 
 # More than this at once, as after a long time without a network, come as one message.
 MOST_SINGLE = 5

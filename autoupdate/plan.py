@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from typing import NamedTuple
 
-from autoupdate import hold, pin, update
+from autoupdate import update
 from autoupdate.app import App
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do, useless_current
 from autoupdate.failure import refuse_failed_environment
@@ -24,6 +24,7 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
+from autoupdate.records import hold, pin
 from autoupdate.space import check_space
 from autoupdate.staged import find_staged
 from autoupdate.workshop import Plan

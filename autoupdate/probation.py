@@ -15,8 +15,8 @@ from autoupdate.lineage import raise_high_water
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
 from autoupdate.model.steps import Result, Step
-from autoupdate.salvage import keep_facts
-from autoupdate.store import Transaction
+from autoupdate.records.records import Transaction
+from autoupdate.records.second_copy import keep_facts
 
 
 class Restarted(NamedTuple):

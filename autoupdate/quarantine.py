@@ -3,7 +3,7 @@
 from autoupdate.app import App
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import ConfigurationError
-from autoupdate.salvage import write_facts
+from autoupdate.records.second_copy import write_facts
 
 
 def clear(app: App, beginning: str) -> str:

@@ -9,8 +9,8 @@ from autoupdate.host.links import linked_release, switch
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import RECOVERED, STEP
 from autoupdate.model.steps import Remedy, Result, Step, remedy
+from autoupdate.records.records import Transaction
 from autoupdate.staged import is_built
-from autoupdate.store import Transaction
 
 
 def recover(app: App) -> Outcome | None:

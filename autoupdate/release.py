@@ -7,7 +7,7 @@ from autoupdate import packages
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import AppPaths
-from autoupdate.store import Release
+from autoupdate.records.records import Release
 
 CURRENT, PREVIOUS = "current", "previous"
 

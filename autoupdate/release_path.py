@@ -18,6 +18,7 @@ from autoupdate.model.errors import AutoupdateError, ConfigurationError, HostFau
 from autoupdate.model.events import STEP
 from autoupdate.model.steps import Result, Step
 from autoupdate.probation import look
+from autoupdate.records.records import Release, Transaction
 from autoupdate.recover import recover
 from autoupdate.relocation import (
     COPY,
@@ -29,7 +30,6 @@ from autoupdate.relocation import (
     Journal,
     Move,
 )
-from autoupdate.store import Release, Transaction
 from autoupdate.update import save_local_changes
 
 

@@ -12,7 +12,7 @@ from autoupdate.gates import DEPLOYED_ALREADY
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import STEP
-from autoupdate.store import Release
+from autoupdate.records.records import Release
 from autoupdate.update import make_ready, name_release, note, switch_over
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from autoupdate import alerts
 from autoupdate.app import App, Outcome
-from autoupdate.database import DamagedStateError
 from autoupdate.decide import stuck, useless_current
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
@@ -13,11 +12,12 @@ from autoupdate.host.shared import is_handed_over
 from autoupdate.model.errors import AutoupdateError, Exit, describe
 from autoupdate.model.events import FAILED, RECOVERED, STATE_RENEWED
 from autoupdate.model.steps import Result
+from autoupdate.records.database import DamagedStateError
+from autoupdate.records.records import LastRun
+from autoupdate.records.second_copy import begin_anew, has_facts, keep_facts
 from autoupdate.recover import recover
 from autoupdate.renewal import renew
 from autoupdate.rollback import rollback
-from autoupdate.salvage import begin_anew, has_facts, keep_facts
-from autoupdate.store import LastRun
 from autoupdate.trust import review
 from autoupdate.update import update
 
@@ -161,7 +161,7 @@ def remember(app: App, outcome: Outcome, started: str) -> None:
 def report(app: App) -> None:
     """Have the administrator told; what is not used costs nothing."""
     if app.settings.notify.urls:
-        from autoupdate import outbox
+        from autoupdate.records import outbox
 
         if outbox.is_waiting(app.store):
             app.agenda.send(app.name)

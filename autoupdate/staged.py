@@ -8,7 +8,7 @@ from autoupdate.app import App
 from autoupdate.decide import is_usable
 from autoupdate.host.links import linked_release
 from autoupdate.model.events import STEP
-from autoupdate.store import Release, Transaction
+from autoupdate.records.records import Release, Transaction
 
 
 def waiting(app: App) -> list[Release]:

@@ -3,8 +3,6 @@
 import os
 from typing import Any
 
-from autoupdate import hold as holds
-from autoupdate import pin as pins
 from autoupdate import trust
 from autoupdate.app import Clock
 from autoupdate.config.settings import Settings
@@ -14,7 +12,9 @@ from autoupdate.host.links import is_managed, linked_release
 from autoupdate.host.services import Services
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
-from autoupdate.store import Store
+from autoupdate.records import hold as holds
+from autoupdate.records import pin as pins
+from autoupdate.records.records import Store
 
 
 def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str, Any]:

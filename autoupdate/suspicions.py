@@ -47,7 +47,7 @@ def unknown_targets(settings: Settings, values: Mapping[str, Value]) -> list[Con
     if not settings.notify.urls:
         return []
     from autoupdate.delivery import MISSING, fault
-    from autoupdate.outbox import targets
+    from autoupdate.records.outbox import targets
 
     where = f"{values['notify.urls'].origin}: notify.urls"
     found = []

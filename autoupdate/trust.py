@@ -9,15 +9,15 @@ from typing import NamedTuple
 from autoupdate.app import App
 from autoupdate.backoff import seconds
 from autoupdate.config.settings import Trust
-from autoupdate.database import StateError
 from autoupdate.host.links import linked_release
 from autoupdate.host.log_sinks import printable
 from autoupdate.model.errors import AutoupdateError, ConfigurationError
 from autoupdate.model.events import STEP, UNTRUSTED
 from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.model.verdict import Verdict
-from autoupdate.store import Store
-from autoupdate.tags import tag_of
+from autoupdate.records.database import StateError
+from autoupdate.records.records import Store
+from autoupdate.records.tags import tag_of
 
 GATE = "signature"
 ADVICE = "what each verdict means: trust.md in /usr/share/doc/ipfs-accelerate-autoupdate"

@@ -3,7 +3,7 @@ be finished or undone by the next one (recover.py)."""
 
 from collections.abc import Sequence
 
-from autoupdate import hooks, pin, retention, tags
+from autoupdate import hooks, retention
 from autoupdate.app import App, Outcome
 from autoupdate.decide import is_complete, longest_wait, nothing_to_do
 from autoupdate.failure import (
@@ -15,7 +15,6 @@ from autoupdate.failure import (
 )
 from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, Gate, first_refusal
 from autoupdate.guard import note_first_seen, tell_left_out
-from autoupdate.hold import held
 from autoupdate.host import runtime_files
 from autoupdate.host.links import claim, linked_release, switch
 from autoupdate.model.errors import (
@@ -37,11 +36,13 @@ from autoupdate.model.events import (
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
 from autoupdate.probation import begin_probation, look, roll_back, watch
+from autoupdate.records import pin, tags
+from autoupdate.records.hold import held
+from autoupdate.records.records import Release, Transaction
+from autoupdate.records.second_copy import keep_facts
 from autoupdate.recover import recover
-from autoupdate.salvage import keep_facts
 from autoupdate.space import check_space
 from autoupdate.staged import is_built, take_staged
-from autoupdate.store import Release, Transaction
 from autoupdate.trust import signer_of
 
 

@@ -11,8 +11,8 @@ from autoupdate.host_facts import HostFacts
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import show
+from autoupdate.records.records import Store
 from autoupdate.render.doctor import doctor as words
-from autoupdate.store import Store
 
 
 def doctor(paths: Paths, app: str, chosen: Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 
-from autoupdate import hold as holds
 from autoupdate import moments
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
@@ -13,7 +12,8 @@ from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
 from autoupdate.output import tell
-from autoupdate.salvage import write_facts
+from autoupdate.records import hold as holds
+from autoupdate.records.second_copy import write_facts
 from autoupdate.verbs.ready import ready
 
 LONGEST_REASON = 200

@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 
-from autoupdate import pin as pins
 from autoupdate.config.load import load
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
@@ -10,7 +9,8 @@ from autoupdate.model.errors import Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
 from autoupdate.output import tell
-from autoupdate.salvage import write_facts
+from autoupdate.records import pin as pins
+from autoupdate.records.second_copy import write_facts
 from autoupdate.verbs.ready import ready
 
 

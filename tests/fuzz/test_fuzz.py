@@ -16,13 +16,12 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
-from autoupdate import asking, known, moments, public, windows
+from autoupdate import asking, known, moments, windows
 from autoupdate.check import parse
 from autoupdate.config import load
 from autoupdate.config.load import Value
 from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS
 from autoupdate.credentials import split
-from autoupdate.database import StateError
 from autoupdate.host.log_sinks import printable
 from autoupdate.inspection import commit_time, is_misleading, leaving
 from autoupdate.model import findings, track
@@ -30,10 +29,12 @@ from autoupdate.model.errors import AutoupdateError, UpdateFailedError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys, State
 from autoupdate.openpgp import Keyring
-from autoupdate.salvage import facts_file, open_state
+from autoupdate.records import public
+from autoupdate.records.database import StateError
+from autoupdate.records.records import Store
+from autoupdate.records.second_copy import facts_file, open_state
 from autoupdate.signature import parse_commit, parse_tag
 from autoupdate.ssh_signature import Signers
-from autoupdate.store import Store
 from autoupdate.submodules import resolve
 from autoupdate.worker_link import result, storable, understand
 

@@ -12,7 +12,7 @@ from autoupdate.config import load
 from autoupdate.host.links import switch
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 from tests.hosts.broken import Broken
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.integration.site import APP, Site

@@ -10,8 +10,8 @@ from git.exc import GitCommandError
 
 from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError, UnreachableError
 from autoupdate.model.steps import Result
+from autoupdate.records.records import Store
 from autoupdate.source import Mirror
-from autoupdate.store import Store
 from tests.hosts.commands import run
 from tests.integration.site import Site
 

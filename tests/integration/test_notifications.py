@@ -13,7 +13,7 @@ from autoupdate.config.load import load
 from autoupdate.model.errors import Exit
 from autoupdate.moments import write
 from autoupdate.notify import FIRST_WAIT, Sender
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 from tests.hosts.git_server import Mode
 from tests.hosts.receivers import MailServer, WebServer
 from tests.integration.site import APP, Site

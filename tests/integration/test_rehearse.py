@@ -8,8 +8,8 @@ import pytest
 from autoupdate.commands import try_out
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.model.steps import Result, Step
+from autoupdate.records.records import Store
 from autoupdate.rehearse import rehearse
-from autoupdate.store import Store
 from tests.hosts.commands import run
 from tests.integration.site import Site
 

@@ -7,7 +7,7 @@ import pytest
 
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 from tests.hosts.git_server import Mode
 from tests.integration.site import Site
 

@@ -14,7 +14,7 @@ from autoupdate.host.process import find_user
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.track import Found
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 from autoupdate.worker import Worker
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.hosts.git_server import Mode

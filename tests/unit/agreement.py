@@ -12,7 +12,7 @@ from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
 from autoupdate.plan import DEFER, FAIL, NOTHING, UPDATE, Outlook
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 from tests.unit.guard import GUARD
 
 if TYPE_CHECKING:

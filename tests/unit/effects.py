@@ -11,7 +11,7 @@ from autoupdate.host.services import Service
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import Event
 from autoupdate.model.findings import Findings
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 
 if TYPE_CHECKING:
     from tests.unit.world import World

@@ -6,7 +6,6 @@ import shutil
 import pytest
 
 from autoupdate.backoff import FREE_INTERRUPTIONS, LONGEST_WAIT, seconds_left, wait_after
-from autoupdate.database import StateError
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import (
     AutoupdateError,
@@ -20,7 +19,8 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.steps import Result, Step
 from autoupdate.quarantine import clear
-from autoupdate.store import Attempts
+from autoupdate.records.database import StateError
+from autoupdate.records.records import Attempts
 from tests.unit.effects import SERVICES, commit
 from tests.unit.world import World
 

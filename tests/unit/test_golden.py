@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from autoupdate import hold, pin
 from autoupdate.cli import main
 from autoupdate.history import history
 from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.plan import plan
+from autoupdate.records import hold, pin
 from autoupdate.release import facts as about_release
 from autoupdate.render.history import history as words_of_history
 from autoupdate.render.history import quarantine as words_of_quarantine

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import gate, hold, moments, pin, salvage
+from autoupdate import gate, moments
 from autoupdate.cli import main
-from autoupdate.hold import Hold
 from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
-from autoupdate.pin import Pin
+from autoupdate.records import hold, pin, second_copy
+from autoupdate.records.hold import Hold
+from autoupdate.records.pin import Pin
 from autoupdate.status import status
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
@@ -98,10 +99,10 @@ def test_services_start_during_a_hold(deployed: World, journal: Journal) -> None
 def test_hold_outlives_a_lost_state(deployed: World) -> None:
     hold.put(deployed.store, Hold(SINCE, FAR, "why"))
     pin.put(deployed.store, Pin(commit(1), SINCE))
-    salvage.keep_facts(deployed.app)
+    second_copy.keep_facts(deployed.app)
     deployed.store.close()
     Path(deployed.paths.state).write_bytes(b"no database")
-    deployed.store = salvage.open_state(deployed.paths, lambda _: None)  # type: ignore[assignment]
+    deployed.store = second_copy.open_state(deployed.paths, lambda _: None)  # type: ignore[assignment]
     assert hold.read(deployed.store) == Hold(SINCE, FAR, "why")
     assert pin.find(deployed.store) == Pin(commit(1), SINCE)
 

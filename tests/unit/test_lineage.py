@@ -11,7 +11,7 @@ from autoupdate.cli import main
 from autoupdate.lineage import high_water_mark
 from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
 from autoupdate.model.steps import Result
-from autoupdate.salvage import facts_file, open_state
+from autoupdate.records.second_copy import facts_file, open_state
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.world import World, settings

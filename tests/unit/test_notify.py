@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import outbox
 from autoupdate.config.settings import TOLD
 from autoupdate.delivery import redact
 from autoupdate.model.errors import NoCandidateError, UnreachableError
 from autoupdate.model.steps import Result
 from autoupdate.notify import FIRST_WAIT, MOST_SINGLE, Sender
+from autoupdate.records import outbox
 from tests.unit.effects import Killed, commit
 from tests.unit.world import World, settings
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import hold, pin, session
-from autoupdate.hold import Hold
+from autoupdate import session
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
-from autoupdate.pin import Pin
+from autoupdate.records import hold, pin
+from autoupdate.records.hold import Hold
+from autoupdate.records.pin import Pin
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.test_gate import Gate

@@ -8,11 +8,11 @@ import pytest
 
 from autoupdate import session
 from autoupdate.app import Outcome
-from autoupdate.database import DamagedStateError
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.salvage import facts_file, open_state
-from autoupdate.store import Store
+from autoupdate.records.database import DamagedStateError
+from autoupdate.records.records import Store
+from autoupdate.records.second_copy import facts_file, open_state
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.world import World

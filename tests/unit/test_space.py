@@ -9,8 +9,8 @@ import pytest
 from autoupdate import retention
 from autoupdate.host.processes import is_used, used_paths
 from autoupdate.model.errors import HostFaultError
+from autoupdate.records.records import Release
 from autoupdate.space import GROWTH, RESERVE, check_space, needed
-from autoupdate.store import Release
 from autoupdate.workshop import Plan
 from tests.unit.world import World, settings
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.database import DamagedStateError, StateError
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
-from autoupdate.store import FailedEnvironment, LastRun, Release, Store
+from autoupdate.records.database import DamagedStateError, StateError
+from autoupdate.records.records import FailedEnvironment, LastRun, Release, Store
 
 RELEASE = Release(
     "r1", "c1", "2026-01-01T00:00:00Z", "", "", "key", "/usr/bin/python3.11 Python 3", 1000

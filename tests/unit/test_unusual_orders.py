@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import high_water, session
+from autoupdate import session
 from autoupdate.decide import stuck
 from autoupdate.model.errors import HostFaultError, UnreachableError
 from autoupdate.model.sizes import own_bytes
 from autoupdate.model.steps import Result
+from autoupdate.records import high_water
 from autoupdate.status import status
 from tests.unit.effects import Killed, commit
 from tests.unit.world import World, settings
@@ -101,7 +102,7 @@ def test_a_command_that_is_refused_is_no_run(world: World) -> None:
 
 
 def test_nothing_is_held_back_when_a_hold_has_ended(world: World) -> None:
-    from autoupdate import hold
+    from autoupdate.records import hold
 
     world.deploy(1)
     hold.put(world.store, hold.Hold(world.clock.now(), "", "trade fair"))

@@ -14,7 +14,6 @@ from autoupdate import session
 from autoupdate.app import App, Outcome
 from autoupdate.config import load
 from autoupdate.config.settings import SETTINGS, Probe, Settings, Upstream
-from autoupdate.database import StateError
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release, place
 from autoupdate.host.processes import Process
@@ -24,6 +23,7 @@ from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found, Tag
 from autoupdate.plan import Outlook, plan
+from autoupdate.records.database import StateError
 from autoupdate.relocation import Journal
 from tests.unit import agreement
 from tests.unit.effects import (

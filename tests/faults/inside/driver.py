@@ -17,7 +17,7 @@ sys.path.insert(0, "/usr/share/ipfs-accelerate-autoupdate")
 from autoupdate import cli, relocation, update
 from autoupdate.app import Clock
 from autoupdate.model.steps import Step
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 from autoupdate.workshop import WorkerProcess
 
 DIRECTORY = "/run/faults"

@@ -5,16 +5,16 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from autoupdate import high_water, hold, pin
 from autoupdate.app import App
-from autoupdate.database import DamagedStateError, StateError
-from autoupdate.high_water import HighWater
 from autoupdate.host import runtime_files
 from autoupdate.host.links import sync_directory
 from autoupdate.model.events import STEP
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Step
-from autoupdate.store import Quarantined, Release, Store, Transaction
+from autoupdate.records import high_water, hold, pin
+from autoupdate.records.database import DamagedStateError, StateError
+from autoupdate.records.high_water import HighWater
+from autoupdate.records.records import Quarantined, Release, Store, Transaction
 
 
 def facts_file(state: str) -> str:

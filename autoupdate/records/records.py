@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from autoupdate import database, public
-from autoupdate.database import StateError
 from autoupdate.model.steps import Result, Step, may_follow
+from autoupdate.records import database, public
+from autoupdate.records.database import StateError
 
 
 class Release(NamedTuple):

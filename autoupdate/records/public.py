@@ -9,8 +9,8 @@ import os
 import sqlite3
 from contextlib import suppress
 
-from autoupdate import database
-from autoupdate.database import StateError
+from autoupdate.records import database
+from autoupdate.records.database import StateError
 
 # Each table, as others see it; all 100,000 transactions of a long life are not copied at each step.
 TABLES = {

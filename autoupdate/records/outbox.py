@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from autoupdate.config.settings import Notify
 from autoupdate.model.events import Kind
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 
 # What a run, or the start of a service, comes upon again and again is told once, until it changes.
 REPEATED = ("failed", "blocked", "refused", "unsigned", "untrusted")

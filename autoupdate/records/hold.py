@@ -10,7 +10,7 @@ from autoupdate.app import App, Outcome
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 
 
 class Hold(NamedTuple):

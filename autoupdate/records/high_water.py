@@ -5,7 +5,7 @@ A candidate is compared with it and not with the current release: after a way ba
 
 from typing import NamedTuple
 
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 
 
 class HighWater(NamedTuple):

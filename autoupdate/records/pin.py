@@ -10,7 +10,7 @@ from autoupdate.app import App
 from autoupdate.git_environment import redact
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.track import Found
-from autoupdate.store import Store
+from autoupdate.records.records import Store
 
 FULL_NAMES = (40, 64)
 
