@@ -1,9 +1,9 @@
 """accept-rewrite COMMIT: an administrator takes one commit whose history is not that of before."""
 
 from autoupdate.app import App
-from autoupdate.check import COMMIT
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import ConfigurationError
+from autoupdate.upstream.ls_remote import COMMIT
 
 
 def accept(app: App, beginning: str) -> str:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 from autoupdate import next_time
 from autoupdate.app import App, Clock
-from autoupdate.check import check
 from autoupdate.config.load import load
 from autoupdate.config.settings import Probe, Upstream
-from autoupdate.git_environment import Access, git_environment, is_open
 from autoupdate.host import shared
 from autoupdate.host.hook_files import HostHooks
 from autoupdate.host.links import place
@@ -28,6 +26,8 @@ from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found
 from autoupdate.records.database import DamagedStateError
 from autoupdate.records.second_copy import open_state
+from autoupdate.upstream.git_environment import Access, git_environment, is_open
+from autoupdate.upstream.ls_remote import check
 from autoupdate.workshop import WorkerProcess
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def reach(
     """Return how to reach upstream; what it asks of us is lent for that time (credentials.py)."""
     if is_open(upstream):
         return nullcontext(Access(upstream.url, {}))
-    from autoupdate.credentials import lend
+    from autoupdate.upstream.credentials import lend
 
     return lend(upstream, directory, identity)
 

@@ -5,10 +5,10 @@ import pwd
 import re
 
 from autoupdate.assemble import BUILDER, builder
-from autoupdate.check import check
 from autoupdate.config.settings import Upstream
 from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, find_user, run
 from autoupdate.model.paths import Paths
+from autoupdate.upstream.ls_remote import check
 
 PROPERTIES = (
     "LoadState", "ActiveState", "UnitFileState", "FragmentPath", "NeedDaemonReload",

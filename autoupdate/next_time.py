@@ -4,7 +4,6 @@ import os
 
 from autoupdate import known
 from autoupdate.app import App, Outcome
-from autoupdate.git_environment import git_environment, is_open
 from autoupdate.host import runtime_files
 from autoupdate.host.log import fields_of
 from autoupdate.host.process import Identity
@@ -14,6 +13,7 @@ from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Result
 from autoupdate.model.track import branch_ref
 from autoupdate.records import outbox
+from autoupdate.upstream.git_environment import git_environment, is_open
 
 
 def leave(

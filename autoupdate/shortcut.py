@@ -10,8 +10,9 @@ import os
 import sys
 import time
 
-from autoupdate import asking, known
+from autoupdate import known
 from autoupdate.model.paths import AppPaths, Paths
+from autoupdate.upstream import ls_refs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def only_app(paths: Paths) -> str:
 
 
 def find_nothing_new(
-    paths: Paths, name: str, *, for_a_start: bool = False, ask: "Ask" = asking.ask
+    paths: Paths, name: str, *, for_a_start: bool = False, ask: "Ask" = ls_refs.ask
 ) -> str:
     """Do a whole run if nothing has changed; return its outcome, or nothing if something has."""
     app = paths.app(name)
@@ -134,7 +135,7 @@ def compare(paths: Paths, app: AppPaths, ask: "Ask", *, for_a_start: bool) -> st
         timeout=float(timeout), digits=len(commit),
     )  # fmt: skip
     if answer != commit:
-        asking.remember(url, ref, answer)
+        ls_refs.remember(url, ref, answer)
         return ""
     note(paths, app, facts, started)
     return reason

@@ -10,12 +10,12 @@ import re
 import tempfile
 from typing import NamedTuple
 
-from autoupdate.git_environment import git_environment
 from autoupdate.host.process import run
 from autoupdate.model.errors import DamagedMirrorError
 from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.openpgp import Keyring
 from autoupdate.ssh_signature import Signers
+from autoupdate.upstream.git_environment import git_environment
 
 TAGS = "refs/autoupdate/tags/"
 LIMIT = 60

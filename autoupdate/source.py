@@ -17,7 +17,6 @@ from git.cmd import Git
 from git.exc import GitCommandError
 from git.repo import Repo
 
-from autoupdate.git_environment import complaint, redact
 from autoupdate.host.links import sync_directory
 from autoupdate.installer import HOST_TROUBLE
 from autoupdate.model.errors import (
@@ -27,6 +26,7 @@ from autoupdate.model.errors import (
     UnreachableError,
     UpdateFailedError,
 )
+from autoupdate.upstream.git_environment import complaint, redact
 
 # What git says of a fetch that is under way, and of how many hundredths of it are done.
 PROGRESS = re.compile(

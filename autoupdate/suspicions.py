@@ -10,11 +10,11 @@ from autoupdate import windows
 from autoupdate.assemble import host_hooks, trusted_keys
 from autoupdate.config.load import Value
 from autoupdate.config.settings import Settings
-from autoupdate.git_environment import redact
 from autoupdate.host.hook_files import POST, PRE
 from autoupdate.host.unit_files import unit_files
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
+from autoupdate.upstream.git_environment import redact
 
 # What is there is gone after a boot, or anybody may write there.
 PASSING = ("/tmp/", "/var/tmp/", "/run/", "/dev/shm/")  # noqa: S108 - looked for, not used

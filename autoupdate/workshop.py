@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
-from autoupdate.check import COMMIT
 from autoupdate.config.settings import Build, Rehearse, Upstream
-from autoupdate.git_environment import Access
 from autoupdate.host.process import Identity
 from autoupdate.linked_copy import provide
 from autoupdate.model.changes import Changes, Forecast, read_changes, read_forecast
@@ -25,6 +23,8 @@ from autoupdate.model.findings import read as read_findings
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys, Signature, from_answer
 from autoupdate.model.sizes import own_bytes
+from autoupdate.upstream.git_environment import Access
+from autoupdate.upstream.ls_remote import COMMIT
 from autoupdate.worker_link import WorkerLink
 
 # The most that a fetch may take of memory, and of what the host has, half; git unpacks by pieces.

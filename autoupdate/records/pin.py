@@ -7,10 +7,10 @@ said in named.py and in the gates; signatures are not among it.
 from typing import NamedTuple
 
 from autoupdate.app import App
-from autoupdate.git_environment import redact
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.track import Found
 from autoupdate.records.records import Store
+from autoupdate.upstream.git_environment import redact
 
 FULL_NAMES = (40, 64)
 

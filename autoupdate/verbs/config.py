@@ -7,12 +7,12 @@ from autoupdate import suspicions
 from autoupdate.config import load as files
 from autoupdate.config.load import Value
 from autoupdate.config.settings import REQUIRED
-from autoupdate.git_environment import redact
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import show as print_facts
 from autoupdate.render.configuration import check as words_of_check
 from autoupdate.render.configuration import show as words_of_show
+from autoupdate.upstream.git_environment import redact
 
 
 def check(paths: Paths, app: str, chosen: Namespace) -> int:

@@ -16,12 +16,10 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
-from autoupdate import asking, known, moments, windows
-from autoupdate.check import parse
+from autoupdate import known, moments, windows
 from autoupdate.config import load
 from autoupdate.config.load import Value
 from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS
-from autoupdate.credentials import split
 from autoupdate.host.log_sinks import printable
 from autoupdate.inspection import commit_time, is_misleading, leaving
 from autoupdate.model import findings, track
@@ -36,6 +34,9 @@ from autoupdate.records.second_copy import facts_file, open_state
 from autoupdate.signature import parse_commit, parse_tag
 from autoupdate.ssh_signature import Signers
 from autoupdate.submodules import resolve
+from autoupdate.upstream import ls_refs
+from autoupdate.upstream.credentials import split
+from autoupdate.upstream.ls_remote import parse
 from autoupdate.worker_link import result, storable, understand
 
 CASES = int(os.environ.get("AUTOUPDATE_FUZZ_CASES", "150"))
@@ -154,7 +155,7 @@ PACKETS = some.lists(
 @given(answer=PACKETS)
 @fuzz
 def test_answers_about_one_ref(answer: bytes) -> None:
-    found = asking.find(answer, "refs/heads/main", 40)
+    found = ls_refs.find(answer, "refs/heads/main", 40)
     assert found == "" or len(found) == 40
 
 

@@ -11,7 +11,6 @@ from autoupdate import session
 from autoupdate.app import App, Outcome
 from autoupdate.assemble import assemble, reach
 from autoupdate.config.settings import Build, Rehearse
-from autoupdate.git_environment import git_environment
 from autoupdate.host.links import linked_release
 from autoupdate.host.services import Service
 from autoupdate.installer import cache_environment
@@ -19,6 +18,7 @@ from autoupdate.model.events import Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.steps import Result
 from autoupdate.plan import Outlook, plan
+from autoupdate.upstream.git_environment import git_environment
 from autoupdate.workshop import WorkerProcess
 from tests.hosts.commands import run
 from tests.hosts.git_server import GitServer

@@ -12,9 +12,9 @@ import pytest
 
 from autoupdate.config.settings import Rehearse
 from autoupdate.confinement import version
-from autoupdate.git_environment import git_environment
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.model.paths import AppPaths
+from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker_link import LIBRARY
 from autoupdate.workshop import WorkerProcess
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run

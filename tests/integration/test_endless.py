@@ -53,7 +53,7 @@ def test_refs_without_an_end(quick: Site, monkeypatch: pytest.MonkeyPatch) -> No
     quick.configure(upstream__timeout="5min")
     quick.upstream.commit(version=2)
     quick.server.mode = Mode.ENDLESS_REFS
-    monkeypatch.setattr("autoupdate.check.MOST_MEMORY", 100 << 20)
+    monkeypatch.setattr("autoupdate.upstream.ls_remote.MOST_MEMORY", 100 << 20)
     outcome = quick.run()
     assert outcome.exit_code == Exit.UNREACHABLE, outcome
     assert quick.releases() == [quick.current]

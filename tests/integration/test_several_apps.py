@@ -9,11 +9,11 @@ import pytest
 from autoupdate import session
 from autoupdate.app import App, Outcome
 from autoupdate.assemble import assemble
-from autoupdate.git_environment import git_environment
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import BusyError, Exit
 from autoupdate.model.steps import Result
+from autoupdate.upstream.git_environment import git_environment
 from tests.hosts.git_server import Mode
 from tests.hosts.upstream import Upstream
 from tests.integration.site import APP, KeptLog, NoAgenda, NoServices, QuickWorker, Site

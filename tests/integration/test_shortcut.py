@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import asking, shortcut
-from autoupdate.git_environment import git_environment
+from autoupdate import shortcut
+from autoupdate.upstream import ls_refs
+from autoupdate.upstream.git_environment import git_environment
 from tests.hosts.commands import run
 from tests.hosts.git_server import Mode
 from tests.integration.site import APP, Site
@@ -31,7 +32,7 @@ else:
 print(*sorted(set(sys.modules) - before))
 """
 LOADED = {
-    "autoupdate", "autoupdate.asking", "autoupdate.known", "autoupdate.model.paths",
+    "autoupdate", "autoupdate.upstream.ls_refs", "autoupdate.known", "autoupdate.model.paths",
     "autoupdate.shortcut", "autoupdate.host.log_sinks", "fcntl", "select", "systemd", "systemd._journal",
 }  # fmt: skip
 
@@ -39,14 +40,14 @@ LOADED = {
 def ask(url: str, timeout: float = 20) -> str:
     """Ask for the main branch."""
     environment = git_environment("/nonexistent")
-    return asking.ask(url, MAIN, environment=environment, user=None, timeout=timeout)
+    return ls_refs.ask(url, MAIN, environment=environment, user=None, timeout=timeout)
 
 
 def test_answers(deployed: Site) -> None:
     commit = deployed.upstream.head()
     assert ask(deployed.upstream.url) == commit
     assert ask(f"file://{deployed.upstream.bare}") == commit
-    assert asking.ask(
+    assert ls_refs.ask(
         deployed.upstream.url, "refs/heads/mai", environment=git_environment("/nonexistent"),
         user=None, timeout=20,
     ) == ""  # fmt: skip
@@ -92,6 +93,6 @@ def test_new_commit_goes_the_usual_way(deployed: Site) -> None:
 def test_answer_is_kept_for_one_question() -> None:
     """What the shortcut was told is not asked again, not even when it was nothing."""
     for commit in ("1" * 40, ""):
-        asking.remember("http://127.0.0.1/", MAIN, commit)
-        assert asking.recall("http://127.0.0.1/", MAIN) == commit
-        assert asking.recall("http://127.0.0.1/", MAIN) is None
+        ls_refs.remember("http://127.0.0.1/", MAIN, commit)
+        assert ls_refs.recall("http://127.0.0.1/", MAIN) == commit
+        assert ls_refs.recall("http://127.0.0.1/", MAIN) is None

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate import known, next_time, session, shortcut
-from autoupdate.asking import find, question
 from autoupdate.host import runtime_files
 from autoupdate.model.steps import Result
+from autoupdate.upstream.ls_refs import find, question
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.world import World

@@ -2,9 +2,9 @@
 
 import pytest
 
-from autoupdate.check import parse
 from autoupdate.config import values
 from autoupdate.model.track import Tag, choose, parse_range, tags, version_of
+from autoupdate.upstream.ls_remote import parse
 
 COMMIT, OBJECT = "c" * 40, "0" * 40
 SEEN = (

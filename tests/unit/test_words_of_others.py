@@ -2,12 +2,12 @@
 
 import pytest
 
-from autoupdate.check import parse
-from autoupdate.git_environment import complaint, git_environment, redact
 from autoupdate.host.services import Service
 from autoupdate.host.services import parse as parse_service
 from autoupdate.installer import summary
 from autoupdate.model.track import branch_ref
+from autoupdate.upstream.git_environment import complaint, git_environment, redact
+from autoupdate.upstream.ls_remote import parse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -4,9 +4,7 @@ import re
 import time
 from collections.abc import Mapping
 
-from autoupdate.asking import ask, is_over_http, recall
 from autoupdate.config.settings import Upstream
-from autoupdate.git_environment import complaint, git_environment, redact
 from autoupdate.host.limits import limit_memory
 from autoupdate.host.process import Identity, NotStartedError, TimedOutError, run
 from autoupdate.model.errors import ConfigurationError, NoCandidateError, UnreachableError
@@ -20,6 +18,8 @@ from autoupdate.model.track import (
     name_of,
     tags,
 )
+from autoupdate.upstream.git_environment import complaint, git_environment, redact
+from autoupdate.upstream.ls_refs import ask, is_over_http, recall
 
 # What a list of refs may need of memory: that of a million of them.
 MOST_MEMORY = 512 << 20

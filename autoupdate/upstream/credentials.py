@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from autoupdate.config.settings import Upstream
-from autoupdate.git_environment import CONFIGURATION, SSH, Access, is_open
 from autoupdate.host.process import Identity
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPermittedError
+from autoupdate.upstream.git_environment import CONFIGURATION, SSH, Access, is_open
 
 # A value like this names one of systemd's credentials (systemd.exec(5), LoadCredential=).
 CREDENTIAL = "credential:"
