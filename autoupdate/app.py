@@ -17,7 +17,7 @@ from autoupdate.model.signatures import Keys
 from autoupdate.model.steps import Result
 from autoupdate.model.track import Found
 from autoupdate.records.records import Store
-from autoupdate.workshop import Workshop
+from autoupdate.worker.client import Workshop
 
 if TYPE_CHECKING:
     from autoupdate.host_changes import HostChanges

@@ -18,7 +18,6 @@ from autoupdate.host.process import Identity, find_user
 from autoupdate.host.services import Services, Systemd
 from autoupdate.host.snapshots import SharedSnapshots
 from autoupdate.host.transient_units import SystemdAgenda
-from autoupdate.installer import cache_environment
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.events import OUTPUT, STATE_RENEWED, UNCONFINED, Event
 from autoupdate.model.paths import AppPaths, Paths
@@ -28,7 +27,8 @@ from autoupdate.records.database import DamagedStateError
 from autoupdate.records.second_copy import open_state
 from autoupdate.upstream.git_environment import Access, git_environment, is_open
 from autoupdate.upstream.ls_remote import check
-from autoupdate.workshop import WorkerProcess
+from autoupdate.worker.client import WorkerProcess
+from autoupdate.worker.environment.installer import cache_environment
 
 if TYPE_CHECKING:
     from autoupdate.host_changes import HostChanges

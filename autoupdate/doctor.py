@@ -17,7 +17,7 @@ from autoupdate.model.errors import AutoupdateError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.records.records import Store
 from autoupdate.space import check_space
-from autoupdate.workshop import Plan
+from autoupdate.worker.client import Plan
 
 PACKAGE = "ipfs-accelerate-autoupdate"
 DROP_IN = "50-autoupdate.conf"

@@ -21,7 +21,7 @@ from autoupdate.manifest import manifest
 from autoupdate.model.errors import AutoupdateError, BrokenError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.relocation import Copy, Journal
-from autoupdate.worker_link import LIBRARY
+from autoupdate.worker.link import LIBRARY
 
 # Shared data may be large, and is on two file systems then.
 COPY_LIMIT = 4 * 3600.0

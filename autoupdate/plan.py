@@ -27,7 +27,7 @@ from autoupdate.model.verdict import Verdict
 from autoupdate.records import hold, pin
 from autoupdate.space import check_space
 from autoupdate.staged import find_staged
-from autoupdate.workshop import Plan
+from autoupdate.worker.client import Plan
 
 UPDATE, NOTHING, DEFER, FAIL = "update", "nothing", "defer", "fail"
 

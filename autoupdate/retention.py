@@ -9,7 +9,7 @@ from autoupdate.host.links import linked_release
 from autoupdate.host.processes import is_used, used_paths
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import STEP
-from autoupdate.workshop import KEY
+from autoupdate.worker.client import KEY
 
 
 def prune(app: App) -> None:

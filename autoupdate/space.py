@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from autoupdate.model.errors import HostFaultError
 from autoupdate.records.records import Release
-from autoupdate.workshop import Plan
+from autoupdate.worker.client import Plan
 
 # What the log, the state and a running service need at the same time.
 RESERVE = 64 * 1024 * 1024

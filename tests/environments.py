@@ -2,8 +2,8 @@
 
 import os
 
-from autoupdate import linked_copy
-from autoupdate.environment import EnvironmentBuilder
+from autoupdate.worker.environment import linked_copy
+from autoupdate.worker.environment.environment import EnvironmentBuilder
 
 
 def complete(builder: EnvironmentBuilder, release: str) -> None:

@@ -21,23 +21,23 @@ from autoupdate.config import load
 from autoupdate.config.load import Value
 from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS
 from autoupdate.host.log_sinks import printable
-from autoupdate.inspection import commit_time, is_misleading, leaving
 from autoupdate.model import findings, track
 from autoupdate.model.errors import AutoupdateError, UpdateFailedError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys, State
-from autoupdate.openpgp import Keyring
 from autoupdate.records import public
 from autoupdate.records.database import StateError
 from autoupdate.records.records import Store
 from autoupdate.records.second_copy import facts_file, open_state
-from autoupdate.signature import parse_commit, parse_tag
-from autoupdate.ssh_signature import Signers
-from autoupdate.submodules import resolve
 from autoupdate.upstream import ls_refs
 from autoupdate.upstream.credentials import split
 from autoupdate.upstream.ls_remote import parse
-from autoupdate.worker_link import result, storable, understand
+from autoupdate.worker.link import result, storable, understand
+from autoupdate.worker.repository.inspection import commit_time, is_misleading, leaving
+from autoupdate.worker.repository.submodules import resolve
+from autoupdate.worker.signatures.openpgp import Keyring
+from autoupdate.worker.signatures.ssh import Signers
+from autoupdate.worker.signatures.verification import parse_commit, parse_tag
 
 CASES = int(os.environ.get("AUTOUPDATE_FUZZ_CASES", "150"))
 QUICK = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]

@@ -13,13 +13,13 @@ from autoupdate.assemble import assemble, reach
 from autoupdate.config.settings import Build, Rehearse
 from autoupdate.host.links import linked_release
 from autoupdate.host.services import Service
-from autoupdate.installer import cache_environment
 from autoupdate.model.events import Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.steps import Result
 from autoupdate.plan import Outlook, plan
 from autoupdate.upstream.git_environment import git_environment
-from autoupdate.workshop import WorkerProcess
+from autoupdate.worker.client import WorkerProcess
+from autoupdate.worker.environment.installer import cache_environment
 from tests.hosts.commands import run
 from tests.hosts.git_server import GitServer
 from tests.hosts.upstream import Upstream

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from autoupdate.config.settings import Rehearse
-from autoupdate.confinement import version
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.model.paths import AppPaths
 from autoupdate.upstream.git_environment import git_environment
-from autoupdate.worker_link import LIBRARY
-from autoupdate.workshop import WorkerProcess
+from autoupdate.worker.client import WorkerProcess
+from autoupdate.worker.confinement import version
+from autoupdate.worker.link import LIBRARY
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.integration.site import Site
 
@@ -44,7 +44,7 @@ def ancestors():
     while process > 1:
         stat = pathlib.Path(f"/proc/{{process}}/stat").read_text().rpartition(")")[2].split()
         command = pathlib.Path(f"/proc/{{process}}/cmdline").read_bytes()
-        if b"autoupdate.worker" in command:
+        if b"autoupdate.worker.server" in command:
             yield process
         process = int(stat[1])
 

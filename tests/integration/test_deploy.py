@@ -102,7 +102,7 @@ def test_nothing_new_loads_little(deployed: Site) -> None:
     assert "autoupdate.update" in loaded
     assert not loaded & {
         "git", "dataclasses", "inspect", "tempfile", "systemd.journal", "argparse", "difflib",
-        "asyncio", "logging", "autoupdate.environment", "autoupdate.source", "autoupdate.worker",
+        "asyncio", "logging", "autoupdate.worker.environment.environment", "autoupdate.worker.repository.mirror", "autoupdate.worker.server",
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from git.exc import GitCommandError
 from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError, UnreachableError
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Store
-from autoupdate.source import Mirror
+from autoupdate.worker.repository.mirror import Mirror
 from tests.hosts.commands import run
 from tests.integration.site import Site
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.orphans import descendants
+from autoupdate.worker.orphans import descendants
 
 LIBRARY = Path(__file__).parents[2]
 # Away from its parent, its group and its session, in more than one way; each names itself first.

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.commands import try_out
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.model.steps import Result, Step
 from autoupdate.records.records import Store
-from autoupdate.rehearse import rehearse
+from autoupdate.worker.commands import try_out
+from autoupdate.worker.environment.rehearsal import rehearse
 from tests.hosts.commands import run
 from tests.integration.site import Site
 

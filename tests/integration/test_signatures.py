@@ -11,7 +11,7 @@ import pytest
 from autoupdate import trust
 from autoupdate.config.settings import Trust
 from autoupdate.model.signatures import Keys, Signature, State
-from autoupdate.signature import verify
+from autoupdate.worker.signatures.verification import verify
 from tests.hosts.commands import run
 from tests.integration.signers import Objects, Sign, Signers
 from tests.unit.world import World, settings

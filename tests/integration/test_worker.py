@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import commands, session, worker_link
+from autoupdate import session
 from autoupdate.host.process import find_user
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.track import Found
 from autoupdate.records.records import Store
-from autoupdate.worker import Worker
+from autoupdate.worker import commands, link
+from autoupdate.worker.server import Worker
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.hosts.git_server import Mode
 from tests.integration.site import Site
@@ -105,7 +106,7 @@ def test_mirror_is_made_anew_for_a_user_who_cannot_write_beside_it() -> None:
     with tempfile.TemporaryDirectory(prefix="autoupdate-test-") as home:
         Path(home).chmod(0o755)
         library = Path(home, "library")
-        shutil.copytree(Path(worker_link.LIBRARY, "autoupdate"), library / "autoupdate")
+        shutil.copytree(Path(link.LIBRARY, "autoupdate"), library / "autoupdate")
         mirror = Path(AppPaths(home, "").mirror)
         mirror.mkdir()
         (mirror / "old").touch()
@@ -137,7 +138,7 @@ def test_worker_whose_run_is_gone_ends_without_a_word() -> None:
     os.close(reading)
     done = subprocess.run(
         ["/usr/bin/python3", "-c", ORPHAN], input=b'{"do": "build", "with": {}}\n',
-        stdout=writing, stderr=subprocess.PIPE, cwd=worker_link.LIBRARY, timeout=60, check=False,
+        stdout=writing, stderr=subprocess.PIPE, cwd=link.LIBRARY, timeout=60, check=False,
     )  # fmt: skip
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -100,5 +100,5 @@ def test_nothing_of_upstream_runs_as_root(app: DemoApp, upstream: Upstream) -> N
     seen = {line for line in lines if suspicious.search(line)}
     users = {line.split()[0] for line in seen}
     assert users == {"_autoupdate"}, sorted(seen)
-    for needed in ("git", "pip", "autoupdate.worker"):
+    for needed in ("git", "pip", "autoupdate.worker.server"):
         assert any(needed in line for line in seen), f"the watcher saw no {needed}"

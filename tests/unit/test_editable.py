@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import editable
-from autoupdate.editable import Trace
+from autoupdate.worker.environment import editable
+from autoupdate.worker.environment.editable import Trace
 
 LIBRARY = "lib/python3.11/site-packages"
 FACTS = f"{LIBRARY}/app-1.0.dist-info"

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import installer
 from autoupdate.config.settings import Build
-from autoupdate.environment import EnvironmentBuilder, build_requirements, included_files
 from autoupdate.model.errors import UpdateFailedError
+from autoupdate.worker.environment import installer
+from autoupdate.worker.environment.environment import (
+    EnvironmentBuilder,
+    build_requirements,
+    included_files,
+)
 from tests.environments import complete
 
 SETTINGS = Build(

@@ -2,9 +2,15 @@
 
 import pytest
 
-from autoupdate.inspection import Entry, Survey, commit_time, is_misleading, leaving
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.model.findings import Findings, read
+from autoupdate.worker.repository.inspection import (
+    Entry,
+    Survey,
+    commit_time,
+    is_misleading,
+    leaving,
+)
 from tests.unit.effects import HARMLESS
 
 LINK, FILE, SUBMODULE = 0o120000, 0o100644, 0o160000

@@ -160,11 +160,11 @@ def test_shortcut_loads_next_to_nothing() -> None:
 
 
 def test_what_touches_upstream_is_used_by_the_worker_alone() -> None:
-    assert users_of("autoupdate.source") <= {"worker", "old_checkout", "plain_checkout"}
-    assert users_of("autoupdate.environment") == {"worker", "forecast", "plain_checkout"}
-    assert users_of("autoupdate.forecast") == users_of("autoupdate.comparison") == {"worker"}
-    assert users_of("autoupdate.old_checkout") == {"worker"}
-    assert users_of("autoupdate.plain_checkout") == {"worker"}
+    assert users_of("autoupdate.worker.repository.mirror") <= {"worker", "old_checkout", "plain_checkout"}
+    assert users_of("autoupdate.worker.environment.environment") == {"worker", "forecast", "plain_checkout"}
+    assert users_of("autoupdate.worker.repository.forecast") == users_of("autoupdate.worker.repository.comparison") == {"worker"}
+    assert users_of("autoupdate.worker.repository.old_checkout") == {"worker"}
+    assert users_of("autoupdate.worker.repository.plain_checkout") == {"worker"}
     assert users_of("git") <= {"source", "submodules", "worker", "old_checkout", "plain_checkout"}
 
 

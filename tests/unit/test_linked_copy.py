@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.environment import adapt, remove
-from autoupdate.linked_copy import BUILD_TOOLS, COMPLETE, INSTALL, link, provide, seal
 from autoupdate.model.errors import HostFaultError
+from autoupdate.worker.environment.environment import adapt, remove
+from autoupdate.worker.environment.linked_copy import (
+    BUILD_TOOLS,
+    COMPLETE,
+    INSTALL,
+    link,
+    provide,
+    seal,
+)
 from tests.unit.test_environment import make_environment
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate.model.signatures import Keys, State
-from autoupdate.openpgp import Keyring
-from autoupdate.signature import parse_commit, parse_tag
-from autoupdate.ssh_signature import Signers, listed, parse, weakness_of
+from autoupdate.worker.signatures.openpgp import Keyring
+from autoupdate.worker.signatures.ssh import Signers, listed, parse, weakness_of
+from autoupdate.worker.signatures.verification import parse_commit, parse_tag
 
 FINGERPRINT, KEY_ID = "A" * 40, "A" * 16
 NEW = "[GNUPG:] NEWSIG\n"

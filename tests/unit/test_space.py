@@ -11,7 +11,7 @@ from autoupdate.host.processes import is_used, used_paths
 from autoupdate.model.errors import HostFaultError
 from autoupdate.records.records import Release
 from autoupdate.space import GROWTH, RESERVE, check_space, needed
-from autoupdate.workshop import Plan
+from autoupdate.worker.client import Plan
 from tests.unit.world import World, settings
 
 MIB = 1 << 20

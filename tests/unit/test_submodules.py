@@ -3,7 +3,7 @@
 import pytest
 
 from autoupdate.model.errors import UpdateFailedError
-from autoupdate.submodules import resolve
+from autoupdate.worker.repository.submodules import resolve
 
 UPSTREAM = "https://forge.example/group/app.git"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import uv
 from autoupdate.config.settings import Build
-from autoupdate.environment import EnvironmentBuilder, index_options
 from autoupdate.model.errors import UpdateFailedError
+from autoupdate.worker.environment import uv
+from autoupdate.worker.environment.environment import EnvironmentBuilder, index_options
 
 PIP = """
 [global]

@@ -4,10 +4,10 @@ import pytest
 
 from autoupdate.host.services import Service
 from autoupdate.host.services import parse as parse_service
-from autoupdate.installer import summary
 from autoupdate.model.track import branch_ref
 from autoupdate.upstream.git_environment import complaint, git_environment, redact
 from autoupdate.upstream.ls_remote import parse
+from autoupdate.worker.environment.installer import summary
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -12,7 +12,7 @@ from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.model.findings import Findings
 from autoupdate.model.signatures import Keys, Signature, State
-from autoupdate.workshop import Fetched, Plan
+from autoupdate.worker.client import Fetched, Plan
 
 if TYPE_CHECKING:
     from tests.unit.world import World

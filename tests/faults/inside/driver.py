@@ -18,7 +18,7 @@ from autoupdate import cli, relocation, update
 from autoupdate.app import Clock
 from autoupdate.model.steps import Step
 from autoupdate.records.records import Store
-from autoupdate.workshop import WorkerProcess
+from autoupdate.worker.client import WorkerProcess
 
 DIRECTORY = "/run/faults"
 PLAN, REACHED, GO = (f"{DIRECTORY}/{name}" for name in ("plan.json", "reached", "go"))

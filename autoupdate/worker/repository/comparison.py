@@ -3,9 +3,9 @@
 Runs in the worker, as the builds' user.
 """
 
-from autoupdate.inspection import answers, ask, has, has_an_end
 from autoupdate.model.changes import Changed, Changes, Logged
 from autoupdate.model.errors import UpdateFailedError
+from autoupdate.worker.repository.inspection import answers, ask, has, has_an_end
 
 MOST_COMMITS, MOST_PATHS, LONGEST_TEXT = 20, 50, 200
 

@@ -8,8 +8,8 @@ import shutil
 
 from git.cmd import Git
 
-from autoupdate.environment import remove
-from autoupdate.source import UPSTREAM_REF, Mirror
+from autoupdate.worker.environment.environment import remove
+from autoupdate.worker.repository.mirror import UPSTREAM_REF, Mirror
 
 # Larger files of an environment are no scripts and no settings.
 MOST_REWRITTEN = 1 << 20

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from autoupdate.confinement import prepared
 from autoupdate.host.limits import LEAST_SPACE, free_space, limited
 from autoupdate.host.process import LOOK_EVERY, base_environment, start
-from autoupdate.orphans import end_descendants
+from autoupdate.worker.confinement import prepared
+from autoupdate.worker.orphans import end_descendants
 
 # Of the output of a command more is passed on, but not kept.
 MOST_LINES, LONGEST_LINE = 5000, 16_384

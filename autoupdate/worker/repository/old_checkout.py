@@ -13,7 +13,7 @@ from git.exc import GitCommandError
 
 from autoupdate.model.checkout import Checkout
 from autoupdate.model.errors import ConfigurationError, DamagedMirrorError
-from autoupdate.source import NOT_CHANGES, UPSTREAM_REF, Mirror, said_by_git
+from autoupdate.worker.repository.mirror import NOT_CHANGES, UPSTREAM_REF, Mirror, said_by_git
 
 CONFIGURATION = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
 # Highest of all attributes, so that what is saved has the bytes of the file (gitattributes(5)).

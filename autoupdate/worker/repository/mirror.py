@@ -18,7 +18,6 @@ from git.exc import GitCommandError
 from git.repo import Repo
 
 from autoupdate.host.links import sync_directory
-from autoupdate.installer import HOST_TROUBLE
 from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -27,6 +26,7 @@ from autoupdate.model.errors import (
     UpdateFailedError,
 )
 from autoupdate.upstream.git_environment import complaint, redact
+from autoupdate.worker.environment.installer import HOST_TROUBLE
 
 # What git says of a fetch that is under way, and of how many hundredths of it are done.
 PROGRESS = re.compile(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autoupdate.confinement import is_possible
 from autoupdate.host.limits import LEAST_SPACE, free_space
 from autoupdate.host.process import Identity, NotStartedError, kill_group, start
 from autoupdate.model.errors import (
@@ -21,9 +20,10 @@ from autoupdate.model.errors import (
     UpdateFailedError,
 )
 from autoupdate.model.paths import AppPaths
-from autoupdate.orphans import become_subreaper, end_descendants
+from autoupdate.worker.confinement import is_possible
+from autoupdate.worker.orphans import become_subreaper, end_descendants
 
-COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker")
+COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker.server")
 LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What a worker may blame; everything else is the commit's fault.
 ERRORS: dict[str, type[AutoupdateError]] = {

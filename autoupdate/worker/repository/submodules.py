@@ -15,10 +15,10 @@ from urllib.parse import urlsplit, urlunsplit
 from git.cmd import Git
 from git.exc import GitCommandError
 
-from autoupdate.inspection import inspect
 from autoupdate.model.errors import UnreachableError, UpdateFailedError
 from autoupdate.model.sizes import in_words
 from autoupdate.upstream.git_environment import complaint, redact
+from autoupdate.worker.repository.inspection import inspect
 
 SCHEMES = ("https", "ssh", "git")
 # user@host:path, as ssh takes it; neither part may look like an option.

@@ -16,17 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from git.exc import GitCommandError
 
-from autoupdate import commands, uv
-from autoupdate.commands import answer, command, try_out
-from autoupdate.comparison import compare
 from autoupdate.config.settings import Build
-from autoupdate.confinement import confine, hide
-from autoupdate.environment import EnvironmentBuilder, is_complete
-from autoupdate.forecast import forecast
 from autoupdate.host.limits import free_space, limited
 from autoupdate.host.process import NotStartedError
-from autoupdate.inspection import full_name, inspect
-from autoupdate.installer import CACHES
 from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -37,14 +29,23 @@ from autoupdate.model.errors import (
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.sizes import in_words
-from autoupdate.orphans import become_subreaper, end_descendants
-from autoupdate.rehearse import rehearse
-from autoupdate.signature import verify
-from autoupdate.source import Mirror, link_shared, said_by_git
-from autoupdate.uv import Command
+from autoupdate.worker import commands
+from autoupdate.worker.commands import answer, command, try_out
+from autoupdate.worker.confinement import confine, hide
+from autoupdate.worker.environment import uv
+from autoupdate.worker.environment.environment import EnvironmentBuilder, is_complete
+from autoupdate.worker.environment.installer import CACHES
+from autoupdate.worker.environment.rehearsal import rehearse
+from autoupdate.worker.environment.uv import Command
+from autoupdate.worker.orphans import become_subreaper, end_descendants
+from autoupdate.worker.repository.comparison import compare
+from autoupdate.worker.repository.forecast import forecast
+from autoupdate.worker.repository.inspection import full_name, inspect
+from autoupdate.worker.repository.mirror import Mirror, link_shared, said_by_git
+from autoupdate.worker.signatures.verification import verify
 
 if TYPE_CHECKING:
-    from autoupdate.old_checkout import OldCheckout
+    from autoupdate.worker.repository.old_checkout import OldCheckout
 
 
 class Worker:
@@ -132,7 +133,7 @@ class Worker:
         max_release: int,
     ) -> dict[str, Any]:
         """Fetch submodules and write them into a release."""
-        from autoupdate import submodules
+        from autoupdate.worker.repository import submodules
 
         with limited(file_size=most, memory=memory), changed_environment(access):
             submodules.add(
@@ -208,7 +209,7 @@ class Worker:
 
     def take_over_checkout(self, shared: list[str], name: str, message: str) -> dict[str, Any]:
         """Take over into the mirror what only the old checkout has."""
-        from autoupdate.old_checkout import take_over
+        from autoupdate.worker.repository.old_checkout import take_over
 
         return take_over(self.mirror, self._old_checkout(shared), name, message)
 
@@ -216,13 +217,13 @@ class Worker:
         self, release: str, path: str, url: str, branch: str, shared: list[str]
     ) -> dict[str, Any]:
         """Make a plain checkout of a release, to be moved to a path."""
-        from autoupdate.plain_checkout import make
+        from autoupdate.worker.repository.plain_checkout import make
 
         source, target = self.paths.release(release), f"{self.paths.leaving}/tree"
         return make(self.mirror, source, target, path, url, branch, tuple(shared))
 
     def _old_checkout(self, shared: list[str]) -> "OldCheckout":
-        from autoupdate.old_checkout import OldCheckout
+        from autoupdate.worker.repository.old_checkout import OldCheckout
 
         return OldCheckout(self.paths.adopting, tuple(shared))
 

@@ -9,9 +9,9 @@ import posixpath
 import tempfile
 from collections.abc import Sequence
 
-from autoupdate.environment import MANIFESTS, EnvironmentBuilder, included_files
-from autoupdate.inspection import ask, has
 from autoupdate.model.changes import Forecast
+from autoupdate.worker.environment.environment import MANIFESTS, EnvironmentBuilder, included_files
+from autoupdate.worker.repository.inspection import ask, has
 
 LONGEST_MANIFEST = 1_000_000
 MOST_MANIFESTS = 100

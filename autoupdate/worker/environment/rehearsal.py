@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from autoupdate import installer
 from autoupdate.model.errors import UpdateFailedError
+from autoupdate.worker.environment import installer
 
 SMOKE_TEST = f"{os.path.dirname(os.path.abspath(__file__))}/smoke.py"
 MOST_WARNINGS = 10

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from autoupdate.host.process import run
 from autoupdate.model.errors import DamagedMirrorError
 from autoupdate.model.signatures import Keys, Signature, State
-from autoupdate.openpgp import Keyring
-from autoupdate.ssh_signature import Signers
 from autoupdate.upstream.git_environment import git_environment
+from autoupdate.worker.signatures.openpgp import Keyring
+from autoupdate.worker.signatures.ssh import Signers
 
 TAGS = "refs/autoupdate/tags/"
 LIMIT = 60

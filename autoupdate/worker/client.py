@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 
 from autoupdate.config.settings import Build, Rehearse, Upstream
 from autoupdate.host.process import Identity
-from autoupdate.linked_copy import provide
 from autoupdate.model.changes import Changes, Forecast, read_changes, read_forecast
 from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.errors import (
@@ -25,7 +24,8 @@ from autoupdate.model.signatures import Keys, Signature, from_answer
 from autoupdate.model.sizes import own_bytes
 from autoupdate.upstream.git_environment import Access
 from autoupdate.upstream.ls_remote import COMMIT
-from autoupdate.worker_link import WorkerLink
+from autoupdate.worker.environment.linked_copy import provide
+from autoupdate.worker.link import WorkerLink
 
 # The most that a fetch may take of memory, and of what the host has, half; git unpacks by pieces.
 MOST_MEMORY = 4 << 30

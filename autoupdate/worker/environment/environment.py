@@ -16,13 +16,13 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
-from autoupdate import editable, trace, uv
 from autoupdate.config.settings import SETTINGS, Build
 from autoupdate.host.links import sync_directory
-from autoupdate.installer import Installer, fault, summary
-from autoupdate.linked_copy import BUILD_TOOLS, COMPLETE, INSTALL
 from autoupdate.model.errors import DependenciesFailedError, HostFaultError, UpdateFailedError
-from autoupdate.uv import Command
+from autoupdate.worker.environment import editable, trace, uv
+from autoupdate.worker.environment.installer import Installer, fault, summary
+from autoupdate.worker.environment.linked_copy import BUILD_TOOLS, COMPLETE, INSTALL
+from autoupdate.worker.environment.uv import Command
 
 MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
 # From about this number of modules on, several processes compile faster than one.
