@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 
-from autoupdate import alerts
 from autoupdate.app import App, Outcome
 from autoupdate.decide import stuck, useless_current
 from autoupdate.host import runtime_files
@@ -12,6 +11,7 @@ from autoupdate.host.shared import is_handed_over
 from autoupdate.model.errors import AutoupdateError, Exit, describe
 from autoupdate.model.events import FAILED, RECOVERED, STATE_RENEWED
 from autoupdate.model.steps import Result
+from autoupdate.notifications import alerts
 from autoupdate.records.database import DamagedStateError
 from autoupdate.records.records import LastRun
 from autoupdate.records.second_copy import begin_anew, has_facts, keep_facts
@@ -166,7 +166,7 @@ def report(app: App) -> None:
         if outbox.is_waiting(app.store):
             app.agenda.send(app.name)
     if app.settings.metrics.textfile:
-        from autoupdate import metrics
+        from autoupdate.notifications import metrics
 
         metrics.write(app)
 

@@ -46,7 +46,7 @@ def unknown_targets(settings: Settings, values: Mapping[str, Value]) -> list[Con
     """Return the addresses to notify that are wrong, each told by its scheme and number alone."""
     if not settings.notify.urls:
         return []
-    from autoupdate.delivery import MISSING, fault
+    from autoupdate.notifications.delivery import MISSING, fault
     from autoupdate.records.outbox import targets
 
     where = f"{values['notify.urls'].origin}: notify.urls"

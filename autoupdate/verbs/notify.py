@@ -7,9 +7,9 @@ from typing import Any
 
 from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
-from autoupdate.delivery import deliver
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
+from autoupdate.notifications.delivery import deliver
 from autoupdate.output import show
 from autoupdate.records import outbox
 from autoupdate.records.records import Store

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import cli, delivery
+from autoupdate import cli
 from autoupdate.app import Clock
 from autoupdate.backoff import seconds
 from autoupdate.config.load import load
 from autoupdate.model.errors import Exit
 from autoupdate.moments import write
-from autoupdate.notify import FIRST_WAIT, Sender
+from autoupdate.notifications import delivery
+from autoupdate.notifications.sender import FIRST_WAIT, Sender
 from autoupdate.records.records import Store
 from tests.hosts.git_server import Mode
 from tests.hosts.receivers import MailServer, WebServer

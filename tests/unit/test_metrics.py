@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from autoupdate.backoff import seconds
-from autoupdate.metrics import METRICS, escape, exposition, write
 from autoupdate.model.errors import UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
+from autoupdate.notifications.metrics import METRICS, escape, exposition, write
 from tests.unit.effects import APP, RELEASE_SIZE, commit
 from tests.unit.world import World, settings
 

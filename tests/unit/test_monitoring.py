@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from autoupdate.metrics import METRICS, STEPS
+from autoupdate.notifications.metrics import METRICS, STEPS
 
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 NAMES = {metric.full_name for metric in METRICS}

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from autoupdate.config.settings import TOLD
-from autoupdate.delivery import redact
 from autoupdate.model.errors import NoCandidateError, UnreachableError
 from autoupdate.model.steps import Result
-from autoupdate.notify import FIRST_WAIT, MOST_SINGLE, Sender
+from autoupdate.notifications.delivery import redact
+from autoupdate.notifications.sender import FIRST_WAIT, MOST_SINGLE, Sender
 from autoupdate.records import outbox
 from tests.unit.effects import Killed, commit
 from tests.unit.world import World, settings

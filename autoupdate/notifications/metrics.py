@@ -8,13 +8,14 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from autoupdate import alerts, staged
+from autoupdate import staged
 from autoupdate.app import App
 from autoupdate.backoff import seconds
 from autoupdate.host.links import linked_release, remove_link, sync_directory
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import METRICS_UNWRITABLE
 from autoupdate.model.steps import Result, Step
+from autoupdate.notifications import alerts
 from autoupdate.records import hold, outbox, pin
 from autoupdate.records.records import Release
 

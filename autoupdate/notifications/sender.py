@@ -98,7 +98,7 @@ def compose(app: str, rows: Sequence[Row]) -> tuple[str, str, str]:
 
 def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Send what is due for one app; 75 (EX_TEMPFAIL of sysexits.h(3head)) if something is left."""
-    from autoupdate.delivery import deliver
+    from autoupdate.notifications.delivery import deliver
 
     paths = paths or Paths()
     try:
