@@ -17,10 +17,11 @@ from autoupdate.adoptable import (
 )
 from autoupdate.app import App, Outcome
 from autoupdate.change_over import change_over, running, sweep
-from autoupdate.decide import is_complete
 from autoupdate.duplicate import duplicate, needed
 from autoupdate.failure import give_up
-from autoupdate.gates import BEFORE_BUILD
+from autoupdate.gates.attempts import is_complete
+from autoupdate.gates.order import BEFORE_BUILD
+from autoupdate.gates.space import RESERVE
 from autoupdate.host.links import linked_release, switch
 from autoupdate.host.shared import OPEN, is_handed_over
 from autoupdate.host_changes import HostChanges
@@ -39,7 +40,6 @@ from autoupdate.records.records import Transaction
 from autoupdate.recover import recover
 from autoupdate.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
 from autoupdate.retire import refuse_running, refuse_what_stays
-from autoupdate.space import RESERVE
 from autoupdate.staged import take_staged
 from autoupdate.update import (
     fetch_into_mirror,

@@ -12,11 +12,11 @@ from typing import NamedTuple, Protocol
 from autoupdate import kept, legacy
 from autoupdate.config.load import DEFAULT_APP
 from autoupdate.config.settings import Settings, Upstream
+from autoupdate.gates.space import check_space
 from autoupdate.host.links import describe, is_managed, linked_release
 from autoupdate.model.errors import AutoupdateError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.records.records import Store
-from autoupdate.space import check_space
 from autoupdate.worker.client import Plan
 
 PACKAGE = "ipfs-accelerate-autoupdate"

@@ -4,8 +4,9 @@ import os
 
 from autoupdate import retention
 from autoupdate.app import App, Outcome
-from autoupdate.backoff import MOST_HOST_FAULTS, seconds
-from autoupdate.decide import is_complete
+from autoupdate.gates.attempts import is_complete
+from autoupdate.gates.backoff import MOST_HOST_FAULTS, seconds
+from autoupdate.gates.window import wait_for_opening
 from autoupdate.host.limits import free_space
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import (
@@ -21,7 +22,6 @@ from autoupdate.model.errors import (
 from autoupdate.model.events import DEFERRED, FAILED, NO_CANDIDATE, REFUSED, STEP
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
-from autoupdate.opening import wait_for_opening
 from autoupdate.records.records import FailedEnvironment, Transaction
 from autoupdate.staged import is_built
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from autoupdate.app import Clock
-from autoupdate.backoff import seconds
 from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
-from autoupdate.decide import stuck, useless_current
+from autoupdate.gates.attempts import stuck, useless_current
+from autoupdate.gates.backoff import seconds
 from autoupdate.host import runtime_files
 from autoupdate.host.links import describe, is_managed
 from autoupdate.host.log import HostLog, say
@@ -119,7 +119,7 @@ def switching_must_wait(settings: Settings, app: AppPaths) -> bool:
     """
     if not settings.windows.allowed or not os.path.exists(f"{app.current}/.venv/bin/python"):
         return False
-    from autoupdate.windows import are_closed
+    from autoupdate.gates.calendar import are_closed
 
     return are_closed(settings.windows.allowed, seconds(Clock().now()))
 

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from autoupdate.backoff import seconds
+from autoupdate.gates.backoff import seconds
 from autoupdate.host.unit_files import entries
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Store

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from autoupdate import update
 from autoupdate.app import App
-from autoupdate.decide import is_complete, longest_wait, nothing_to_do, useless_current
 from autoupdate.failure import refuse_failed_environment
-from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, Gate
+from autoupdate.gates.attempts import is_complete, longest_wait, nothing_to_do, useless_current
+from autoupdate.gates.order import BEFORE_BUILD, BEFORE_SWITCH, Gate
+from autoupdate.gates.space import check_space
 from autoupdate.host.links import claim, linked_release
 from autoupdate.model.changes import Changes, Forecast
 from autoupdate.model.errors import (
@@ -25,7 +26,6 @@ from autoupdate.model.errors import (
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
 from autoupdate.records import hold, pin
-from autoupdate.space import check_space
 from autoupdate.staged import find_staged
 from autoupdate.worker.client import Plan
 

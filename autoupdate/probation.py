@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from autoupdate import hooks, retention
+from autoupdate import retention
 from autoupdate.app import App, Outcome
-from autoupdate.decide import is_complete, left_broken
 from autoupdate.failure import blame_for_running_badly
+from autoupdate.gates import hooks
+from autoupdate.gates.attempts import is_complete, left_broken
+from autoupdate.gates.lineage import raise_high_water
 from autoupdate.host import runtime_files
 from autoupdate.host.health import Baseline, UnhealthyError, settle, soak
 from autoupdate.host.links import linked_release, switch
 from autoupdate.host.services import Service
-from autoupdate.lineage import raise_high_water
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BACK, STEP, UPDATED
 from autoupdate.model.steps import Result, Step

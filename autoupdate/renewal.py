@@ -6,9 +6,9 @@ bear on this: a hold, a window, a quarantine, signatures, or an upstream that is
 """
 
 from autoupdate.app import App, Outcome
-from autoupdate.decide import is_complete, longest_wait, nothing_to_do
 from autoupdate.failure import give_up
-from autoupdate.gates import DEPLOYED_ALREADY
+from autoupdate.gates.attempts import is_complete, longest_wait, nothing_to_do
+from autoupdate.gates.order import DEPLOYED_ALREADY
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import STEP

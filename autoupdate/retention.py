@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 
 from autoupdate.app import App
-from autoupdate.decide import is_complete
+from autoupdate.gates.attempts import is_complete
 from autoupdate.host.links import linked_release
 from autoupdate.host.processes import is_used, used_paths
 from autoupdate.model.errors import AutoupdateError

@@ -3,7 +3,7 @@
 import os
 
 from autoupdate.app import App, Outcome
-from autoupdate.decide import is_complete
+from autoupdate.gates.attempts import is_complete
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import ConfigurationError, Exit

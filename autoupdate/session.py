@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 
 from autoupdate.app import App, Outcome
-from autoupdate.decide import stuck, useless_current
+from autoupdate.gates.attempts import stuck, useless_current
+from autoupdate.gates.signatures import review
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.host.shared import is_handed_over
@@ -18,7 +19,6 @@ from autoupdate.records.second_copy import begin_anew, has_facts, keep_facts
 from autoupdate.recover import recover
 from autoupdate.renewal import renew
 from autoupdate.rollback import rollback
-from autoupdate.trust import review
 from autoupdate.update import update
 
 RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}

@@ -5,7 +5,7 @@ They are those that were never activated. There is at most one: a newer commit's
 
 from autoupdate import retention
 from autoupdate.app import App
-from autoupdate.decide import is_usable
+from autoupdate.gates.attempts import is_usable
 from autoupdate.host.links import linked_release
 from autoupdate.model.events import STEP
 from autoupdate.records.records import Release, Transaction

@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
-from autoupdate import trust
 from autoupdate.app import Clock
 from autoupdate.config.settings import Settings
-from autoupdate.decide import left_broken, stuck
+from autoupdate.gates import signatures
+from autoupdate.gates.attempts import left_broken, stuck
 from autoupdate.host import runtime_files
 from autoupdate.host.links import is_managed, linked_release
 from autoupdate.host.services import Services
@@ -102,7 +102,7 @@ def current(settings: Settings, store: Store | None, release: str) -> dict[str, 
     if shown is None or store is None:
         return shown
     asked = settings.trust.signatures != "off"
-    judged = trust.judgement(store, shown["commit"]) if asked else None
+    judged = signatures.judgement(store, shown["commit"]) if asked else None
     signer = shown["signer"] or (judged.signer if judged else "")
     return {
         **shown,

@@ -6,10 +6,10 @@ And what the settings lead to, and cannot be used: hooks, keys, addresses to not
 import os
 from collections.abc import Iterator, Mapping
 
-from autoupdate import windows
 from autoupdate.assemble import host_hooks, trusted_keys
 from autoupdate.config.load import Value
 from autoupdate.config.settings import Settings
+from autoupdate.gates import calendar
 from autoupdate.host.hook_files import POST, PRE
 from autoupdate.host.unit_files import unit_files
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
@@ -25,7 +25,7 @@ def faults(
 ) -> list[ConfigurationError]:
     """Return what the settings lead to and cannot be used; an update may not need it."""
     found = []
-    if said := windows.fault(settings.windows.allowed):
+    if said := calendar.fault(settings.windows.allowed):
         origin = values["windows.allowed"].origin
         found.append(ConfigurationError(f"{origin}: {said}", "see autoupdate.toml(5)"))
     hooks = host_hooks(paths, settings.app)

@@ -3,9 +3,8 @@ be finished or undone by the next one (recover.py)."""
 
 from collections.abc import Sequence
 
-from autoupdate import hooks, retention
+from autoupdate import retention
 from autoupdate.app import App, Outcome
-from autoupdate.decide import is_complete, longest_wait, nothing_to_do
 from autoupdate.failure import (
     give_up,
     no_candidate,
@@ -13,8 +12,12 @@ from autoupdate.failure import (
     refuse_failed_environment,
     remember_environment,
 )
-from autoupdate.gates import BEFORE_BUILD, BEFORE_SWITCH, Gate, first_refusal
-from autoupdate.guard import note_first_seen, tell_left_out
+from autoupdate.gates import hooks
+from autoupdate.gates.attempts import is_complete, longest_wait, nothing_to_do
+from autoupdate.gates.guard import note_first_seen, tell_left_out
+from autoupdate.gates.order import BEFORE_BUILD, BEFORE_SWITCH, Gate, first_refusal
+from autoupdate.gates.signatures import signer_of
+from autoupdate.gates.space import check_space
 from autoupdate.host import runtime_files
 from autoupdate.host.links import claim, linked_release, switch
 from autoupdate.model.errors import (
@@ -41,9 +44,7 @@ from autoupdate.records.hold import held
 from autoupdate.records.records import Release, Transaction
 from autoupdate.records.second_copy import keep_facts
 from autoupdate.recover import recover
-from autoupdate.space import check_space
 from autoupdate.staged import is_built, take_staged
-from autoupdate.trust import signer_of
 
 
 def update(app: App, trigger: str, *, force: bool = False) -> Outcome:

@@ -6,7 +6,7 @@ Looked at after each run. What was told is remembered, so that it is told once.
 from typing import NamedTuple
 
 from autoupdate.app import App, Outcome
-from autoupdate.backoff import seconds
+from autoupdate.gates.backoff import seconds
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import HELD_TOO_LONG, QUARANTINED, STALE, WORKS_AGAIN
 from autoupdate.model.steps import Result

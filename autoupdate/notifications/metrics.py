@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from autoupdate import staged
 from autoupdate.app import App
-from autoupdate.backoff import seconds
+from autoupdate.gates.backoff import seconds
 from autoupdate.host.links import linked_release, remove_link, sync_directory
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import METRICS_UNWRITABLE
@@ -147,7 +147,7 @@ def commit_time(app: App, commit: str) -> int:
     known = alerts.recall(app.store, COMMITTED)
     if known and known.about == commit:
         return int(known.since)
-    from autoupdate import guard
+    from autoupdate.gates import guard
 
     try:
         committed = guard.look(app, commit).committed_at

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from autoupdate.app import Clock
-from autoupdate.backoff import seconds
 from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
+from autoupdate.gates.backoff import seconds
 from autoupdate.host.log import HostLog, Log, say
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import NOT_DELIVERED, Event

@@ -4,8 +4,8 @@ A tag is a name for one commit for ever. One that leads elsewhere later is never
 """
 
 from autoupdate.app import App
+from autoupdate.gates.candidate import is_named
 from autoupdate.model.track import TAGS, Found, branch_ref, follows_tags
-from autoupdate.named import is_named
 from autoupdate.records.records import Store
 
 EVERY_TAG = "*"

@@ -2,8 +2,8 @@
 
 from argparse import Namespace
 
-from autoupdate.accept_rewrite import accept
 from autoupdate.config.load import load
+from autoupdate.gates.accept_rewrite import accept
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths

@@ -4,8 +4,8 @@ from argparse import Namespace
 
 from autoupdate import moments
 from autoupdate.app import Clock
-from autoupdate.backoff import seconds
 from autoupdate.config.load import load
+from autoupdate.gates.backoff import seconds
 from autoupdate.history import history as entries
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths

@@ -4,8 +4,8 @@ from argparse import Namespace
 
 from autoupdate import moments
 from autoupdate.app import Clock
-from autoupdate.backoff import seconds
 from autoupdate.config.load import load
+from autoupdate.gates.backoff import seconds
 from autoupdate.host import runtime_files
 from autoupdate.host.log_sinks import printable
 from autoupdate.model.errors import ConfigurationError, Exit

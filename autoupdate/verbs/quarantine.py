@@ -3,11 +3,11 @@
 from argparse import Namespace
 
 from autoupdate.assemble import assemble, builder
+from autoupdate.gates.quarantine import clear
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import print_json, show
-from autoupdate.quarantine import clear
 from autoupdate.render.history import quarantine as words
 from autoupdate.verbs.ready import require_root
 from autoupdate.verbs.status import facts

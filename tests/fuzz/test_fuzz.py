@@ -16,10 +16,11 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
-from autoupdate import known, moments, windows
+from autoupdate import known, moments
 from autoupdate.config import load
 from autoupdate.config.load import Value
 from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS
+from autoupdate.gates import calendar
 from autoupdate.host.log_sinks import printable
 from autoupdate.model import findings, track
 from autoupdate.model.errors import AutoupdateError, UpdateFailedError
@@ -336,8 +337,8 @@ def test_signed_objects(content: bytes) -> None:
 @given(text=words | some.sampled_from(LIKE_OURS), moment=some.floats(0, 4e9))
 @fuzz
 def test_windows_and_moments(text: str, moment: float) -> None:
-    if not windows.fault([text]):
-        windows.next_opening([windows.parse(text)], moment)
+    if not calendar.fault([text]):
+        calendar.next_opening([calendar.parse(text)], moment)
     try:
         moments.read(text, moment, direction=1)
     except ValueError:

@@ -8,8 +8,8 @@ import pytest
 
 from autoupdate import cli
 from autoupdate.app import Clock
-from autoupdate.backoff import seconds
 from autoupdate.config.load import load
+from autoupdate.gates.backoff import seconds
 from autoupdate.model.errors import Exit
 from autoupdate.moments import write
 from autoupdate.notifications import delivery

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from autoupdate import trust
 from autoupdate.config.settings import Trust
+from autoupdate.gates import signatures
 from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.worker.signatures.verification import verify
 from tests.hosts.commands import run
@@ -128,7 +128,7 @@ def test_matrix(signers: Signers, objects: Objects, world: World, case: Case, wh
         ("enforce", case.enforce),
     ):
         world.settings = settings(world.root, trust__signatures=policy, trust__on=where)
-        verdict = trust.signatures(world.app, commit)
+        verdict = signatures.signatures(world.app, commit)
         got = (WARNED if verdict.warns else TAKEN) if verdict.passes else REFUSED
         assert got == expected, f"with {policy}: {verdict.reason}"
         assert not verdict.forceable
@@ -154,8 +154,8 @@ def test_fingerprint_of_the_primary_key_covers_its_subkeys(
     found = tuple(verify(str(objects.directory), commit, "commit", "", signers.keys))
     primary, other = signers.fingerprints["careful"], signers.fingerprints["good"]
     assert found[0].fingerprints[-1] == primary != found[0].fingerprints[0]
-    assert trust.weigh(Trust("enforce", "commit", (primary,)), found)[0]
-    assert not trust.weigh(Trust("enforce", "commit", (other,)), found)[0]
+    assert signatures.weigh(Trust("enforce", "commit", (primary,)), found)[0]
+    assert not signatures.weigh(Trust("enforce", "commit", (other,)), found)[0]
 
 
 def test_both(signers: Signers, objects: Objects) -> None:

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from autoupdate.backoff import FREE_INTERRUPTIONS, LONGEST_WAIT, seconds_left, wait_after
+from autoupdate.gates.backoff import FREE_INTERRUPTIONS, LONGEST_WAIT, seconds_left, wait_after
+from autoupdate.gates.quarantine import clear
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import (
     AutoupdateError,
@@ -18,7 +19,6 @@ from autoupdate.model.errors import (
     UpdateFailedError,
 )
 from autoupdate.model.steps import Result, Step
-from autoupdate.quarantine import clear
 from autoupdate.records.database import StateError
 from autoupdate.records.records import Attempts
 from tests.unit.effects import SERVICES, commit

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autoupdate import guard
+from autoupdate.gates import guard
 from autoupdate.model.errors import Exit
 from autoupdate.model.sizes import in_words
 from autoupdate.model.steps import Result

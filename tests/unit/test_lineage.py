@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from autoupdate import accept_rewrite, session
+from autoupdate import session
 from autoupdate.cli import main
-from autoupdate.lineage import high_water_mark
+from autoupdate.gates import accept_rewrite
+from autoupdate.gates.lineage import high_water_mark
 from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
 from autoupdate.model.steps import Result
 from autoupdate.records.second_copy import facts_file, open_state

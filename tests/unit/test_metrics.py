@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.backoff import seconds
+from autoupdate.gates.backoff import seconds
 from autoupdate.model.errors import UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
 from autoupdate.notifications.metrics import METRICS, escape, exposition, write

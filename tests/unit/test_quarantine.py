@@ -7,10 +7,10 @@ import pytest
 
 from autoupdate import words
 from autoupdate.cli import main
+from autoupdate.gates.quarantine import clear
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
-from autoupdate.quarantine import clear
 from tests.unit.effects import APP, commit
 from tests.unit.world import World
 

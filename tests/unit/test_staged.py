@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.backoff import seconds
+from autoupdate.gates.backoff import seconds
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result
 from tests.unit.effects import APP, Killed, commit

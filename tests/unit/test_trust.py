@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from autoupdate.config.settings import Trust
+from autoupdate.gates.signatures import weigh
 from autoupdate.host import trusted_keys
 from autoupdate.model.errors import ConfigurationError, DamagedMirrorError, Exit
 from autoupdate.model.signatures import Keys, Signature, State, from_answer
 from autoupdate.model.steps import Result
 from autoupdate.status import status
-from autoupdate.trust import weigh
 from tests.unit.effects import commit
 from tests.unit.world import World, settings
 

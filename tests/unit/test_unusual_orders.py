@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate import session
-from autoupdate.decide import stuck
+from autoupdate.gates.attempts import stuck
 from autoupdate.model.errors import HostFaultError, UnreachableError
 from autoupdate.model.sizes import own_bytes
 from autoupdate.model.steps import Result

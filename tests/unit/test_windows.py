@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from autoupdate.windows import (
+from autoupdate.gates.calendar import (
     WIDEST_SPREAD,
     Window,
     are_closed,

@@ -4,10 +4,10 @@ Otherwise upstream has rewritten its history, or somebody who stands between sho
 """
 
 from autoupdate.app import App
+from autoupdate.gates.candidate import is_named
 from autoupdate.host.links import linked_release
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
-from autoupdate.named import is_named
 from autoupdate.records import high_water, tags
 from autoupdate.records.high_water import HighWater
 from autoupdate.records.records import Store

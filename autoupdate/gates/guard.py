@@ -6,13 +6,13 @@ wants it says so in the settings.
 
 from typing import TYPE_CHECKING
 
-from autoupdate.backoff import seconds
+from autoupdate.gates.backoff import seconds
+from autoupdate.gates.candidate import is_named
 from autoupdate.host.links import linked_release
 from autoupdate.host.log_sinks import printable
 from autoupdate.model.events import LEFT_OUT
 from autoupdate.model.sizes import in_words
 from autoupdate.model.verdict import Verdict
-from autoupdate.named import is_named
 
 if TYPE_CHECKING:
     from autoupdate.app import App

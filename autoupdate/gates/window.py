@@ -1,8 +1,8 @@
 """The gate of the windows, and the run that systemd starts when the next one opens."""
 
 from autoupdate.app import App
-from autoupdate.backoff import seconds
-from autoupdate.decide import is_usable
+from autoupdate.gates.attempts import is_usable
+from autoupdate.gates.backoff import seconds
 from autoupdate.host.links import linked_release
 from autoupdate.model.events import STEP
 from autoupdate.model.verdict import Verdict
@@ -19,7 +19,7 @@ def window(app: App, commit: str) -> Verdict:
     allowed = app.settings.windows.allowed
     if not allowed:
         return Verdict(GATE, True, "no window is set")
-    from autoupdate.windows import fault, is_open, next_opening, parse
+    from autoupdate.gates.calendar import fault, is_open, next_opening, parse
 
     current = app.store.release(linked_release(app.paths.current))
     if current is None or not is_usable(app.paths, app.settings.build.python, current):
@@ -45,8 +45,8 @@ def wait_for_opening(app: App, verdict: Verdict) -> None:
     systemd forgets it with a reboot: after that the first start of a service, or the next run by
     the ordinary timer, asks for it again.
     """
-    from autoupdate import windows as calendar
-    from autoupdate.windows import next_opening, parse, spread
+    from autoupdate.gates import calendar
+    from autoupdate.gates.calendar import next_opening, parse, spread
 
     allowed = app.settings.windows.allowed
     if verdict.gate != GATE or calendar.fault(allowed):

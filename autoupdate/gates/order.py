@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from autoupdate import guard, hooks
 from autoupdate.app import App
-from autoupdate.lineage import lineage, unmoved_tag
+from autoupdate.gates import guard, hooks
+from autoupdate.gates.lineage import lineage, unmoved_tag
+from autoupdate.gates.signatures import signatures
+from autoupdate.gates.window import window
 from autoupdate.model.events import UNSIGNED
 from autoupdate.model.steps import Step
 from autoupdate.model.verdict import Verdict
-from autoupdate.opening import window
-from autoupdate.trust import signatures
 
 # Looks at a commit; the mirror has it already.
 Gate = Callable[[App, str], Verdict]

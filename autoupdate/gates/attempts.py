@@ -4,7 +4,7 @@ import math
 import os
 
 from autoupdate.app import App, Outcome
-from autoupdate.backoff import LONGEST_WAIT, LONGEST_WAIT_OF_A_START, seconds_left
+from autoupdate.gates.backoff import LONGEST_WAIT, LONGEST_WAIT_OF_A_START, seconds_left
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import AppPaths

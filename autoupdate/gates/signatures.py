@@ -7,8 +7,8 @@ and whether it is still trusted; a run judges that anew when keys or settings ha
 from typing import NamedTuple
 
 from autoupdate.app import App
-from autoupdate.backoff import seconds
 from autoupdate.config.settings import Trust
+from autoupdate.gates.backoff import seconds
 from autoupdate.host.links import linked_release
 from autoupdate.host.log_sinks import printable
 from autoupdate.model.errors import AutoupdateError, ConfigurationError
