@@ -18,7 +18,6 @@ from autoupdate.adoptable import (
 from autoupdate.app import App, Outcome
 from autoupdate.change_over import change_over, running, sweep
 from autoupdate.duplicate import duplicate, needed
-from autoupdate.failure import give_up
 from autoupdate.gates.attempts import is_complete
 from autoupdate.gates.order import BEFORE_BUILD
 from autoupdate.gates.space import RESERVE
@@ -35,13 +34,14 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.events import STASHED, STEP
 from autoupdate.model.steps import Result
-from autoupdate.probation import look
 from autoupdate.records.records import Transaction
-from autoupdate.recover import recover
 from autoupdate.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
 from autoupdate.retire import refuse_running, refuse_what_stays
-from autoupdate.staged import take_staged
-from autoupdate.update import (
+from autoupdate.update.failure import give_up
+from autoupdate.update.probation import look
+from autoupdate.update.recover import recover
+from autoupdate.update.staged import take_staged
+from autoupdate.update.update import (
     fetch_into_mirror,
     look_upstream,
     make_release,

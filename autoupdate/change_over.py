@@ -7,7 +7,7 @@ way out of every trouble is the way back: the old directory, byte for byte, and 
 import shutil
 from collections.abc import Callable, Sequence
 
-from autoupdate import relocation, retention, retire
+from autoupdate import relocation, retire
 from autoupdate.app import App, Outcome
 from autoupdate.host import runtime_files
 from autoupdate.host.health import UnhealthyError
@@ -17,9 +17,10 @@ from autoupdate.host_changes import found
 from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError
 from autoupdate.model.events import ADOPTED, BROKEN, GIVEN_BACK, RECOVERED, ROLLED_BACK, STEP
 from autoupdate.model.steps import Result, Step, may_follow
-from autoupdate.probation import after_restart, begin_probation, confirm, look, soak_all
 from autoupdate.records.records import Transaction
 from autoupdate.relocation import ADOPT, Journal
+from autoupdate.update import retention
+from autoupdate.update.probation import after_restart, begin_probation, confirm, look, soak_all
 
 
 def change_over(

@@ -2,7 +2,6 @@
 
 import sys
 
-from autoupdate import probation, session
 from autoupdate.app import App
 from autoupdate.assemble import assemble, builder
 from autoupdate.host import runtime_files
@@ -10,6 +9,7 @@ from autoupdate.host.log import say
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Step
+from autoupdate.update import probation, run
 
 
 def confirm(app: App) -> Exit:
@@ -24,7 +24,7 @@ def confirm(app: App) -> Exit:
                 outcome = probation.resume(app, transaction)
         finally:
             app.workshop.close()
-        session.remember(app, outcome, started)
+        run.remember(app, outcome, started)
         if outcome.exit_code != Exit.DONE:
             runtime_files.set_stale(app.paths)
         return outcome.exit_code

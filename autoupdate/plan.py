@@ -9,9 +9,7 @@ import os
 from contextlib import suppress
 from typing import NamedTuple
 
-from autoupdate import update
 from autoupdate.app import App
-from autoupdate.failure import refuse_failed_environment
 from autoupdate.gates.attempts import is_complete, longest_wait, nothing_to_do, useless_current
 from autoupdate.gates.order import BEFORE_BUILD, BEFORE_SWITCH, Gate
 from autoupdate.gates.space import check_space
@@ -26,7 +24,9 @@ from autoupdate.model.errors import (
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
 from autoupdate.records import hold, pin
-from autoupdate.staged import find_staged
+from autoupdate.update import update
+from autoupdate.update.failure import refuse_failed_environment
+from autoupdate.update.staged import find_staged
 from autoupdate.worker.client import Plan
 
 UPDATE, NOTHING, DEFER, FAIL = "update", "nothing", "defer", "fail"

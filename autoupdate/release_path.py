@@ -17,9 +17,7 @@ from autoupdate.host.shared import owner
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, HostFaultError, describe
 from autoupdate.model.events import STEP
 from autoupdate.model.steps import Result, Step
-from autoupdate.probation import look
 from autoupdate.records.records import Release, Transaction
-from autoupdate.recover import recover
 from autoupdate.relocation import (
     COPY,
     DIRECTORY,
@@ -30,7 +28,9 @@ from autoupdate.relocation import (
     Journal,
     Move,
 )
-from autoupdate.update import save_local_changes
+from autoupdate.update.probation import look
+from autoupdate.update.recover import recover
+from autoupdate.update.update import save_local_changes
 
 
 def release_path(app: App) -> Outcome:

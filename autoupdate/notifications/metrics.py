@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from autoupdate import staged
 from autoupdate.app import App
 from autoupdate.gates.backoff import seconds
 from autoupdate.host.links import linked_release, remove_link, sync_directory
@@ -18,6 +17,7 @@ from autoupdate.model.steps import Result, Step
 from autoupdate.notifications import alerts
 from autoupdate.records import hold, outbox, pin
 from autoupdate.records.records import Release
+from autoupdate.update import staged
 
 DISTRIBUTION = "ipfs_accelerate_autoupdate-"
 COMMITTED = "committed"

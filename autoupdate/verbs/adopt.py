@@ -3,12 +3,12 @@
 import os
 from argparse import Namespace
 
-from autoupdate import session
 from autoupdate.adopt import adopt as take_over
 from autoupdate.app import Outcome
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
 from autoupdate.output import finish
+from autoupdate.update import run
 from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
 from autoupdate.verbs.ready import ready
 
@@ -24,7 +24,7 @@ def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
     def work() -> Outcome:
         return take_over(prepared, path, leave_commits=chosen.leave_commits, look_only=chosen.look)
 
-    return finish(session.by_hand(prepared, work), app, chosen)
+    return finish(run.by_hand(prepared, work), app, chosen)
 
 
 def absolute(path: str) -> str:

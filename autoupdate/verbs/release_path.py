@@ -2,10 +2,10 @@
 
 from argparse import Namespace
 
-from autoupdate import session
 from autoupdate.model.paths import Paths
 from autoupdate.output import finish
 from autoupdate.release_path import release_path as give_back
+from autoupdate.update import run
 from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
 from autoupdate.verbs.ready import ready
 
@@ -16,4 +16,4 @@ def release_path(paths: Paths, app: str, chosen: Namespace) -> int:
     if not chosen.json:
         prepared = prepared._replace(log=Aloud(prepared.log))
     outlive_the_terminal()
-    return finish(session.by_hand(prepared, lambda: give_back(prepared)), app, chosen)
+    return finish(run.by_hand(prepared, lambda: give_back(prepared)), app, chosen)

@@ -2,18 +2,18 @@
 
 from argparse import Namespace
 
-from autoupdate import session
 from autoupdate.config.load import apps
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
 from autoupdate.output import finish
+from autoupdate.update import run
 from autoupdate.verbs.ready import ready
 
 
 def rollback(paths: Paths, app: str, chosen: Namespace) -> int:
     """Go back to another release."""
     refuse_unknown(paths, app)
-    outcome = session.run(ready(paths, app), wait=not chosen.no_wait, back_to=chosen.release)
+    outcome = run.run(ready(paths, app), wait=not chosen.no_wait, back_to=chosen.release)
     return finish(outcome, app, chosen)
 
 

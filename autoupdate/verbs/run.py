@@ -3,10 +3,10 @@
 import sys
 from argparse import Namespace
 
-from autoupdate import session
 from autoupdate.app import Outcome
 from autoupdate.model.paths import Paths
 from autoupdate.output import finish
+from autoupdate.update import run
 from autoupdate.verbs.ready import ready
 
 
@@ -18,7 +18,7 @@ def run(paths: Paths, app: str, chosen: Namespace) -> int:
 
 def run_silently(paths: Paths, app: str, chosen: Namespace) -> Outcome:
     """Run; what happens is in the log."""
-    return session.run(ready(paths, app), wait=not chosen.no_wait, force=chosen.force)
+    return run.run(ready(paths, app), wait=not chosen.no_wait, force=chosen.force)
 
 
 def run_visibly(paths: Paths, app: str, chosen: Namespace) -> Outcome:
@@ -30,6 +30,6 @@ def run_visibly(paths: Paths, app: str, chosen: Namespace) -> Outcome:
     assert isinstance(shown, Progress)  # noqa: S101 - for the type checker: made here
     prepared.store.entered, prepared.workshop.watched = shown.enter, shown.show
     try:
-        return session.run(prepared, wait=not chosen.no_wait, force=chosen.force)
+        return run.run(prepared, wait=not chosen.no_wait, force=chosen.force)
     finally:
         shown.close()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autoupdate import session
 from autoupdate.app import App, Outcome
 from autoupdate.assemble import assemble, reach
 from autoupdate.config.settings import Build, Rehearse
@@ -17,6 +16,7 @@ from autoupdate.model.events import Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.steps import Result
 from autoupdate.plan import Outlook, plan
+from autoupdate.update import run
 from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker.client import WorkerProcess
 from autoupdate.worker.environment.installer import cache_environment
@@ -169,7 +169,7 @@ class Site:
         app = self.app()
         try:
             foretold = self.foretell(app, force=force)
-            outcome = session.run(app, wait=False, force=force)
+            outcome = run.run(app, wait=False, force=force)
             if foretold:
                 agreement.check(foretold, outcome, app.store)
         finally:

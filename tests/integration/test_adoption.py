@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import session
 from autoupdate.adopt import adopt
 from autoupdate.app import Outcome
 from autoupdate.host_changes import copy_whole
@@ -14,6 +13,7 @@ from autoupdate.manifest import manifest
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.release_path import release_path
+from autoupdate.update import run
 from tests.hosts.commands import run
 from tests.integration.site import Site
 
@@ -49,7 +49,7 @@ class Checkout:
 
     def adopt(self, *, leave_commits: bool = False) -> Outcome:
         """Adopt it."""
-        return session.by_hand(
+        return run.by_hand(
             self.app, lambda: adopt(self.app, str(self.path), leave_commits=leave_commits)
         )
 
@@ -173,7 +173,7 @@ def test_given_back(bare: Site) -> None:
     Path(bare.app_paths.shared, "state/since").write_text("x")
 
     app = bare.app()
-    outcome = session.by_hand(app, lambda: release_path(app))
+    outcome = run.by_hand(app, lambda: release_path(app))
 
     assert (outcome.result, outcome.commit) == (Result.GIVEN_BACK, new), outcome
     assert checkout.git("rev-parse", "HEAD", "origin/main").split() == [new, new]
@@ -212,7 +212,7 @@ def test_the_environment_that_is_given_back(deployed: Site) -> None:
     release, path = deployed.release, deployed.path
     app = deployed.app()
 
-    outcome = session.by_hand(app, lambda: release_path(app))
+    outcome = run.by_hand(app, lambda: release_path(app))
 
     assert outcome.result == Result.GIVEN_BACK, outcome
     assert not path.is_symlink()

@@ -99,7 +99,7 @@ def test_nothing_new_loads_little(deployed: Site) -> None:
     result, modules = answer.splitlines()
     assert result == "current"
     loaded = set(modules.split())
-    assert "autoupdate.update" in loaded
+    assert "autoupdate.update.update" in loaded
     assert not loaded & {
         "git", "dataclasses", "inspect", "tempfile", "systemd.journal", "argparse", "difflib",
         "asyncio", "logging", "autoupdate.worker.environment.environment", "autoupdate.worker.repository.mirror", "autoupdate.worker.server",

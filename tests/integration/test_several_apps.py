@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import session
 from autoupdate.app import App, Outcome
 from autoupdate.assemble import assemble
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import BusyError, Exit
 from autoupdate.model.steps import Result
+from autoupdate.update import run
 from autoupdate.upstream.git_environment import git_environment
 from tests.hosts.git_server import Mode
 from tests.hosts.upstream import Upstream
@@ -47,7 +47,7 @@ class Shop:
         """Do one run."""
         app = self.app()
         try:
-            return session.run(app, wait=False)
+            return run.run(app, wait=False)
         finally:
             app.store.close()
 

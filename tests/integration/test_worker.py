@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import session
 from autoupdate.host.process import find_user
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.track import Found
 from autoupdate.records.records import Store
+from autoupdate.update import run
 from autoupdate.worker import commands, link
 from autoupdate.worker.server import Worker
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
@@ -62,7 +62,7 @@ def test_server_that_hangs_in_the_fetch_is_not_the_commits_fault(deployed: Site)
     commit = deployed.upstream.commit(version=2)
     deployed.server.mode = Mode.HANG
     app = deployed.app()._replace(check=lambda _: Found(commit))
-    outcome = session.run(app, wait=False)
+    outcome = run.run(app, wait=False)
     app.store.close()
     assert outcome.exit_code == Exit.UNREACHABLE
     assert "did not end within 2 s" in outcome.reason

@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-from autoupdate import relocation, session
+from autoupdate import relocation
 from autoupdate.adopt import adopt
 from autoupdate.app import Outcome
 from autoupdate.manifest import Entry, manifest
+from autoupdate.update import run
 from tests.unit.world import World, settings
 
 CRON_LINE = "0 */6 * * * {path}/scripts/auto-update.sh >> log 2>&1"
@@ -60,7 +61,7 @@ def old_directory(world: World) -> Path:
 def adopt_it(world: World) -> Outcome:
     """Adopt the directory, as autoupdatectl does."""
     app = world.app
-    return session.by_hand(app, lambda: adopt(app, world.settings.path))
+    return run.by_hand(app, lambda: adopt(app, world.settings.path))
 
 
 def account(world: World) -> dict[str, Entry]:

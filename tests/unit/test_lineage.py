@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from autoupdate import session
 from autoupdate.cli import main
 from autoupdate.gates import accept_rewrite
 from autoupdate.gates.lineage import high_water_mark
 from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
 from autoupdate.model.steps import Result
 from autoupdate.records.second_copy import facts_file, open_state
+from autoupdate.update import run
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.world import World, settings
@@ -154,7 +154,7 @@ def test_mark_is_kept_twice(world: World, lost: str) -> None:
         store.write("DELETE FROM high_water")
         facts.unlink()
     world.upstream = commit(2)
-    outcome = session.run(world.app._replace(store=store), wait=False)
+    outcome = run.run(world.app._replace(store=store), wait=False)
     assert json.loads(facts.read_text())["releases"], "written anew when it is missing"
     store.close()
     world.revive()

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import relocation, session
+from autoupdate import relocation
 from autoupdate.app import Outcome
 from autoupdate.manifest import Entry, manifest
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result
 from autoupdate.release_path import release_path
+from autoupdate.update import run
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.old_directory import (
@@ -35,7 +36,7 @@ def adopted(root: Path) -> World:
 def give_back(world: World) -> Outcome:
     """Give it back, as autoupdatectl does."""
     app = world.app
-    return session.by_hand(app, lambda: release_path(app))
+    return run.by_hand(app, lambda: release_path(app))
 
 
 def shared(directory: str) -> dict[str, Entry]:

@@ -12,7 +12,7 @@ from autoupdate.cli import main
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result, Step
-from autoupdate.rollback import BY_HAND
+from autoupdate.update.rollback_by_hand import BY_HAND
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, SERVICES, Killed, commit
 from tests.unit.world import World, settings

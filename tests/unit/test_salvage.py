@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import session
 from autoupdate.app import Outcome
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.records.database import DamagedStateError
 from autoupdate.records.records import Store
 from autoupdate.records.second_copy import facts_file, open_state
+from autoupdate.update import run
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.world import World
@@ -71,7 +71,7 @@ def run_and_leave(world: World) -> Outcome:
     """Do one run of a new process, which opens the state itself."""
     world.store.close()
     store = open_state(world.paths, lambda _: None)
-    outcome = session.run(world.app._replace(store=store), wait=False)
+    outcome = run.run(world.app._replace(store=store), wait=False)
     store.close()
     return outcome
 

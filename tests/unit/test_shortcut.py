@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import known, next_time, session, shortcut
+from autoupdate import known, next_time, shortcut
 from autoupdate.host import runtime_files
 from autoupdate.model.steps import Result
+from autoupdate.update import run
 from autoupdate.upstream.ls_refs import find, question
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
@@ -191,7 +192,7 @@ def test_run_that_finds_nothing_leaves_word_and_failures_do_not(world: World) ->
     assert "leave_for_next" in world.effect_names
     world.effect_names.clear()
     world.check_fault = OSError("no network")  # type: ignore[assignment]
-    assert session.run(world.app, wait=False).exit_code
+    assert run.run(world.app, wait=False).exit_code
     assert "leave_for_next" not in world.effect_names
 
 

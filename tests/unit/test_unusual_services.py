@@ -4,12 +4,13 @@ import shutil
 
 import pytest
 
-from autoupdate import confirm, session
+from autoupdate import confirm
 from autoupdate.config.settings import probes as read_probes
 from autoupdate.host import probes
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
 from autoupdate.status import status
+from autoupdate.update import run
 from tests.unit.effects import SERVICES, Killed, commit
 from tests.unit.world import World, settings
 
@@ -81,7 +82,7 @@ def test_an_interrupted_run_ends_though_its_services_cannot_start(world: World) 
     world.snapshots.take = original  # type: ignore[method-assign]
     world.revive()
     world.services.refuse_restart = "web.service cannot be restarted: Unit web.service is masked"
-    session.run(world.app, wait=False)
+    run.run(world.app, wait=False)
     assert world.store.unfinished() is None
 
 
@@ -176,7 +177,7 @@ def test_a_probe_of_a_host_name_that_is_none_fails(facts: dict[str, str]) -> Non
 def test_what_a_process_runs_from_stays_after_a_roll_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from autoupdate import retention
+    from autoupdate.update import retention
 
     world.deploy(1)
     world.services.bad = {commit(2)}

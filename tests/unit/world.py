@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from autoupdate import session
 from autoupdate.app import App, Outcome
 from autoupdate.config import load
 from autoupdate.config.settings import SETTINGS, Probe, Settings, Upstream
@@ -25,6 +24,7 @@ from autoupdate.model.track import Found, Tag
 from autoupdate.plan import Outlook, plan
 from autoupdate.records.database import StateError
 from autoupdate.relocation import Journal
+from autoupdate.update import run
 from tests.unit import agreement
 from tests.unit.effects import (
     APP,
@@ -145,7 +145,7 @@ class World:
     def run(self, *, force: bool = False) -> Outcome:
         """Do one run, and see that `plan` foretold it."""
         foretold = self.foretell(force=force)
-        outcome = session.run(self.app, wait=False, force=force)
+        outcome = run.run(self.app, wait=False, force=force)
         if foretold and self.is_sound():
             agreement.check(foretold, outcome, self.store)
         return outcome
@@ -189,7 +189,7 @@ class World:
 
     def roll_back(self, release: str = "") -> Outcome:
         """Go back by an administrator's word; without a release to the previous one."""
-        return session.run(self.app, wait=False, back_to=release)
+        return run.run(self.app, wait=False, back_to=release)
 
     def deploy(self, number: int) -> Outcome:
         """Do one run with a new commit upstream."""

@@ -14,10 +14,11 @@ from typing import Any, NoReturn
 
 sys.path.insert(0, "/usr/share/ipfs-accelerate-autoupdate")
 
-from autoupdate import cli, relocation, update
+from autoupdate import cli, relocation
 from autoupdate.app import Clock
 from autoupdate.model.steps import Step
 from autoupdate.records.records import Store
+from autoupdate.update import update
 from autoupdate.worker.client import WorkerProcess
 
 DIRECTORY = "/run/faults"

@@ -3,12 +3,12 @@
 They are those that were never activated. There is at most one: a newer commit's takes its place.
 """
 
-from autoupdate import retention
 from autoupdate.app import App
 from autoupdate.gates.attempts import is_usable
 from autoupdate.host.links import linked_release
 from autoupdate.model.events import STEP
 from autoupdate.records.records import Release, Transaction
+from autoupdate.update import retention
 
 
 def waiting(app: App) -> list[Release]:

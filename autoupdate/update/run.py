@@ -16,10 +16,10 @@ from autoupdate.notifications import alerts
 from autoupdate.records.database import DamagedStateError
 from autoupdate.records.records import LastRun
 from autoupdate.records.second_copy import begin_anew, has_facts, keep_facts
-from autoupdate.recover import recover
-from autoupdate.renewal import renew
-from autoupdate.rollback import rollback
-from autoupdate.update import update
+from autoupdate.update.rebuild import renew
+from autoupdate.update.recover import recover
+from autoupdate.update.rollback_by_hand import rollback
+from autoupdate.update.update import update
 
 RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}
 

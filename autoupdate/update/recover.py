@@ -2,7 +2,6 @@
 
 import os
 
-from autoupdate import probation, retention
 from autoupdate.app import App, Outcome
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release, switch
@@ -10,7 +9,8 @@ from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import RECOVERED, STEP
 from autoupdate.model.steps import Remedy, Result, Step, remedy
 from autoupdate.records.records import Transaction
-from autoupdate.staged import is_built
+from autoupdate.update import probation, retention
+from autoupdate.update.staged import is_built
 
 
 def recover(app: App) -> Outcome | None:

@@ -8,9 +8,9 @@ from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.steps import Result, Step
-from autoupdate.probation import look, roll_back
 from autoupdate.records.records import Release, Transaction
-from autoupdate.recover import recover
+from autoupdate.update.probation import look, roll_back
+from autoupdate.update.recover import recover
 
 BY_HAND = "rolled back by hand"
 

@@ -2,7 +2,6 @@
 
 import os
 
-from autoupdate import retention
 from autoupdate.app import App, Outcome
 from autoupdate.gates.attempts import is_complete
 from autoupdate.gates.backoff import MOST_HOST_FAULTS, seconds
@@ -23,7 +22,8 @@ from autoupdate.model.events import DEFERRED, FAILED, NO_CANDIDATE, REFUSED, STE
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
 from autoupdate.records.records import FailedEnvironment, Transaction
-from autoupdate.staged import is_built
+from autoupdate.update import retention
+from autoupdate.update.staged import is_built
 
 # The package index changes: what cannot be installed today may be there tomorrow.
 ENVIRONMENT_MEMORY = 24 * 3600

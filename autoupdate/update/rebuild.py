@@ -6,14 +6,14 @@ bear on this: a hold, a window, a quarantine, signatures, or an upstream that is
 """
 
 from autoupdate.app import App, Outcome
-from autoupdate.failure import give_up
 from autoupdate.gates.attempts import is_complete, longest_wait, nothing_to_do
 from autoupdate.gates.order import DEPLOYED_ALREADY
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import STEP
 from autoupdate.records.records import Release
-from autoupdate.update import make_ready, name_release, note, switch_over
+from autoupdate.update.failure import give_up
+from autoupdate.update.update import make_ready, name_release, note, switch_over
 
 
 def renew(app: App, current: Release, trigger: str, *, force: bool) -> Outcome:

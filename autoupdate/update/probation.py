@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from autoupdate import retention
 from autoupdate.app import App, Outcome
-from autoupdate.failure import blame_for_running_badly
 from autoupdate.gates import hooks
 from autoupdate.gates.attempts import is_complete, left_broken
 from autoupdate.gates.lineage import raise_high_water
@@ -18,6 +16,8 @@ from autoupdate.model.events import BROKEN, CONFIRMED, NO_SUPERVISOR, ROLLED_BAC
 from autoupdate.model.steps import Result, Step
 from autoupdate.records.records import Transaction
 from autoupdate.records.second_copy import keep_facts
+from autoupdate.update import retention
+from autoupdate.update.failure import blame_for_running_badly
 
 
 class Restarted(NamedTuple):

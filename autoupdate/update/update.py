@@ -3,15 +3,7 @@ be finished or undone by the next one (recover.py)."""
 
 from collections.abc import Sequence
 
-from autoupdate import retention
 from autoupdate.app import App, Outcome
-from autoupdate.failure import (
-    give_up,
-    no_candidate,
-    refuse,
-    refuse_failed_environment,
-    remember_environment,
-)
 from autoupdate.gates import hooks
 from autoupdate.gates.attempts import is_complete, longest_wait, nothing_to_do
 from autoupdate.gates.guard import note_first_seen, tell_left_out
@@ -38,13 +30,21 @@ from autoupdate.model.events import (
 )
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
-from autoupdate.probation import begin_probation, look, roll_back, watch
 from autoupdate.records import pin, tags
 from autoupdate.records.hold import held
 from autoupdate.records.records import Release, Transaction
 from autoupdate.records.second_copy import keep_facts
-from autoupdate.recover import recover
-from autoupdate.staged import is_built, take_staged
+from autoupdate.update import retention
+from autoupdate.update.failure import (
+    give_up,
+    no_candidate,
+    refuse,
+    refuse_failed_environment,
+    remember_environment,
+)
+from autoupdate.update.probation import begin_probation, look, roll_back, watch
+from autoupdate.update.recover import recover
+from autoupdate.update.staged import is_built, take_staged
 
 
 def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
