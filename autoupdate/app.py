@@ -20,7 +20,7 @@ from autoupdate.records.records import Store
 from autoupdate.worker.client import Workshop
 
 if TYPE_CHECKING:
-    from autoupdate.host_changes import HostChanges
+    from autoupdate.adoption.host_changes import HostChanges
 
 
 class Clock:

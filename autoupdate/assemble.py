@@ -31,7 +31,7 @@ from autoupdate.worker.client import WorkerProcess
 from autoupdate.worker.environment.installer import cache_environment
 
 if TYPE_CHECKING:
-    from autoupdate.host_changes import HostChanges
+    from autoupdate.adoption.host_changes import HostChanges
 
 BUILDER = "_autoupdate"
 
@@ -138,7 +138,7 @@ def trusted_keys(paths: Paths, name: str) -> Keys:
 
 def host_changes(paths: Paths, identity: Identity | None) -> "HostChanges":
     """Return what changes directories outside of ours; few runs need it."""
-    from autoupdate.host_changes import real
+    from autoupdate.adoption.host_changes import real
 
     return real(paths, identity)
 

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
-from autoupdate import kept, legacy
+from autoupdate.adoption import kept, old_updaters
 from autoupdate.config.load import DEFAULT_APP
 from autoupdate.config.settings import Settings, Upstream
 from autoupdate.gates.space import check_space
@@ -259,13 +259,13 @@ def health(case: Case) -> Iterator[Finding]:
 
 def old_system(case: Case) -> Iterator[Finding]:
     """Two systems that update one app get into each other's way."""
-    for item in legacy.find(case.paths):
+    for item in old_updaters.find(case.paths):
         # One line, if it still stands there. cron(8) sees such a change by itself.
         change = f"{item.line}{{/{re.escape(legacy.SCRIPT)}/s/^/# /}}"
         commented_out = f"sed --in-place '{change}' {shlex.quote(item.file)}"
-        if item.kind == legacy.CRON:
+        if item.kind == old_updaters.CRON:
             mend = commented_out
-        elif item.kind == legacy.TIMER:
+        elif item.kind == old_updaters.TIMER:
             mend = f"systemctl disable --now {item.unit}"
         elif item.file.startswith(case.paths.administrators_units) and "\n" not in item.text:
             mend = f"{commented_out} && systemctl daemon-reload"

@@ -67,7 +67,7 @@ def end(app: App, transaction: Transaction) -> Outcome | None:
 
 def end_change_over(app: App) -> Outcome | None:
     """End an adoption, or the way back from it, that was interrupted."""
-    from autoupdate.change_over import end_interrupted
+    from autoupdate.adoption.change_over import end_interrupted
 
     return end_interrupted(app)
 

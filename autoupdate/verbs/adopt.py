@@ -3,7 +3,7 @@
 import os
 from argparse import Namespace
 
-from autoupdate.adopt import adopt as take_over
+from autoupdate.adoption.adopt import adopt as take_over
 from autoupdate.app import Outcome
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths

@@ -2,9 +2,9 @@
 
 from argparse import Namespace
 
+from autoupdate.adoption.give_back import release_path as give_back
 from autoupdate.model.paths import Paths
 from autoupdate.output import finish
-from autoupdate.release_path import release_path as give_back
 from autoupdate.update import run
 from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
 from autoupdate.verbs.ready import ready

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.adopt import adopt
+from autoupdate.adoption.adopt import adopt
+from autoupdate.adoption.give_back import release_path
+from autoupdate.adoption.host_changes import copy_whole
+from autoupdate.adoption.manifest import manifest
 from autoupdate.app import Outcome
-from autoupdate.host_changes import copy_whole
-from autoupdate.manifest import manifest
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.release_path import release_path
 from autoupdate.update import run
 from tests.hosts.commands import run
 from tests.integration.site import Site

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from autoupdate import relocation
-from autoupdate.adopt import adopt
+from autoupdate.adoption import relocation
+from autoupdate.adoption.adopt import adopt
+from autoupdate.adoption.manifest import Entry, manifest
 from autoupdate.app import Outcome
-from autoupdate.manifest import Entry, manifest
 from autoupdate.update import run
 from tests.unit.world import World, settings
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.adopt import adopt
-from autoupdate.adoptable import same_place
+from autoupdate.adoption.adopt import adopt
+from autoupdate.adoption.adoptable import same_place
+from autoupdate.adoption.manifest import Entry
 from autoupdate.app import Outcome
 from autoupdate.host.processes import Process
-from autoupdate.manifest import Entry
 from autoupdate.model.checkout import TakenOver
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result

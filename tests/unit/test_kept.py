@@ -1,6 +1,6 @@
 """When the old directory of an adoption may go."""
 
-from autoupdate.kept import kept_directories
+from autoupdate.adoption.kept import kept_directories
 from autoupdate.model.errors import Exit
 from tests.unit.old_directory import adopt_it, old_directory
 from tests.unit.old_directory import kept_directories as kept_on_disk

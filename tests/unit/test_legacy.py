@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.legacy import CRON, START, TIMER, Legacy, find
+from autoupdate.adoption.old_updaters import CRON, START, TIMER, Legacy, find
 from autoupdate.model.paths import Paths
 
 SCRIPT = "/home/barberb/ipfs_accelerate_py/scripts/auto-update.sh"

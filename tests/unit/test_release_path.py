@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import relocation
+from autoupdate.adoption import relocation
+from autoupdate.adoption.give_back import release_path
+from autoupdate.adoption.manifest import Entry, manifest
 from autoupdate.app import Outcome
-from autoupdate.manifest import Entry, manifest
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result
-from autoupdate.release_path import release_path
 from autoupdate.update import run
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import relocation
-from autoupdate.model.errors import BrokenError
-from autoupdate.model.paths import AppPaths
-from autoupdate.relocation import (
+from autoupdate.adoption import relocation
+from autoupdate.adoption.relocation import (
     COPY,
     EXCHANGE,
     LINK,
@@ -22,6 +20,8 @@ from autoupdate.relocation import (
     make,
     undo,
 )
+from autoupdate.model.errors import BrokenError
+from autoupdate.model.paths import AppPaths
 
 
 def copy(source: str, target: str) -> None:

@@ -10,20 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from autoupdate.adoption.host_changes import HostChanges, undo
+from autoupdate.adoption.relocation import Journal
 from autoupdate.app import App, Outcome
 from autoupdate.config import load
 from autoupdate.config.settings import SETTINGS, Probe, Settings, Upstream
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release, place
 from autoupdate.host.processes import Process
-from autoupdate.host_changes import HostChanges, undo
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found, Tag
 from autoupdate.plan import Outlook, plan
 from autoupdate.records.database import StateError
-from autoupdate.relocation import Journal
 from autoupdate.update import run
 from tests.unit import agreement
 from tests.unit.effects import (

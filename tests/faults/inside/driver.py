@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 
 sys.path.insert(0, "/usr/share/ipfs-accelerate-autoupdate")
 
-from autoupdate import cli, relocation
+from autoupdate import cli
+from autoupdate.adoption import relocation
 from autoupdate.app import Clock
 from autoupdate.model.steps import Step
 from autoupdate.records.records import Store

@@ -7,18 +7,10 @@ later place. Then the shared files move back into it, and it takes the place of 
 import os
 import shutil
 
-from autoupdate import relocation
-from autoupdate.app import App, Outcome
-from autoupdate.change_over import change_over, running, sweep
-from autoupdate.duplicate import Copier
-from autoupdate.host.links import is_managed, linked_release
-from autoupdate.host.process import Identity
-from autoupdate.host.shared import owner
-from autoupdate.model.errors import AutoupdateError, ConfigurationError, HostFaultError, describe
-from autoupdate.model.events import STEP
-from autoupdate.model.steps import Result, Step
-from autoupdate.records.records import Release, Transaction
-from autoupdate.relocation import (
+from autoupdate.adoption import relocation
+from autoupdate.adoption.change_over import change_over, running, sweep
+from autoupdate.adoption.duplicate import Copier
+from autoupdate.adoption.relocation import (
     COPY,
     DIRECTORY,
     EXCHANGE,
@@ -28,6 +20,14 @@ from autoupdate.relocation import (
     Journal,
     Move,
 )
+from autoupdate.app import App, Outcome
+from autoupdate.host.links import is_managed, linked_release
+from autoupdate.host.process import Identity
+from autoupdate.host.shared import owner
+from autoupdate.model.errors import AutoupdateError, ConfigurationError, HostFaultError, describe
+from autoupdate.model.events import STEP
+from autoupdate.model.steps import Result, Step
+from autoupdate.records.records import Release, Transaction
 from autoupdate.update.probation import look
 from autoupdate.update.recover import recover
 from autoupdate.update.update import save_local_changes

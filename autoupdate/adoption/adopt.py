@@ -8,23 +8,25 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from autoupdate import relocation
-from autoupdate.adoptable import (
+from autoupdate.adoption import relocation
+from autoupdate.adoption.adoptable import (
     refuse_local_commits,
     refuse_other_upstream,
     refuse_path,
     refuse_shared,
 )
+from autoupdate.adoption.change_over import change_over, running, sweep
+from autoupdate.adoption.disable_old_updaters import refuse_running, refuse_what_stays
+from autoupdate.adoption.duplicate import duplicate, needed
+from autoupdate.adoption.host_changes import HostChanges
+from autoupdate.adoption.old_updaters import Legacy, find
+from autoupdate.adoption.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
 from autoupdate.app import App, Outcome
-from autoupdate.change_over import change_over, running, sweep
-from autoupdate.duplicate import duplicate, needed
 from autoupdate.gates.attempts import is_complete
 from autoupdate.gates.order import BEFORE_BUILD
 from autoupdate.gates.space import RESERVE
 from autoupdate.host.links import linked_release, switch
 from autoupdate.host.shared import OPEN, is_handed_over
-from autoupdate.host_changes import HostChanges
-from autoupdate.legacy import Legacy, find
 from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.errors import (
     AutoupdateError,
@@ -35,8 +37,6 @@ from autoupdate.model.errors import (
 from autoupdate.model.events import STASHED, STEP
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Transaction
-from autoupdate.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
-from autoupdate.retire import refuse_running, refuse_what_stays
 from autoupdate.update.failure import give_up
 from autoupdate.update.probation import look
 from autoupdate.update.recover import recover

@@ -7,18 +7,18 @@ way out of every trouble is the way back: the old directory, byte for byte, and 
 import shutil
 from collections.abc import Callable, Sequence
 
-from autoupdate import relocation, retire
+from autoupdate.adoption import disable_old_updaters, relocation
+from autoupdate.adoption.host_changes import found
+from autoupdate.adoption.relocation import ADOPT, Journal
 from autoupdate.app import App, Outcome
 from autoupdate.host import runtime_files
 from autoupdate.host.health import UnhealthyError
 from autoupdate.host.links import remove_link, replace_link
 from autoupdate.host.services import Service
-from autoupdate.host_changes import found
 from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError
 from autoupdate.model.events import ADOPTED, BROKEN, GIVEN_BACK, RECOVERED, ROLLED_BACK, STEP
 from autoupdate.model.steps import Result, Step, may_follow
 from autoupdate.records.records import Transaction
-from autoupdate.relocation import ADOPT, Journal
 from autoupdate.update import retention
 from autoupdate.update.probation import after_restart, begin_probation, confirm, look, soak_all
 
@@ -50,10 +50,10 @@ def activate(
     host = app.host_changes()
     app.store.enter(transaction.id, Step.ACTIVATE, app.clock.now())
     app.store.set_services(transaction.id, journal.services)
-    retire.retire(host.paths, found(journal), backups(app, journal), host.units)
+    disable_old_updaters.retire(host.paths, found(journal), backups(app, journal), host.units)
     if journal.legacy:
         # It may have begun since somebody looked.
-        retire.refuse_running(host.processes_in(journal.path))
+        disable_old_updaters.refuse_running(host.processes_in(journal.path))
     app.services.stop(journal.services)
     # First, as a link that leads nowhere would keep services from asking their gate.
     switch()
@@ -174,7 +174,7 @@ def put_back(app: App, journal: Journal) -> None:
             replace_link(f"releases/{release}", link)
         else:
             remove_link(link)
-    retire.restore_units(found(journal), host.units)
+    disable_old_updaters.restore_units(found(journal), host.units)
 
 
 def start_again(app: App, journal: Journal, present: Sequence[Service]) -> None:

@@ -4,11 +4,11 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
+from autoupdate.adoption.old_updaters import CRON, SCRIPT, START, TIMER, Legacy, before_start
 from autoupdate.host.links import remove_link, sync_directory
 from autoupdate.host.processes import Process
 from autoupdate.host.services import Units
 from autoupdate.host.unit_files import drop_ins, unit_files
-from autoupdate.legacy import CRON, SCRIPT, START, TIMER, Legacy, before_start
 from autoupdate.model.errors import ConfigurationError, HostFaultError
 from autoupdate.model.paths import Paths
 

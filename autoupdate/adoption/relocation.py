@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from autoupdate.exchange import UNSUPPORTED, exchange
+from autoupdate.adoption.renameat2 import UNSUPPORTED, exchange
 from autoupdate.host.links import sync_directory
 from autoupdate.model.errors import BrokenError
 from autoupdate.model.paths import AppPaths

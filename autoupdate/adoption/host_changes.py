@@ -11,16 +11,16 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from autoupdate import relocation, retire
+from autoupdate.adoption import disable_old_updaters, relocation
+from autoupdate.adoption.manifest import manifest
+from autoupdate.adoption.old_updaters import Legacy
+from autoupdate.adoption.relocation import Copy, Journal
 from autoupdate.host.log import say
 from autoupdate.host.process import Identity, NotStartedError, TimedOutError, base_environment, run
 from autoupdate.host.processes import Process, processes_in
 from autoupdate.host.services import Systemd, Units
-from autoupdate.legacy import Legacy
-from autoupdate.manifest import manifest
 from autoupdate.model.errors import AutoupdateError, BrokenError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
-from autoupdate.relocation import Copy, Journal
 from autoupdate.worker.link import LIBRARY
 
 # Shared data may be large, and is on two file systems then.
@@ -73,7 +73,7 @@ def undo(paths: Paths, journal: Journal) -> None:
     """Undo the moves of a journal, and what was disabled. Raises BrokenError, OSError."""
     for move in reversed(journal.moves):
         relocation.undo(move, journal.stamp)
-    retire.restore_files(paths, found(journal))
+    disable_old_updaters.restore_files(paths, found(journal))
     copied = any(move.do == relocation.COPY for move in journal.moves)
     if journal.verb == relocation.RELEASE_PATH and not copied and os.path.isdir(journal.kept):
         # What the services wrote there was moved back; a copy may hold what they wrote since.
@@ -92,7 +92,14 @@ def put_back(paths: Paths, app: AppPaths, journal: Journal) -> None:
     try:
         undo(paths, journal)
     except OSError as error:
-        module = ["/usr/bin/python3", "-sP", "-m", "autoupdate.host_changes", app.home, app.run]
+        module = [
+            "/usr/bin/python3",
+            "-sP",
+            "-m",
+            "autoupdate.adoption.host_changes",
+            app.home,
+            app.run,
+        ]
         started = ["systemd-run", "--quiet", "--wait", "--collect", "--pipe"]
         command = [*started, f"--setenv=PYTHONPATH={LIBRARY}", "--", *module]
         try:
