@@ -3,7 +3,6 @@
 from argparse import Namespace
 from typing import Any
 
-from autoupdate import suspicions
 from autoupdate.config import load as files
 from autoupdate.config.load import Value
 from autoupdate.config.settings import REQUIRED
@@ -12,6 +11,7 @@ from autoupdate.model.paths import Paths
 from autoupdate.output import show as print_facts
 from autoupdate.render.configuration import check as words_of_check
 from autoupdate.render.configuration import show as words_of_show
+from autoupdate.reports import config_lint
 from autoupdate.upstream.git_environment import redact
 
 
@@ -45,9 +45,9 @@ def check_one(paths: Paths, app: str) -> dict[str, Any]:
     odd: list[str] = []
     if not found:
         settings = files.build(app, values)
-        found += suspicions.faults(paths, settings, values)
-        found += suspicions.unknown_targets(settings, values)
-        odd += suspicions.warnings(paths, settings, values)
+        found += config_lint.faults(paths, settings, values)
+        found += config_lint.unknown_targets(settings, values)
+        odd += config_lint.warnings(paths, settings, values)
     return {
         "app": app,
         "faults": [{"message": error.message, "advice": error.advice} for error in found],

@@ -3,16 +3,16 @@
 import os
 from argparse import Namespace
 
-from autoupdate import suspicions
 from autoupdate.app import Clock
 from autoupdate.config.load import build, load, read
-from autoupdate.doctor import Case, Finding, examine
-from autoupdate.host_facts import HostFacts
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import show
 from autoupdate.records.records import Store
 from autoupdate.render.doctor import doctor as words
+from autoupdate.reports import config_lint
+from autoupdate.reports.doctor import Case, Finding, examine
+from autoupdate.reports.host_facts import HostFacts
 
 
 def doctor(paths: Paths, app: str, chosen: Namespace) -> int:
@@ -36,13 +36,13 @@ def in_settings(paths: Paths, app: str) -> list[Finding]:
     values = read(paths, app)
     settings = build(app, values)
     faults = [
-        *suspicions.faults(paths, settings, values),
-        *suspicions.unknown_targets(settings, values),
+        *config_lint.faults(paths, settings, values),
+        *config_lint.unknown_targets(settings, values),
     ]
     return [
         *(Finding("settings", error.message, error.advice) for error in faults),
         *(
             Finding("settings", text, f"sensible-editor {paths.etc}/apps/{app}.toml")
-            for text in suspicions.warnings(paths, settings, values)
+            for text in config_lint.warnings(paths, settings, values)
         ),
     ]

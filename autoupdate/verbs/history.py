@@ -6,11 +6,11 @@ from autoupdate import moments
 from autoupdate.app import Clock
 from autoupdate.config.load import load
 from autoupdate.gates.backoff import seconds
-from autoupdate.history import history as entries
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import show
 from autoupdate.render.history import history as words
+from autoupdate.reports.history import history as entries
 
 
 def history(paths: Paths, app: str, chosen: Namespace) -> int:

@@ -10,9 +10,9 @@ from autoupdate.model.changes import Changes
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import show
-from autoupdate.plan import Outlook
-from autoupdate.plan import plan as foretell
 from autoupdate.render.plan import plan as words
+from autoupdate.reports.plan import Outlook
+from autoupdate.reports.plan import plan as foretell
 from autoupdate.verbs.ready import ready
 
 

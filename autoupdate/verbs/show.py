@@ -9,8 +9,8 @@ from autoupdate.model.errors import ConfigurationError, Exit, UpdateFailedError
 from autoupdate.model.paths import Paths
 from autoupdate.output import show as print_facts
 from autoupdate.records.records import Release, Store
-from autoupdate.release import before, facts, find
 from autoupdate.render.release import release as words
+from autoupdate.reports.show import before, facts, find
 from autoupdate.verbs.plan import changes as as_json
 from autoupdate.verbs.ready import may_change, ready
 

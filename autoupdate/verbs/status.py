@@ -9,7 +9,7 @@ from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.output import complain, show
 from autoupdate.render.status import status as words
-from autoupdate.status import status as gather
+from autoupdate.reports.status import status as gather
 
 
 def status(paths: Paths, app: str, chosen: Namespace) -> int:

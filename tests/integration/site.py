@@ -15,7 +15,7 @@ from autoupdate.host.services import Service
 from autoupdate.model.events import Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.steps import Result
-from autoupdate.plan import Outlook, plan
+from autoupdate.reports.plan import Outlook, plan
 from autoupdate.update import run
 from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker.client import WorkerProcess

@@ -25,7 +25,7 @@ import pytest
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.render.status import status as in_words
-from autoupdate.status import status
+from autoupdate.reports.status import status
 from tests.bench.index import Index
 from tests.hosts.commands import run
 from tests.hosts.upstream import Upstream

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import packages
 from autoupdate.cli import main
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.steps import Result
-from autoupdate.plan import UPDATE, Outlook, plan
 from autoupdate.records import pin
 from autoupdate.records.records import Store
+from autoupdate.reports import packages
+from autoupdate.reports.plan import UPDATE, Outlook, plan
 from tests.integration.site import APP, Site
 
 

@@ -11,8 +11,8 @@ from autoupdate.app import Outcome
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
-from autoupdate.plan import DEFER, FAIL, NOTHING, UPDATE, Outlook
 from autoupdate.records.records import Store
+from autoupdate.reports.plan import DEFER, FAIL, NOTHING, UPDATE, Outlook
 from tests.unit.guard import GUARD
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from autoupdate.cli import function, main
-from autoupdate.history import history
 from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.events import STEP, Event
 from autoupdate.model.steps import Result
@@ -20,7 +19,8 @@ from autoupdate.output import finish
 from autoupdate.parser import VERBS, parser
 from autoupdate.render.status import STATES
 from autoupdate.render.status import status as words
-from autoupdate.status import status
+from autoupdate.reports.history import history
+from autoupdate.reports.status import status
 from autoupdate.verbs.aloud import Aloud
 from tests.unit.effects import APP, SERVICES, commit
 from tests.unit.world import World

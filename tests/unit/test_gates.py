@@ -2,11 +2,11 @@
 
 import pytest
 
-from autoupdate import plan
 from autoupdate.app import App
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
+from autoupdate.reports import plan
 from autoupdate.update import update
 from tests.unit.effects import commit
 from tests.unit.world import World

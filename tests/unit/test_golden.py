@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from autoupdate.cli import main
-from autoupdate.history import history
 from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
-from autoupdate.plan import plan
 from autoupdate.records import hold, pin
-from autoupdate.release import facts as about_release
 from autoupdate.render.history import history as words_of_history
 from autoupdate.render.history import quarantine as words_of_quarantine
 from autoupdate.render.layout import WIDTH
 from autoupdate.render.plan import plan as words_of_plan
 from autoupdate.render.release import release as words_of_release
 from autoupdate.render.status import status as words_of_status
-from autoupdate.status import status
+from autoupdate.reports.history import history
+from autoupdate.reports.plan import plan
+from autoupdate.reports.show import facts as about_release
+from autoupdate.reports.status import status
 from autoupdate.verbs.plan import changes, facts
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit

@@ -13,7 +13,7 @@ from autoupdate.model.steps import Result
 from autoupdate.records import hold, pin, second_copy
 from autoupdate.records.hold import Hold
 from autoupdate.records.pin import Pin
-from autoupdate.status import status
+from autoupdate.reports.status import status
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.world import World

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.history import history
 from autoupdate.records import database
 from autoupdate.records.database import SCHEMA_VERSION, StateError
 from autoupdate.records.records import Store
-from autoupdate.status import status
+from autoupdate.reports.history import history
+from autoupdate.reports.status import status
 from tests.unit.effects import commit
 from tests.unit.world import World
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.history import history
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
 from autoupdate.records import database, public
 from autoupdate.records.database import StateError
 from autoupdate.records.hold import Hold, lift, put
 from autoupdate.records.records import LastRun, Store
-from autoupdate.status import status
+from autoupdate.reports.history import history
+from autoupdate.reports.status import status
 from tests.unit.world import World
 
 RUN = LastRun("current", 0, "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "up to date")

@@ -12,7 +12,7 @@ from autoupdate.host import trusted_keys
 from autoupdate.model.errors import ConfigurationError, DamagedMirrorError, Exit
 from autoupdate.model.signatures import Keys, Signature, State, from_answer
 from autoupdate.model.steps import Result
-from autoupdate.status import status
+from autoupdate.reports.status import status
 from tests.unit.effects import commit
 from tests.unit.world import World, settings
 

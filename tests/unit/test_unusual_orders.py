@@ -10,7 +10,7 @@ from autoupdate.model.errors import HostFaultError, UnreachableError
 from autoupdate.model.sizes import own_bytes
 from autoupdate.model.steps import Result
 from autoupdate.records import high_water
-from autoupdate.status import status
+from autoupdate.reports.status import status
 from autoupdate.update import run
 from tests.unit.effects import Killed, commit
 from tests.unit.world import World, settings

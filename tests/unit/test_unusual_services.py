@@ -9,7 +9,7 @@ from autoupdate.config.settings import probes as read_probes
 from autoupdate.host import probes
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
-from autoupdate.status import status
+from autoupdate.reports.status import status
 from autoupdate.update import run
 from tests.unit.effects import SERVICES, Killed, commit
 from tests.unit.world import World, settings

@@ -22,8 +22,8 @@ from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found, Tag
-from autoupdate.plan import Outlook, plan
 from autoupdate.records.database import StateError
+from autoupdate.reports.plan import Outlook, plan
 from autoupdate.update import run
 from tests.unit import agreement
 from tests.unit.effects import (

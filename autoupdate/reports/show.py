@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from autoupdate import packages
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import AppPaths
 from autoupdate.records.records import Release
+from autoupdate.reports import packages
 
 CURRENT, PREVIOUS = "current", "previous"
 
