@@ -5,7 +5,6 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from autoupdate import next_time
 from autoupdate.app import App, Clock
 from autoupdate.config.load import load
 from autoupdate.config.settings import Probe, Upstream
@@ -25,6 +24,7 @@ from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found
 from autoupdate.records.database import DamagedStateError
 from autoupdate.records.second_copy import open_state
+from autoupdate.service_start import fast_path_writer
 from autoupdate.upstream.git_environment import Access, git_environment, is_open
 from autoupdate.upstream.ls_remote import check
 from autoupdate.worker.client import WorkerProcess
@@ -100,7 +100,9 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | N
         clock=Clock(),
         log=log,
         host_changes=lambda: host_changes(paths, identity),
-        leave_for_next=lambda app, outcome: next_time.leave(app, outcome, paths, identity, began),
+        leave_for_next=lambda app, outcome: fast_path_writer.leave(
+            app, outcome, paths, identity, began
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
-from autoupdate import known, moments
+from autoupdate import moments
 from autoupdate.config import load
 from autoupdate.config.load import Value
 from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS
@@ -30,6 +30,7 @@ from autoupdate.records import public
 from autoupdate.records.database import StateError
 from autoupdate.records.records import Store
 from autoupdate.records.second_copy import facts_file, open_state
+from autoupdate.service_start import fast_path_facts
 from autoupdate.upstream import ls_refs
 from autoupdate.upstream.credentials import split
 from autoupdate.upstream.ls_remote import parse
@@ -351,7 +352,7 @@ def test_what_the_last_run_left_for_the_next(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as home:
         file = Path(home, "known")
         file.write_bytes(content)
-        known.read(str(file))
+        fast_path_facts.read(str(file))
 
 
 @given(address=words | some.sampled_from(LIKE_OURS), upstream=some.sampled_from(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import shortcut
+from autoupdate.service_start import fast_path
 from autoupdate.upstream import ls_refs
 from autoupdate.upstream.git_environment import git_environment
 from tests.hosts.commands import run
@@ -32,8 +32,8 @@ else:
 print(*sorted(set(sys.modules) - before))
 """
 LOADED = {
-    "autoupdate", "autoupdate.upstream.ls_refs", "autoupdate.known", "autoupdate.model.paths",
-    "autoupdate.shortcut", "autoupdate.host.log_sinks", "fcntl", "select", "systemd", "systemd._journal",
+    "autoupdate", "autoupdate.upstream.ls_refs", "autoupdate.service_start.fast_path_facts", "autoupdate.model.paths",
+    "autoupdate.service_start.fast_path", "autoupdate.host.log_sinks", "fcntl", "select", "systemd", "systemd._journal",
 }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def test_nothing_new(deployed: Site, way: str) -> None:
     deployed.run()
     Path(deployed.app_paths.fresh).unlink()
     deployed.server.forget()
-    library = Path(shortcut.__file__).parents[1]
+    library = Path(fast_path.__file__).parents[1]
     done = run(sys.executable, "-I", "-c", PROGRAM, library, deployed.root, way)
     commands = [request.command for request in deployed.server.requests]
     assert commands == ["", "ls-refs"], commands
@@ -86,7 +86,7 @@ def test_new_commit_goes_the_usual_way(deployed: Site) -> None:
     time.sleep(1.1)
     deployed.run()
     commit = deployed.upstream.commit(version=2)
-    assert shortcut.find_nothing_new(deployed.paths, APP) == ""
+    assert fast_path.find_nothing_new(deployed.paths, APP) == ""
     assert deployed.updates_to(commit)
 
 

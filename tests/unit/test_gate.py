@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import gate
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import UnreachableError, UpdateFailedError
 from autoupdate.records.second_copy import open_state
+from autoupdate.service_start import gate
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.world import World

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import gate, moments
+from autoupdate import moments
 from autoupdate.cli import main
 from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
@@ -14,6 +14,7 @@ from autoupdate.records import hold, pin, second_copy
 from autoupdate.records.hold import Hold
 from autoupdate.records.pin import Pin
 from autoupdate.reports.status import status
+from autoupdate.service_start import gate
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.world import World

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import known, next_time, shortcut
 from autoupdate.host import runtime_files
 from autoupdate.model.steps import Result
+from autoupdate.service_start import fast_path, fast_path_facts, fast_path_writer
 from autoupdate.update import run
 from autoupdate.upstream.ls_refs import find, question
 from tests.unit.conftest import Journal
@@ -43,7 +43,7 @@ class Known:
         """End the run; tell whether it left anything."""
         # The files above were made within the last second.
         moment = time.time() + 60 if began is None else began
-        next_time.leave(self.world.app, self.outcome, self.world.all_paths, None, moment)
+        fast_path_writer.leave(self.world.app, self.outcome, self.world.all_paths, None, moment)
         return os.path.exists(self.world.paths.known)
 
     def ask(self, url: str, ref: str, **_: object) -> str:
@@ -53,7 +53,7 @@ class Known:
 
     def look(self, *, for_a_start: bool = False) -> str:
         """Take the shortcut."""
-        return shortcut.find_nothing_new(
+        return fast_path.find_nothing_new(
             self.world.all_paths, APP, for_a_start=for_a_start, ask=self.ask
         )
 
@@ -198,11 +198,11 @@ def test_run_that_finds_nothing_leaves_word_and_failures_do_not(world: World) ->
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "-x", ".x"])
 def test_words_that_are_no_app(name: str) -> None:
-    assert not shortcut.is_plain(name)
+    assert not fast_path.is_plain(name)
 
 
 def test_value_with_a_line_feed_is_not_kept(tmp_path: Path) -> None:
-    known.write(f"{tmp_path}/known", {"url": ["a\nb"]})
+    fast_path_facts.write(f"{tmp_path}/known", {"url": ["a\nb"]})
     assert os.listdir(tmp_path) == []
 
 

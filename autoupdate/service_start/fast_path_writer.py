@@ -2,7 +2,6 @@
 
 import os
 
-from autoupdate import known
 from autoupdate.app import App, Outcome
 from autoupdate.host import runtime_files
 from autoupdate.host.log import fields_of
@@ -13,6 +12,7 @@ from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Result
 from autoupdate.model.track import branch_ref
 from autoupdate.records import outbox
+from autoupdate.service_start import fast_path_facts
 from autoupdate.upstream.git_environment import git_environment, is_open
 
 
@@ -40,12 +40,12 @@ def leave(
         # The services that it waits for are still to be watched.
         return
     read_before = [*settings.files, f"{paths.vendor}/apps", f"{paths.etc}/apps"]
-    if any(known.changed_since(path, began) for path in read_before):
+    if any(fast_path_facts.changed_since(path, began) for path in read_before):
         # Perhaps it was changed after it was read.
         return
     ours = [
         app.paths.state, f"{app.paths.state}-journal", app.paths.current, app.paths.releases,
-        app.paths.shared, settings.path, known.__file__,
+        app.paths.shared, settings.path, fast_path_facts.__file__,
     ]  # fmt: skip
     event = Event(CURRENT, outcome.reason, app.name, outcome.commit, outcome.release)
     python = settings.build.python
@@ -57,7 +57,7 @@ def leave(
         "timeout": [str(settings.upstream.timeout)],
         "user": [f"{identity.uid}:{identity.gid}" if identity else ""],
         "environment": [f"{name}={value}" for name, value in environment.items()],
-        "proxies": [known.proxies()],
+        "proxies": [fast_path_facts.proxies()],
         "reason": [outcome.reason],
         "field": fields_of(event),
         "asked_by_starts": ["yes" if settings.start.update else "no"],
@@ -67,10 +67,10 @@ def leave(
         "leads": [f"{python} -> {os.path.realpath(python)}"],
         "present": [f"{app.paths.release(outcome.release)}/.venv/bin/python"],
         # Last, so that nothing is missing before it.
-        "end": [known.FORMAT],
+        "end": [fast_path_facts.FORMAT],
     }
     try:
-        known.write(app.paths.known, facts)
+        fast_path_facts.write(app.paths.known, facts)
     except OSError:
         # Without it the next run goes the usual way.
         return

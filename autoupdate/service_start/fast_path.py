@@ -10,8 +10,8 @@ import os
 import sys
 import time
 
-from autoupdate import known
 from autoupdate.model.paths import AppPaths, Paths
+from autoupdate.service_start import fast_path_facts
 from autoupdate.upstream import ls_refs
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ def pass_gate(arguments: list[str], paths: Paths | None = None) -> int:
     name = arguments[0] if arguments else ""
     if is_plain(name) and find_nothing_new(paths, name, for_a_start=True):
         return 0
-    from autoupdate.gate import main as usual
+    from autoupdate.service_start.gate import main as usual
 
     return usual(arguments, paths)
 
@@ -113,7 +113,7 @@ def take(lock: int, deadline: float) -> bool:
 
 def compare(paths: Paths, app: AppPaths, ask: "Ask", *, for_a_start: bool) -> str:
     """Ask upstream, if everything here is as it was; note when it still shows the same commit."""
-    facts = known.read(app.known)
+    facts = fast_path_facts.read(app.known)
     if facts is None:
         return ""
     (reason,) = facts["reason"]
@@ -141,7 +141,7 @@ def compare(paths: Paths, app: AppPaths, ask: "Ask", *, for_a_start: bool) -> st
     return reason
 
 
-def note(paths: Paths, app: AppPaths, facts: known.Facts, started: str) -> None:
+def note(paths: Paths, app: AppPaths, facts: fast_path_facts.Facts, started: str) -> None:
     """Leave what a run leaves that found nothing new: log lines, the time of it, the stamp."""
     from autoupdate.host.log_sinks import append_line, send
 
