@@ -5,7 +5,7 @@ import re
 from functools import partial
 from typing import NamedTuple
 
-from autoupdate.parser import parser
+from autoupdate.cli.parser import parser
 
 
 class Verb(NamedTuple):

@@ -1,12 +1,12 @@
 """The gate of the windows, and the run that systemd starts when the next one opens."""
 
 from autoupdate.app import App
+from autoupdate.cli.moments import write
 from autoupdate.gates.attempts import is_usable
 from autoupdate.gates.backoff import seconds
 from autoupdate.host.links import linked_release
 from autoupdate.model.events import STEP
 from autoupdate.model.verdict import Verdict
-from autoupdate.moments import write
 
 GATE = "window"
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from autoupdate.app import Clock
+from autoupdate.cli.moments import write
 from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
 from autoupdate.gates.backoff import seconds
@@ -16,7 +17,6 @@ from autoupdate.host.log import HostLog, Log, say
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import NOT_DELIVERED, Event
 from autoupdate.model.paths import Paths
-from autoupdate.moments import write
 from autoupdate.records import outbox
 from autoupdate.records.outbox import Row
 from autoupdate.records.records import Store

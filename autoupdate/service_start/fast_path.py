@@ -33,7 +33,7 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
         name = words[0] if words else only_app(paths)
         if len(words) < 2 and is_plain(name) and (reason := find_nothing_new(paths, name)):
             return say(reason)
-    from autoupdate.cli import main as usual
+    from autoupdate.cli.main import main as usual
 
     return usual(arguments, paths)
 
@@ -43,7 +43,7 @@ def say(reason: str) -> int:
     try:
         print(reason, flush=True)
     except OSError:
-        from autoupdate.cli import readable
+        from autoupdate.cli.main import readable
 
         # What could not be written is still in the buffer.
         return readable(lambda: 0)

@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
-from autoupdate import moments
+from autoupdate.cli import moments
 from autoupdate.config import load
 from autoupdate.config.load import Value
 from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.cli.render.status import status as in_words
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.render.status import status as in_words
 from autoupdate.reports.status import status
 from tests.bench.index import Index
 from tests.hosts.commands import run

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import cli
 from autoupdate.app import Clock
+from autoupdate.cli import main
+from autoupdate.cli.moments import write
 from autoupdate.config.load import load
 from autoupdate.gates.backoff import seconds
 from autoupdate.model.errors import Exit
-from autoupdate.moments import write
 from autoupdate.notifications import delivery
 from autoupdate.notifications.sender import FIRST_WAIT, Sender
 from autoupdate.records.records import Store
@@ -140,7 +140,7 @@ def test_wrong_url_stops_no_update(deployed: Site, capsys: pytest.CaptureFixture
     assert not send(site)
     (message,) = site.log.messages("not-delivered")
     assert "nonsense#1 did not take a notification: is no URL that Apprise knows" in message
-    assert cli.main(["config", "check", "--json", APP], site.paths) == Exit.USAGE
+    assert main.main(["config", "check", "--json", APP], site.paths) == Exit.USAGE
     said = capsys.readouterr().out
     assert f"{site.paths.etc}/apps/{APP}.toml: notify.urls: nonsense#1" in said
     assert "4711" not in said
@@ -150,11 +150,11 @@ def test_everybody_gets_a_test_message(
     deployed: Site, mail: MailServer, web: WebServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site = told_by(deployed, mail, web)
-    assert cli.main(["notify", "--test", APP], site.paths) == Exit.DONE
+    assert main.main(["notify", "--test", APP], site.paths) == Exit.DONE
     assert capsys.readouterr().out == "mailto#1       delivered\njson#1         delivered\n"
     assert events(mail.subjects()) == events([item["title"] for item in web.received]) == ["test"]
     web.status = 500
-    assert cli.main(["notify", "--test", APP], site.paths) == Exit.FAILED
+    assert main.main(["notify", "--test", APP], site.paths) == Exit.FAILED
     shown = capsys.readouterr().out
     assert "json#1         not delivered: " in shown
     assert TOKEN not in shown

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.cli import main
+from autoupdate.cli.main import main
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.steps import Result
 from autoupdate.records import pin

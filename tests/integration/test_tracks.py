@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.cli import main
+from autoupdate.cli.main import main
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from tests.hosts.commands import run
@@ -92,7 +92,7 @@ def test_no_tag_that_is_admitted(
     assert "policy yields no candidate: none of the 1 tags" in outcome.reason
     assert "is a version that semver:>=1 admits" in outcome.reason
     # The check runs git as whoever asks, where there is no user for it.
-    monkeypatch.setattr("autoupdate.verbs.check.builder", lambda: None)
+    monkeypatch.setattr("autoupdate.cli.verbs.check.builder", lambda: None)
     assert main(["check", APP], deployed.paths) == Exit.DONE
     assert "policy yields no candidate" in capsys.readouterr().out
 

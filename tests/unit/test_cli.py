@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from autoupdate.cli import function, main
+from autoupdate.cli.main import function, main
+from autoupdate.cli.output import finish
+from autoupdate.cli.parser import VERBS, parser
+from autoupdate.cli.printed_log import Aloud
+from autoupdate.cli.render.status import STATES
+from autoupdate.cli.render.status import status as words
 from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.events import STEP, Event
 from autoupdate.model.steps import Result
-from autoupdate.output import finish
-from autoupdate.parser import VERBS, parser
-from autoupdate.render.status import STATES
-from autoupdate.render.status import status as words
 from autoupdate.reports.history import history
 from autoupdate.reports.status import status
-from autoupdate.verbs.aloud import Aloud
 from tests.unit.effects import APP, SERVICES, commit
 from tests.unit.world import World
 

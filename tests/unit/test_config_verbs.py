@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.cli import main
+from autoupdate.cli.main import main
+from autoupdate.cli.render.configuration import check
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
-from autoupdate.render.configuration import check
 from tests.unit.test_golden import compare
 
 

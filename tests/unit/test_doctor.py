@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from autoupdate.cli.render.doctor import doctor as words
 from autoupdate.config.settings import Upstream
 from autoupdate.model.errors import UnreachableError
-from autoupdate.render.doctor import doctor as words
 from autoupdate.reports.doctor import Case, Finding, examine
 from tests.unit.effects import APP
 from tests.unit.test_golden import compare

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from autoupdate.cli import main
+from autoupdate.cli.main import main
+from autoupdate.cli.render.history import history as words_of_history
+from autoupdate.cli.render.history import quarantine as words_of_quarantine
+from autoupdate.cli.render.layout import WIDTH
+from autoupdate.cli.render.plan import plan as words_of_plan
+from autoupdate.cli.render.release import release as words_of_release
+from autoupdate.cli.render.status import status as words_of_status
+from autoupdate.cli.verbs.plan import changes, facts
 from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.records import hold, pin
-from autoupdate.render.history import history as words_of_history
-from autoupdate.render.history import quarantine as words_of_quarantine
-from autoupdate.render.layout import WIDTH
-from autoupdate.render.plan import plan as words_of_plan
-from autoupdate.render.release import release as words_of_release
-from autoupdate.render.status import status as words_of_status
 from autoupdate.reports.history import history
 from autoupdate.reports.plan import plan
 from autoupdate.reports.show import facts as about_release
 from autoupdate.reports.status import status
-from autoupdate.verbs.plan import changes, facts
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.guard import GUARD

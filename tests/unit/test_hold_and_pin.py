@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import moments
-from autoupdate.cli import main
+from autoupdate.cli import moments
+from autoupdate.cli.main import main
 from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
 from autoupdate.records import hold, pin, second_copy

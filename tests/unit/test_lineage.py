@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autoupdate.cli import main
+from autoupdate.cli.main import main
 from autoupdate.gates import accept_rewrite
 from autoupdate.gates.lineage import high_water_mark
 from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.cli.parser import parser
 from autoupdate.config import load
 from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
-from autoupdate.parser import parser
 from docs.man.generate import pages
 
 TOP = Path(__file__).parents[2]

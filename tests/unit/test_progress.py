@@ -2,9 +2,9 @@
 
 import pytest
 
+from autoupdate.cli.progress import Progress
 from autoupdate.model.events import OUTPUT, STEP, Event
 from autoupdate.model.steps import Step
-from autoupdate.progress import Progress
 from tests.unit.effects import commit
 from tests.unit.world import World
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import words
-from autoupdate.cli import main
+from autoupdate.cli import operands
+from autoupdate.cli.main import main
 from autoupdate.gates.quarantine import clear
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
@@ -85,13 +85,13 @@ def test_cleared_commit_is_tried_at_once(world: World, fault: Exception) -> None
     ],
 )
 def test_release_and_app(said: list[str], release: str, app: str) -> None:
-    assert words.release_and_app(said) == (release, app)
+    assert operands.release_and_app(said) == (release, app)
 
 
 @pytest.mark.parametrize("said", [["a", "b"], [RELEASE, RELEASE], [RELEASE, "a", "b"]])
 def test_more_than_a_release_and_an_app(said: list[str]) -> None:
     with pytest.raises(ConfigurationError):
-        words.release_and_app(said)
+        operands.release_and_app(said)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_more_than_a_release_and_an_app(said: list[str]) -> None:
     ],
 )
 def test_commit_and_app(said: list[str], commit_named: str, app: str) -> None:
-    assert words.commit_and_app(said) == (commit_named, app)
+    assert operands.commit_and_app(said) == (commit_named, app)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_commit_and_app(said: list[str], commit_named: str, app: str) -> None:
 )  # fmt: skip
 def test_words_that_name_no_commit(said: list[str]) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        words.commit_and_app(said)
+        operands.commit_and_app(said)
     assert "autoupdatectl quarantine" in caught.value.advice
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from autoupdate import confirm
+from autoupdate.cli import confirm_unit
 from autoupdate.model.errors import Exit, HostFaultError, UpdateFailedError
 from autoupdate.model.steps import Result
 from tests.unit.effects import SERVICES, Killed, commit
@@ -55,7 +55,7 @@ def update_while_a_service_waits(world: World) -> None:
     world.services.change("web.service", active="activating", sub="start-pre")
     world.deploy(2)
     world.services.start("web.service")
-    confirm.confirm(world.app)
+    confirm_unit.confirm(world.app)
 
 
 def roll_back_while_a_service_waits(world: World) -> None:

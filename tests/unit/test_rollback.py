@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.cli import main
+from autoupdate.cli.main import main
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result, Step

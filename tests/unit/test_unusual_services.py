@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from autoupdate import confirm
+from autoupdate.cli import confirm_unit
 from autoupdate.config.settings import probes as read_probes
 from autoupdate.host import probes
 from autoupdate.model.errors import Exit
@@ -146,7 +146,7 @@ def test_a_service_that_is_stopped_by_hand_before_its_probation(world: World) ->
     assert world.deploy(2).result is Result.UPDATED
     world.services.change("web.service", active="inactive", sub="dead", main_pid=0)
     world.services.stopped_by_hand.add("web.service")
-    assert confirm.confirm(world.app) == Exit.DONE
+    assert confirm_unit.confirm(world.app) == Exit.DONE
     assert quarantined(world) == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate import confirm
+from autoupdate.cli import confirm_unit
 from autoupdate.config import load
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import (
@@ -233,7 +233,7 @@ def test_waiting_service_is_not_restarted_but_watched_later(world: World) -> Non
     assert unfinished is not None
     assert unfinished.step == Step.PROBATION
     world.services.start("web.service")
-    assert confirm.confirm(world.app) == Exit.DONE
+    assert confirm_unit.confirm(world.app) == Exit.DONE
     world.assert_whole()
 
 
@@ -243,7 +243,7 @@ def test_waiting_service_that_then_fails_is_rolled_back(world: World) -> None:
     world.deploy(2)
     world.services.bad = {commit(2)}
     world.services.start("web.service")
-    assert confirm.confirm(world.app) == Exit.FAILED
+    assert confirm_unit.confirm(world.app) == Exit.FAILED
     assert world.current_commit() == commit(1)
     assert not runtime_files.is_fresh(world.paths), "the next start has to look again"
     world.assert_whole()
@@ -251,7 +251,7 @@ def test_waiting_service_that_then_fails_is_rolled_back(world: World) -> None:
 
 def test_confirm_without_a_probation_does_nothing(world: World) -> None:
     world.deploy(1)
-    assert confirm.confirm(world.app) == Exit.DONE
+    assert confirm_unit.confirm(world.app) == Exit.DONE
     assert len(world.store.history(10)) == 1
 
 

@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 
 sys.path.insert(0, "/usr/share/ipfs-accelerate-autoupdate")
 
-from autoupdate import cli
 from autoupdate.adoption import relocation
 from autoupdate.app import Clock
+from autoupdate.cli import main
 from autoupdate.model.steps import Step
 from autoupdate.records.records import Store
 from autoupdate.update import update
@@ -140,7 +140,7 @@ def main(arguments: list[str]) -> int:
         kill_at(plan["write"], plan["when"], plan["how"])
     if "step" in plan:
         wait_at(plan["step"], plan.get("clock", 0))
-    return cli.main(arguments)
+    return main.main(arguments)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from autoupdate.render.layout import GREEN, RED, YELLOW, coloured, counted, fact, short
+from autoupdate.cli.render.layout import GREEN, RED, YELLOW, coloured, counted, fact, short
 
 STATES = {
     "unmanaged": ("autoupdate does not look after it", YELLOW),

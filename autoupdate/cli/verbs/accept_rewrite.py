@@ -2,13 +2,13 @@
 
 from argparse import Namespace
 
+from autoupdate.cli.output import tell
+from autoupdate.cli.prepare import ready
 from autoupdate.config.load import load
 from autoupdate.gates.accept_rewrite import accept
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
-from autoupdate.output import tell
-from autoupdate.verbs.ready import ready
 
 
 def accept_rewrite(paths: Paths, app: str, chosen: Namespace) -> int:

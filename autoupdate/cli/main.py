@@ -8,10 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from autoupdate.host.log import say
-from autoupdate.model.errors import AutoupdateError, Exit
-from autoupdate.model.paths import Paths
-from autoupdate.output import (
+from autoupdate.cli.output import (
     OutputError,
     complain,
     discard_output,
@@ -19,6 +16,9 @@ from autoupdate.output import (
     print_json,
     raise_unwritable,
 )
+from autoupdate.host.log import say
+from autoupdate.model.errors import AutoupdateError, Exit
+from autoupdate.model.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +47,8 @@ def readable(work: "Callable[[], int]") -> int:
 
 def obey(arguments: list[str], paths: Paths) -> int:
     """Do what a command line says; return the exit code."""
+    from autoupdate.cli.parser import CommandLineError, parser
     from autoupdate.config.load import default_app
-    from autoupdate.parser import CommandLineError, parser
 
     try:
         chosen = parser(arguments).parse_args(arguments)
@@ -66,9 +66,9 @@ def obey(arguments: list[str], paths: Paths) -> int:
         return error.exit_code
     try:
         if "words" in chosen:
-            from autoupdate import words
+            from autoupdate.cli import operands
 
-            words.understand(chosen)
+            operands.understand(chosen)
         app = chosen.app or ("" if "every" in chosen else default_app(paths))
         return function(chosen.does)(paths, app, chosen)
     except OutputError:

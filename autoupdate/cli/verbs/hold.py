@@ -2,8 +2,10 @@
 
 from argparse import Namespace
 
-from autoupdate import moments
 from autoupdate.app import Clock
+from autoupdate.cli import moments
+from autoupdate.cli.output import tell
+from autoupdate.cli.prepare import ready
 from autoupdate.config.load import load
 from autoupdate.gates.backoff import seconds
 from autoupdate.host import runtime_files
@@ -11,10 +13,8 @@ from autoupdate.host.log_sinks import printable
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
-from autoupdate.output import tell
 from autoupdate.records import hold as holds
 from autoupdate.records.second_copy import write_facts
-from autoupdate.verbs.ready import ready
 
 LONGEST_REASON = 200
 

@@ -5,12 +5,12 @@ from argparse import Namespace
 
 from autoupdate.adoption.adopt import adopt as take_over
 from autoupdate.app import Outcome
+from autoupdate.cli.output import finish
+from autoupdate.cli.prepare import ready
+from autoupdate.cli.printed_log import Aloud, outlive_the_terminal
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
-from autoupdate.output import finish
 from autoupdate.update import run
-from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
-from autoupdate.verbs.ready import ready
 
 
 def adopt(paths: Paths, app: str, chosen: Namespace) -> int:

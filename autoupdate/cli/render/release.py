@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from autoupdate.render.layout import GREEN, RED, STRONG, coloured, counted, fact, facts
-from autoupdate.render.plan import logged
+from autoupdate.cli.render.layout import GREEN, RED, STRONG, coloured, counted, fact, facts
+from autoupdate.cli.render.plan import logged
 
 MOST_SHOWN = 20
 ROLES = {

@@ -3,16 +3,16 @@
 import os
 from argparse import Namespace
 
+from autoupdate.cli.output import show as print_facts
+from autoupdate.cli.prepare import may_change, ready
+from autoupdate.cli.render.release import release as words
+from autoupdate.cli.verbs.plan import changes as as_json
 from autoupdate.config.load import load
 from autoupdate.model.changes import Changes
 from autoupdate.model.errors import ConfigurationError, Exit, UpdateFailedError
 from autoupdate.model.paths import Paths
-from autoupdate.output import show as print_facts
 from autoupdate.records.records import Release, Store
-from autoupdate.render.release import release as words
 from autoupdate.reports.show import before, facts, find
-from autoupdate.verbs.plan import changes as as_json
-from autoupdate.verbs.ready import may_change, ready
 
 
 def show(paths: Paths, app: str, chosen: Namespace) -> int:

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from autoupdate.render.layout import GREEN, RED, YELLOW, advice, coloured, counted, short, wrapped
+from autoupdate.cli.render.layout import (
+    GREEN,
+    RED,
+    YELLOW,
+    advice,
+    coloured,
+    counted,
+    short,
+    wrapped,
+)
 
 COLOURS = {"updated": GREEN, "failed": RED, "rolled-back": RED, "broken": RED, "deferred": YELLOW}
 

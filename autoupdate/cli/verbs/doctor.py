@@ -4,12 +4,12 @@ import os
 from argparse import Namespace
 
 from autoupdate.app import Clock
+from autoupdate.cli.output import show
+from autoupdate.cli.render.doctor import doctor as words
 from autoupdate.config.load import build, load, read
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
-from autoupdate.output import show
 from autoupdate.records.records import Store
-from autoupdate.render.doctor import doctor as words
 from autoupdate.reports import config_lint
 from autoupdate.reports.doctor import Case, Finding, examine
 from autoupdate.reports.host_facts import HostFacts

@@ -3,14 +3,14 @@
 from argparse import Namespace
 
 from autoupdate.assemble import assemble, builder
+from autoupdate.cli.output import print_json, show
+from autoupdate.cli.prepare import require_root
+from autoupdate.cli.render.history import quarantine as words
+from autoupdate.cli.verbs.status import facts
 from autoupdate.gates.quarantine import clear
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
-from autoupdate.output import print_json, show
-from autoupdate.render.history import quarantine as words
-from autoupdate.verbs.ready import require_root
-from autoupdate.verbs.status import facts
 
 
 def quarantine(paths: Paths, app: str, chosen: Namespace) -> int:

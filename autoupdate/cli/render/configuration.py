@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from autoupdate.render.layout import (
+from autoupdate.cli.render.layout import (
     FAINT,
     GREEN,
     RED,

@@ -3,11 +3,11 @@
 from argparse import Namespace
 
 from autoupdate.adoption.give_back import release_path as give_back
+from autoupdate.cli.output import finish
+from autoupdate.cli.prepare import ready
+from autoupdate.cli.printed_log import Aloud, outlive_the_terminal
 from autoupdate.model.paths import Paths
-from autoupdate.output import finish
 from autoupdate.update import run
-from autoupdate.verbs.aloud import Aloud, outlive_the_terminal
-from autoupdate.verbs.ready import ready
 
 
 def release_path(paths: Paths, app: str, chosen: Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from autoupdate.render.layout import (
+from autoupdate.cli.render.layout import (
     GREEN,
     RED,
     STRONG,

@@ -2,16 +2,16 @@
 
 from argparse import Namespace
 
+from autoupdate.cli.output import tell
+from autoupdate.cli.prepare import ready
 from autoupdate.config.load import load
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
-from autoupdate.output import tell
 from autoupdate.records import pin as pins
 from autoupdate.records.second_copy import write_facts
-from autoupdate.verbs.ready import ready
 
 
 def pin(paths: Paths, app: str, chosen: Namespace) -> int:

@@ -3,14 +3,14 @@
 from argparse import Namespace
 from typing import Any
 
+from autoupdate.cli.output import show as print_facts
+from autoupdate.cli.render.configuration import check as words_of_check
+from autoupdate.cli.render.configuration import show as words_of_show
 from autoupdate.config import load as files
 from autoupdate.config.load import Value
 from autoupdate.config.settings import REQUIRED
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit
 from autoupdate.model.paths import Paths
-from autoupdate.output import show as print_facts
-from autoupdate.render.configuration import check as words_of_check
-from autoupdate.render.configuration import show as words_of_show
 from autoupdate.reports import config_lint
 from autoupdate.upstream.git_environment import redact
 

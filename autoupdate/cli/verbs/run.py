@@ -4,10 +4,10 @@ import sys
 from argparse import Namespace
 
 from autoupdate.app import Outcome
+from autoupdate.cli.output import finish
+from autoupdate.cli.prepare import ready
 from autoupdate.model.paths import Paths
-from autoupdate.output import finish
 from autoupdate.update import run
-from autoupdate.verbs.ready import ready
 
 
 def run(paths: Paths, app: str, chosen: Namespace) -> int:
@@ -23,7 +23,7 @@ def run_silently(paths: Paths, app: str, chosen: Namespace) -> Outcome:
 
 def run_visibly(paths: Paths, app: str, chosen: Namespace) -> Outcome:
     """Run, and show each step on the terminal."""
-    from autoupdate.progress import Progress
+    from autoupdate.cli.progress import Progress
 
     prepared = ready(paths, app, Progress)
     shown = prepared.log

@@ -5,15 +5,15 @@ import socket
 from argparse import Namespace
 from typing import Any
 
+from autoupdate.cli.output import show
+from autoupdate.cli.prepare import require_root
 from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.notifications.delivery import deliver
-from autoupdate.output import show
 from autoupdate.records import outbox
 from autoupdate.records.records import Store
-from autoupdate.verbs.ready import require_root
 
 TEXT = "This is a test. Nothing happened, and nothing has to be done."
 

@@ -3,17 +3,17 @@
 from argparse import Namespace
 from typing import Any
 
-from autoupdate import moments
+from autoupdate.cli import moments
+from autoupdate.cli.output import show
+from autoupdate.cli.prepare import ready
+from autoupdate.cli.render.plan import plan as words
 from autoupdate.config.load import load
 from autoupdate.host import runtime_files
 from autoupdate.model.changes import Changes
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
-from autoupdate.output import show
-from autoupdate.render.plan import plan as words
 from autoupdate.reports.plan import Outlook
 from autoupdate.reports.plan import plan as foretell
-from autoupdate.verbs.ready import ready
 
 
 def plan(paths: Paths, app: str, chosen: Namespace) -> int:

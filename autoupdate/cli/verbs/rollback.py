@@ -2,12 +2,12 @@
 
 from argparse import Namespace
 
+from autoupdate.cli.output import finish
+from autoupdate.cli.prepare import ready
 from autoupdate.config.load import apps
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
-from autoupdate.output import finish
 from autoupdate.update import run
-from autoupdate.verbs.ready import ready
 
 
 def rollback(paths: Paths, app: str, chosen: Namespace) -> int:

@@ -3,12 +3,12 @@
 from argparse import Namespace
 
 from autoupdate.assemble import ask, builder
+from autoupdate.cli.output import show
+from autoupdate.cli.render.status import check as words
+from autoupdate.cli.verbs.status import facts
 from autoupdate.config.load import load
 from autoupdate.model.errors import Exit, NoCandidateError
 from autoupdate.model.paths import Paths
-from autoupdate.output import show
-from autoupdate.render.status import check as words
-from autoupdate.verbs.status import facts
 
 
 def check(paths: Paths, app: str, chosen: Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from autoupdate.render.layout import FAINT, GREEN, RED, STRONG, coloured, counted, wrapped
+from autoupdate.cli.render.layout import FAINT, GREEN, RED, STRONG, coloured, counted, wrapped
 
 
 def doctor(told: dict[str, Any]) -> str:

@@ -3,12 +3,12 @@
 from argparse import Namespace
 from typing import Any
 
+from autoupdate.cli.output import complain, show
+from autoupdate.cli.render.status import status as words
 from autoupdate.config.load import apps, default_app, load
 from autoupdate.host.services import Systemd
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.paths import Paths
-from autoupdate.output import complain, show
-from autoupdate.render.status import status as words
 from autoupdate.reports.status import status as gather
 
 
