@@ -9,7 +9,8 @@ from autoupdate.host.log import say
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Step
-from autoupdate.update import probation, run
+from autoupdate.update import probation
+from autoupdate.update.run import remember
 
 
 def confirm(app: App) -> Exit:
@@ -24,7 +25,7 @@ def confirm(app: App) -> Exit:
                 outcome = probation.resume(app, transaction)
         finally:
             app.workshop.close()
-        run.remember(app, outcome, started)
+        remember(app, outcome, started)
         if outcome.exit_code != Exit.DONE:
             runtime_files.set_stale(app.paths)
         return outcome.exit_code

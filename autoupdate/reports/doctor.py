@@ -261,7 +261,7 @@ def old_system(case: Case) -> Iterator[Finding]:
     """Two systems that update one app get into each other's way."""
     for item in old_updaters.find(case.paths):
         # One line, if it still stands there. cron(8) sees such a change by itself.
-        change = f"{item.line}{{/{re.escape(legacy.SCRIPT)}/s/^/# /}}"
+        change = f"{item.line}{{/{re.escape(old_updaters.SCRIPT)}/s/^/# /}}"
         commented_out = f"sed --in-place '{change}' {shlex.quote(item.file)}"
         if item.kind == old_updaters.CRON:
             mend = commented_out

@@ -63,7 +63,9 @@ def leave(
         "asked_by_starts": ["yes" if settings.start.update else "no"],
         "fresh_for": [str(settings.start.fresh_for)],
         "stamp": runtime_files.stamp(app.paths, python, settings.files),
-        "watched": [f"{known.fingerprint(path)} {path}" for path in (*read_before, *ours)],
+        "watched": [
+            f"{fast_path_facts.fingerprint(path)} {path}" for path in (*read_before, *ours)
+        ],
         "leads": [f"{python} -> {os.path.realpath(python)}"],
         "present": [f"{app.paths.release(outcome.release)}/.venv/bin/python"],
         # Last, so that nothing is missing before it.

@@ -24,7 +24,7 @@ from autoupdate.update.update import update
 RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}
 
 
-def run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None) -> Outcome:
+def one_run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None) -> Outcome:
     """Run one update under the lock of the app, or go back to a release (empty: the previous one).
 
     Raises BusyError and NotPermittedError; every other failure is an outcome.

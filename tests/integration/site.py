@@ -16,7 +16,7 @@ from autoupdate.model.events import Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.steps import Result
 from autoupdate.reports.plan import Outlook, plan
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker.client import WorkerProcess
 from autoupdate.worker.environment.installer import cache_environment
@@ -169,7 +169,7 @@ class Site:
         app = self.app()
         try:
             foretold = self.foretell(app, force=force)
-            outcome = run.run(app, wait=False, force=force)
+            outcome = one_run(app, wait=False, force=force)
             if foretold:
                 agreement.check(foretold, outcome, app.store)
         finally:

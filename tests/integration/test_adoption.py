@@ -13,7 +13,7 @@ from autoupdate.adoption.manifest import manifest
 from autoupdate.app import Outcome
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.update import run
+from autoupdate.update.run import by_hand
 from tests.hosts.commands import run
 from tests.integration.site import Site
 
@@ -49,7 +49,7 @@ class Checkout:
 
     def adopt(self, *, leave_commits: bool = False) -> Outcome:
         """Adopt it."""
-        return run.by_hand(
+        return by_hand(
             self.app, lambda: adopt(self.app, str(self.path), leave_commits=leave_commits)
         )
 
@@ -173,7 +173,7 @@ def test_given_back(bare: Site) -> None:
     Path(bare.app_paths.shared, "state/since").write_text("x")
 
     app = bare.app()
-    outcome = run.by_hand(app, lambda: release_path(app))
+    outcome = by_hand(app, lambda: release_path(app))
 
     assert (outcome.result, outcome.commit) == (Result.GIVEN_BACK, new), outcome
     assert checkout.git("rev-parse", "HEAD", "origin/main").split() == [new, new]
@@ -212,7 +212,7 @@ def test_the_environment_that_is_given_back(deployed: Site) -> None:
     release, path = deployed.release, deployed.path
     app = deployed.app()
 
-    outcome = run.by_hand(app, lambda: release_path(app))
+    outcome = by_hand(app, lambda: release_path(app))
 
     assert outcome.result == Result.GIVEN_BACK, outcome
     assert not path.is_symlink()

@@ -126,7 +126,7 @@ def test_fresh_no_longer(script: Script, change: Callable[[Script], object]) -> 
 
 
 def test_marker_of_a_living_process(script: Script, living: int) -> None:
-    Path(script.paths.activating).write_text(f"{living} {runtime.start_time(str(living))}\n")
+    Path(script.paths.activating).write_text(f"{living} {runtime_files.start_time(str(living))}\n")
     assert script.passes()
 
 
@@ -146,7 +146,7 @@ def test_marker_of_a_dead_process(script: Script, process: int | None) -> None:
 def test_marker_of_a_process_that_ended_and_is_not_reaped(script: Script) -> None:
     """So it stays where the process that started it does not ask how it ended: shell and engine."""
     ended = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
-    marker = f"{ended.pid} {runtime.start_time(str(ended.pid))}\n"
+    marker = f"{ended.pid} {runtime_files.start_time(str(ended.pid))}\n"
     Path(script.paths.activating).write_text(marker)
     assert script.passes()
     assert runtime_files.is_activating(script.paths)

@@ -12,7 +12,7 @@ from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import BusyError, Exit
 from autoupdate.model.steps import Result
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from autoupdate.upstream.git_environment import git_environment
 from tests.hosts.git_server import Mode
 from tests.hosts.upstream import Upstream
@@ -47,7 +47,7 @@ class Shop:
         """Do one run."""
         app = self.app()
         try:
-            return run.run(app, wait=False)
+            return one_run(app, wait=False)
         finally:
             app.store.close()
 

@@ -14,7 +14,7 @@ from autoupdate.model.errors import Exit
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.track import Found
 from autoupdate.records.records import Store
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from autoupdate.worker import commands, link
 from autoupdate.worker.server import Worker
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
@@ -47,7 +47,7 @@ def test_worker_that_misbehaves(
 ) -> None:
     deployed.configure(upstream__timeout="3s")
     deployed.upstream.commit(version=2)
-    monkeypatch.setattr(worker_link, "COMMAND", command)
+    monkeypatch.setattr(link, "COMMAND", command)
     begun = time.monotonic()
     outcome = deployed.run()
     assert outcome.exit_code == code
@@ -62,7 +62,7 @@ def test_server_that_hangs_in_the_fetch_is_not_the_commits_fault(deployed: Site)
     commit = deployed.upstream.commit(version=2)
     deployed.server.mode = Mode.HANG
     app = deployed.app()._replace(check=lambda _: Found(commit))
-    outcome = run.run(app, wait=False)
+    outcome = one_run(app, wait=False)
     app.store.close()
     assert outcome.exit_code == Exit.UNREACHABLE
     assert "did not end within 2 s" in outcome.reason

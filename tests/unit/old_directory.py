@@ -7,7 +7,7 @@ from autoupdate.adoption import relocation
 from autoupdate.adoption.adopt import adopt
 from autoupdate.adoption.manifest import Entry, manifest
 from autoupdate.app import Outcome
-from autoupdate.update import run
+from autoupdate.update.run import by_hand
 from tests.unit.world import World, settings
 
 CRON_LINE = "0 */6 * * * {path}/scripts/auto-update.sh >> log 2>&1"
@@ -61,7 +61,7 @@ def old_directory(world: World) -> Path:
 def adopt_it(world: World) -> Outcome:
     """Adopt the directory, as autoupdatectl does."""
     app = world.app
-    return run.by_hand(app, lambda: adopt(app, world.settings.path))
+    return by_hand(app, lambda: adopt(app, world.settings.path))
 
 
 def account(world: World) -> dict[str, Entry]:

@@ -13,7 +13,7 @@ from autoupdate.host.processes import Process
 from autoupdate.model.checkout import TakenOver
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result
-from autoupdate.update import run
+from autoupdate.update.run import by_hand
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.old_directory import (
@@ -72,7 +72,7 @@ def test_a_look_changes_nothing(world: World) -> None:
     before = account(world)
     app = world.app
 
-    outcome = run.by_hand(app, lambda: adopt(app, str(path), look_only=True))
+    outcome = by_hand(app, lambda: adopt(app, str(path), look_only=True))
 
     assert outcome.exit_code == Exit.DONE
     assert_as_before(world, before)
@@ -166,7 +166,7 @@ def test_a_path_of_another_app_is_refused(world: World) -> None:
     old_directory(world)
     world.settings = settings(world.root, path="/opt/other")
     app = world.app
-    outcome = run.by_hand(app, lambda: adopt(app, f"{world.root}/srv/app"))
+    outcome = by_hand(app, lambda: adopt(app, f"{world.root}/srv/app"))
     assert outcome.exit_code == Exit.USAGE
     assert f'path = "{world.root}/srv/app"' in outcome.advice
 

@@ -12,7 +12,7 @@ from autoupdate.gates.lineage import high_water_mark
 from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
 from autoupdate.model.steps import Result
 from autoupdate.records.second_copy import facts_file, open_state
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.world import World, settings
@@ -154,7 +154,7 @@ def test_mark_is_kept_twice(world: World, lost: str) -> None:
         store.write("DELETE FROM high_water")
         facts.unlink()
     world.upstream = commit(2)
-    outcome = run.run(world.app._replace(store=store), wait=False)
+    outcome = one_run(world.app._replace(store=store), wait=False)
     assert json.loads(facts.read_text())["releases"], "written anew when it is missing"
     store.close()
     world.revive()

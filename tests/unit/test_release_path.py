@@ -11,7 +11,7 @@ from autoupdate.adoption.manifest import Entry, manifest
 from autoupdate.app import Outcome
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result
-from autoupdate.update import run
+from autoupdate.update.run import by_hand
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.old_directory import (
@@ -36,7 +36,7 @@ def adopted(root: Path) -> World:
 def give_back(world: World) -> Outcome:
     """Give it back, as autoupdatectl does."""
     app = world.app
-    return run.by_hand(app, lambda: release_path(app))
+    return by_hand(app, lambda: release_path(app))
 
 
 def shared(directory: str) -> dict[str, Entry]:

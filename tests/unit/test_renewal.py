@@ -12,7 +12,7 @@ from autoupdate.model.steps import Result
 from autoupdate.records import hold, pin
 from autoupdate.records.hold import Hold
 from autoupdate.records.pin import Pin
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.test_gate import Gate
@@ -77,7 +77,7 @@ def test_bad_commit_after_the_upgrade_leads_back_to_the_one_before(upgraded: Wor
     upgraded.services.bad = {commit(2)}
     upgraded.upstream = commit(2)
     # What only the services can show, no plan foretells.
-    assert run.run(upgraded.app, wait=False).result is Result.UPDATED
+    assert one_run(upgraded.app, wait=False).result is Result.UPDATED
     assert upgraded.current_commit() == commit(1)
     assert [item.commit for item in upgraded.store.quarantined()] == [commit(2)]
     results = [item.result for item in upgraded.store.history(2)]

@@ -12,7 +12,7 @@ from autoupdate.model.steps import Result
 from autoupdate.records.database import DamagedStateError
 from autoupdate.records.records import Store
 from autoupdate.records.second_copy import facts_file, open_state
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from tests.unit.effects import Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.world import World
@@ -71,7 +71,7 @@ def run_and_leave(world: World) -> Outcome:
     """Do one run of a new process, which opens the state itself."""
     world.store.close()
     store = open_state(world.paths, lambda _: None)
-    outcome = run.run(world.app._replace(store=store), wait=False)
+    outcome = one_run(world.app._replace(store=store), wait=False)
     store.close()
     return outcome
 

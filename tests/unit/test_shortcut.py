@@ -10,7 +10,7 @@ import pytest
 from autoupdate.host import runtime_files
 from autoupdate.model.steps import Result
 from autoupdate.service_start import fast_path, fast_path_facts, fast_path_writer
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from autoupdate.upstream.ls_refs import find, question
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
@@ -192,7 +192,7 @@ def test_run_that_finds_nothing_leaves_word_and_failures_do_not(world: World) ->
     assert "leave_for_next" in world.effect_names
     world.effect_names.clear()
     world.check_fault = OSError("no network")  # type: ignore[assignment]
-    assert run.run(world.app, wait=False).exit_code
+    assert one_run(world.app, wait=False).exit_code
     assert "leave_for_next" not in world.effect_names
 
 

@@ -11,7 +11,7 @@ from autoupdate.model.sizes import own_bytes
 from autoupdate.model.steps import Result
 from autoupdate.records import high_water
 from autoupdate.reports.status import status
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from tests.unit.effects import Killed, commit
 from tests.unit.world import World, settings
 
@@ -34,7 +34,7 @@ def test_a_first_deployment_that_died_before_it_had_a_release(tmp_path: Path) ->
         world.deploy(1)
     world.revive()
     world.check_fault = UnreachableError("gone")
-    run.run(world.app, wait=False)
+    one_run(world.app, wait=False)
     assert [item.result for item in world.store.history(9)] == [Result.INTERRUPTED]
     assert high_water.read(world.store) is None
     world.close()
@@ -46,7 +46,7 @@ def test_another_python_after_a_roll_back_by_hand(world: World) -> None:
         world.deploy(number)
     world.roll_back()
     another_python(world)
-    assert run.run(world.app, wait=False).result is Result.UPDATED
+    assert one_run(world.app, wait=False).result is Result.UPDATED
     assert world.current_commit() == commit(2)
     mark = high_water.read(world.store)
     assert mark
@@ -56,7 +56,7 @@ def test_another_python_after_a_roll_back_by_hand(world: World) -> None:
 def test_another_python_and_a_guard_that_is_stricter_now(world: World) -> None:
     world.deploy(1)
     another_python(world, guard__required=["server.py"])
-    assert run.run(world.app, wait=False).result is Result.UPDATED
+    assert one_run(world.app, wait=False).result is Result.UPDATED
 
 
 def test_a_python_that_was_wrong_for_a_while_is_forgotten(world: World) -> None:
@@ -65,11 +65,11 @@ def test_a_python_that_was_wrong_for_a_while_is_forgotten(world: World) -> None:
     good = world.settings
     another_python(world)
     world.workshop.faults["build"] = HostFaultError("build.python: it is no program")
-    assert run.run(world.app, wait=False).exit_code
+    assert one_run(world.app, wait=False).exit_code
     assert stuck(world.store)
     world.workshop.faults.clear()
     world.settings = good
-    assert run.run(world.app, wait=False).result is Result.CURRENT
+    assert one_run(world.app, wait=False).result is Result.CURRENT
     assert not stuck(world.store)
 
 
@@ -89,14 +89,14 @@ def test_a_path_that_is_missing_comes_back(world: World, path: str) -> None:
     world.deploy(1)
     os.unlink(world.settings.path)
     world.settings = settings(world.root, path=f"{world.root}/{path}")
-    assert run.run(world.app, wait=False).result is Result.CURRENT
+    assert one_run(world.app, wait=False).result is Result.CURRENT
     assert os.readlink(world.settings.path) == world.paths.current
 
 
 def test_a_command_that_is_refused_is_no_run(world: World) -> None:
     world.deploy(1)
     before = world.store.last_run()
-    outcome = run.run(world.app, wait=False, back_to="20200101T000000Z-123456789abc")
+    outcome = one_run(world.app, wait=False, back_to="20200101T000000Z-123456789abc")
     assert outcome.result is Result.REFUSED
     assert world.store.last_run() == before
 
@@ -106,7 +106,7 @@ def test_nothing_is_held_back_when_a_hold_has_ended(world: World) -> None:
 
     world.deploy(1)
     hold.put(world.store, hold.Hold(world.clock.now(), "", "trade fair"))
-    assert run.run(world.app, wait=False).result is Result.DEFERRED
+    assert one_run(world.app, wait=False).result is Result.DEFERRED
     hold.lift(world.store)
     assert status(world.settings, world.paths, world.services)["state"] == "current"
 

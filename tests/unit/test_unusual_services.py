@@ -10,7 +10,7 @@ from autoupdate.host import probes
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
 from autoupdate.reports.status import status
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from tests.unit.effects import SERVICES, Killed, commit
 from tests.unit.world import World, settings
 
@@ -82,7 +82,7 @@ def test_an_interrupted_run_ends_though_its_services_cannot_start(world: World) 
     world.snapshots.take = original  # type: ignore[method-assign]
     world.revive()
     world.services.refuse_restart = "web.service cannot be restarted: Unit web.service is masked"
-    run.run(world.app, wait=False)
+    one_run(world.app, wait=False)
     assert world.store.unfinished() is None
 
 

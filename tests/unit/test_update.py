@@ -20,7 +20,7 @@ from autoupdate.model.errors import (
 from autoupdate.model.events import STASHED, UPDATED
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.track import Found
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from tests.unit.effects import SERVICES, commit
 from tests.unit.workshop import KEY
 from tests.unit.world import World, settings
@@ -387,7 +387,7 @@ def test_unexpected_operating_system_error_is_an_outcome(world: World) -> None:
     def check_fails(_: object) -> Found:
         raise OSError(28, "No space left on device", "/var/lib/autoupdate")
 
-    outcome = run.run(world.app._replace(check=check_fails), wait=False)
+    outcome = one_run(world.app._replace(check=check_fails), wait=False)
     assert outcome.exit_code == Exit.FAILED
     assert "No space left on device" in outcome.reason
 

@@ -24,7 +24,7 @@ from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found, Tag
 from autoupdate.records.database import StateError
 from autoupdate.reports.plan import Outlook, plan
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 from tests.unit import agreement
 from tests.unit.effects import (
     APP,
@@ -145,7 +145,7 @@ class World:
     def run(self, *, force: bool = False) -> Outcome:
         """Do one run, and see that `plan` foretold it."""
         foretold = self.foretell(force=force)
-        outcome = run.run(self.app, wait=False, force=force)
+        outcome = one_run(self.app, wait=False, force=force)
         if foretold and self.is_sound():
             agreement.check(foretold, outcome, self.store)
         return outcome
@@ -189,7 +189,7 @@ class World:
 
     def roll_back(self, release: str = "") -> Outcome:
         """Go back by an administrator's word; without a release to the previous one."""
-        return run.run(self.app, wait=False, back_to=release)
+        return one_run(self.app, wait=False, back_to=release)
 
     def deploy(self, number: int) -> Outcome:
         """Do one run with a new commit upstream."""

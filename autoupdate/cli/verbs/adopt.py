@@ -10,7 +10,7 @@ from autoupdate.cli.prepare import ready
 from autoupdate.cli.printed_log import Aloud, outlive_the_terminal
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
-from autoupdate.update import run
+from autoupdate.update.run import by_hand
 
 
 def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
@@ -24,7 +24,7 @@ def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
     def work() -> Outcome:
         return take_over(prepared, path, leave_commits=chosen.leave_commits, look_only=chosen.look)
 
-    return finish(run.by_hand(prepared, work), app, chosen)
+    return finish(by_hand(prepared, work), app, chosen)
 
 
 def absolute(path: str) -> str:

@@ -7,7 +7,7 @@ from autoupdate.cli.output import finish
 from autoupdate.cli.prepare import ready
 from autoupdate.cli.printed_log import Aloud, outlive_the_terminal
 from autoupdate.model.paths import Paths
-from autoupdate.update import run
+from autoupdate.update.run import by_hand
 
 
 def release_path(paths: Paths, app: str, chosen: Namespace) -> int:
@@ -16,4 +16,4 @@ def release_path(paths: Paths, app: str, chosen: Namespace) -> int:
     if not chosen.json:
         prepared = prepared._replace(log=Aloud(prepared.log))
     outlive_the_terminal()
-    return finish(run.by_hand(prepared, lambda: give_back(prepared)), app, chosen)
+    return finish(by_hand(prepared, lambda: give_back(prepared)), app, chosen)

@@ -7,13 +7,13 @@ from autoupdate.cli.prepare import ready
 from autoupdate.config.load import apps
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 
 
 def rollback(paths: Paths, app: str, chosen: Namespace) -> int:
     """Go back to another release."""
     refuse_unknown(paths, app)
-    outcome = run.run(ready(paths, app), wait=not chosen.no_wait, back_to=chosen.release)
+    outcome = one_run(ready(paths, app), wait=not chosen.no_wait, back_to=chosen.release)
     return finish(outcome, app, chosen)
 
 

@@ -7,7 +7,7 @@ from autoupdate.app import Outcome
 from autoupdate.cli.output import finish
 from autoupdate.cli.prepare import ready
 from autoupdate.model.paths import Paths
-from autoupdate.update import run
+from autoupdate.update.run import one_run
 
 
 def run(paths: Paths, app: str, chosen: Namespace) -> int:
@@ -18,7 +18,7 @@ def run(paths: Paths, app: str, chosen: Namespace) -> int:
 
 def run_silently(paths: Paths, app: str, chosen: Namespace) -> Outcome:
     """Run; what happens is in the log."""
-    return run.run(ready(paths, app), wait=not chosen.no_wait, force=chosen.force)
+    return one_run(ready(paths, app), wait=not chosen.no_wait, force=chosen.force)
 
 
 def run_visibly(paths: Paths, app: str, chosen: Namespace) -> Outcome:
@@ -30,6 +30,6 @@ def run_visibly(paths: Paths, app: str, chosen: Namespace) -> Outcome:
     assert isinstance(shown, Progress)  # noqa: S101 - for the type checker: made here
     prepared.store.entered, prepared.workshop.watched = shown.enter, shown.show
     try:
-        return run.run(prepared, wait=not chosen.no_wait, force=chosen.force)
+        return one_run(prepared, wait=not chosen.no_wait, force=chosen.force)
     finally:
         shown.close()

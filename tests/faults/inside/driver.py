@@ -16,7 +16,7 @@ sys.path.insert(0, "/usr/share/ipfs-accelerate-autoupdate")
 
 from autoupdate.adoption import relocation
 from autoupdate.app import Clock
-from autoupdate.cli import main
+from autoupdate.cli.main import main as usual
 from autoupdate.model.steps import Step
 from autoupdate.records.records import Store
 from autoupdate.update import update
@@ -140,7 +140,7 @@ def main(arguments: list[str]) -> int:
         kill_at(plan["write"], plan["when"], plan["how"])
     if "step" in plan:
         wait_at(plan["step"], plan.get("clock", 0))
-    return main.main(arguments)
+    return usual(arguments)
 
 
 if __name__ == "__main__":
