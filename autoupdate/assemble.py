@@ -5,19 +5,20 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from autoupdate.app import App, Clock
+from autoupdate.app import App, Host, Outcome
 from autoupdate.config.load import load
 from autoupdate.config.settings import Probe, Upstream
 from autoupdate.host import shared
-from autoupdate.host.hook_files import HostHooks
+from autoupdate.host.clock import Clock
+from autoupdate.host.hook_files import host_hooks
 from autoupdate.host.links import place
 from autoupdate.host.log import HostLog, Log
 from autoupdate.host.probes import attempt
-from autoupdate.host.process import Identity, find_user
+from autoupdate.host.process import Identity, builder, find_user
 from autoupdate.host.services import Services, Systemd
 from autoupdate.host.snapshots import SharedSnapshots
-from autoupdate.host.transient_units import SystemdAgenda
-from autoupdate.model.errors import ConfigurationError, NotPermittedError
+from autoupdate.host.transient_units import SystemdTransientUnits
+from autoupdate.model.errors import NotPermittedError
 from autoupdate.model.events import OUTPUT, STATE_RENEWED, UNCONFINED, Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys
@@ -32,20 +33,6 @@ from autoupdate.worker.environment.installer import cache_environment
 
 if TYPE_CHECKING:
     from autoupdate.adoption.host_changes import HostChanges
-
-BUILDER = "_autoupdate"
-
-
-def builder() -> Identity | None:
-    """Return the user that git, pip and upstream's code run as; None: whoever runs this."""
-    if os.geteuid() != 0:
-        return None
-    identity = find_user(BUILDER)
-    if identity is None:
-        raise ConfigurationError(
-            f"there is no user {BUILDER} on this host", "systemd-sysusers, then try again"
-        )
-    return identity
 
 
 def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | None = None) -> App:
@@ -73,9 +60,10 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | N
     return App(
         settings=settings,
         paths=app_paths,
-        store=open_state(app_paths, damaged),
-        check=lambda upstream: ask(paths, name, upstream, identity),
-        workshop=WorkerProcess(
+        records=open_state(app_paths, damaged),
+        ask_upstream=lambda upstream: ask(paths, name, upstream, identity),
+        trusted_keys=lambda: keys(paths, name),
+        worker=WorkerProcess(
             app_paths,
             identity,
             git_environment(paths.cache) | cache_environment(paths.cache),
@@ -84,26 +72,50 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | N
             access=lambda: reach(settings.upstream, app_paths.run, identity),
             most=settings.guard.max_fetch,
         ),
-        services=services,
-        agenda=SystemdAgenda(),
-        hooks=host_hooks(paths, name),
-        keys=lambda: trusted_keys(paths, name),
-        provide_shared=lambda release: shared.provide(
-            settings, app_paths, release, identity, services
+        host=Host(
+            services=services,
+            transient_units=SystemdTransientUnits(),
+            hooks=host_hooks(paths, name),
+            snapshots=SharedSnapshots(
+                app_paths, lambda: shared.owner(services, settings.services).user
+            ),
+            place=place,
+            probe=lambda probe: attempt(probe, settings.path, probe_user(services, probe)),
+            provide_shared=lambda release: shared.provide(
+                settings, app_paths, release, identity, services
+            ),
+            hand_over_shared=lambda: shared.hand_over(settings, app_paths, services),
         ),
-        hand_over_shared=lambda: shared.hand_over(settings, app_paths, services),
-        snapshots=SharedSnapshots(
-            app_paths, lambda: shared.owner(services, settings.services).user
-        ),
-        place=place,
-        probe=lambda probe: attempt(probe, settings.path, probe_user(services, probe)),
         clock=Clock(),
         log=log,
-        host_changes=lambda: host_changes(paths, identity),
+        cures=(lambda app: end_adoption(paths, identity, app),),
         leave_for_next=lambda app, outcome: fast_path_writer.leave(
             app, outcome, paths, identity, began
         ),
     )
+
+
+def keys(paths: Paths, name: str) -> Keys:
+    """Return the keys that are trusted for an app; few runs need them."""
+    from autoupdate.gates.trusted_keys import trusted_keys
+
+    return trusted_keys(paths, name)
+
+
+def end_adoption(paths: Paths, identity: Identity | None, app: App) -> Outcome | None:
+    """End an adoption, or a return from one, that was interrupted; None without one."""
+    if not os.path.exists(app.paths.relocation):
+        return None
+    from autoupdate.adoption.change_over import end_interrupted
+
+    return end_interrupted(app, host_changes(paths, identity))
+
+
+def host_changes(paths: Paths, identity: Identity | None) -> "HostChanges":
+    """Return what changes directories outside of ours; few runs need it."""
+    from autoupdate.adoption.host_changes import real
+
+    return real(paths, identity)
 
 
 def ask(paths: Paths, name: str, upstream: Upstream, identity: Identity | None) -> Found:
@@ -122,27 +134,6 @@ def reach(
     from autoupdate.upstream.credentials import lend
 
     return lend(upstream, directory, identity)
-
-
-def host_hooks(paths: Paths, name: str) -> HostHooks:
-    """Return the hooks of an app; below another root, as in tests, its owner stands for root."""
-    owner = os.geteuid() if paths.root else 0
-    return HostHooks(paths.hooks(name), top=paths.root or "/", owner=owner)
-
-
-def trusted_keys(paths: Paths, name: str) -> Keys:
-    """Read the keys that are trusted for an app; few runs need them."""
-    from autoupdate.host import trusted_keys
-
-    owner = os.geteuid() if paths.root else 0
-    return trusted_keys.read(paths.keys(name), top=paths.root or "/", owner=owner)
-
-
-def host_changes(paths: Paths, identity: Identity | None) -> "HostChanges":
-    """Return what changes directories outside of ours; few runs need it."""
-    from autoupdate.adoption.host_changes import real
-
-    return real(paths, identity)
 
 
 def probe_user(services: Services, probe: Probe) -> Identity | None:

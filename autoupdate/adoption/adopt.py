@@ -22,42 +22,43 @@ from autoupdate.adoption.host_changes import HostChanges
 from autoupdate.adoption.old_updaters import Legacy, find
 from autoupdate.adoption.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
 from autoupdate.app import App, Outcome
-from autoupdate.gates.attempts import is_complete
-from autoupdate.gates.order import BEFORE_BUILD
+from autoupdate.gates.order import BEFORE_SWITCH, RefusedError, pass_all
+from autoupdate.gates.runnable import is_complete
 from autoupdate.gates.space import RESERVE
 from autoupdate.host.links import linked_release, switch
 from autoupdate.host.shared import OPEN, is_handed_over
 from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.errors import (
     AutoupdateError,
-    DamagedMirrorError,
     Exit,
     HostFaultError,
 )
 from autoupdate.model.events import STASHED, STEP
 from autoupdate.model.steps import Result
-from autoupdate.records.records import Transaction
-from autoupdate.update.failure import give_up
+from autoupdate.records.rows import Transaction
+from autoupdate.update.check import look_upstream
+from autoupdate.update.failure import give_up, refuse
+from autoupdate.update.fetch import fetch_safely, name_release
 from autoupdate.update.probation import look
 from autoupdate.update.recover import recover
 from autoupdate.update.staged import take_staged
-from autoupdate.update.update import (
-    fetch_into_mirror,
-    look_upstream,
-    make_release,
-    name_release,
-    renew_mirror,
-)
+from autoupdate.update.update import make_release
 
 
-def adopt(app: App, path: str, *, leave_commits: bool = False, look_only: bool = False) -> Outcome:
+def adopt(
+    app: App,
+    host: HostChanges,
+    path: str,
+    *,
+    leave_commits: bool = False,
+    look_only: bool = False,
+) -> Outcome:
     """Take over the checkout at a path, or only tell about it; under the app's lock.
 
     Raises ConfigurationError for what cannot be taken over as it stands; nothing is changed then.
     """
     if unwatched := recover(app):
         return unwatched
-    host = app.host_changes()
     legacy = tuple(item for item in find(host.paths) if item.concerns(path))
     refuse_path(app, path)
     refuse_shared(app, path)
@@ -68,22 +69,25 @@ def adopt(app: App, path: str, *, leave_commits: bool = False, look_only: bool =
     stamp = "".join(filter(str.isdigit, app.clock.now()))
     taken = take_over(app, path, stamp)
     refuse_local_commits(app, path, taken, leave_commits=leave_commits)
-    tell(app, path, checkout, taken, legacy)
+    tell(app, host, path, checkout, taken, legacy)
     if look_only:
         sweep(app)
         reason = f"{app.name}: {path} can be adopted; nothing was changed"
         return Outcome(Result.CURRENT, Exit.DONE, reason, taken.base)
     transaction = begin(app, taken.base)
     try:
-        transaction = take_staged(app, transaction) or name_release(app, transaction, taken.base)
+        staged = take_staged(app, transaction)
+        transaction, built = staged or (name_release(app, transaction, taken.base), None)
         # An administrator's word goes past what is a matter of time.
-        if refusal := make_release(app, transaction, BEFORE_BUILD, force=True):
-            return refusal
+        make_release(app, transaction, built, force=True)
+        pass_all(BEFORE_SWITCH, app, transaction.commit, force=True)
         journal = plan(app, path, stamp, transaction, legacy)
         refuse_running(host.processes_in(path))
+    except RefusedError as refused:
+        return refuse(app, transaction, refused.verdict)
     except AutoupdateError as error:
         return give_up(app, transaction, error)
-    return change_over(app, transaction, journal, lambda: activate(app, transaction))
+    return change_over(app, host, transaction, journal, lambda: activate(app, transaction))
 
 
 def check_space_for_copies(app: App, path: str) -> None:
@@ -111,23 +115,23 @@ def examine(app: App, path: str, host: HostChanges) -> Checkout:
     if copied.odd:
         app.tell(STEP, f"{app.name}: {named(copied.odd)} stay in the old directory alone, as they"
                  " are no files")  # fmt: skip
-    return app.workshop.examine_checkout(app.settings.shared)
+    return app.worker.examine_checkout(app.settings.shared)
 
 
 def take_over(app: App, path: str, stamp: str) -> TakenOver:
     """Fetch upstream, and then what only the checkout has, into the mirror."""
     message = f"autoupdate: local changes in {path}, saved {app.clock.now()}"
-    commit = look_upstream(app)
-    try:
-        fetch_into_mirror(app, commit)
-    except DamagedMirrorError as error:
-        renew_mirror(app, error)
-        fetch_into_mirror(app, commit)
-    return app.workshop.take_over_checkout(app.settings.shared, stamp, message)
+    fetch_safely(app, look_upstream(app))
+    return app.worker.take_over_checkout(app.settings.shared, stamp, message)
 
 
 def tell(
-    app: App, path: str, checkout: Checkout, taken: TakenOver, legacy: Sequence[Legacy]
+    app: App,
+    host: HostChanges,
+    path: str,
+    checkout: Checkout,
+    taken: TakenOver,
+    legacy: Sequence[Legacy],
 ) -> None:
     """Log what was found, and where it goes."""
     branch = checkout.branch or "no branch"
@@ -145,7 +149,7 @@ def tell(
     for item in legacy:
         app.tell(STEP, f"{app.name}: {item.kind} of the old update system, to be disabled:"
                  f" {item.place}: {item.text.strip()}")  # fmt: skip
-    for process in app.host_changes().processes_in(path):
+    for process in host.processes_in(path):
         if process.unit not in app.settings.services:
             app.tell(STEP, f"{app.name}: process {process.pid} uses {path}, and stays in the old"
                      f" directory: {process.command}")  # fmt: skip
@@ -160,7 +164,7 @@ def begin(app: App, commit: str) -> Transaction:
     """Open the transaction of an adoption; an app that was given back has a release before it."""
     current = linked_release(app.paths.current)
     previous = current if current and is_complete(app.paths, current) else ""
-    return app.store.transaction(app.store.begin(ADOPT, commit, previous, app.clock.now()))
+    return app.records.transaction(app.records.begin(ADOPT, commit, previous, app.clock.now()))
 
 
 def plan(
@@ -216,4 +220,4 @@ def open_shared(app: App, path: str) -> None:
 def activate(app: App, transaction: Transaction) -> None:
     """Let `current` lead to the new release."""
     switch(app.paths, transaction.release, transaction.previous)
-    app.store.set_activated(transaction.release, app.clock.now())
+    app.records.set_activated(transaction.release, app.clock.now())

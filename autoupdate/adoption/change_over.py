@@ -8,53 +8,59 @@ import shutil
 from collections.abc import Callable, Sequence
 
 from autoupdate.adoption import disable_old_updaters, relocation
-from autoupdate.adoption.host_changes import found
+from autoupdate.adoption.host_changes import HostChanges, found
 from autoupdate.adoption.relocation import ADOPT, Journal
 from autoupdate.app import App, Outcome
 from autoupdate.host import runtime_files
 from autoupdate.host.health import UnhealthyError
 from autoupdate.host.links import remove_link, replace_link
 from autoupdate.host.services import Service
-from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError
+from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import ADOPTED, BROKEN, GIVEN_BACK, RECOVERED, ROLLED_BACK, STEP
 from autoupdate.model.steps import Result, Step, may_follow
-from autoupdate.records.records import Transaction
+from autoupdate.records.rows import Transaction
 from autoupdate.update import retention
-from autoupdate.update.probation import after_restart, begin_probation, confirm, look, soak_all
+from autoupdate.update.confirm import confirm
+from autoupdate.update.probation import after_restart, look, restart, watch
 
 
 def change_over(
-    app: App, transaction: Transaction, journal: Journal, switch: Callable[[], None]
+    app: App,
+    host: HostChanges,
+    transaction: Transaction,
+    journal: Journal,
+    switch: Callable[[], None],
 ) -> Outcome:
     """Stop the services, `switch`, move what the journal names, start them and watch."""
     runtime_files.set_stale(app.paths)
     relocation.write(app.paths, journal)
     with runtime_files.activating(app.paths):
         try:
-            activate(app, transaction, journal, switch)
-            restarted = begin_probation(app, transaction)
-            if isinstance(restarted, str):
-                raise HostFaultError(restarted)
-            soak_all(app, restarted.baselines)
+            activate(app, host, transaction, journal, switch)
+            baselines, _ = restart(app, transaction, journal.services)
+            watch(app, baselines)
         except (AutoupdateError, UnhealthyError, OSError) as error:
-            return undo(app, journal, str(error))
+            return undo(app, host, journal, str(error))
         except KeyboardInterrupt:
-            return undo(app, journal, "interrupted by hand")
+            return undo(app, host, journal, "interrupted by hand")
         return complete(app, journal)
 
 
 def activate(
-    app: App, transaction: Transaction, journal: Journal, switch: Callable[[], None]
+    app: App,
+    host: HostChanges,
+    transaction: Transaction,
+    journal: Journal,
+    switch: Callable[[], None],
 ) -> None:
     """activate: with the services stopped, and nothing of the old system left that could run."""
-    host = app.host_changes()
-    app.store.enter(transaction.id, Step.ACTIVATE, app.clock.now())
-    app.store.set_services(transaction.id, journal.services)
+    app.records.enter(transaction.id, Step.ACTIVATE, app.clock.now())
+    app.records.set_services(transaction.id, journal.services)
     disable_old_updaters.retire(host.paths, found(journal), backups(app, journal), host.units)
     if journal.legacy:
         # It may have begun since somebody looked.
         disable_old_updaters.refuse_running(host.processes_in(journal.path))
-    app.services.stop(journal.services)
+    app.host.services.stop(journal.services)
     # First, as a link that leads nowhere would keep services from asking their gate.
     switch()
     for move in journal.moves:
@@ -71,7 +77,7 @@ def running(services: Sequence[Service]) -> tuple[str, ...]:
     return tuple(item.name for item in services if item.runs or item.waits_for_gate)
 
 
-def end_interrupted(app: App) -> Outcome | None:
+def end_interrupted(app: App, host: HostChanges) -> Outcome | None:
     """Finish what was confirmed; undo what was not."""
     journal = relocation.read(app.paths)
     if journal is None:
@@ -83,7 +89,7 @@ def end_interrupted(app: App) -> Outcome | None:
         complete(app, journal)
         return None
     with runtime_files.activating(app.paths):
-        return undo(app, journal, "it was interrupted")
+        return undo(app, host, journal, "it was interrupted")
 
 
 def complete(app: App, journal: Journal) -> Outcome:
@@ -92,12 +98,12 @@ def complete(app: App, journal: Journal) -> Outcome:
         journal = journal._replace(confirmed=True)
         relocation.write(app.paths, journal)
     adopted = journal.verb == ADOPT
-    transaction = app.store.unfinished()
+    transaction = app.records.unfinished()
     if transaction and adopted:
         confirm(app, transaction)
     elif transaction:
         now = app.clock.now()
-        app.store.finish(transaction.id, Result.GIVEN_BACK, Exit.DONE, "", now)
+        app.records.finish(transaction.id, Result.GIVEN_BACK, Exit.DONE, "", now)
     if adopted:
         record(app, journal)
     sweep(app)
@@ -136,16 +142,16 @@ def done(app: App, journal: Journal) -> str:
     )
 
 
-def undo(app: App, journal: Journal, fault: str) -> Outcome:
+def undo(app: App, host: HostChanges, journal: Journal, fault: str) -> Outcome:
     """Put everything back as it was, and start the services on it."""
-    transaction = app.store.unfinished()
+    transaction = app.records.unfinished()
     if transaction and may_follow(Step(transaction.step), Step.ROLL_BACK):
-        app.store.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
+        app.records.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
     app.tell(STEP, f"{app.name}: {fault}; everything goes back to where it was",
              commit=journal.commit, step=Step.ROLL_BACK)  # fmt: skip
     present = [service for service in look(app) if service.exists]
-    app.services.stop([service.name for service in present if service.runs])
-    put_back(app, journal)
+    app.host.services.stop([service.name for service in present if service.runs])
+    put_back(app, host, journal)
     reason = f"{app.name}: {journal.verb} of {journal.path} was undone: {fault}"
     result, code = Result.ROLLED_BACK, Exit.FAILED
     try:
@@ -154,7 +160,7 @@ def undo(app: App, journal: Journal, fault: str) -> Outcome:
         result, code = Result.BROKEN, Exit.BROKEN
         reason += f"; its services do not run as before, either: {error}; a person is needed"
     if transaction:
-        app.store.finish(transaction.id, result, code, reason, app.clock.now())
+        app.records.finish(transaction.id, result, code, reason, app.clock.now())
         if journal.verb == ADOPT and transaction.release:
             retention.remove(app, transaction.release)
     sweep(app)
@@ -165,9 +171,8 @@ def undo(app: App, journal: Journal, fault: str) -> Outcome:
     return Outcome(result, code, reason, journal.commit, "", advice)
 
 
-def put_back(app: App, journal: Journal) -> None:
+def put_back(app: App, host: HostChanges, journal: Journal) -> None:
     """Undo every change of the host that the journal names."""
-    host = app.host_changes()
     host.put_back(host.paths, app.paths, journal)
     for link, release in zip((app.paths.current, app.paths.previous), journal.links, strict=True):
         if release:
@@ -187,5 +192,5 @@ def start_again(app: App, journal: Journal, present: Sequence[Service]) -> None:
         for service in present
         if not service.waits_for_gate and (service.runs or service.name in journal.services)
     ]
-    app.services.restart([service.name for service in stopped])
-    soak_all(app, after_restart(stopped))
+    app.host.services.restart([service.name for service in stopped])
+    watch(app, after_restart(stopped))

@@ -9,10 +9,9 @@ import shutil
 import stat
 from typing import NamedTuple
 
+from autoupdate.host.links import DIRECTORY, READ
 from autoupdate.host.process import Identity
 
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 GIT_DATA = ("HEAD", "index", "packed-refs", "shallow", "objects", "refs", "logs", "info")
 # Made again from the rest, or a work tree of its own.
 NEVER = frozenset({".git", "__pycache__"})

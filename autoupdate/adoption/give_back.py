@@ -10,6 +10,7 @@ import shutil
 from autoupdate.adoption import relocation
 from autoupdate.adoption.change_over import change_over, running, sweep
 from autoupdate.adoption.duplicate import Copier
+from autoupdate.adoption.host_changes import HostChanges
 from autoupdate.adoption.relocation import (
     COPY,
     DIRECTORY,
@@ -27,13 +28,13 @@ from autoupdate.host.shared import owner
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, HostFaultError, describe
 from autoupdate.model.events import STEP
 from autoupdate.model.steps import Result, Step
-from autoupdate.records.records import Release, Transaction
+from autoupdate.records.rows import Release, Transaction
+from autoupdate.update.local_changes import save_local_changes
 from autoupdate.update.probation import look
 from autoupdate.update.recover import recover
-from autoupdate.update.update import save_local_changes
 
 
-def release_path(app: App) -> Outcome:
+def give_back(app: App, host: HostChanges) -> Outcome:
     """Give a plain checkout back; the whole of it, under the app's lock.
 
     Raises ConfigurationError when there is nothing to give back.
@@ -45,21 +46,21 @@ def release_path(app: App) -> Outcome:
     refuse_leftovers(new)
     transaction = begin(app, release)
     try:
-        make_checkout(app, transaction, release, new)
+        make_checkout(app, host, transaction, release, new)
         journal = plan(app, release, new)
-        app.store.enter(transaction.id, Step.REHEARSE, app.clock.now())
+        app.records.enter(transaction.id, Step.REHEARSE, app.clock.now())
     except AutoupdateError as error:
         shutil.rmtree(new, ignore_errors=True)
         sweep(app)
         now = app.clock.now()
-        app.store.finish(transaction.id, Result.FAILED, error.exit_code, error.message, now)
+        app.records.finish(transaction.id, Result.FAILED, error.exit_code, error.message, now)
         raise
-    return change_over(app, transaction, journal, lambda: None)
+    return change_over(app, host, transaction, journal, lambda: None)
 
 
 def current_release(app: App) -> Release:
     """Return the release that the services run from. Raises ConfigurationError without one."""
-    path, release = app.settings.path, app.store.release(linked_release(app.paths.current))
+    path, release = app.settings.path, app.records.release(linked_release(app.paths.current))
     if release is None or not is_managed(path, app.paths):
         raise ConfigurationError(
             f"{path} is not managed, so there is nothing to give back",
@@ -80,11 +81,13 @@ def refuse_leftovers(new: str) -> None:
 def begin(app: App, release: Release) -> Transaction:
     """Open the transaction; there is no new release in it."""
     now = app.clock.now()
-    number = app.store.begin(RELEASE_PATH, release.commit, release.id, now, Step.BUILD)
-    return app.store.transaction(number)
+    number = app.records.begin(RELEASE_PATH, release.commit, release.id, now, Step.BUILD)
+    return app.records.transaction(number)
 
 
-def make_checkout(app: App, transaction: Transaction, release: Release, new: str) -> None:
+def make_checkout(
+    app: App, host: HostChanges, transaction: Transaction, release: Release, new: str
+) -> None:
     """Make the checkout beside the path, for the user that had the old one, or has the services."""
     settings = app.settings
     kind, _, name = settings.upstream.track.partition(":")
@@ -92,16 +95,15 @@ def make_checkout(app: App, transaction: Transaction, release: Release, new: str
     app.tell(STEP, f"{app.name}: making a plain checkout of commit {release.commit}",
              commit=release.commit, release=release.id, step=Step.BUILD)  # fmt: skip
     save_local_changes(app, transaction)
-    host = app.host_changes()
     shutil.rmtree(app.paths.leaving, ignore_errors=True)
     os.mkdir(app.paths.leaving, 0o700)
     if host.builder:
         os.chown(app.paths.leaving, host.builder.uid, host.builder.gid)
-    stashes = app.workshop.make_checkout(
+    stashes = app.worker.make_checkout(
         release.id, settings.path, settings.upstream.url, branch, settings.shared
     )
     # Nothing of the builds' user writes there any more, when root begins to read.
-    app.workshop.close()
+    app.worker.close()
     try:
         copier = Copier(new_owner(app), open_to_all=True)
         copier.tree(f"{app.paths.leaving}/tree", new, frozenset(), frozenset())
@@ -120,7 +122,7 @@ def new_owner(app: App) -> Identity | None:
     if os.path.isdir(kept):
         facts = os.stat(kept)
         return Identity("", facts.st_uid, facts.st_gid)
-    return owner(app.services, app.settings.services).user
+    return owner(app.host.services, app.settings.services).user
 
 
 def plan(app: App, release: Release, new: str) -> Journal:

@@ -3,10 +3,10 @@
 import os
 from typing import NamedTuple
 
-from autoupdate.gates.backoff import seconds
 from autoupdate.host.unit_files import entries
 from autoupdate.model.steps import Result
-from autoupdate.records.records import Store
+from autoupdate.model.times import seconds
+from autoupdate.records.records import Records
 
 MARK = ".before-autoupdate-"
 DAYS = 7
@@ -20,7 +20,7 @@ class Kept(NamedTuple):
     must_stay: str
 
 
-def kept_directories(path: str, store: Store | None, now: str) -> list[Kept]:
+def kept_directories(path: str, records: Records | None, now: str) -> list[Kept]:
     """Return the old directories beside a path.
 
     One may go a week after its adoption, when an update has come in since: by then nothing that
@@ -30,7 +30,7 @@ def kept_directories(path: str, store: Store | None, now: str) -> list[Kept]:
     stamps = [entry.removeprefix(f"{name}{MARK}") for entry in entries(above)
               if entry.startswith(f"{name}{MARK}")]  # fmt: skip
     return [
-        Kept(f"{path}{MARK}{stamp}", moment(stamp), must_stay(store, moment(stamp), now))
+        Kept(f"{path}{MARK}{stamp}", moment(stamp), must_stay(records, moment(stamp), now))
         for stamp in stamps
         if len(stamp) == 14 and stamp.isdecimal()
     ]
@@ -42,13 +42,13 @@ def moment(stamp: str) -> str:
     return f"{day}T{stamp[8:10]}:{stamp[10:12]}:{stamp[12:]}Z"
 
 
-def must_stay(store: Store | None, since: str, now: str) -> str:
+def must_stay(records: Records | None, since: str, now: str) -> str:
     """Return why a directory that is kept since then must stay, or nothing."""
     left = DAYS * 24 * 3600 - (seconds(now) - seconds(since))
     if left > 0:
         return f"it is kept for {DAYS} days"
     # The adoption itself ends later than the moment that the directory is named after.
     query = "SELECT 1 FROM transactions WHERE result = ? AND \"trigger\" <> 'adopt'"
-    if store is None or not store.rows(f"{query} AND finished_at > ?", [Result.UPDATED, since]):
+    if records is None or not records.rows(f"{query} AND finished_at > ?", [Result.UPDATED, since]):
         return "no update has come in since it is kept"
     return ""

@@ -3,28 +3,29 @@
 import sys
 
 from autoupdate.app import App
-from autoupdate.assemble import assemble, builder
+from autoupdate.assemble import assemble
 from autoupdate.host import runtime_files
 from autoupdate.host.log import say
+from autoupdate.host.process import builder
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Step
-from autoupdate.update import probation
+from autoupdate.update.recover import resume
 from autoupdate.update.run import remember
 
 
 def confirm(app: App) -> Exit:
     """Watch the release on probation, if there still is one; confirm it or roll back."""
     with runtime_files.exclusive(app.paths, app.name, wait=True):
-        transaction = app.store.unfinished()
+        transaction = app.records.unfinished()
         if transaction is None or transaction.step != Step.PROBATION:
             return Exit.DONE
         started = app.clock.now()
         try:
             with runtime_files.activating(app.paths):
-                outcome = probation.resume(app, transaction)
+                outcome = resume(app, transaction)
         finally:
-            app.workshop.close()
+            app.worker.close()
         remember(app, outcome, started)
         if outcome.exit_code != Exit.DONE:
             runtime_files.set_stale(app.paths)

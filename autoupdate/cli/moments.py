@@ -1,9 +1,9 @@
 """Moments as people type them, for `--until` and `--since`."""
 
 import re
-import time
 
 from autoupdate.config import values
+from autoupdate.model.times import write
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}")
 DATE_AND_TIME = re.compile(
@@ -30,11 +30,6 @@ def read(text: str, now: float, *, direction: int) -> str:
     if not 0 <= moment < YEAR_10000:
         raise ValueError(f'"{text}" is no moment, such as 2026-12-24, "2026-12-24 18:00" or 2d')
     return write(moment)
-
-
-def write(moment: float) -> str:
-    """Write seconds since 1970 as RFC 3339 in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def _calendar(text: str) -> float:

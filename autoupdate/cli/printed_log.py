@@ -10,7 +10,7 @@ from autoupdate.model.events import STASHED, STEP, Event
 SHOWN = (STEP, STASHED)
 
 
-class Aloud:
+class PrintedLog:
     """A log that also prints the steps."""
 
     def __init__(self, log: Log) -> None:

@@ -3,7 +3,8 @@
 from autoupdate.app import App
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import ConfigurationError
-from autoupdate.upstream.ls_remote import COMMIT
+from autoupdate.model.track import COMMIT
+from autoupdate.records import accepted_rewrites
 
 
 def accept(app: App, beginning: str) -> str:
@@ -11,16 +12,14 @@ def accept(app: App, beginning: str) -> str:
 
     Returns its full name. Raises ConfigurationError for anything else.
     """
-    candidate = app.store.candidate()
+    candidate = app.records.candidate()
     commit = beginning
     if candidate and candidate.commit.startswith(beginning):
         commit = candidate.commit
     if not COMMIT.fullmatch(commit):
         known = f"the candidate is {candidate.commit}" if candidate else "there is no candidate"
         raise ConfigurationError(f"name the commit in full: {known}, not {beginning}")
-    app.store.write(
-        "INSERT OR REPLACE INTO accepted_rewrites VALUES (?, ?)", [commit, app.clock.now()]
-    )
+    accepted_rewrites.accept(app.records, commit, app.clock.now())
     # The next start of a service must not rely on a check from before.
     runtime_files.set_stale(app.paths)
     return commit

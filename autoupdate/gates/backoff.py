@@ -5,10 +5,8 @@ no space, a reboot in the middle. The wait grows with each failure of the same c
 commit starts afresh.
 """
 
-import calendar
-import time
-
-from autoupdate.records.records import Attempts
+from autoupdate.model.times import seconds
+from autoupdate.records.rows import Attempts
 
 FIRST_WAIT = 30.0
 LONGEST_WAIT = 6 * 3600.0
@@ -32,8 +30,3 @@ def seconds_left(attempts: Attempts, now: str, longest: float = LONGEST_WAIT) ->
     """Return how many seconds are left to wait; a clock that was set back ends the wait."""
     passed = seconds(now) - seconds(attempts.last_at)
     return max(0.0, min(longest, wait_after(attempts)) - passed) if passed >= 0 else 0.0
-
-
-def seconds(moment: str) -> int:
-    """Return a time of day (RFC 3339 in UTC) as seconds since 1970."""
-    return calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ"))

@@ -10,7 +10,7 @@ from autoupdate.host.process import base_environment
 from autoupdate.model.events import HOOK_FAILED, OUTPUT
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
-from autoupdate.records.records import Transaction
+from autoupdate.records.rows import Transaction
 
 GATE = "hooks"
 UPDATE, ROLL_BACK = "update", "rollback"
@@ -21,8 +21,8 @@ LONGEST_LINE = 500
 
 def may_run(app: App, commit: str) -> Verdict:
     """Tell whether all hooks that could stop an update may run; they are not run here."""
-    found = app.hooks.find(PRE)
-    faults = [fault for hook in found if (fault := app.hooks.fault(hook))]
+    found = app.host.hooks.find(PRE)
+    faults = [fault for hook in found if (fault := app.host.hooks.fault(hook))]
     if faults:
         return Verdict(GATE, False, faults[0], "put it right, or move it away")
     return Verdict(GATE, True, f"{len(found)} hooks to ask before the switch")
@@ -45,7 +45,7 @@ def before_roll_back(app: App, transaction: Transaction) -> None:
 
 def after(app: App, transaction: Transaction, result: Result) -> None:
     """Let the hooks know how an update or a way back ended."""
-    step = app.store.transaction(transaction.id).step
+    step = app.records.transaction(transaction.id).step
     event = ROLL_BACK if step == Step.ROLL_BACK else UPDATE
     facts = {"AUTOUPDATE_EVENT": event, "AUTOUPDATE_RESULT": result}
     run_all(app, transaction, POST, facts, stop=False)
@@ -55,7 +55,7 @@ def run_all(
     app: App, transaction: Transaction, stage: str, facts: dict[str, str], *, stop: bool
 ) -> str:
     """Run the hooks of a stage, up to the first that fails if it is to `stop`; return its fault."""
-    hooks = app.hooks.find(stage)
+    hooks = app.host.hooks.find(stage)
     if not hooks:
         return ""
     environment = base_environment("/root") | describe(app, transaction, facts)
@@ -72,11 +72,11 @@ def run_all(
 
 def run_one(app: App, hook: str, environment: dict[str, str], left: float) -> str:
     """Run one hook, if it may run; return why that failed, or nothing."""
-    if fault := app.hooks.fault(hook):
+    if fault := app.host.hooks.fault(hook):
         return f"may not run: {fault}"
     if left <= 0:
         return "has no time left of hooks.timeout"
-    fault, lines = app.hooks.run(hook, environment, left)
+    fault, lines = app.host.hooks.run(hook, environment, left)
     for line in lines[-MOST_LINES:]:
         app.tell(OUTPUT, f"{hook}: {line[:LONGEST_LINE]}", step="hooks")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
@@ -102,5 +102,5 @@ def commit_of(app: App, transaction: Transaction, release: str) -> str:
     """Return the commit of a release; empty where there is none, or none that is known."""
     if release == transaction.release:
         return transaction.commit
-    known = app.store.release(release)
+    known = app.records.release(release)
     return known.commit if known else ""

@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 from autoupdate.app import App
 from autoupdate.config.settings import Trust
-from autoupdate.gates.backoff import seconds
+from autoupdate.gates.candidate import tag_of
 from autoupdate.host.links import linked_release
 from autoupdate.host.log_sinks import printable
 from autoupdate.model.errors import AutoupdateError, ConfigurationError
 from autoupdate.model.events import STEP, UNTRUSTED
 from autoupdate.model.signatures import Keys, Signature, State
+from autoupdate.model.times import seconds
 from autoupdate.model.verdict import Verdict
 from autoupdate.records.database import StateError
-from autoupdate.records.records import Store
-from autoupdate.records.tags import tag_of
+from autoupdate.records.records import Records
 
 GATE = "signature"
 ADVICE = "what each verdict means: trust.md in /usr/share/doc/ipfs-accelerate-autoupdate"
@@ -51,15 +51,15 @@ def judge(app: App, commit: str, tag: str) -> Judgement:
     """Verify a commit by the keys that are trusted now, and keep what came out."""
     trust = app.settings.trust
     try:
-        keys = app.keys()
+        keys = app.trusted_keys()
     except ConfigurationError as error:
         passes, signer, reason, basis = False, "", f"{error.message} ({error.advice})", ""
     else:
-        found = app.workshop.verify(commit, trust.on, tag, keys)
+        found = app.worker.verify(commit, trust.on, tag, keys)
         passes, signer, reason = weigh(trust, found)
         basis = basis_of(trust, keys)
     judged = Judgement(commit, passes, signer, printable(reason), basis, app.clock.now())
-    keep(app.store, judged)
+    keep(app.records, judged)
     return judged
 
 
@@ -98,10 +98,10 @@ def against_list(trust: Trust, signature: Signature) -> Signature:
 
 def review(app: App) -> None:
     """Judge the current release once more if keys or settings are other ones; tell if that fell."""
-    release = app.store.release(linked_release(app.paths.current))
+    release = app.records.release(linked_release(app.paths.current))
     if app.settings.trust.signatures == "off" or release is None:
         return
-    before = judgement(app.store, release.commit)
+    before = judgement(app.records, release.commit)
     if before and is_valid(app, before):
         return
     try:
@@ -121,7 +121,9 @@ def is_valid(app: App, judged: Judgement) -> bool:
     """Tell whether a judgement was made by the present keys and settings, and not long ago."""
     age = seconds(app.clock.now()) - seconds(judged.at)
     try:
-        return 0 <= age < VALID_FOR and judged.basis == basis_of(app.settings.trust, app.keys())
+        return 0 <= age < VALID_FOR and judged.basis == basis_of(
+            app.settings.trust, app.trusted_keys()
+        )
     except ConfigurationError:
         return judged.basis == ""
 
@@ -134,20 +136,20 @@ def basis_of(trust: Trust, keys: Keys) -> str:
     return hashlib.sha256(json.dumps([trust, keys]).encode()).hexdigest()
 
 
-def judgement(store: Store, commit: str) -> Judgement | None:
+def judgement(records: Records, commit: str) -> Judgement | None:
     """Return what was found of a commit, if it was ever looked at."""
-    rows = store.rows('SELECT * FROM trusted WHERE "commit" = ?', [commit])
+    rows = records.rows('SELECT * FROM trusted WHERE "commit" = ?', [commit])
     return Judgement(rows[0][0], bool(rows[0][1]), *rows[0][2:]) if rows else None
 
 
-def signer_of(store: Store, commit: str) -> str:
+def signer_of(records: Records, commit: str) -> str:
     """Return who signed a commit; empty if nobody who is trusted did, or nobody looked."""
-    judged = judgement(store, commit)
+    judged = judgement(records, commit)
     return judged.signer if judged else ""
 
 
-def keep(store: Store, judged: Judgement) -> None:
+def keep(records: Records, judged: Judgement) -> None:
     """Keep a judgement, and forget those of commits that are no longer here."""
-    with store.atomic():
-        store.write('DELETE FROM trusted WHERE "commit" NOT IN (SELECT "commit" FROM releases)')
-        store.write("INSERT OR REPLACE INTO trusted VALUES (?, ?, ?, ?, ?, ?)", judged)
+    with records.atomic():
+        records.write('DELETE FROM trusted WHERE "commit" NOT IN (SELECT "commit" FROM releases)')
+        records.write("INSERT OR REPLACE INTO trusted VALUES (?, ?, ?, ?, ?, ?)", judged)

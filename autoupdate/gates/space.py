@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from autoupdate.model.errors import HostFaultError
-from autoupdate.records.records import Release
+from autoupdate.records.rows import Release
 from autoupdate.worker.client import Plan
 
 # What the log, the state and a running service need at the same time.

@@ -1,11 +1,10 @@
 """The gate of the windows, and the run that systemd starts when the next one opens."""
 
 from autoupdate.app import App
-from autoupdate.cli.moments import write
-from autoupdate.gates.attempts import is_usable
-from autoupdate.gates.backoff import seconds
+from autoupdate.gates.runnable import is_usable
 from autoupdate.host.links import linked_release
 from autoupdate.model.events import STEP
+from autoupdate.model.times import seconds, write
 from autoupdate.model.verdict import Verdict
 
 GATE = "window"
@@ -21,7 +20,7 @@ def window(app: App, commit: str) -> Verdict:
         return Verdict(GATE, True, "no window is set")
     from autoupdate.gates.calendar import fault, is_open, next_opening, parse
 
-    current = app.store.release(linked_release(app.paths.current))
+    current = app.records.release(linked_release(app.paths.current))
     if current is None or not is_usable(app.paths, app.settings.build.python, current):
         return Verdict(GATE, True, "no release is in place that works", forceable=True)
     if said := fault(allowed):
@@ -55,6 +54,6 @@ def wait_for_opening(app: App, verdict: Verdict) -> None:
     opens = next_opening(windows, float(seconds(app.clock.now())))
     if opens is None:
         return
-    if fault := app.agenda.run_at(app.name, opens, spread(windows, opens)):
+    if fault := app.host.transient_units.run_at(app.name, opens, spread(windows, opens)):
         app.tell(STEP, f"{app.name}: no run is planned for {write(opens)}, the ordinary timer has"
                  f" to do: {fault}")  # fmt: skip

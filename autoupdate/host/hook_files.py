@@ -12,6 +12,7 @@ from typing import Protocol
 
 from autoupdate.host import root_only
 from autoupdate.host.process import NotStartedError, TimedOutError, run
+from autoupdate.model.paths import Paths
 
 PRE, POST = "pre-update.d", "post-update.d"
 # The names that run-parts(8) takes; what an editor or dpkg leaves has others.
@@ -89,3 +90,9 @@ def _names(directory: str) -> list[str]:
         return sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def host_hooks(paths: Paths, name: str) -> HostHooks:
+    """Return the hooks of an app; below another root, as in tests, its owner stands for root."""
+    owner = os.geteuid() if paths.root else 0
+    return HostHooks(paths.hooks(name), top=paths.root or "/", owner=owner)

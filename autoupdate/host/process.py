@@ -8,6 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from autoupdate.model.errors import ConfigurationError
+
+# The user that git, pip and upstream's code run as.
+BUILDER = "_autoupdate"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOOK_EVERY = 0.1
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
@@ -164,3 +168,15 @@ def kill_group(process: "subprocess.Popen[bytes]") -> None:
             # What was written to a process that had ended already is lost.
             with suppress(BrokenPipeError):
                 pipe.close()
+
+
+def builder() -> Identity | None:
+    """Return the user that git, pip and upstream's code run as; None: whoever runs this."""
+    if os.geteuid() != 0:
+        return None
+    identity = find_user(BUILDER)
+    if identity is None:
+        raise ConfigurationError(
+            f"there is no user {BUILDER} on this host", "systemd-sysusers, then try again"
+        )
+    return identity

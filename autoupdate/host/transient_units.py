@@ -6,7 +6,7 @@ from typing import Protocol
 from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, run
 
 
-class Agenda(Protocol):
+class TransientUnits(Protocol):
     """What is left for systemd to start."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
@@ -22,7 +22,7 @@ class Agenda(Protocol):
         """Have the outbox of an app emptied, by a process that nobody waits for."""
 
 
-class SystemdAgenda:
+class SystemdTransientUnits:
     """The service manager of the host, by systemd-run(1) and systemctl(1)."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
+# The full name of a commit, by SHA-1 or SHA-256.
+COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 HEADS, TAGS = "refs/heads/", "refs/tags/"
 # gitrevisions(7): what an annotated tag leads to in the end.
 PEELED = "^{}"

@@ -6,12 +6,12 @@ Looked at after each run. What was told is remembered, so that it is told once.
 from typing import NamedTuple
 
 from autoupdate.app import App, Outcome
-from autoupdate.gates.backoff import seconds
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import HELD_TOO_LONG, QUARANTINED, STALE, WORKS_AGAIN
 from autoupdate.model.steps import Result
+from autoupdate.model.times import seconds
 from autoupdate.records.hold import find as find_hold
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 
 TROUBLE, BEHIND, CHECKED = "trouble", "behind", "checked"
 
@@ -28,74 +28,74 @@ def look(app: App, outcome: Outcome, started: str) -> None:
     """Tell what a run that began at `started` means together with those before it."""
     tell_quarantined(app, started)
     if outcome.commit:
-        keep(app.store, CHECKED, outcome.commit, started)
+        keep(app.records, CHECKED, outcome.commit, started)
     if outcome.exit_code != Exit.DONE:
-        if not recall(app.store, TROUBLE):
-            keep(app.store, TROUBLE, outcome.reason, started)
+        if not recall(app.records, TROUBLE):
+            keep(app.records, TROUBLE, outcome.reason, started)
         tell_stale(app, outcome, started)
     elif outcome.result in (Result.CURRENT, Result.UPDATED) and outcome.commit:
         # Without a commit, nobody has asked upstream.
         tell_works_again(app, outcome)
-        forget(app.store, BEHIND, HELD_TOO_LONG.name, STALE.name)
+        forget(app.records, BEHIND, HELD_TOO_LONG.name, STALE.name)
     elif outcome.result is Result.DEFERRED:
         tell_held_too_long(app, outcome, started)
 
 
 def tell_works_again(app: App, outcome: Outcome) -> None:
     """Tell that the first run after a failure is a success."""
-    trouble = recall(app.store, TROUBLE)
+    trouble = recall(app.records, TROUBLE)
     if trouble:
         app.tell(WORKS_AGAIN, f"{app.name}: works again, after trouble since {trouble.since}:"
                  f" {outcome.reason.removeprefix(f'{app.name}: ')}",
                  commit=outcome.commit, release=outcome.release)  # fmt: skip
-        forget(app.store, TROUBLE)
+        forget(app.records, TROUBLE)
 
 
 def tell_stale(app: App, outcome: Outcome, now: str) -> None:
     """Tell that there was no success for `notify.stale_after`, once in every such time."""
-    success, told = app.store.last_success_at(), recall(app.store, STALE.name)
+    success, told = app.records.last_success_at(), recall(app.records, STALE.name)
     longest = app.settings.notify.stale_after
     since = max(filter(None, (success, told.since if told else "")), default="")
     if longest and success and passed(since, now) > longest:
         app.tell(STALE, f"{app.name}: no run was a success since {success}; the last one:"
                  f" {outcome.reason}")  # fmt: skip
-        keep(app.store, STALE.name, success, now)
+        keep(app.records, STALE.name, success, now)
 
 
 def tell_held_too_long(app: App, outcome: Outcome, now: str) -> None:
     """Tell once that this host has been behind for longer than `windows.deadline`."""
-    behind = recall(app.store, BEHIND)
+    behind = recall(app.records, BEHIND)
     if behind is None:
         # Of the first commit that waits, not of the newest: a busy upstream has a new one each day.
-        hold, candidate = find_hold(app.store, now), app.store.candidate()
+        hold, candidate = find_hold(app.records, now), app.records.candidate()
         if not hold and not outcome.commit:
             # Nobody knows of a commit that waits.
             return
         waits = candidate is not None and candidate.commit == outcome.commit
         since = hold.since if hold else candidate.seen_at if candidate and waits else now
         behind = Remembered(BEHIND, outcome.commit, since)
-        keep(app.store, *behind)
+        keep(app.records, *behind)
     deadline = app.settings.windows.deadline
     late = deadline and passed(behind.since, now) > deadline
-    if late and not recall(app.store, HELD_TOO_LONG.name):
+    if late and not recall(app.records, HELD_TOO_LONG.name):
         app.tell(HELD_TOO_LONG, f"{app.name}: held back since {behind.since}, longer than"
                  f" windows.deadline allows: {outcome.reason.removeprefix(f'{app.name}: ')}",
                  commit=outcome.commit)  # fmt: skip
-        keep(app.store, HELD_TOO_LONG.name, behind.about, now)
+        keep(app.records, HELD_TOO_LONG.name, behind.about, now)
 
 
 def tell_quarantined(app: App, started: str) -> None:
     """Tell which commits went into quarantine since that was told last."""
-    told = recall(app.store, QUARANTINED.name)
+    told = recall(app.records, QUARANTINED.name)
     new = [
         item
-        for item in app.store.quarantined()
+        for item in app.records.quarantined()
         if (item.since > told.since if told else item.since >= started)
     ]
     for item in new:
         app.tell(QUARANTINED, f"{app.name}: commit {item.commit} is in quarantine, because"
                  f" {item.step} failed: {item.reason}", commit=item.commit)  # fmt: skip
-        keep(app.store, QUARANTINED.name, item.commit, item.since)
+        keep(app.records, QUARANTINED.name, item.commit, item.since)
 
 
 def passed(since: str, now: str) -> int:
@@ -103,19 +103,19 @@ def passed(since: str, now: str) -> int:
     return seconds(now) - seconds(since)
 
 
-def recall(store: Store, name: str) -> Remembered | None:
+def recall(records: Records, name: str) -> Remembered | None:
     """Return what is remembered under a name."""
-    rows = store.rows("SELECT name, about, since FROM remembered WHERE name = ?", [name])
+    rows = records.rows("SELECT name, about, since FROM remembered WHERE name = ?", [name])
     return Remembered(*rows[0]) if rows else None
 
 
-def keep(store: Store, name: str, about: str, since: str) -> None:
+def keep(records: Records, name: str, about: str, since: str) -> None:
     """Remember something, in place of what was known under that name."""
-    store.write("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?)", [name, about, since])
+    records.write("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?)", [name, about, since])
 
 
-def forget(store: Store, *names: str) -> None:
+def forget(records: Records, *names: str) -> None:
     """Forget what is remembered under some names."""
     for name in names:
-        if recall(store, name):
-            store.write("DELETE FROM remembered WHERE name = ?", [name])
+        if recall(records, name):
+            records.write("DELETE FROM remembered WHERE name = ?", [name])

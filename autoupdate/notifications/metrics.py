@@ -9,15 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from autoupdate.app import App
-from autoupdate.gates.backoff import seconds
 from autoupdate.host.links import linked_release, remove_link, sync_directory
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import METRICS_UNWRITABLE
 from autoupdate.model.steps import Result, Step
+from autoupdate.model.times import seconds
 from autoupdate.notifications import alerts
 from autoupdate.records import hold, outbox, pin
-from autoupdate.records.records import Release
-from autoupdate.update import staged
+from autoupdate.records.rows import Release
 
 DISTRIBUTION = "ipfs_accelerate_autoupdate-"
 COMMITTED = "committed"
@@ -66,11 +65,17 @@ Labels = Mapping[str, str]
 Samples = list[tuple[Labels, float]]
 
 
-def write(app: App) -> None:
-    """Write the file of an app; an update does not end because that is impossible."""
+def write(app: App, *, staged: bool) -> None:
+    """Write the file of an app; an update does not end because that is impossible.
+
+    `staged`: a release is built, and waits to be switched to.
+    """
     directory = app.settings.metrics.textfile
     try:
-        replace(f"{directory}/autoupdate-{app.name}.prom", exposition(app.name, gather(app)))
+        replace(
+            f"{directory}/autoupdate-{app.name}.prom",
+            exposition(app.name, gather(app, staged=staged)),
+        )
     except OSError as error:
         where = error.filename or directory
         app.tell(METRICS_UNWRITABLE, f"{app.name}: no metrics: {where}: {error.strerror}")
@@ -92,22 +97,22 @@ def exposition(name: str, gathered: Mapping[str, Samples]) -> str:
     return "\n".join([*lines, ""])
 
 
-def gather(app: App) -> dict[str, Samples]:
+def gather(app: App, *, staged: bool) -> dict[str, Samples]:
     """Return what is known of an app, by the names of the metrics."""
-    store = app.store
-    current = store.release(linked_release(app.paths.current))
+    records = app.records
+    current = records.release(linked_release(app.paths.current))
     found = {**of_runs(app), **of_history(app), **of_release(app, current)}
-    candidate = store.candidate()
+    candidate = records.candidate()
     if candidate and (current is None or candidate.commit != current.commit):
         found["candidate_seen_timestamp_seconds"] = one(seconds(candidate.seen_at))
-    found["staged"] = one(bool(staged.waiting(app)))
-    found["held"] = one(hold.find(store, app.clock.now()) is not None)
-    found["pinned"] = one(pin.find(store) is not None)
-    found["quarantined_commits"] = one(len(store.quarantined()))
-    found["releases"] = one(len(store.releases()))
+    found["staged"] = one(staged)
+    found["held"] = one(hold.find(records, app.clock.now()) is not None)
+    found["pinned"] = one(pin.find(records) is not None)
+    found["quarantined_commits"] = one(len(records.quarantined()))
+    found["releases"] = one(len(records.releases()))
     targets = outbox.targets(app.settings.notify.urls)
     found["notifications_waiting"] = one(
-        sum(len(outbox.pending(store, target)) for target in targets)
+        sum(len(outbox.pending(records, target)) for target in targets)
     )
     return found
 
@@ -115,15 +120,15 @@ def gather(app: App) -> dict[str, Samples]:
 def of_runs(app: App) -> dict[str, Samples]:
     """Return when the last runs were, and how they ended."""
     found = {}
-    if last := app.store.last_run():
+    if last := app.records.last_run():
         found["last_run_timestamp_seconds"] = one(seconds(last.finished_at))
         found["run_exit_code"] = one(last.exit_code)
         took = seconds(last.finished_at) - seconds(last.started_at)
         # The clock may have been set back meanwhile.
         found["run_duration_seconds"] = one(max(0, took))
-    if success := app.store.last_success_at():
+    if success := app.records.last_success_at():
         found["last_success_timestamp_seconds"] = one(seconds(success))
-    if checked := alerts.recall(app.store, alerts.CHECKED):
+    if checked := alerts.recall(app.records, alerts.CHECKED):
         found["last_check_timestamp_seconds"] = one(seconds(checked.since))
     return found
 
@@ -144,23 +149,21 @@ def of_release(app: App, current: Release | None) -> dict[str, Samples]:
 
 def commit_time(app: App, commit: str) -> int:
     """Return when a commit was made; zero if that cannot be told. The worker is asked once."""
-    known = alerts.recall(app.store, COMMITTED)
+    known = alerts.recall(app.records, COMMITTED)
     if known and known.about == commit:
         return int(known.since)
-    from autoupdate.gates import guard
-
     try:
-        committed = guard.look(app, commit).committed_at
+        committed = app.worker.inspect(commit, "", ()).committed_at
     except AutoupdateError:
         # A mirror that was renewed may not have it any more.
         return 0
-    alerts.keep(app.store, COMMITTED, commit, str(committed))
+    alerts.keep(app.records, COMMITTED, commit, str(committed))
     return committed
 
 
 def of_history(app: App) -> dict[str, Samples]:
     """Return what the transactions add up to."""
-    ended = app.store.rows(
+    ended = app.records.rows(
         "SELECT result, step, \"trigger\", count(*) FROM transactions WHERE finished_at <> ''"
         ' GROUP BY result, step, "trigger"'
     )
@@ -186,9 +189,9 @@ def of_history(app: App) -> dict[str, Samples]:
 
 def durations(app: App) -> Samples:
     """Return how long the steps of the last update took that has ended."""
-    rows = app.store.rows("SELECT max(id) FROM transactions WHERE finished_at <> ''")
+    rows = app.records.rows("SELECT max(id) FROM transactions WHERE finished_at <> ''")
     taken: dict[str, float] = {}
-    for step in app.store.steps(rows[0][0] or 0):
+    for step in app.records.steps(rows[0][0] or 0):
         if step.ended_at:
             taken[step.step] = max(0, seconds(step.ended_at) - seconds(step.began_at))
     return [({"step": step}, length) for step, length in taken.items()]

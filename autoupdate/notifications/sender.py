@@ -8,18 +8,17 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 
-from autoupdate.app import Clock
-from autoupdate.cli.moments import write
 from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
-from autoupdate.gates.backoff import seconds
+from autoupdate.host.clock import Clock
 from autoupdate.host.log import HostLog, Log, say
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import NOT_DELIVERED, Event
 from autoupdate.model.paths import Paths
+from autoupdate.model.times import seconds, write
 from autoupdate.records import outbox
 from autoupdate.records.outbox import Row
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 
 # More than this at once, as after a long time without a network, come as one message.
 MOST_SINGLE = 5
@@ -39,10 +38,10 @@ class Sender:
     """Empties the outbox of one app."""
 
     def __init__(
-        self, settings: Settings, store: Store, log: Log, clock: Clock, deliver: Deliver
+        self, settings: Settings, records: Records, log: Log, clock: Clock, deliver: Deliver
     ) -> None:
         self.settings = settings
-        self.store = store
+        self.records = records
         self.log = log
         self.clock = clock
         self.deliver = deliver
@@ -55,7 +54,7 @@ class Sender:
         return all(done)
 
     def _send_to(self, target: str, url: str) -> bool:
-        while rows := outbox.pending(self.store, target):
+        while rows := outbox.pending(self.records, target):
             now = self.clock.now()
             if rows[0].next_at > now:
                 return False
@@ -64,20 +63,20 @@ class Sender:
             if fault:
                 self._postpone(rows[0], fault)
                 return False
-            outbox.mark_sent(self.store, batch, self.clock.now())
+            outbox.mark_sent(self.records, batch, self.clock.now())
         return True
 
     def _postpone(self, row: Row, fault: str) -> None:
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(row.attempts, MOST_DOUBLINGS))
         again = write(seconds(self.clock.now()) + wait)
-        outbox.postpone(self.store, row, again)
+        outbox.postpone(self.records, row, again)
         app = self.settings.app
         message = f"{app}: {row.target} did not take a notification: {fault}; again at {again}"
         self.log.write(Event(NOT_DELIVERED, message, app))
 
     def _clean(self, known: list[str]) -> None:
         long_ago = write(seconds(self.clock.now()) - outbox.KEPT_DAYS * 86400)
-        lost = outbox.clean(self.store, known, long_ago)
+        lost = outbox.clean(self.records, known, long_ago)
         if lost:
             app = self.settings.app
             message = f"{app}: {lost} notifications are given up: too old, or for no URL of now"
@@ -103,8 +102,8 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
     paths = paths or Paths()
     try:
         settings = load(paths, arguments[0])
-        store = Store(paths.app(settings.app).state)
-        sender = Sender(settings, store, HostLog(paths.log), Clock(), deliver)
+        records = Records(paths.app(settings.app).state)
+        sender = Sender(settings, records, HostLog(paths.log), Clock(), deliver)
         return Exit.DONE if sender.send_all() else Exit.BUSY
     except AutoupdateError as error:
         say(f"autoupdate: {error.message}")

@@ -5,7 +5,7 @@ A candidate is compared with it and not with the current release: after a way ba
 
 from typing import NamedTuple
 
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 
 
 class HighWater(NamedTuple):
@@ -16,12 +16,12 @@ class HighWater(NamedTuple):
     at: str
 
 
-def read(store: Store) -> HighWater | None:
+def read(records: Records) -> HighWater | None:
     """Return the mark; None before the first confirmed release."""
-    rows = store.rows('SELECT "commit", tag, at FROM high_water')
+    rows = records.rows('SELECT "commit", tag, at FROM high_water')
     return HighWater(*rows[0]) if rows else None
 
 
-def write(store: Store, mark: HighWater) -> None:
+def write(records: Records, mark: HighWater) -> None:
     """Set the mark."""
-    store.write("INSERT OR REPLACE INTO high_water VALUES (1, ?, ?, ?)", mark)
+    records.write("INSERT OR REPLACE INTO high_water VALUES (1, ?, ?, ?)", mark)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from autoupdate.config.settings import Notify
 from autoupdate.model.events import Kind
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 
 # What a run, or the start of a service, comes upon again and again is told once, until it changes.
 REPEATED = ("failed", "blocked", "refused", "unsigned", "untrusted")
@@ -43,24 +43,24 @@ def targets(urls: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def put(store: Store, settings: Notify, kind: Kind, message: str, now: str) -> None:
+def put(records: Records, settings: Notify, kind: Kind, message: str, now: str) -> None:
     """Add an event to the outbox, if it is one that the administrator wants to be told."""
     if kind.told_as not in settings.events or (
-        kind.told_as in REPEATED and message == last_message(store, kind.told_as)
+        kind.told_as in REPEATED and message == last_message(records, kind.told_as)
     ):
         return
-    with store.atomic():
+    with records.atomic():
         for target in targets(settings.urls):
-            store.write(
+            records.write(
                 "INSERT INTO outbox (event, message, created_at, target, next_at)"
                 " VALUES (?, ?, ?, ?, ?)",
                 [kind.told_as, message, now, target, now],
             )
 
 
-def last_message(store: Store, event: str) -> str:
+def last_message(records: Records, event: str) -> str:
     """Return the last message about an event; empty after it was told that updates work again."""
-    rows = store.rows(
+    rows = records.rows(
         "SELECT event, message FROM outbox WHERE event IN (?, 'recovered', 'updated')"
         " ORDER BY id DESC LIMIT 1",
         [event],
@@ -68,37 +68,37 @@ def last_message(store: Store, event: str) -> str:
     return rows[0][1] if rows and rows[0][0] == event else ""
 
 
-def is_waiting(store: Store) -> bool:
+def is_waiting(records: Records) -> bool:
     """Tell whether anything is still to be sent."""
-    return bool(store.rows("SELECT 1 FROM outbox WHERE sent_at = '' LIMIT 1"))
+    return bool(records.rows("SELECT 1 FROM outbox WHERE sent_at = '' LIMIT 1"))
 
 
-def pending(store: Store, target: str) -> list[Row]:
+def pending(records: Records, target: str) -> list[Row]:
     """Return what is still to be sent to a target, oldest first."""
     query = "SELECT * FROM outbox WHERE target = ? AND sent_at = '' ORDER BY id"
-    return [Row(*row) for row in store.rows(query, [target])]
+    return [Row(*row) for row in records.rows(query, [target])]
 
 
-def mark_sent(store: Store, rows: Sequence[Row], now: str) -> None:
+def mark_sent(records: Records, rows: Sequence[Row], now: str) -> None:
     """Remember that messages were taken by their target."""
-    with store.atomic():
+    with records.atomic():
         for row in rows:
-            store.write("UPDATE outbox SET sent_at = ? WHERE id = ?", [now, row.id])
+            records.write("UPDATE outbox SET sent_at = ? WHERE id = ?", [now, row.id])
 
 
-def postpone(store: Store, row: Row, next_at: str) -> None:
+def postpone(records: Records, row: Row, next_at: str) -> None:
     """Remember that a message was not taken, and when to try again."""
-    store.write(
+    records.write(
         "UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE id = ?", [next_at, row.id]
     )
 
 
-def clean(store: Store, known: Sequence[str], long_ago: str) -> int:
+def clean(records: Records, known: Sequence[str], long_ago: str) -> int:
     """Forget what is old, or meant for targets that are gone; return how many were never sent."""
     marks = ", ".join("?" * len(known))
     gone = f"sent_at = '' AND (created_at < ? OR target NOT IN ({marks}))"
-    lost = store.rows(f"SELECT count(*) FROM outbox WHERE {gone}", [long_ago, *known])[0][0]  # noqa: S608
+    lost = records.rows(f"SELECT count(*) FROM outbox WHERE {gone}", [long_ago, *known])[0][0]  # noqa: S608
     if lost:
-        store.write(f"DELETE FROM outbox WHERE {gone}", [long_ago, *known])  # noqa: S608
-    store.write("DELETE FROM outbox WHERE sent_at <> '' AND sent_at < ?", [long_ago])
+        records.write(f"DELETE FROM outbox WHERE {gone}", [long_ago, *known])  # noqa: S608
+    records.write("DELETE FROM outbox WHERE sent_at <> '' AND sent_at < ?", [long_ago])
     return int(lost)

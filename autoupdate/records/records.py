@@ -8,97 +8,24 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from autoupdate.model.steps import Result, Step, may_follow
 from autoupdate.records import database, public
 from autoupdate.records.database import StateError
+from autoupdate.records.rows import (
+    Attempts,
+    Candidate,
+    FailedEnvironment,
+    LastRun,
+    Quarantined,
+    Release,
+    StepTaken,
+    Transaction,
+)
 
 
-class Release(NamedTuple):
-    """A deployed commit with its environment; times are RFC 3339 UTC, empty for never."""
-
-    id: str
-    commit: str
-    created_at: str
-    activated_at: str
-    signer: str
-    environment: str
-    interpreter: str
-    bytes: int
-
-
-class Attempts(NamedTuple):
-    """How often a commit could not be brought in for reasons that are not its own."""
-
-    commit: str
-    failed: int
-    interrupted: int
-    last_at: str
-    reason: str
-
-
-class FailedEnvironment(NamedTuple):
-    """A set of dependencies that cannot be installed."""
-
-    environment: str
-    commit: str
-    reason: str
-    since: str
-
-
-class StepTaken(NamedTuple):
-    """One step of a transaction, for the history."""
-
-    step: str
-    began_at: str
-    ended_at: str
-
-
-class Transaction(NamedTuple):
-    """One attempt to bring a commit in; `services` are those it restarted or that wait for it."""
-
-    id: int
-    trigger: str
-    commit: str
-    release: str
-    previous: str
-    services: str
-    step: str
-    started_at: str
-    finished_at: str
-    result: str
-    exit_code: int
-    reason: str
-
-
-class Quarantined(NamedTuple):
-    """A commit that failed here, in which step, and why."""
-
-    commit: str
-    step: str
-    reason: str
-    since: str
-
-
-class LastRun(NamedTuple):
-    """The last run of all, also one that found nothing to do."""
-
-    result: str
-    exit_code: int
-    started_at: str
-    finished_at: str
-    reason: str
-
-
-class Candidate(NamedTuple):
-    """The newest commit seen upstream, and when it was first seen here."""
-
-    commit: str
-    seen_at: str
-
-
-class Store:
+class Records:
     """The state of one app."""
 
     def __init__(self, path: str, *, read_only: bool = False) -> None:
@@ -113,9 +40,9 @@ class Store:
         self.entered: Callable[[Step], None] = lambda _: None
         """Called when a transaction has begun a step."""
 
-    def in_memory(self) -> "Store":
+    def in_memory(self) -> "Records":
         """Return a copy that is gone when it is closed, to find out what would be written."""
-        copied = Store.__new__(Store)
+        copied = Records.__new__(Records)
         copied._path = self._path
         copied._last_look = self._last_look
         copied._is_public = False

@@ -5,16 +5,15 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from autoupdate.app import App
 from autoupdate.host import runtime_files
 from autoupdate.host.links import sync_directory
-from autoupdate.model.events import STEP
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Step
 from autoupdate.records import high_water, hold, pin
 from autoupdate.records.database import DamagedStateError, StateError
 from autoupdate.records.high_water import HighWater
-from autoupdate.records.records import Quarantined, Release, Store, Transaction
+from autoupdate.records.records import Records
+from autoupdate.records.rows import Quarantined, Release, Transaction
 
 
 def facts_file(state: str) -> str:
@@ -28,14 +27,14 @@ def has_facts(state: str) -> bool:
     return os.path.exists(file) and not os.path.exists(f"{file}.new")
 
 
-def write_facts(store: Store, state: str) -> None:
+def write(records: Records, state: str) -> None:
     """Write releases, quarantine and an open transaction beside the database; atomic, durable."""
-    unfinished, mark = store.unfinished(), high_water.read(store)
-    held, pinned = hold.read(store), pin.find(store)
+    unfinished, mark = records.unfinished(), high_water.read(records)
+    held, pinned = hold.read(records), pin.find(records)
     facts = {
         "transaction": unfinished._asdict() if unfinished else None,
-        "releases": [release._asdict() for release in store.releases()],
-        "quarantine": [item._asdict() for item in store.quarantined()],
+        "releases": [release._asdict() for release in records.releases()],
+        "quarantine": [item._asdict() for item in records.quarantined()],
         "hold": held._asdict() if held else None,
         "pin": pinned._asdict() if pinned else None,
         "high_water": mark._asdict() if mark else None,
@@ -59,65 +58,57 @@ def saved_high_water(state: str) -> HighWater | None:
     return mark if all(isinstance(field, str) for field in mark) else None
 
 
-def keep_facts(app: App) -> None:
-    """Write the second copy; an update does not end because that is impossible."""
-    try:
-        write_facts(app.store, app.paths.state)
-    except OSError as error:
-        app.tell(STEP, f"{app.name}: no second copy of the state: {error.strerror}")
-
-
-def open_state(paths: AppPaths, damaged: Callable[[DamagedStateError], None]) -> Store:
+def open_state(paths: AppPaths, damaged: Callable[[DamagedStateError], None]) -> Records:
     """Open the state; one that is missing or damaged is filled from its second copy."""
     with runtime_files.opening_state(paths):
         try:
             if os.path.exists(paths.state) and os.path.getsize(paths.state):
-                return Store(paths.state)
+                return Records(paths.state)
         except DamagedStateError as error:
             damaged(error)
         return _begin_anew(paths.state)
 
 
-def begin_anew(paths: AppPaths) -> Store:
+def begin_anew(paths: AppPaths) -> Records:
     """Put a damaged database aside, and fill a new one from the second copy."""
     with runtime_files.opening_state(paths):
         return _begin_anew(paths.state)
 
 
-def _begin_anew(state: str) -> Store:
+def _begin_anew(state: str) -> Records:
     for suffix in ("", "-journal"):
         if os.path.exists(f"{state}{suffix}"):
             os.replace(f"{state}{suffix}", f"{state}.damaged{suffix}")
         with suppress(FileNotFoundError):
             os.unlink(f"{state}.new{suffix}")
     # It gets its name when it is complete: if we die before, the next run finds none, as we did.
-    store = Store(f"{state}.new")
-    restore(store, state)
-    store.close()
+    records = Records(f"{state}.new")
+    restore(records, state)
+    records.close()
     os.rename(f"{state}.new", state)
     sync_directory(os.path.dirname(state))
-    return Store(state)
+    return Records(state)
 
 
-def restore(store: Store, state: str) -> None:
+def restore(records: Records, state: str) -> None:
     """Fill a new database from the second copy; a copy that cannot be read gives nothing."""
     try:
         with open(facts_file(state), encoding="utf-8") as stream:
             facts = json.load(stream)
-        with store.atomic():
+        with records.atomic():
             for item in facts["releases"]:
-                store.add_release(Release(**item))
+                records.add_release(Release(**item))
             for item in facts["quarantine"]:
                 found = Quarantined(**item)
-                store.quarantine(found.commit, found.step, found.reason, found.since)
+                records.quarantine(found.commit, found.step, found.reason, found.since)
             if facts.get("hold"):
-                hold.put(store, hold.Hold(**facts["hold"]))
+                hold.put(records, hold.Hold(**facts["hold"]))
             if facts.get("pin"):
-                pin.put(store, pin.Pin(**facts["pin"]))
+                pin.put(records, pin.Pin(**facts["pin"]))
             if facts.get("high_water"):
-                high_water.write(store, HighWater(**facts["high_water"]))
+                high_water.write(records, HighWater(**facts["high_water"]))
             if facts.get("transaction"):
-                store.add_transaction(_as_it_may_be(Transaction(**facts["transaction"])))
+                records.add_transaction(_as_it_may_be(Transaction(**facts["transaction"])))
     except (OSError, ValueError, KeyError, TypeError, RecursionError, StateError):
         return
 

@@ -6,11 +6,11 @@ And what the settings lead to, and cannot be used: hooks, keys, addresses to not
 import os
 from collections.abc import Iterator, Mapping
 
-from autoupdate.assemble import host_hooks, trusted_keys
 from autoupdate.config.load import Value
 from autoupdate.config.settings import Settings
 from autoupdate.gates import calendar
-from autoupdate.host.hook_files import POST, PRE
+from autoupdate.gates.trusted_keys import trusted_keys
+from autoupdate.host.hook_files import POST, PRE, host_hooks
 from autoupdate.host.unit_files import unit_files
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths

@@ -16,7 +16,7 @@ from autoupdate.gates.space import check_space
 from autoupdate.host.links import describe, is_managed, linked_release
 from autoupdate.model.errors import AutoupdateError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.worker.client import Plan
 
 PACKAGE = "ipfs-accelerate-autoupdate"
@@ -62,7 +62,7 @@ class Case(NamedTuple):
 
     paths: Paths
     settings: Settings
-    store: Store | None
+    records: Records | None
     host: Host
     now: str
 
@@ -191,7 +191,7 @@ def link(case: Case) -> Iterator[Finding]:
 
 def interruption(case: Case) -> Iterator[Finding]:
     """A run that died is finished or undone by the next one."""
-    unfinished = case.store.unfinished() if case.store else None
+    unfinished = case.records.unfinished() if case.records else None
     if unfinished and unfinished.step != "probation":
         yield Finding("update", f"is under way or was interrupted in step {unfinished.step}",
                       f"autoupdatectl run {case.settings.app}")  # fmt: skip
@@ -199,12 +199,12 @@ def interruption(case: Case) -> Iterator[Finding]:
 
 def space(case: Case) -> Iterator[Finding]:
     """There must be space for one more release."""
-    if case.store is None:
+    if case.records is None:
         return
     facts = os.statvfs(case.app.home)
     free = facts.f_bavail * facts.f_frsize
     try:
-        check_space(case.store.releases(), Plan("", "", False, free))
+        check_space(case.records.releases(), Plan("", "", False, free))
     except HostFaultError as error:
         yield Finding("space", error.message, f"{error.advice}: du -xhd1 {case.app.home}")
     if facts.f_files and not facts.f_favail:
@@ -277,7 +277,7 @@ def old_system(case: Case) -> Iterator[Finding]:
 
 def leftovers(case: Case) -> Iterator[Finding]:
     """What was put aside may go one day."""
-    for item in kept.kept_directories(case.settings.path, case.store, case.now):
+    for item in kept.kept_directories(case.settings.path, case.records, case.now):
         if not item.must_stay:
             yield Finding(item.directory, "the old directory of the adoption is of no use any more",
                           f"rm --recursive {item.directory}")  # fmt: skip

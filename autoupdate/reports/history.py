@@ -10,7 +10,8 @@ from typing import Any
 
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result
-from autoupdate.records.records import Store, Transaction
+from autoupdate.records.records import Records
+from autoupdate.records.rows import Transaction
 
 AT_ONCE = 100
 REPEATED = (Result.DEFERRED, Result.FAILED, Result.UNREACHABLE, Result.INTERRUPTED)
@@ -22,9 +23,9 @@ def history(
     """Return past transactions: at most so many, with one of some results, begun since then."""
     if not os.path.exists(paths.state):
         return []
-    store = Store(paths.state, read_only=True)
+    records = Records(paths.state, read_only=True)
     found: list[dict[str, Any]] = []
-    for transaction in all_transactions(store):
+    for transaction in all_transactions(records):
         if transaction.started_at < since:
             break
         if results and transaction.result not in results:
@@ -36,16 +37,16 @@ def history(
         if len(found) == limit:
             break
         found.append(entry(transaction))
-    store.close()
+    records.close()
     return found
 
 
-def all_transactions(store: Store) -> Iterator[Transaction]:
+def all_transactions(records: Records) -> Iterator[Transaction]:
     """Yield every transaction, newest first."""
-    some = store.history(AT_ONCE)
+    some = records.history(AT_ONCE)
     while some:
         yield from some
-        some = store.history(AT_ONCE, some[-1].id)
+        some = records.history(AT_ONCE, some[-1].id)
 
 
 def is_the_same_again(shown: dict[str, Any], transaction: Transaction) -> bool:

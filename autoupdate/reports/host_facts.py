@@ -4,9 +4,16 @@ import os
 import pwd
 import re
 
-from autoupdate.assemble import BUILDER, builder
 from autoupdate.config.settings import Upstream
-from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, find_user, run
+from autoupdate.host.process import (
+    BUILDER,
+    NotStartedError,
+    TimedOutError,
+    base_environment,
+    builder,
+    find_user,
+    run,
+)
 from autoupdate.model.paths import Paths
 from autoupdate.upstream.ls_remote import check
 

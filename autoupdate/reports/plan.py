@@ -7,25 +7,28 @@ copy of the state that is thrown away. Build, rehearsal and services can still s
 
 import os
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from autoupdate.app import App
-from autoupdate.gates.attempts import is_complete, longest_wait, nothing_to_do, useless_current
-from autoupdate.gates.order import BEFORE_BUILD, BEFORE_SWITCH, Gate
+from autoupdate.gates.attempts import nothing_to_do
+from autoupdate.gates.hold import held, in_words
+from autoupdate.gates.order import BEFORE_SWITCH, GUARD, VERIFY, Gate
+from autoupdate.gates.runnable import is_complete, useless_current
 from autoupdate.gates.space import check_space
 from autoupdate.host.links import claim, linked_release
 from autoupdate.model.changes import Changes, Forecast
 from autoupdate.model.errors import (
     AutoupdateError,
-    DamagedMirrorError,
     NoCandidateError,
     UpdateFailedError,
 )
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
 from autoupdate.records import hold, pin
-from autoupdate.update import update
+from autoupdate.update.check import look_upstream
 from autoupdate.update.failure import refuse_failed_environment
+from autoupdate.update.fetch import fetch_safely, with_sound_mirror
 from autoupdate.update.staged import find_staged
 from autoupdate.worker.client import Plan
 
@@ -60,7 +63,7 @@ def plan(app: App, *, trigger: str = "manual", force: bool = False) -> Outlook:
         planner.refused(Verdict("upstream", False, error.message, error.advice))
     except AutoupdateError as error:
         planner.failed(error)
-    if planner.would and useless_current(app.paths, app.settings.build.python, app.store):
+    if planner.would and useless_current(app.paths, app.settings.build.python, app.records):
         try:
             planner.ask_about_renewal()
         except AutoupdateError as error:
@@ -72,10 +75,10 @@ class Planner:
     """Collects the words of the gates; the first one that says no decides."""
 
     def __init__(self, app: App, *, trigger: str, force: bool) -> None:
-        self.app = app._replace(store=app.store.in_memory())
+        self.app = app._replace(records=app.records.in_memory())
         self.trigger, self.force = trigger, force
         release = linked_release(app.paths.current)
-        current = app.store.release(release) if release else None
+        current = app.records.release(release) if release else None
         self.is_deployed = bool(release) and is_complete(app.paths, release)
         self.deployed = current.commit if current else ""
         self.asking = ""
@@ -94,12 +97,12 @@ class Planner:
         self.asking = "path"
         claim(app.settings.path, app.paths)
         self.asking = "upstream"
-        self.commit = update.look_upstream(app)
+        self.commit = look_upstream(app)
         self.passed(self.whose_word())
         if self.is_done():
             return
         self.fetch()
-        self.ask(BEFORE_BUILD)
+        self.ask(VERIFY + GUARD)
         if not self.release:
             self.look_at_build()
         self.ask_to_switch()
@@ -107,7 +110,7 @@ class Planner:
     def ask_to_switch(self) -> None:
         """Ask what comes right before the switch, and which services that would restart."""
         self.ask(BEFORE_SWITCH)
-        running = self.app.services.look(self.app.settings.services)
+        running = self.app.host.services.look(self.app.settings.services)
         self.services = tuple(service.name for service in running if service.runs)
 
     def ask_about_renewal(self) -> None:
@@ -118,22 +121,20 @@ class Planner:
         app, self.asking = self.app, "renewal"
         self.would = self.reason = self.advice = self.release = ""
         self.commit = self.deployed
-        nothing = nothing_to_do(
-            app, self.commit, force=self.force, longest_wait=longest_wait(app, self.trigger)
-        )
+        nothing = nothing_to_do(app, self.commit, self.trigger, force=self.force)
         if nothing:
             self.deferred(nothing.reason, nothing.advice)
             return
         self.passed(f"the current release cannot run any more: commit {self.commit} is built again")
         self.force = True
-        self.ask(BEFORE_BUILD)
+        self.ask(VERIFY + GUARD)
         self.look_at_build()
         self.ask_to_switch()
 
     def look_for_interruption(self) -> None:
         """Say that a run would first end what another one began."""
         self.asking = "interruption"
-        transaction = self.app.store.unfinished()
+        transaction = self.app.records.unfinished()
         if transaction:
             self.passed(
                 f"an update to commit {transaction.commit} was interrupted in step"
@@ -145,23 +146,22 @@ class Planner:
     def ask_hold(self) -> None:
         """Ask whether there is a hold."""
         self.asking = "hold"
-        on_hold, found = hold.held(self.app), hold.read(self.app.store)
+        on_hold, found = held(self.app), hold.read(self.app.records)
         if on_hold and found:
-            self.deferred(hold.in_words(found), on_hold.advice)
+            self.deferred(in_words(found), on_hold.advice)
         else:
             self.passed("there is none")
 
     def whose_word(self) -> str:
         """Say who chose the commit."""
-        if pin.find(self.app.store):
+        if pin.find(self.app.records):
             return f"not asked: commit {self.commit} is pinned"
         return f"{self.app.settings.upstream.track} at {self.commit}"
 
     def is_done(self) -> bool:
         """Ask whether the commit is deployed already, or may not be tried again yet."""
         app, self.asking = self.app, "earlier attempts"
-        longest = longest_wait(app, self.trigger)
-        nothing = nothing_to_do(app, self.commit, force=self.force, longest_wait=longest)
+        nothing = nothing_to_do(app, self.commit, self.trigger, force=self.force)
         if nothing is None:
             self.passed("none that counts against it")
             return False
@@ -182,39 +182,32 @@ class Planner:
             self.passed(f"release {staged.id} is built already, and waits")
         else:
             asked_for = self.commit
-            try:
-                self.commit = update.fetch_into_mirror(app, asked_for)
-            except DamagedMirrorError as error:
-                update.renew_mirror(app, error)
-                self.commit = update.fetch_into_mirror(app, asked_for)
+            self.commit = fetch_safely(app, asked_for)
             self.passed("it is in the mirror")
             if self.commit != asked_for and self.is_done():
                 return
         with suppress(UpdateFailedError):
-            self.changes = app.workshop.compare(self.commit, self.deployed)
+            self.changes = app.worker.compare(self.commit, self.deployed)
 
     def look_at_build(self) -> None:
         """Ask whether there is space, and whether the same dependencies failed lately."""
         app, self.asking = self.app, "environment"
-        made = app.workshop.forecast(self.commit, self.deployed, app.settings.build)
+        made = app.worker.forecast(self.commit, self.deployed, app.settings.build)
         self.environment = made
         if not self.force:
             refuse_failed_environment(app, made.key)
         self.passed("that of an earlier release is used again" if made.reused else "is made anew")
         self.asking = "space"
-        check_space(app.store.releases(), Plan(made.key, made.interpreter, made.reused, made.free))
+        check_space(
+            app.records.releases(), Plan(made.key, made.interpreter, made.reused, made.free)
+        )
         self.passed(f"{made.free >> 20:,} MiB are free")
 
     def ask(self, gates: tuple[Gate, ...]) -> None:
         """Ask some gates about the commit."""
         for gate in gates:
             self.asking = "mirror"
-            try:
-                verdict = gate(self.app, self.commit)
-            except DamagedMirrorError as error:
-                update.renew_mirror(self.app, error)
-                update.fetch_into_mirror(self.app, self.commit)
-                verdict = gate(self.app, self.commit)
+            verdict = with_sound_mirror(self.app, self.commit, partial(gate, self.app, self.commit))
             if verdict.passes:
                 self.gates.append(verdict)
             else:

@@ -6,7 +6,7 @@ from typing import Any
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import AppPaths
-from autoupdate.records.records import Release
+from autoupdate.records.rows import Release
 from autoupdate.reports import packages
 
 CURRENT, PREVIOUS = "current", "previous"

@@ -3,37 +3,38 @@
 import os
 from typing import Any
 
-from autoupdate.app import Clock
 from autoupdate.config.settings import Settings
 from autoupdate.gates import signatures
-from autoupdate.gates.attempts import left_broken, stuck
+from autoupdate.gates.attempts import stuck
 from autoupdate.host import runtime_files
+from autoupdate.host.clock import Clock
 from autoupdate.host.links import is_managed, linked_release
 from autoupdate.host.services import Services
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
 from autoupdate.records import hold as holds
 from autoupdate.records import pin as pins
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
+from autoupdate.update.probation import left_broken
 
 
 def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str, Any]:
     """Return where an app stands."""
-    store = Store(paths.state, read_only=True) if os.path.exists(paths.state) else None
+    records = Records(paths.state, read_only=True) if os.path.exists(paths.state) else None
     release = linked_release(paths.current)
-    candidate = store.candidate() if store else None
-    last = store.last_run() if store else None
-    quarantined = store.quarantined() if store else []
-    hold = holds.find(store, now()) if store else None
-    pin = pins.find(store) if store else None
+    candidate = records.candidate() if records else None
+    last = records.last_run() if records else None
+    quarantined = records.quarantined() if records else []
+    hold = holds.find(records, now()) if records else None
+    pin = pins.find(records) if records else None
     return {
         "app": settings.app,
-        "state": state(settings, store, paths, release, services),
-        "current": current(settings, store, release),
-        "previous": describe(store, linked_release(paths.previous)),
+        "state": state(settings, records, paths, release, services),
+        "current": current(settings, records, release),
+        "previous": describe(records, linked_release(paths.previous)),
         "candidate": candidate._asdict() if candidate else None,
         "last_run": last._asdict() if last else None,
-        "last_success_at": store.last_success_at() if store else None,
+        "last_success_at": records.last_success_at() if records else None,
         "hold": hold._asdict() if hold else None,
         "pin": pin._asdict() if pin else None,
         "quarantine": [
@@ -53,32 +54,32 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
 
 
 def state(
-    settings: Settings, store: Store | None, paths: AppPaths, release: str, services: Services
+    settings: Settings, records: Records | None, paths: AppPaths, release: str, services: Services
 ) -> str:
     """Return the one word for where an app stands."""
     if os.path.lexists(settings.path) and not is_managed(settings.path, paths):
         return "unmanaged"
-    unfinished = store.unfinished() if store else None
+    unfinished = records.unfinished() if records else None
     if unfinished and unfinished.step == Step.PROBATION:
         return "probation"
     if unfinished and runtime_files.is_running(paths):
         return "updating"
-    if store and holds.find(store, now()):
+    if records and holds.find(records, now()):
         return "held"
-    last = store.last_run() if store else None
-    if store is None or not release:
+    last = records.last_run() if records else None
+    if records is None or not release:
         return "failed" if last and last.exit_code else "unmanaged"
     if unfinished or (last and last.result in (Result.FAILED, Result.BROKEN, Result.UNREACHABLE)):
         return "failed"
-    if any(service.crashed for service in services.look(left_broken(store))):
+    if any(service.crashed for service in services.look(left_broken(records))):
         return "failed"
-    current, candidate = store.release(release), store.candidate()
-    pin = pins.find(store)
-    if pin and current and current.commit == pin.commit and not quarantined(store, pin.commit):
+    current, candidate = records.release(release), records.candidate()
+    pin = pins.find(records)
+    if pin and current and current.commit == pin.commit and not quarantined(records, pin.commit):
         return "pinned"
     behind = candidate and current and candidate.commit != current.commit
-    if candidate and quarantined(store, candidate.commit):
-        return "rolled-back" if behind and not stuck(store) else "failed"
+    if candidate and quarantined(records, candidate.commit):
+        return "rolled-back" if behind and not stuck(records) else "failed"
     if last and last.result == Result.ROLLED_BACK and behind:
         return "rolled-back"
     if last and last.result == Result.DEFERRED and (behind or not candidate):
@@ -86,9 +87,9 @@ def state(
     return "behind" if behind else "current"
 
 
-def quarantined(store: Store, commit: str) -> bool:
+def quarantined(records: Records, commit: str) -> bool:
     """Tell whether a commit failed here."""
-    return commit in {item.commit for item in store.quarantined()}
+    return commit in {item.commit for item in records.quarantined()}
 
 
 def now() -> str:
@@ -96,13 +97,13 @@ def now() -> str:
     return Clock().now()
 
 
-def current(settings: Settings, store: Store | None, release: str) -> dict[str, Any] | None:
+def current(settings: Settings, records: Records | None, release: str) -> dict[str, Any] | None:
     """Return the current release, and whether it is trusted: as a run last found it to be."""
-    shown = describe(store, release)
-    if shown is None or store is None:
+    shown = describe(records, release)
+    if shown is None or records is None:
         return shown
     asked = settings.trust.signatures != "off"
-    judged = signatures.judgement(store, shown["commit"]) if asked else None
+    judged = signatures.judgement(records, shown["commit"]) if asked else None
     signer = shown["signer"] or (judged.signer if judged else "")
     return {
         **shown,
@@ -112,9 +113,9 @@ def current(settings: Settings, store: Store | None, release: str) -> dict[str, 
     }
 
 
-def describe(store: Store | None, release: str) -> dict[str, Any] | None:
+def describe(records: Records | None, release: str) -> dict[str, Any] | None:
     """Return one release as status shows it."""
-    found = store.release(release) if store and release else None
+    found = records.release(release) if records and release else None
     if found is None:
         return (
             {"release": release, "commit": "", "activated_at": "", "signer": None}

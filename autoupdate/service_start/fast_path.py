@@ -1,13 +1,12 @@
 """The way of a run, and of the gate, on which nothing has changed: one question to upstream.
 
 It costs little more than the start of an interpreter, because it loads next to nothing; whatever
-is not exactly as the last run left it is none of its business and goes the usual way (cli.py,
+is not exactly as the last run left it is none of its business and goes the usual way (cli/main.py,
 gate.py).
 """
 
 import fcntl
 import os
-import sys
 import time
 
 from autoupdate.model.paths import AppPaths, Paths
@@ -24,32 +23,6 @@ if TYPE_CHECKING:
 PATIENCE = 0.2
 
 
-def main(arguments: list[str], paths: Paths | None = None) -> int:
-    """Run autoupdatectl; return its exit code."""
-    paths = paths or Paths()
-    # What the caller closed is opened by the usual way.
-    if arguments[:1] == ["run"] and None not in (sys.stdin, sys.stdout, sys.stderr):
-        words = arguments[2:] if arguments[1:2] == ["--"] else arguments[1:]
-        name = words[0] if words else only_app(paths)
-        if len(words) < 2 and is_plain(name) and (reason := find_nothing_new(paths, name)):
-            return say(reason)
-    from autoupdate.cli.main import main as usual
-
-    return usual(arguments, paths)
-
-
-def say(reason: str) -> int:
-    """Print how the run ended; return its exit code."""
-    try:
-        print(reason, flush=True)
-    except OSError:
-        from autoupdate.cli.main import readable
-
-        # What could not be written is still in the buffer.
-        return readable(lambda: 0)
-    return 0
-
-
 def pass_gate(arguments: list[str], paths: Paths | None = None) -> int:
     """Let a service start (0) or keep it down (1); see gate.py."""
     paths = paths or Paths()
@@ -64,18 +37,6 @@ def pass_gate(arguments: list[str], paths: Paths | None = None) -> int:
 def is_plain(name: str) -> bool:
     """Tell whether a word can only be the name of an app, which has no path in it."""
     return bool(name) and "/" not in name and not name.startswith((".", "-"))
-
-
-def only_app(paths: Paths) -> str:
-    """Return the app, if there is but one on this host."""
-    names = set()
-    for directory in (f"{paths.vendor}/apps", f"{paths.etc}/apps"):
-        try:
-            found = os.listdir(directory)
-        except OSError:
-            continue
-        names |= {name.removesuffix(".d").removesuffix(".toml") for name in found}
-    return names.pop() if len(names) == 1 else ""
 
 
 def find_nothing_new(

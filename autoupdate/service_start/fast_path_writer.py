@@ -34,9 +34,9 @@ def leave(
     # Keys are removed, and they expire: every run looks whether what runs is still trusted.
     if settings.trust.signatures != "off":
         return
-    if settings.notify.urls and outbox.is_waiting(app.store):
+    if settings.notify.urls and outbox.is_waiting(app.records):
         return
-    if app.store.unfinished():
+    if app.records.unfinished():
         # The services that it waits for are still to be watched.
         return
     read_before = [*settings.files, f"{paths.vendor}/apps", f"{paths.etc}/apps"]

@@ -8,28 +8,29 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from autoupdate.app import Clock
 from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
-from autoupdate.gates.attempts import stuck, useless_current
-from autoupdate.gates.backoff import seconds
+from autoupdate.gates.attempts import stuck
+from autoupdate.gates.runnable import useless_current
 from autoupdate.host import runtime_files
+from autoupdate.host.clock import Clock
 from autoupdate.host.links import describe, is_managed
 from autoupdate.host.log import HostLog, say
 from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, run_unless
 from autoupdate.host.systemctl import insist
-from autoupdate.host.transient_units import Agenda, SystemdAgenda
+from autoupdate.host.transient_units import SystemdTransientUnits, TransientUnits
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.model.paths import AppPaths, Paths
+from autoupdate.model.times import seconds
 from autoupdate.records import hold
 from autoupdate.records.database import StateError
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 
 Answer = TypeVar("Answer")
 # Starts a run of an app, unless it is no longer needed; gives why it failed, or nothing.
 Start = Callable[[str, Callable[[], bool]], str]
-HOST_AGENDA = SystemdAgenda()
+HOST_TRANSIENT_UNITS = SystemdTransientUnits()
 HOST_CLOCK = Clock()
 # Longer than the unit's own TimeoutStartSec=.
 LONGEST_RUN = 3 * 3600.0 + 60
@@ -62,7 +63,7 @@ def main(
     arguments: list[str],
     paths: Paths | None = None,
     start: Start = start_run,
-    agenda: Agenda = HOST_AGENDA,
+    transient_units: TransientUnits = HOST_TRANSIENT_UNITS,
     clock: Clock = HOST_CLOCK,
 ) -> int:
     """Let a service start (0) or keep it down (1), which takes some seconds."""
@@ -70,7 +71,7 @@ def main(
     name = arguments[0] if arguments else ""
     began = clock.monotonic()
     try:
-        code = pass_gate(paths, load(paths, name), start, agenda)
+        code = pass_gate(paths, load(paths, name), start, transient_units)
     except AutoupdateError as error:
         tell(
             paths, name, BLOCKED, f"{name} may not start: {error.message}. {error.advice}".rstrip()
@@ -81,7 +82,12 @@ def main(
     return code
 
 
-def pass_gate(paths: Paths, settings: Settings, start: Start, agenda: Agenda = HOST_AGENDA) -> int:
+def pass_gate(
+    paths: Paths,
+    settings: Settings,
+    start: Start,
+    transient_units: TransientUnits = HOST_TRANSIENT_UNITS,
+) -> int:
     """Decide about one start of a service of a configured app; `start` starts a run."""
     app = paths.app(settings.app)
     # Half a directory must not be started from: an interrupted adoption is undone first.
@@ -96,7 +102,7 @@ def pass_gate(paths: Paths, settings: Settings, start: Start, agenda: Agenda = H
     if not updates and not must_run:
         return 0
     if not must_run and switching_must_wait(settings, app):
-        agenda.run_now(settings.app)
+        transient_units.run_now(settings.app)
         return 0
     wish = runtime_files.UPDATE if updates else runtime_files.RECOVER
     before = Clock().now()
@@ -109,7 +115,7 @@ def pass_gate(paths: Paths, settings: Settings, start: Start, agenda: Agenda = H
         fault = _last_words(app.state, before) or fault
     elif updates:
         fault = _stuck(app.state)
-    return decide(paths, settings, fault, agenda) if fault else 0
+    return decide(paths, settings, fault, transient_units) if fault else 0
 
 
 def switching_must_wait(settings: Settings, app: AppPaths) -> bool:
@@ -137,7 +143,7 @@ def start_unmanaged(paths: Paths, settings: Settings) -> int:
     return 0
 
 
-def decide(paths: Paths, settings: Settings, fault: str, agenda: Agenda) -> int:
+def decide(paths: Paths, settings: Settings, fault: str, transient_units: TransientUnits) -> int:
     """Apply `start.if_update_fails` to an update that failed."""
     name = settings.app
     fault = fault.removeprefix(f"{name}: ")
@@ -150,25 +156,25 @@ def decide(paths: Paths, settings: Settings, fault: str, agenda: Agenda) -> int:
     )
     message = f"{name} may not start, as start.if_update_fails is block: {fault}; {advice}"
     tell(paths, name, BLOCKED, message)
-    notify(paths, settings, message, agenda)
+    notify(paths, settings, message, transient_units)
     return 1
 
 
-def notify(paths: Paths, settings: Settings, message: str, agenda: Agenda) -> None:
+def notify(paths: Paths, settings: Settings, message: str, transient_units: TransientUnits) -> None:
     """Have the administrator told that a service is kept down."""
     if not settings.notify.urls:
         return
     from autoupdate.records import outbox
 
     try:
-        store = Store(paths.app(settings.app).state)
-        outbox.put(store, settings.notify, BLOCKED, message, Clock().now())
-        store.close()
+        records = Records(paths.app(settings.app).state)
+        outbox.put(records, settings.notify, BLOCKED, message, Clock().now())
+        records.close()
     except StateError as error:
         # The service's own journal has the reason; the next run looks after the state.
         say(f"autoupdate: nobody is notified: {error.message}")
     else:
-        agenda.send(settings.app)
+        transient_units.send(settings.app)
 
 
 def _stuck(state: str) -> str:
@@ -176,35 +182,35 @@ def _stuck(state: str) -> str:
 
 
 def _is_held(state: str) -> bool:
-    return _ask(state, lambda store: hold.find(store, Clock().now()) is not None, False)
+    return _ask(state, lambda records: hold.find(records, Clock().now()) is not None, False)
 
 
 def _was_interrupted(app: AppPaths) -> bool:
     # A run that is alive needs nobody's help. A state that cannot be read is begun anew by a run.
     unreadable = os.path.exists(app.state)
-    unfinished = _ask(app.state, lambda store: store.unfinished() is not None, unreadable)
+    unfinished = _ask(app.state, lambda records: records.unfinished() is not None, unreadable)
     return unfinished and not runtime_files.is_running(app)
 
 
 def _cannot_run(settings: Settings, app: AppPaths) -> bool:
     python = settings.build.python
-    return _ask(app.state, lambda store: useless_current(app, python, store) is not None, False)
+    return _ask(app.state, lambda records: useless_current(app, python, records) is not None, False)
 
 
 def _last_words(state: str, since: str) -> str:
     """Return why the run that began since then failed; it says more than systemctl can."""
-    last = _ask(state, lambda store: store.last_run(), None)
+    last = _ask(state, lambda records: records.last_run(), None)
     return last.reason if last and last.exit_code and last.finished_at >= since else ""
 
 
-def _ask(state: str, question: Callable[[Store], Answer], otherwise: Answer) -> Answer:
+def _ask(state: str, question: Callable[[Records], Answer], otherwise: Answer) -> Answer:
     """Ask the state something; `otherwise` stands for what is missing or cannot be read."""
     try:
-        store = Store(state, read_only=True)
+        records = Records(state, read_only=True)
         try:
-            return question(store)
+            return question(records)
         finally:
-            store.close()
+            records.close()
     except StateError:
         return otherwise
 

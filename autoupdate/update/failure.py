@@ -3,25 +3,24 @@
 import os
 
 from autoupdate.app import App, Outcome
-from autoupdate.gates.attempts import is_complete
-from autoupdate.gates.backoff import MOST_HOST_FAULTS, seconds
+from autoupdate.gates.backoff import MOST_HOST_FAULTS
+from autoupdate.gates.runnable import is_complete
 from autoupdate.gates.window import wait_for_opening
 from autoupdate.host.limits import free_space
-from autoupdate.host.links import linked_release
 from autoupdate.model.errors import (
     AutoupdateError,
     DependenciesFailedError,
     Exit,
     HostFaultError,
-    NoCandidateError,
     NoSpaceError,
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.model.events import DEFERRED, FAILED, NO_CANDIDATE, REFUSED, STEP
+from autoupdate.model.events import DEFERRED, FAILED, REFUSED, STEP
 from autoupdate.model.steps import Result, Step
+from autoupdate.model.times import seconds
 from autoupdate.model.verdict import Verdict
-from autoupdate.records.records import FailedEnvironment, Transaction
+from autoupdate.records.rows import FailedEnvironment, Transaction
 from autoupdate.update import retention
 from autoupdate.update.staged import is_built
 
@@ -33,9 +32,9 @@ LEAST_SPACE = 1 << 20
 
 def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outcome:
     """End a transaction that failed before anything was switched: the services never noticed."""
-    transaction = app.store.transaction(transaction.id)
+    transaction = app.records.transaction(transaction.id)
     # Whatever the build left running ends here; the next request starts a worker anew.
-    app.workshop.close()
+    app.worker.close()
     before = free_space(app.paths.home)
     if transaction.release:
         retention.remove(app, transaction.release)
@@ -47,8 +46,8 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
     )
     blame(app, transaction, error)
     result = Result.UNREACHABLE if isinstance(error, UnreachableError) else Result.FAILED
-    with app.store.atomic():
-        app.store.finish(transaction.id, result, error.exit_code, reason, app.clock.now())
+    with app.records.atomic():
+        app.records.finish(transaction.id, result, error.exit_code, reason, app.clock.now())
         app.tell(FAILED, reason, commit=transaction.commit, step=transaction.step)
     return Outcome(result, error.exit_code, reason, transaction.commit, "", error.advice)
 
@@ -69,8 +68,8 @@ def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
     A release that is complete is kept: it waits until the gates let it pass. Where nothing is
     deployed yet, there is nothing to go on with, and that is a failure.
     """
-    transaction = app.store.transaction(transaction.id)
-    app.workshop.close()
+    transaction = app.records.transaction(transaction.id)
+    app.worker.close()
     built = is_built(app, transaction)
     if transaction.release and not built:
         retention.remove(app, transaction.release)
@@ -82,29 +81,21 @@ def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
     # Time does not change what is refused for other reasons than time.
     kind = DEFERRED if verdict.forceable else REFUSED
     app.tell(kind, reason, commit=transaction.commit, step=transaction.step)
-    app.store.finish(transaction.id, result, code, reason, app.clock.now())
+    app.records.finish(transaction.id, result, code, reason, app.clock.now())
     wait_for_opening(app, verdict)
     return Outcome(result, code, reason, transaction.commit, transaction.previous, verdict.advice)
-
-
-def no_candidate(app: App, error: NoCandidateError) -> Outcome:
-    """Report that upstream has nothing that policy admits; with a release in place, that stays."""
-    release = linked_release(app.paths.current)
-    place = f"release {release} stays" if release else "nothing deployed"
-    reason = f"{app.name}: {error.message}; {place}"
-    app.tell(NO_CANDIDATE, reason, release=release)
-    result, code = (Result.DEFERRED, Exit.DONE) if release else (Result.FAILED, Exit.FAILED)
-    return Outcome(result, code, reason, "", release, error.advice)
 
 
 def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
     """Put a bad commit into quarantine; count an attempt where the commit is not to blame."""
     now = app.clock.now()
     if isinstance(error, UnreachableError | HostFaultError):
-        counted = app.store.count_attempt(transaction.commit, error.message, now, interrupted=False)
+        counted = app.records.count_attempt(
+            transaction.commit, error.message, now, interrupted=False
+        )
         if isinstance(error, UnreachableError) or counted.failed < MOST_HOST_FAULTS:
             return
-    app.store.quarantine(transaction.commit, Step(transaction.step), error.message, now)
+    app.records.quarantine(transaction.commit, Step(transaction.step), error.message, now)
     # It is not tried again, and so its dependencies are of no use.
     retention.tidy(app)
 
@@ -116,9 +107,9 @@ def blame_for_running_badly(app: App, transaction: Transaction, fault: str) -> N
     if trouble:
         reason = f"{fault}; not held against the commit, as {trouble}"
         app.tell(STEP, f"{app.name}: {reason}", commit=transaction.commit)
-        app.store.count_attempt(transaction.commit, reason, now, interrupted=True)
+        app.records.count_attempt(transaction.commit, reason, now, interrupted=True)
     else:
-        app.store.quarantine(transaction.commit, Step.PROBATION, fault, now)
+        app.records.quarantine(transaction.commit, Step.PROBATION, fault, now)
 
 
 def trouble_of_the_host(app: App, release: str) -> str:
@@ -138,17 +129,25 @@ def remember_environment(
     app: App, transaction: Transaction, environment: str, error: DependenciesFailedError
 ) -> None:
     """Remember a set of dependencies that cannot be installed, for the next commits with it."""
-    app.store.add_failed_environment(
+    app.records.add_failed_environment(
         FailedEnvironment(environment, transaction.commit, error.message, app.clock.now())
     )
 
 
 def refuse_failed_environment(app: App, environment: str) -> None:
     """Raise UpdateFailedError for a set of dependencies that failed lately."""
-    known = app.store.failed_environment(environment)
+    known = app.records.failed_environment(environment)
     if known and 0 <= seconds(app.clock.now()) - seconds(known.since) < ENVIRONMENT_MEMORY:
         raise UpdateFailedError(
             f"the same dependencies failed for commit {known.commit} at {known.since}:"
             f" {known.reason}",
             f"autoupdatectl quarantine clear {known.commit}",
         )
+
+
+def close(app: App, transaction: Transaction, outcome: Outcome) -> Outcome:
+    """Record how a transaction ended in which nothing was to be done."""
+    app.records.finish(
+        transaction.id, outcome.result, outcome.exit_code, outcome.reason, app.clock.now()
+    )
+    return outcome

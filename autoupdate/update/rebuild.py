@@ -6,20 +6,23 @@ bear on this: a hold, a window, a quarantine, signatures, or an upstream that is
 """
 
 from autoupdate.app import App, Outcome
-from autoupdate.gates.attempts import is_complete, longest_wait, nothing_to_do
-from autoupdate.gates.order import DEPLOYED_ALREADY
+from autoupdate.gates.attempts import nothing_to_do
+from autoupdate.gates.order import DEPLOYED_ALREADY, RefusedError
+from autoupdate.gates.runnable import is_complete
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import STEP
-from autoupdate.records.records import Release
-from autoupdate.update.failure import give_up
-from autoupdate.update.update import make_ready, name_release, note, switch_over
+from autoupdate.records.rows import Release
+from autoupdate.update.activate import get_ready
+from autoupdate.update.check import note
+from autoupdate.update.failure import give_up, refuse
+from autoupdate.update.fetch import name_release
+from autoupdate.update.update import make_release, switch_over
 
 
-def renew(app: App, current: Release, trigger: str, *, force: bool) -> Outcome:
+def rebuild(app: App, current: Release, trigger: str, *, force: bool) -> Outcome:
     """Build the commit of the current release once more, and switch to that."""
-    longest = longest_wait(app, trigger)
-    if nothing := nothing_to_do(app, current.commit, force=force, longest_wait=longest):
+    if nothing := nothing_to_do(app, current.commit, trigger, force=force):
         return note(app, nothing)
     complete = is_complete(app.paths, current.id)
     why = "the host's Python is another one" if complete else "its environment is not there"
@@ -28,13 +31,17 @@ def renew(app: App, current: Release, trigger: str, *, force: bool) -> Outcome:
              commit=current.commit, release=current.id)  # fmt: skip
     runtime_files.set_stale(app.paths)
     previous = current.id if complete else ""
-    number = app.store.begin(trigger, current.commit, previous, app.clock.now())
-    transaction = app.store.transaction(number)
+    number = app.records.begin(trigger, current.commit, previous, app.clock.now())
+    transaction = app.records.transaction(number)
     try:
         transaction = name_release(app, transaction, current.commit)
         # No window and no age is a reason to leave services down.
-        if refusal := make_ready(app, transaction, DEPLOYED_ALREADY, force=True):
-            return refusal
+        release = make_release(
+            app, transaction, None, verified_by=DEPLOYED_ALREADY, guarded_by=(), force=True
+        )
+        get_ready(app, transaction, force=True)
+    except RefusedError as refused:
+        return refuse(app, transaction, refused.verdict)
     except AutoupdateError as error:
         return give_up(app, transaction, error)
-    return switch_over(app, transaction)
+    return switch_over(app, transaction, release)

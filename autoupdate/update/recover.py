@@ -4,12 +4,16 @@ import os
 
 from autoupdate.app import App, Outcome
 from autoupdate.host import runtime_files
+from autoupdate.host.health import Baseline
 from autoupdate.host.links import linked_release, switch
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import RECOVERED, STEP
 from autoupdate.model.steps import Remedy, Result, Step, remedy
-from autoupdate.records.records import Transaction
-from autoupdate.update import probation, retention
+from autoupdate.records.rows import Transaction
+from autoupdate.update import retention
+from autoupdate.update.confirm import confirm_or_roll_back
+from autoupdate.update.probation import after_restart, probation, watch
+from autoupdate.update.roll_back import roll_back
 from autoupdate.update.staged import is_built
 
 
@@ -19,9 +23,10 @@ def recover(app: App) -> Outcome | None:
     Returns an outcome only when it must stay open, because a service that it watches waits for
     this very run.
     """
-    if os.path.exists(app.paths.relocation):
-        return end_change_over(app)
-    transaction = app.store.unfinished()
+    for cure in app.cures:
+        if outcome := cure(app):
+            return outcome
+    transaction = app.records.unfinished()
     if transaction is None:
         sweep(app)
         # After a build that died, the next one goes on with the environment that it has made.
@@ -53,23 +58,19 @@ def end(app: App, transaction: Transaction) -> Outcome | None:
         return None
     with runtime_files.activating(app.paths):
         if cure is Remedy.ROLL_BACK:
-            faults = {item.commit: item.reason for item in app.store.quarantined()}
+            faults = {item.commit: item.reason for item in app.records.quarantined()}
             fault = faults.get(transaction.commit, "the roll back was interrupted")
-            probation.roll_back(app, transaction, fault)
+            roll_back(app, transaction, fault)
             return None
         if transaction.step == Step.ACTIVATE:
             # It may have died after the switch and before this was recorded.
-            app.store.set_activated(transaction.release, app.clock.now())
-            probation.watch(app, transaction, probation.begin_probation(app, transaction))
+            app.records.set_activated(transaction.release, app.clock.now())
+            stopped = transaction.services.split()
+            confirm_or_roll_back(
+                app, transaction, lambda: probation(app, transaction, stopped=stopped)
+            )
             return None
         return resume_or_leave(app, transaction)
-
-
-def end_change_over(app: App) -> Outcome | None:
-    """End an adoption, or the way back from it, that was interrupted."""
-    from autoupdate.adoption.change_over import end_interrupted
-
-    return end_interrupted(app)
 
 
 def sweep(app: App) -> None:
@@ -83,7 +84,7 @@ def sweep(app: App) -> None:
         # Only one of the two renames of the switch was made; `current` is the one that counts.
         previous = retention.before(app, current, "")
         switch(app.paths, current, previous)
-    known = {release.id for release in app.store.releases()} | {current, previous}
+    known = {release.id for release in app.records.releases()} | {current, previous}
     for release in sorted(set(os.listdir(app.paths.releases)) - known):
         app.tell(RECOVERED, f"{app.name}: release {release} is on no record; it is removed",
                  release=release)  # fmt: skip
@@ -97,22 +98,45 @@ def discard(app: App, transaction: Transaction) -> None:
         retention.remove(app, transaction.release)
     # Services that were stopped for a copy of shared files; nobody else starts them again.
     try:
-        app.services.restart(transaction.services.split())
+        app.host.services.restart(transaction.services.split())
     except AutoupdateError as error:
         # One that was masked since must not keep this from ever being ended.
         app.tell(STEP, f"{app.name}: {error.message}", commit=transaction.commit)
-    app.snapshots.drop(transaction.id)
+    app.host.snapshots.drop(transaction.id)
     reason = f"interrupted in step {transaction.step}; nothing was switched"
-    app.store.count_attempt(transaction.commit, reason, app.clock.now(), interrupted=True)
-    app.store.finish(transaction.id, Result.INTERRUPTED, Exit.FAILED, reason, app.clock.now())
+    app.records.count_attempt(transaction.commit, reason, app.clock.now(), interrupted=True)
+    app.records.finish(transaction.id, Result.INTERRUPTED, Exit.FAILED, reason, app.clock.now())
 
 
 def resume_or_leave(app: App, transaction: Transaction) -> Outcome | None:
     """Go on with a probation, unless one of its services cannot start before this run ends."""
-    watched = app.services.look(transaction.services.split())
+    watched = app.host.services.look(transaction.services.split())
     if not any(service.waits_for_gate for service in watched):
-        probation.resume(app, transaction)
+        resume(app, transaction)
         return None
-    app.services.watch_later(app.name)
+    app.host.services.watch_later(app.name)
     reason = f"{app.name}: release {transaction.release} is on probation"
     return Outcome(Result.DEFERRED, Exit.DONE, reason, transaction.commit, transaction.release)
+
+
+def resume(app: App, transaction: Transaction) -> Outcome:
+    """Go on with a probation that another process began, and confirm the release or roll back."""
+    return confirm_or_roll_back(app, transaction, lambda: watch_again(app, transaction))
+
+
+def watch_again(app: App, transaction: Transaction) -> tuple[str, ...]:
+    """Watch the services of a probation; nothing waits. Raises UnhealthyError, AutoupdateError.
+
+    Services that are down get a second chance: what ended that process may have ended them. After a
+    boot, those are left alone that do not start with it.
+    """
+    present = [
+        item
+        for item in app.host.services.look(transaction.services.split())
+        if item.exists and not item.never_started
+    ]
+    down = [service for service in present if service.crashed]
+    baselines = {service.name: Baseline("", service.restarts) for service in present}
+    app.host.services.restart([service.name for service in down])
+    watch(app, baselines | after_restart(down))
+    return ()

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 
 from autoupdate.app import App
-from autoupdate.gates.attempts import is_complete
+from autoupdate.gates.runnable import is_complete
 from autoupdate.host.links import linked_release
 from autoupdate.host.processes import is_used, used_paths
 from autoupdate.model.errors import AutoupdateError
@@ -15,7 +15,7 @@ from autoupdate.worker.client import KEY
 def prune(app: App) -> None:
     """Remove the oldest releases beyond `keep`; current and previous always stay."""
     linked = {linked_release(app.paths.current), linked_release(app.paths.previous)}
-    releases = [release.id for release in app.store.releases()]
+    releases = [release.id for release in app.records.releases()]
     loose = [release for release in releases if release not in linked]
     surplus = loose[: max(0, len(releases) - app.settings.keep)]
     used = used_paths() if surplus else set()
@@ -29,7 +29,7 @@ def prune(app: App) -> None:
 def tidy(app: App) -> None:
     """Remove the environments of which no release is made; if that fails, the next time does."""
     try:
-        app.workshop.tidy({release.environment for release in app.store.releases()})
+        app.worker.tidy({release.environment for release in app.records.releases()})
     except AutoupdateError as error:
         app.tell(STEP, f"{app.name}: unused environments stay for now: {error.message}")
 
@@ -38,16 +38,16 @@ def has_loose_environments(app: App) -> bool:
     """Tell whether there are environments of which no release is made."""
     with suppress(FileNotFoundError):
         found = set(filter(KEY.fullmatch, os.listdir(app.paths.environments)))
-        return bool(found - {release.environment for release in app.store.releases()})
+        return bool(found - {release.environment for release in app.records.releases()})
     return False
 
 
 def remove(app: App, release: str) -> None:
     """Remove one release; what stays of it, the next run finds to be on no record."""
     # Forgotten first: half of it must not pass for a release that could be gone back to.
-    app.store.forget_release(release)
+    app.records.forget_release(release)
     try:
-        app.workshop.remove(release)
+        app.worker.remove(release)
     except AutoupdateError as error:
         app.tell(STEP, f"{app.name}: release {release} stays for now: {error.message}",
                  release=release)  # fmt: skip
@@ -64,11 +64,11 @@ def before(app: App, release: str, bad: str) -> str:
 
     One whose commit is in quarantine is no way back, as long as there is another.
     """
-    releases = app.store.releases()
+    releases = app.records.releases()
     ids = [item.id for item in releases]
     older = releases[: ids.index(release)] if release in ids else []
     usable = [item for item in older if item.id != bad and is_complete(app.paths, item.id)]
-    quarantined = {item.commit for item in app.store.quarantined()}
+    quarantined = {item.commit for item in app.records.quarantined()}
     # False comes before True: the last one is the newest of those that are not in quarantine.
     usable.sort(key=lambda item: item.commit not in quarantined)
     return usable[-1].id if usable else ""

@@ -3,14 +3,15 @@
 import os
 
 from autoupdate.app import App, Outcome
-from autoupdate.gates.attempts import is_complete
+from autoupdate.gates.runnable import is_complete
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.steps import Result, Step
-from autoupdate.records.records import Release, Transaction
-from autoupdate.update.probation import look, roll_back
+from autoupdate.records.rows import Release, Transaction
+from autoupdate.update.probation import look
 from autoupdate.update.recover import recover
+from autoupdate.update.roll_back import roll_back
 
 BY_HAND = "rolled back by hand"
 
@@ -21,12 +22,12 @@ def rollback(app: App, wanted: str) -> Outcome:
     Raises ConfigurationError when there is no such release to go to.
     """
     before = linked_release(app.paths.current)
-    interrupted = app.store.unfinished()
+    interrupted = app.records.unfinished()
     if unwatched := recover(app):
         return not_yet(app, unwatched)
     current = linked_release(app.paths.current)
     if interrupted and has_gone_back(interrupted, before, current) and wanted in ("", current):
-        return ended(app.store.transaction(interrupted.id), current)
+        return ended(app.records.transaction(interrupted.id), current)
     target = wanted or linked_release(app.paths.previous)
     refuse_impossible(app, current, target, wanted)
     runtime_files.set_stale(app.paths)
@@ -59,26 +60,26 @@ def ended(transaction: Transaction, current: str) -> Outcome:
 
 def begin(app: App, current: str, target: str) -> Transaction:
     """Open the transaction of a way back, with everything that recovery needs, all at once."""
-    left, wanted = app.store.release(current), app.store.release(target)
+    left, wanted = app.records.release(current), app.records.release(target)
     commit = left.commit if left else ""
     # One that failed on the release that is left may well be why it is left.
     running = [item.name for item in look(app) if item.runs or item.active == "failed"]
     now = app.clock.now()
-    with app.store.atomic():
-        number = app.store.begin("rollback", commit, target, now, Step.ROLL_BACK)
-        app.store.set_target(number, commit, current)
-        app.store.set_services(number, running)
+    with app.records.atomic():
+        number = app.records.begin("rollback", commit, target, now, Step.ROLL_BACK)
+        app.records.set_target(number, commit, current)
+        app.records.set_services(number, running)
         if commit:
-            app.store.quarantine(commit, Step.PROBATION, BY_HAND, now)
+            app.records.quarantine(commit, Step.PROBATION, BY_HAND, now)
         if wanted:
             # Whoever goes to a release by hand lets its commit be tried, this one included.
-            app.store.forgive(wanted.commit)
-    return app.store.transaction(number)
+            app.records.forgive(wanted.commit)
+    return app.records.transaction(number)
 
 
 def refuse_impossible(app: App, current: str, target: str, wanted: str) -> None:
     """Raise ConfigurationError, with what could be typed, for a release that cannot be run."""
-    others = [item for item in app.store.releases() if item.id != current]
+    others = [item for item in app.records.releases() if item.id != current]
     usable = [item.id for item in others if can_go_back_to(app, item)]
     if target in usable:
         return

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 
 from autoupdate.app import App, Outcome
-from autoupdate.gates.attempts import stuck, useless_current
+from autoupdate.gates.attempts import stuck
+from autoupdate.gates.runnable import useless_current
 from autoupdate.gates.signatures import review
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
@@ -14,11 +15,12 @@ from autoupdate.model.events import FAILED, RECOVERED, STATE_RENEWED
 from autoupdate.model.steps import Result
 from autoupdate.notifications import alerts
 from autoupdate.records.database import DamagedStateError
-from autoupdate.records.records import LastRun
-from autoupdate.records.second_copy import begin_anew, has_facts, keep_facts
-from autoupdate.update.rebuild import renew
+from autoupdate.records.rows import LastRun
+from autoupdate.records.second_copy import begin_anew, has_facts
+from autoupdate.update.rebuild import rebuild
 from autoupdate.update.recover import recover
 from autoupdate.update.rollback_by_hand import rollback
+from autoupdate.update.staged import waiting
 from autoupdate.update.update import update
 
 RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}
@@ -44,14 +46,14 @@ def one_run(app: App, *, wait: bool, force: bool = False, back_to: str | None = 
                 remember(app, outcome, started)
             let_services_start(app, outcome)
         except DamagedStateError as error:
-            app.store.close()
-            app = app._replace(store=begin_anew(app.paths))
+            app.records.close()
+            app = app._replace(records=begin_anew(app.paths))
             kept = f"kept as {app.paths.state}.damaged; a new one is begun"
             app.tell(STATE_RENEWED, f"{app.name}: {error.message}; {kept}")
             outcome = go_on(app, error)
             remember(app, outcome, started)
         finally:
-            app.workshop.close()
+            app.worker.close()
         return outcome
 
 
@@ -69,7 +71,7 @@ def by_hand(app: App, work: Callable[[], Outcome]) -> Outcome:
                 remember(app, outcome, started)
             return outcome
         finally:
-            app.workshop.close()
+            app.worker.close()
 
 
 def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> Outcome:
@@ -89,9 +91,9 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
 
     outcome = guarded(app, work)
     put_link_back(app)
-    useless = useless_current(app.paths, app.settings.build.python, app.store)
+    useless = useless_current(app.paths, app.settings.build.python, app.records)
     if useless and back_to is None:
-        renewed = guarded(app, lambda: renew(app, useless, trigger, force=force))
+        renewed = guarded(app, lambda: rebuild(app, useless, trigger, force=force))
         # What is put off, because it has just failed, is no reason to call this a success.
         return outcome if outcome.exit_code and renewed.result is Result.DEFERRED else renewed
     return outcome
@@ -102,7 +104,7 @@ def put_link_back(app: App) -> None:
     path = app.settings.path
     if linked_release(app.paths.current) and not os.path.lexists(path):
         try:
-            app.place(path, app.paths)
+            app.host.place(path, app.paths)
         except AutoupdateError as error:
             app.tell(FAILED, f"{app.name}: {error.message}; type: {error.advice}")
         else:
@@ -125,7 +127,7 @@ def let_services_start(app: App, outcome: Outcome) -> None:
     """Spare the next starts of services a check of upstream, where this run was as good as one."""
     if outcome.exit_code != Exit.DONE:
         return
-    app.hand_over_shared()
+    app.host.hand_over_shared()
     if is_handed_over(app.paths) and may_start(app):
         settings = app.settings
         runtime_files.set_fresh(
@@ -146,15 +148,15 @@ def go_on(app: App, error: DamagedStateError) -> Outcome:
 
 def remember(app: App, outcome: Outcome, started: str) -> None:
     """Record how the last run ended, for `status` and for the gate."""
-    with app.store.atomic():
+    with app.records.atomic():
         alerts.look(app, outcome, started)
-        app.store.set_last_run(
+        app.records.set_last_run(
             LastRun(outcome.result, outcome.exit_code, started, app.clock.now(), outcome.reason),
             success=outcome.exit_code == Exit.DONE,
         )
     unchanged = outcome.result in (Result.CURRENT, Result.DEFERRED)
     if not unchanged or not has_facts(app.paths.state):
-        keep_facts(app)
+        app.keep_second_copy()
     report(app)
 
 
@@ -163,19 +165,19 @@ def report(app: App) -> None:
     if app.settings.notify.urls:
         from autoupdate.records import outbox
 
-        if outbox.is_waiting(app.store):
-            app.agenda.send(app.name)
+        if outbox.is_waiting(app.records):
+            app.host.transient_units.send(app.name)
     if app.settings.metrics.textfile:
         from autoupdate.notifications import metrics
 
-        metrics.write(app)
+        metrics.write(app, staged=bool(waiting(app)))
 
 
 def may_start(app: App) -> bool:
     """Tell whether services may start without another look at upstream."""
-    if useless_current(app.paths, app.settings.build.python, app.store):
+    if useless_current(app.paths, app.settings.build.python, app.records):
         return False
-    return app.settings.start.if_update_fails == "start" or not stuck(app.store)
+    return app.settings.start.if_update_fails == "start" or not stuck(app.records)
 
 
 def failed(app: App, error: AutoupdateError) -> Outcome:

@@ -4,10 +4,10 @@ They are those that were never activated. There is at most one: a newer commit's
 """
 
 from autoupdate.app import App
-from autoupdate.gates.attempts import is_usable
+from autoupdate.gates.runnable import is_usable
 from autoupdate.host.links import linked_release
 from autoupdate.model.events import STEP
-from autoupdate.records.records import Release, Transaction
+from autoupdate.records.rows import Release, Transaction
 from autoupdate.update import retention
 
 
@@ -16,7 +16,7 @@ def waiting(app: App) -> list[Release]:
     linked = (linked_release(app.paths.current), linked_release(app.paths.previous))
     return [
         release
-        for release in app.store.releases()
+        for release in app.records.releases()
         if not release.activated_at and release.id not in linked
     ]
 
@@ -32,7 +32,7 @@ def find_staged(app: App, commit: str) -> Release | None:
     return found[-1] if found else None
 
 
-def take_staged(app: App, transaction: Transaction) -> Transaction | None:
+def take_staged(app: App, transaction: Transaction) -> tuple[Transaction, Release] | None:
     """Go on with the release that an earlier run built of this very commit; None without one.
 
     What earlier runs built of other commits is of no use any more, and is removed.
@@ -43,12 +43,12 @@ def take_staged(app: App, transaction: Transaction) -> Transaction | None:
             retention.remove(app, release.id)
     if taken is None:
         return None
-    app.store.set_target(transaction.id, taken.commit, taken.id)
+    app.records.set_target(transaction.id, taken.commit, taken.id)
     app.tell(STEP, f"{app.name}: release {taken.id} was built at {taken.created_at} and waits",
              commit=taken.commit, release=taken.id, step=transaction.step)  # fmt: skip
-    return app.store.transaction(transaction.id)
+    return app.records.transaction(transaction.id), taken
 
 
 def is_built(app: App, transaction: Transaction) -> bool:
     """Tell whether the release of a transaction is complete."""
-    return app.store.release(transaction.release) is not None
+    return app.records.release(transaction.release) is not None

@@ -1,6 +1,5 @@
 """check: asks upstream which commit the track points to. One exchange; changes nothing."""
 
-import re
 import time
 from collections.abc import Mapping
 
@@ -9,6 +8,7 @@ from autoupdate.host.limits import limit_memory
 from autoupdate.host.process import Identity, NotStartedError, TimedOutError, run
 from autoupdate.model.errors import ConfigurationError, NoCandidateError, UnreachableError
 from autoupdate.model.track import (
+    COMMIT,
     HEADS,
     TAGS,
     Found,
@@ -23,7 +23,6 @@ from autoupdate.upstream.ls_refs import ask, is_over_http, recall
 
 # What a list of refs may need of memory: that of a million of them.
 MOST_MEMORY = 512 << 20
-COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def check(

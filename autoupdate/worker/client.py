@@ -22,8 +22,8 @@ from autoupdate.model.findings import read as read_findings
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys, Signature, from_answer
 from autoupdate.model.sizes import own_bytes
+from autoupdate.model.track import COMMIT
 from autoupdate.upstream.git_environment import Access
-from autoupdate.upstream.ls_remote import COMMIT
 from autoupdate.worker.environment.linked_copy import provide
 from autoupdate.worker.link import WorkerLink
 
@@ -49,7 +49,7 @@ class Plan(NamedTuple):
     free: int
 
 
-class Workshop(Protocol):
+class Worker(Protocol):
     """What an update needs done by the builds' user."""
 
     watched: Callable[[str], None]

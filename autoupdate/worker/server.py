@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from autoupdate.worker.repository.old_checkout import OldCheckout
 
 
-class Worker:
+class Server:
     """The requests that a worker knows, by name."""
 
     def __init__(self, paths: AppPaths) -> None:
@@ -274,20 +274,20 @@ def enter_confinement(paths: AppPaths) -> None:
     confine([paths.home, home, scratch, *caches()])
 
 
-def serve(worker: Worker) -> None:
+def serve(server: Server) -> None:
     """Answer requests until the run closes the pipe, or is there no more."""
     try:
         for line in sys.stdin:
-            respond(worker, json.loads(line))
+            respond(server, json.loads(line))
     except BrokenPipeError:
         # The run was ended in the middle of a request. What is still to be written goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def respond(worker: Worker, request: dict[str, Any]) -> None:
+def respond(server: Server, request: dict[str, Any]) -> None:
     """Do what is asked for, and answer."""
     try:
-        done = getattr(worker, request["do"])(**request["with"])
+        done = getattr(server, request["do"])(**request["with"])
     except AutoupdateError as error:
         kind = type(error).__name__
         answer({"failed": error.message, "advice": error.advice, "kind": kind})
@@ -307,4 +307,4 @@ if __name__ == "__main__":
     become_subreaper()
     own = AppPaths(home=sys.argv[1], run="")
     enter_confinement(own)
-    serve(Worker(own))
+    serve(Server(own))

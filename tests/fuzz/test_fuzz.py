@@ -28,7 +28,7 @@ from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys, State
 from autoupdate.records import public
 from autoupdate.records.database import StateError
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.records.second_copy import facts_file, open_state
 from autoupdate.service_start import fast_path_facts
 from autoupdate.upstream import ls_refs
@@ -196,16 +196,16 @@ def state() -> bytes:
     """Return the file of a state with something in each table that matters."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "state.db")
-        fill(Store(str(file)))
+        fill(Records(str(file)))
         return file.read_bytes()
 
 
-def fill(store: Store) -> None:
+def fill(records: Records) -> None:
     """Begin a transaction."""
-    number = store.begin("timer", "a" * 40, "", "2026-01-01T00:00:00Z")
-    store.set_target(number, "a" * 40, "release")
-    store.set_candidate("a" * 40, "2026-01-01T00:00:00Z")
-    store.close()
+    number = records.begin("timer", "a" * 40, "", "2026-01-01T00:00:00Z")
+    records.set_target(number, "a" * 40, "release")
+    records.set_candidate("a" * 40, "2026-01-01T00:00:00Z")
+    records.close()
 
 
 @given(data=some.data())
@@ -222,21 +222,21 @@ def test_contents_of_the_state(data: some.DataObject) -> None:
         paths = AppPaths(home, f"{home}/run")
         Path(paths.state).write_bytes(content)
         try:
-            store = open_state(paths, lambda _: None)
+            records = open_state(paths, lambda _: None)
         except StateError as error:
             assert error.message
             return
         try:
-            store.candidate()
-            store.unfinished()
-            store.history(10)
-            store.releases()
-            store.quarantined()
-            store.all_attempts()
+            records.candidate()
+            records.unfinished()
+            records.history(10)
+            records.releases()
+            records.quarantined()
+            records.all_attempts()
         except (StateError, sqlite3.Error) as error:
             assert isinstance(error, StateError)
         finally:
-            store.close()
+            records.close()
 
 
 rows = some.lists(some.lists(plain, max_size=9) | anything, max_size=3)
@@ -277,10 +277,10 @@ def test_contents_of_the_second_copy_of_the_state(facts: dict[str, Any]) -> None
     with tempfile.TemporaryDirectory(dir="/dev/shm") as home:
         paths = AppPaths(home, f"{home}/run")
         Path(facts_file(paths.state)).write_text(json.dumps(facts))
-        store = open_state(paths, lambda _: None)
-        store.releases()
-        store.unfinished()
-        store.close()
+        records = open_state(paths, lambda _: None)
+        records.releases()
+        records.unfinished()
+        records.close()
 
 
 STATUS = some.lists(

@@ -53,7 +53,7 @@ class NoServices:
         raise AssertionError(f"watch of {app}")
 
 
-class NoAgenda:
+class NoTransientUnits:
     """A host on which nothing can be left for later."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
@@ -155,13 +155,13 @@ class Site:
         ready = assemble(self.paths, APP, identity=None)
         environment = git_environment(self.paths.cache) | cache_environment(self.paths.cache)
         kind = WorkerProcess if self.builds else QuickWorker
-        workshop = kind(
+        worker = kind(
             self.app_paths, None, environment, self.output.append,
             access=lambda: reach(ready.settings.upstream, self.app_paths.run, None),
             most=ready.settings.guard.max_fetch,
         )  # fmt: skip
         return ready._replace(
-            services=NoServices(), agenda=NoAgenda(), workshop=workshop, log=self.log
+            services=NoServices(), transient_units=NoTransientUnits(), worker=worker, log=self.log
         )
 
     def run(self, *, force: bool = False) -> Outcome:
@@ -171,20 +171,20 @@ class Site:
             foretold = self.foretell(app, force=force)
             outcome = one_run(app, wait=False, force=force)
             if foretold:
-                agreement.check(foretold, outcome, app.store)
+                agreement.check(foretold, outcome, app.records)
         finally:
-            app.store.close()
+            app.records.close()
         return outcome
 
     def foretell(self, app: App, *, force: bool) -> Outlook | None:
         """Return what `plan` says about the next run, or nothing where it is not to be asked."""
-        interrupted = os.path.exists(app.paths.relocation) or app.store.unfinished()
+        interrupted = os.path.exists(app.paths.relocation) or app.records.unfinished()
         if not self.foretells or interrupted:
             return None
         try:
             return plan(app, force=force)
         finally:
-            app.workshop.close()
+            app.worker.close()
 
     def updates_to(self, commit: str, *, force: bool = False) -> bool:
         """Do one run; tell whether it brought a commit in."""

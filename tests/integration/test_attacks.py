@@ -102,7 +102,7 @@ def guarded(deployed: Site, signers: Signers) -> Guarded:
 def lines(site: Site) -> str:
     """Return what `status` says, without colours and line ends."""
     app = site.app()
-    app.store.close()
+    app.records.close()
     text = in_words(status(app.settings, app.paths, NoServices()))
     return " ".join(re.sub("\033\\[[0-9;]*m", "", text).split())
 
@@ -171,8 +171,8 @@ def test_freeze(guarded: Guarded) -> None:
         guarded.site.server.directory = frozen.parent / "served"
     assert outcome.result is Result.CURRENT
     app = guarded.site.app()
-    candidate = app.store.candidate()
-    app.store.close()
+    candidate = app.records.candidate()
+    app.records.close()
     assert candidate is not None
     assert f"nothing newer seen since {candidate.seen_at}" in lines(guarded.site)
 

@@ -116,14 +116,14 @@ def test_rehearsal_that_attacks(home: AppPaths) -> None:
     """Also its own worker, which lives to tell."""
     lines: list[str] = []
     environment = git_environment(home.home) | {"TMPDIR": "/tmp"}
-    workshop = WorkerProcess(home, None, environment, lines.append)
+    worker = WorkerProcess(home, None, environment, lines.append)
     attack = ("/usr/bin/python3", "{release}/setup.py")
     with pytest.raises(UpdateFailedError, match=r"setup\.py failed with status 1"):
-        workshop.rehearse("new", "", Rehearse((attack,), 60, smoke=False), same_packages=False)
-    process = workshop._process
+        worker.rehearse("new", "", Rehearse((attack,), 60, smoke=False), same_packages=False)
+    process = worker._process
     assert process is not None
     assert process.poll() is None
-    workshop.close()
+    worker.close()
     assert what_was_done(lines) == ALWAYS
     assert any(line.startswith("attack: kill Operation not permitted") for line in lines)
 

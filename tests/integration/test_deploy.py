@@ -12,7 +12,7 @@ from autoupdate.config import load
 from autoupdate.host.links import switch
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from tests.hosts.broken import Broken
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.integration.site import APP, Site
@@ -53,14 +53,14 @@ def test_first_deployment(deployed: Site) -> None:
     )
     # Compiled before the switch, so that no service pays for it.
     assert list((deployed.release / "ipfs_accelerate_py/__pycache__").glob("version.*.pyc"))
-    store = Store(deployed.app_paths.state, read_only=True)
-    known = store.release(deployed.current)
+    records = Records(deployed.app_paths.state, read_only=True)
+    known = records.release(deployed.current)
     assert known is not None
     assert known.commit == commit
     assert known.interpreter.startswith(os.path.realpath("/usr/bin/python3") + " 3.") or (
         "Python 3." in known.interpreter
     )
-    store.close()
+    records.close()
 
 
 def test_shared_paths_are_seeded_and_linked(deployed: Site) -> None:

@@ -114,13 +114,13 @@ def test_same_changes_are_saved_once(deployed: Site) -> None:
     deployed.upstream.commit(version=2)
     app = deployed.app()
     for _ in range(2):
-        app.workshop.save_local_changes(deployed.current, ("state", "logs"), "twice")
+        app.worker.save_local_changes(deployed.current, ("state", "logs"), "twice")
     assert len(stashes(deployed)) == 1
     (deployed.release / "README.md").write_text("mine again\n")
-    app.workshop.save_local_changes(deployed.current, ("state", "logs"), "other")
+    app.worker.save_local_changes(deployed.current, ("state", "logs"), "other")
     assert len(stashes(deployed)) == 2
-    app.workshop.close()
-    app.store.close()
+    app.worker.close()
+    app.records.close()
 
 
 def test_changes_in_two_releases_are_both_kept(deployed: Site) -> None:

@@ -10,7 +10,7 @@ from git.exc import GitCommandError
 
 from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError, UnreachableError
 from autoupdate.model.steps import Result
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.worker.repository.mirror import Mirror
 from tests.hosts.commands import run
 from tests.integration.site import Site
@@ -79,9 +79,9 @@ def updates_with_local_changes(site: Site) -> None:
     commit = site.upstream.commit(version=2)
     assert site.updates_to(commit), site.log.events[-1].message
     assert site.git("stash", "show", "--patch", "stash@{0}").count("+mine") == 1
-    store = Store(site.app_paths.state, read_only=True)
-    assert (store.quarantined(), store.unfinished()) == ([], None)
-    store.close()
+    records = Records(site.app_paths.state, read_only=True)
+    assert (records.quarantined(), records.unfinished()) == ([], None)
+    records.close()
     assert site.updates_to(site.upstream.commit(version=3)), "nor does it hinder the next one"
 
 

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.app import Clock
 from autoupdate.cli import main
-from autoupdate.cli.moments import write
 from autoupdate.config.load import load
-from autoupdate.gates.backoff import seconds
+from autoupdate.host.clock import Clock
 from autoupdate.model.errors import Exit
+from autoupdate.model.times import seconds, write
 from autoupdate.notifications import delivery
 from autoupdate.notifications.sender import FIRST_WAIT, Sender
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from tests.hosts.git_server import Mode
 from tests.hosts.receivers import MailServer, WebServer
 from tests.integration.site import APP, Site
@@ -62,12 +61,12 @@ def send(site: Site, *, later: float = 0.0) -> bool:
         def now(self) -> str:
             return write(seconds(super().now()) + later)
 
-    store = Store(site.app_paths.state)
+    records = Records(site.app_paths.state)
     try:
         settings = load(site.paths, APP)
-        return Sender(settings, store, site.log, Later(), delivery.deliver).send_all()
+        return Sender(settings, records, site.log, Later(), delivery.deliver).send_all()
     finally:
-        store.close()
+        records.close()
 
 
 def events(titles: list[str]) -> list[str]:

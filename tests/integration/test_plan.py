@@ -10,7 +10,7 @@ from autoupdate.cli.main import main
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.steps import Result
 from autoupdate.records import pin
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.reports import packages
 from autoupdate.reports.plan import UPDATE, Outlook, plan
 from tests.integration.site import APP, Site
@@ -29,8 +29,8 @@ def outlook(site: Site) -> Outlook:
     try:
         return plan(app)
     finally:
-        app.workshop.close()
-        app.store.close()
+        app.worker.close()
+        app.records.close()
 
 
 def everything_below(directory: str) -> dict[str, int]:
@@ -63,9 +63,9 @@ def test_what_a_commit_would_bring(quick: Site) -> None:
     assert found.environment.changed == ("more.txt", "requirements.txt")
     assert "httpx>=1" in found.environment.added
     assert quick.run().result is Result.UPDATED
-    store = Store(quick.app_paths.state, read_only=True)
-    made = store.release(quick.current)
-    store.close()
+    records = Records(quick.app_paths.state, read_only=True)
+    made = records.release(quick.current)
+    records.close()
     assert made is not None
     assert made.environment == found.environment.key, "foretold without a work tree"
 
@@ -76,10 +76,10 @@ def test_progress_of_a_fetch(quick: Site) -> None:
     )
     lines: list[str] = []
     app = quick.app()
-    app.workshop.watched = lines.append
+    app.worker.watched = lines.append
     plan(app)
-    app.workshop.close()
-    app.store.close()
+    app.worker.close()
+    app.records.close()
     assert any(line.startswith("Receiving objects: 100%") for line in lines), lines
     assert len(lines) < 100, "not every hundredth is told"
 
@@ -109,10 +109,10 @@ def test_pin_by_the_first_digits(quick: Site) -> None:
         for unknown in ("0000000", "zzzzzzz"):
             with pytest.raises(ConfigurationError):
                 pin.full_name(app, unknown)
-        pin.put(app.store, pin.Pin(first, "2026-01-01T00:00:00Z"))
+        pin.put(app.records, pin.Pin(first, "2026-01-01T00:00:00Z"))
     finally:
-        app.workshop.close()
-        app.store.close()
+        app.worker.close()
+        app.records.close()
     quick.upstream.commit(version=3)
     quick.server.stop()
     assert (quick.run().result, quick.run().commit) == (Result.UPDATED, first), "back, offline"

@@ -7,7 +7,7 @@ import pytest
 
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.model.steps import Result, Step
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.worker.commands import try_out
 from autoupdate.worker.environment.rehearsal import rehearse
 from tests.hosts.commands import run
@@ -122,11 +122,11 @@ def test_smoke_test_that_cannot_be_made(releases: tuple[Distribution, Distributi
 
 def quarantined(site: Site) -> list[tuple[str, str]]:
     """Return the commits in quarantine, each with the step in which it failed."""
-    store = Store(site.app_paths.state, read_only=True)
+    records = Records(site.app_paths.state, read_only=True)
     try:
-        return [(item.commit, item.step) for item in store.quarantined()]
+        return [(item.commit, item.step) for item in records.quarantined()]
     finally:
-        store.close()
+        records.close()
 
 
 def test_commands_of_the_administrator(deployed: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from autoupdate.update.run import one_run
 from autoupdate.upstream.git_environment import git_environment
 from tests.hosts.git_server import Mode
 from tests.hosts.upstream import Upstream
-from tests.integration.site import APP, KeptLog, NoAgenda, NoServices, QuickWorker, Site
+from tests.integration.site import APP, KeptLog, NoServices, NoTransientUnits, QuickWorker, Site
 
 SHOP = "shop"
 
@@ -40,7 +40,7 @@ class Shop:
         paths = self.site.paths
         worker = QuickWorker(paths.app(SHOP), None, git_environment(paths.cache), print)
         return assemble(paths, SHOP, identity=None)._replace(
-            services=NoServices(), agenda=NoAgenda(), workshop=worker, log=KeptLog()
+            services=NoServices(), transient_units=NoTransientUnits(), worker=worker, log=KeptLog()
         )
 
     def run(self) -> Outcome:
@@ -49,7 +49,7 @@ class Shop:
         try:
             return one_run(app, wait=False)
         finally:
-            app.store.close()
+            app.records.close()
 
     @property
     def release(self) -> str:

@@ -121,7 +121,7 @@ def test_matrix(signers: Signers, objects: Objects, world: World, case: Case, wh
     found = verify(str(objects.directory), commit, where, "", signers.keys)
     assert [signature.state for signature in found] == [case.verdict], found
     assert case.says in str(found[0])
-    world.workshop.signatures = tuple(found)
+    world.worker.signatures = tuple(found)
     for policy, expected in (
         ("off", TAKEN),
         ("warn", TAKEN if case.enforce == TAKEN else WARNED),

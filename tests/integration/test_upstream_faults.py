@@ -7,7 +7,7 @@ import pytest
 
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from tests.hosts.git_server import Mode
 from tests.integration.site import Site
 
@@ -20,13 +20,13 @@ def is_one_clear_line(reason: str, site: Site) -> bool:
 def assert_untouched(site: Site, before: str) -> None:
     """Check that nothing of the deployment changed and nothing is blamed."""
     assert (site.current, site.releases()) == (before, [before])
-    store = Store(site.app_paths.state, read_only=True)
-    assert store.quarantined() == []
-    assert store.unfinished() is None
-    last = store.last_run()
+    records = Records(site.app_paths.state, read_only=True)
+    assert records.quarantined() == []
+    assert records.unfinished() is None
+    last = records.last_run()
     assert last is not None
     assert last.exit_code != Exit.DONE
-    store.close()
+    records.close()
 
 
 @pytest.mark.parametrize(

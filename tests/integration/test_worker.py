@@ -13,7 +13,7 @@ from autoupdate.host.process import find_user
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.track import Found
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.update.run import one_run
 from autoupdate.worker import commands, link
 from autoupdate.worker.server import Worker
@@ -63,15 +63,15 @@ def test_server_that_hangs_in_the_fetch_is_not_the_commits_fault(deployed: Site)
     deployed.server.mode = Mode.HANG
     app = deployed.app()._replace(check=lambda _: Found(commit))
     outcome = one_run(app, wait=False)
-    app.store.close()
+    app.records.close()
     assert outcome.exit_code == Exit.UNREACHABLE
     assert "did not end within 2 s" in outcome.reason
-    store = Store(deployed.app_paths.state, read_only=True)
-    assert store.quarantined() == []
-    counted = store.attempts(commit)
+    records = Records(deployed.app_paths.state, read_only=True)
+    assert records.quarantined() == []
+    counted = records.attempts(commit)
     assert counted is not None
     assert counted.failed == 1
-    store.close()
+    records.close()
 
 
 @pytest.mark.parametrize("flood", ["yes | head -n 200000", "head -c 4000000 /dev/zero"])

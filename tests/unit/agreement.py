@@ -11,7 +11,7 @@ from autoupdate.app import Outcome
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.reports.plan import DEFER, FAIL, NOTHING, UPDATE, Outlook
 from tests.unit.guard import GUARD
 
@@ -36,7 +36,7 @@ def can_be_foretold(world: "World") -> bool:
         return False
     killed = world.die_at or world.dead or GUARD.before_change
     whole = world.is_sound() and not os.path.exists(world.paths.relocation)
-    return not killed and whole and world.store.unfinished() is None
+    return not killed and whole and world.records.unfinished() is None
 
 
 def timeless(reason: str) -> str:
@@ -44,9 +44,9 @@ def timeless(reason: str) -> str:
     return re.sub(r"-?[0-9]+ s\b", "some s", reason)
 
 
-def check(foretold: Outlook, outcome: Outcome, store: Store) -> None:
+def check(foretold: Outlook, outcome: Outcome, records: Records) -> None:
     """Compare what was foretold with what came."""
-    last = store.history(1)
+    last = records.history(1)
     step = Step(last[0].step) if last else Step.FETCH
     agrees = {
         NOTHING: outcome.result is Result.CURRENT,

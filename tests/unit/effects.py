@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from autoupdate.app import Clock
+from autoupdate.host.clock import Clock
 from autoupdate.host.services import Service
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import Event
 from autoupdate.model.findings import Findings
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 
 if TYPE_CHECKING:
     from tests.unit.world import World
@@ -173,7 +173,7 @@ class FakeServices:
         return f"{self._invocations:032x}"
 
 
-class FakeAgenda:
+class FakeTransientUnits:
     """Remembers what systemd was asked to start later."""
 
     def __init__(self, effect: Callable[[str], None]) -> None:
@@ -288,7 +288,7 @@ class FakeSnapshots:
         self.taken.pop(number, None)
 
 
-class FragileStore(Store):
+class FragileRecords(Records):
     """A real store, in which each write is a place to die, and nothing waits for a disk."""
 
     def __init__(self, path: str, effect: Callable[[str], None]) -> None:

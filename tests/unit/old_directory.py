@@ -131,7 +131,7 @@ def assert_path_is_there(world: World) -> None:
 
 def assert_runs(world: World) -> None:
     """Check that every service runs what is at the path now."""
-    assert world.store.unfinished() is None
+    assert world.records.unfinished() is None
     for name, service in world.services.units.items():
         assert service.active == "active", name
         assert world.services.runs[name] == world.at_path(), name

@@ -32,8 +32,8 @@ from tests.unit.world import World, settings
 def test_every_byte_is_kept(world: World) -> None:
     old_directory(world)
     before = account(world)
-    world.workshop.taken_over = TakenOver(commit(1), 0, saved=True)
-    world.workshop.checkout = world.workshop.checkout._replace(
+    world.worker.taken_over = TakenOver(commit(1), 0, saved=True)
+    world.worker.checkout = world.worker.checkout._replace(
         modified=("VERSION",), modified_count=1
     )
 
@@ -61,7 +61,7 @@ def test_the_services_do_not_run_and_everything_is_undone(world: World) -> None:
     assert_as_before(world, before)
     assert kept_directories(world) == []
     assert world.releases_on_disk() == set()
-    assert world.store.quarantined() == []
+    assert world.records.quarantined() == []
     world.services.bad = set()
     assert adopt_it(world).exit_code == Exit.DONE
     assert_adopted(world, before)
@@ -77,7 +77,7 @@ def test_a_look_changes_nothing(world: World) -> None:
     assert outcome.exit_code == Exit.DONE
     assert_as_before(world, before)
     assert any("cron line of the old update system" in item.message for item in world.log.events)
-    assert world.store.history(10) == []
+    assert world.records.history(10) == []
 
 
 def test_what_services_write_meanwhile_is_kept(world: World) -> None:
@@ -97,7 +97,7 @@ def test_what_services_write_meanwhile_is_kept(world: World) -> None:
 def test_build_fails_and_nothing_was_touched(world: World) -> None:
     old_directory(world)
     before = account(world)
-    world.workshop.faults["build"] = UpdateFailedError("no such requirement")
+    world.worker.faults["build"] = UpdateFailedError("no such requirement")
 
     assert adopt_it(world).exit_code == Exit.FAILED
 
@@ -118,19 +118,19 @@ def refused(world: World, words: str) -> Outcome:
 
 def test_another_upstream_is_refused(world: World) -> None:
     old_directory(world)
-    world.workshop.checkout = world.workshop.checkout._replace(urls=("https://other.example/a",))
+    world.worker.checkout = world.worker.checkout._replace(urls=("https://other.example/a",))
     assert "upstream.url" in refused(world, "https://other.example/a").advice
 
 
 def test_commits_that_upstream_lacks_are_not_left_without_a_word(world: World) -> None:
     old_directory(world)
-    world.workshop.taken_over = TakenOver(commit(1), 2, saved=False)
+    world.worker.taken_over = TakenOver(commit(1), 2, saved=False)
     assert "--leave-commits" in refused(world, "2 commits").advice
 
 
 def test_no_common_history_is_refused(world: World) -> None:
     old_directory(world)
-    world.workshop.taken_over = TakenOver("", 7, saved=False)
+    world.worker.taken_over = TakenOver("", 7, saved=False)
     refused(world, "no commit in common")
 
 

@@ -20,7 +20,7 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.steps import Result, Step
 from autoupdate.records.database import StateError
-from autoupdate.records.records import Attempts
+from autoupdate.records.rows import Attempts
 from tests.unit.effects import SERVICES, commit
 from tests.unit.world import World
 
@@ -82,11 +82,11 @@ def test_time_that_is_left(now: str, left: float) -> None:
 def test_who_is_blamed(
     deployed: World, fault: AutoupdateError, code: Exit, quarantined: bool
 ) -> None:
-    deployed.workshop.faults["build"] = fault
+    deployed.worker.faults["build"] = fault
     assert deployed.deploy(2).exit_code == code
-    held = [(item.commit, item.step, item.reason) for item in deployed.store.quarantined()]
+    held = [(item.commit, item.step, item.reason) for item in deployed.records.quarantined()]
     assert held == [(commit(2), Step.BUILD, fault.message)] * quarantined
-    counted = deployed.store.attempts(commit(2))
+    counted = deployed.records.attempts(commit(2))
     assert (counted is None) == quarantined
     if counted:
         assert (counted.failed, counted.reason) == (1, fault.message)
@@ -101,75 +101,75 @@ def fail_again(world: World) -> Result:
 
 def test_host_that_fails_again_and_again(deployed: World) -> None:
     """A commit that always kills its build looks like a fault of the host."""
-    deployed.workshop.faults["build"] = HostFaultError("killed by signal 9")
+    deployed.worker.faults["build"] = HostFaultError("killed by signal 9")
     deployed.deploy(2)
     results = [fail_again(deployed) for _ in range(5)]
     assert results == [Result.FAILED] * 4 + [Result.DEFERRED]
-    assert [item.commit for item in deployed.store.quarantined()] == [commit(2)]
+    assert [item.commit for item in deployed.records.quarantined()] == [commit(2)]
 
 
 def test_network_is_never_the_commits_fault(deployed: World) -> None:
-    deployed.workshop.faults["fetch"] = UnreachableError("connection reset")
+    deployed.worker.faults["fetch"] = UnreachableError("connection reset")
     deployed.deploy(2)
     assert {fail_again(deployed) for _ in range(20)} == {Result.UNREACHABLE}
-    assert deployed.store.quarantined() == []
-    deployed.workshop.faults.clear()
+    assert deployed.records.quarantined() == []
+    deployed.worker.faults.clear()
     assert fail_again(deployed) is Result.UPDATED
-    assert deployed.store.all_attempts() == []
+    assert deployed.records.all_attempts() == []
 
 
 def test_commit_that_failed_waits_but_a_newer_one_does_not(deployed: World) -> None:
-    deployed.workshop.faults["fetch"] = UnreachableError("connection reset")
+    deployed.worker.faults["fetch"] = UnreachableError("connection reset")
     deployed.deploy(2)
-    deployed.workshop.calls.clear()
+    deployed.worker.calls.clear()
     waiting = deployed.run()
     assert (waiting.result, waiting.exit_code) == (Result.DEFERRED, Exit.DONE)
     for words in (commit(2), "is tried again in 2", "after 1 attempts", "connection reset"):
         assert words in waiting.reason
     assert "--force" in waiting.advice
-    assert deployed.workshop.calls == []
-    deployed.workshop.faults.clear()
+    assert deployed.worker.calls == []
+    deployed.worker.faults.clear()
     assert deployed.deploy(3).result is Result.UPDATED
 
 
 def test_force_does_not_wait(deployed: World) -> None:
-    deployed.workshop.faults["fetch"] = UnreachableError("connection reset")
+    deployed.worker.faults["fetch"] = UnreachableError("connection reset")
     deployed.deploy(2)
-    deployed.workshop.faults.clear()
+    deployed.worker.faults.clear()
     assert deployed.run(force=True).result is Result.UPDATED
 
 
 @pytest.mark.parametrize("jump", [-366 * DAY, 366 * DAY])
 def test_clock_that_jumps_by_a_year(deployed: World, jump: float) -> None:
-    deployed.workshop.faults["fetch"] = UnreachableError("connection reset")
+    deployed.worker.faults["fetch"] = UnreachableError("connection reset")
     deployed.deploy(2)
-    deployed.workshop.faults.clear()
+    deployed.worker.faults.clear()
     deployed.clock.ahead = jump
     assert deployed.run().result is Result.UPDATED
     deployed.assert_whole()
 
 
 def test_space_is_looked_at_before_the_build(deployed: World) -> None:
-    deployed.workshop.free = 70 << 20
+    deployed.worker.free = 70 << 20
     assert deployed.deploy(2).result is Result.UPDATED
-    deployed.workshop.free = 60 << 20
+    deployed.worker.free = 60 << 20
     outcome = deployed.deploy(3)
     assert outcome.result is Result.FAILED
     assert "64 MiB may be needed, 60 MiB are free" in outcome.reason
     assert outcome.advice
-    assert deployed.workshop.calls.count("build") == 2
-    assert deployed.store.quarantined() == []
+    assert deployed.worker.calls.count("build") == 2
+    assert deployed.records.quarantined() == []
     deployed.assert_whole()
 
 
 @pytest.fixture
 def refused(deployed: World) -> World:
     """Return a world in which version 2 failed for its dependencies, which version 3 has, too."""
-    deployed.workshop.key = "other"
-    deployed.workshop.faults["build"] = DependenciesFailedError("no such requirement")
+    deployed.worker.key = "other"
+    deployed.worker.faults["build"] = DependenciesFailedError("no such requirement")
     deployed.deploy(2)
-    deployed.workshop.faults.clear()
-    deployed.workshop.calls.clear()
+    deployed.worker.faults.clear()
+    deployed.worker.calls.clear()
     return deployed
 
 
@@ -179,9 +179,9 @@ def test_failed_dependencies_are_remembered_for_the_next_commits(refused: World)
     assert f"the same dependencies failed for commit {commit(2)}" in outcome.reason
     assert "no such requirement" in outcome.reason
     assert outcome.advice == f"autoupdatectl quarantine clear {commit(2)}"
-    assert "build" not in refused.workshop.calls
+    assert "build" not in refused.worker.calls
     # Other dependencies are tried.
-    refused.workshop.key = "corrected"
+    refused.worker.key = "corrected"
     assert refused.deploy(4).result is Result.UPDATED
 
 
@@ -206,9 +206,9 @@ def test_failed_dependencies_are_forgiven(refused: World) -> None:
 
 
 def test_other_failures_do_not_condemn_the_dependencies(deployed: World) -> None:
-    deployed.workshop.faults["build"] = UpdateFailedError("setup.py fails")
+    deployed.worker.faults["build"] = UpdateFailedError("setup.py fails")
     deployed.deploy(2)
-    deployed.workshop.faults.clear()
+    deployed.worker.faults.clear()
     assert deployed.deploy(3).result is Result.UPDATED
 
 
@@ -224,7 +224,7 @@ def test_no_space_while_services_are_watched_is_not_held_against_the_commit(
         outcome = deployed.deploy(2)
     assert (outcome.result, outcome.exit_code) == (Result.ROLLED_BACK, Exit.FAILED)
     assert deployed.current_commit() == commit(1)
-    assert deployed.store.quarantined() == []
+    assert deployed.records.quarantined() == []
     told = " ".join(event.message for event in deployed.log.events)
     assert "no space left" in told
     deployed.services.bad = set()
@@ -238,19 +238,19 @@ def test_release_that_somebody_deletes_is_not_held_against_the_commit(deployed: 
 
     deployed.clock.at_time.append((deployed.clock.seconds + 1, delete))
     assert deployed.deploy(2).result is Result.ROLLED_BACK
-    assert deployed.store.quarantined() == []
+    assert deployed.records.quarantined() == []
     assert deployed.run().result is Result.UPDATED
     assert deployed.current_commit() == commit(2)
 
 
 def test_service_that_is_down_does_not_wait_for_long(deployed: World) -> None:
     """With `block` the service is down until the update is made: it is tried every minute."""
-    deployed.workshop.faults["fetch"] = UnreachableError("connection reset")
+    deployed.worker.faults["fetch"] = UnreachableError("connection reset")
     for _ in range(6):
         deployed.deploy(2)
         deployed.clock.seconds += 7 * 3600
     deployed.deploy(2)
-    deployed.workshop.faults.clear()
+    deployed.worker.faults.clear()
     deployed.clock.seconds += 61
     assert deployed.run().result is Result.DEFERRED
     with runtime_files.request(deployed.paths, runtime_files.UPDATE):
@@ -268,11 +268,11 @@ def test_whose_fault_it_is_that_there_is_no_space(
     def statvfs(_: str) -> os.statvfs_result:
         return os.statvfs_result([1 << 20, 1 << 20, *facts[2:4], free.pop(0), *facts[5:]])
 
-    deployed.workshop.faults["build"] = NoSpaceError("No space left on device")
+    deployed.worker.faults["build"] = NoSpaceError("No space left on device")
     with monkeypatch.context() as patch:
         patch.setattr(os, "statvfs", statvfs)
-        patch.setattr(deployed.workshop, "free", 10**12)
+        patch.setattr(deployed.worker, "free", 10**12)
         outcome = deployed.deploy(2)
-    assert bool(deployed.store.quarantined()) is blamed
+    assert bool(deployed.records.quarantined()) is blamed
     assert ("the build took 200 MiB" in outcome.reason) is blamed
     assert "No space left" in outcome.reason

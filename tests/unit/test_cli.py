@@ -14,7 +14,7 @@ import pytest
 from autoupdate.cli.main import function, main
 from autoupdate.cli.output import finish
 from autoupdate.cli.parser import VERBS, parser
-from autoupdate.cli.printed_log import Aloud
+from autoupdate.cli.printed_log import PrintedLog
 from autoupdate.cli.render.status import STATES
 from autoupdate.cli.render.status import status as words
 from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
@@ -160,9 +160,9 @@ def test_status_of_a_host_without_a_deployment(
 def test_shape_of_status(world: World) -> None:
     """The keys that users' monitoring relies on."""
     world.deploy(1)
-    world.workshop.faults["build"] = UpdateFailedError("broken")
+    world.worker.faults["build"] = UpdateFailedError("broken")
     world.deploy(2)
-    world.workshop.faults.clear()
+    world.worker.faults.clear()
     world.deploy(3)
     told = facts(world)
     assert set(told) == {
@@ -192,7 +192,7 @@ def test_states(world: World) -> None:
     assert facts(world)["state"] == "unmanaged"
     world.deploy(1)
     assert facts(world)["state"] == "current"
-    world.store.set_candidate(commit(2), "t")
+    world.records.set_candidate(commit(2), "t")
     assert facts(world)["state"] == "behind"
     world.check_fault = UnreachableError("down")
     world.run()
@@ -203,12 +203,12 @@ def test_states(world: World) -> None:
     assert facts(world)["state"] == "rolled-back"
     world.run()
     assert facts(world)["state"] == "rolled-back"
-    world.workshop.faults["build"] = UpdateFailedError("broken")
+    world.worker.faults["build"] = UpdateFailedError("broken")
     world.deploy(3)
     assert facts(world)["state"] == "failed"
     world.run()
     assert facts(world)["state"] == "failed", "deferred, but the commit still cannot be built"
-    world.workshop.faults.clear()
+    world.worker.faults.clear()
     world.services.change("web.service", active="activating", sub="start-pre")
     world.deploy(4)
     assert facts(world)["state"] == "probation"
@@ -241,7 +241,7 @@ def test_words_of_status(world: World) -> None:
 
 def test_history(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
     configured.deploy(1)
-    configured.workshop.faults["build"] = UpdateFailedError("broken")
+    configured.worker.faults["build"] = UpdateFailedError("broken")
     configured.deploy(2)
     assert main(["history", "--json", "--limit", "1"], configured.all_paths) == Exit.DONE
     (newest,) = json.loads(capsys.readouterr().out)
@@ -249,7 +249,7 @@ def test_history(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert newest["step"] == "build"
     assert main(["history"], configured.all_paths) == Exit.DONE
     assert len(re.findall("^2", capsys.readouterr().out, re.MULTILINE)) == 2
-    configured.store.begin("timer", commit(3), "", "t")
+    configured.records.begin("timer", commit(3), "", "t")
     assert history(configured.paths, 1)[0]["result"] is None
 
 
@@ -266,5 +266,5 @@ def test_step_that_cannot_be_printed_does_not_end_what_is_done(
 ) -> None:
     event = Event(STEP, f"{APP}: a step", APP)
     monkeypatch.setattr("sys.stdout", GoneTerminal())
-    Aloud(world.log).write(event)
+    PrintedLog(world.log).write(event)
     assert event in world.log.events

@@ -82,7 +82,7 @@ def host(deployed: World) -> WellHost:
 
 def found(world: World, host: WellHost) -> list[Finding]:
     """Return what doctor finds."""
-    return examine(Case(world.all_paths, world.settings, world.store, host, LATER))
+    return examine(Case(world.all_paths, world.settings, world.records, host, LATER))
 
 
 def test_a_host_that_is_well(deployed: World, host: WellHost) -> None:
@@ -169,7 +169,7 @@ def test_path(deployed: World, host: WellHost) -> None:
 
 
 def test_interrupted_update(deployed: World, host: WellHost) -> None:
-    deployed.store.begin("timer", "c", "", LATER)
+    deployed.records.begin("timer", "c", "", LATER)
     assert [item.about for item in found(deployed, host)] == ["update"]
 
 

@@ -51,7 +51,7 @@ class Gate:
             list(arguments or (APP,)),
             self.world.all_paths,
             self.start_run,
-            self.world.agenda,
+            self.world.transient_units,
             self.world.clock,
         )
 
@@ -74,7 +74,7 @@ def test_start_brings_the_new_commit_in(asked: Gate) -> None:
     assert asked.ask() == 0
     assert asked.started == [APP]
     assert asked.world.current_commit() == commit(2)
-    history = asked.world.store.history(1)
+    history = asked.world.records.history(1)
     assert history[0].trigger == "start"
 
 
@@ -83,14 +83,14 @@ def test_no_start_waits_for_what_a_closed_window_keeps_back(asked: Gate) -> None
     asked.world.upstream = commit(2)
     asked.fault = "the build takes for ever"
     assert asked.ask() == 0
-    assert (asked.started, asked.world.agenda.beside) == ([], [APP])
+    assert (asked.started, asked.world.transient_units.beside) == ([], [APP])
 
 
 def test_first_deployment_is_waited_for(world: World, journal: Journal) -> None:
     asked = Gate(world)
     asked.close_windows()
     assert asked.ask() == 0
-    assert (asked.started, asked.world.agenda.beside) == ([APP], [])
+    assert (asked.started, asked.world.transient_units.beside) == ([APP], [])
 
 
 def test_service_starts_on_the_release_before_a_rolled_back_one(asked: Gate) -> None:
@@ -117,7 +117,7 @@ def test_upstream_is_down(
 @pytest.mark.parametrize("policy", ["block", "start"])
 def test_commit_that_cannot_be_built_blocks_every_start(asked: Gate, policy: str) -> None:
     asked.configure(f'if_update_fails = "{policy}"')
-    asked.world.workshop.faults["build"] = UpdateFailedError("no such requirement")
+    asked.world.worker.faults["build"] = UpdateFailedError("no such requirement")
     asked.world.upstream = commit(2)
     # The first start tries; the second finds the commit in quarantine, where the run ends well.
     for _ in range(2):
@@ -151,16 +151,16 @@ def test_without_update_only_an_interrupted_run_is_looked_at(asked: Gate) -> Non
     asked.world.upstream = commit(2)
     assert asked.ask() == 0
     assert asked.started == []
-    asked.world.store.begin("timer", commit(2), "", "t")
+    asked.world.records.begin("timer", commit(2), "", "t")
     assert asked.ask() == 0
     assert asked.started == [APP]
-    assert asked.world.store.unfinished() is None
+    assert asked.world.records.unfinished() is None
     assert asked.world.current_commit() == commit(1)
 
 
 def test_without_update_no_start_waits_for_a_run_that_is_alive(asked: Gate) -> None:
     asked.configure("update = false")
-    asked.world.store.begin("timer", commit(2), "", "t")
+    asked.world.records.begin("timer", commit(2), "", "t")
     with runtime_files.exclusive(asked.world.paths, APP, wait=False):
         assert asked.ask() == 0
     assert asked.started == []
@@ -173,7 +173,7 @@ def test_damaged_state_does_not_keep_services_down(
 ) -> None:
     """A run begins it anew; also where a start asks for nothing but that."""
     asked.configure(f"update = {update}")
-    asked.world.store.close()
+    asked.world.records.close()
     Path(asked.world.paths.state).write_bytes(content)
 
     def renew(app: str, enough: Callable[[], bool]) -> str:
@@ -257,7 +257,7 @@ def test_administrator_is_told_once_that_a_service_is_kept_down(
     asked.world.check_fault = UnreachableError("upstream did not answer")
     for _ in range(3):
         assert asked.ask() == 1
-    rows = asked.world.store.rows("SELECT event, message, target FROM outbox")
+    rows = asked.world.records.rows("SELECT event, message, target FROM outbox")
     assert [(event, target) for event, _, target in rows] == [("blocked", "json#1")]
     assert "upstream did not answer" in rows[0][1]
-    assert asked.world.agenda.sendings == 3
+    assert asked.world.transient_units.sendings == 3

@@ -29,5 +29,5 @@ def test_a_gate_that_says_no(world: World, place: str, monkeypatch: pytest.Monke
     assert (later.result, later.exit_code, later.advice) == (Result.DEFERRED, Exit.DONE, "wait")
     assert "not today" in later.reason
     assert world.current_commit() == commit(1)
-    assert world.store.quarantined() == []
+    assert world.records.quarantined() == []
     world.assert_whole()

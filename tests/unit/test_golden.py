@@ -101,8 +101,8 @@ def test_status_of_a_host_in_trouble(deployed: World) -> None:
 
 
 def test_status_of_what_an_administrator_steers(deployed: World) -> None:
-    hold.put(deployed.store, hold.Hold(SINCE, "2199-01-01T00:00:00Z", "trade fair in Hanover"))
-    pin.put(deployed.store, pin.Pin(commit(2), SINCE))
+    hold.put(deployed.records, hold.Hold(SINCE, "2199-01-01T00:00:00Z", "trade fair in Hanover"))
+    pin.put(deployed.records, pin.Pin(commit(2), SINCE))
     deployed.run()
     compare("status-steered", told_by_status(deployed), deployed.root)
 
@@ -114,7 +114,7 @@ def test_status_of_several_apps(deployed: World) -> None:
 
 
 def test_plan(deployed: World) -> None:
-    deployed.workshop.key = "another"
+    deployed.worker.key = "another"
     compare("plan-update", told_by_plan(deployed), deployed.root)
 
 
@@ -124,8 +124,8 @@ def test_plan_of_nothing(deployed: World) -> None:
 
 
 def test_plan_that_says_why_not(deployed: World) -> None:
-    deployed.workshop.findings = deployed.workshop.findings._replace(deleted=60)
-    hold.put(deployed.store, hold.Hold(SINCE, "2199-01-01T00:00:00Z", "trade fair"))
+    deployed.worker.findings = deployed.worker.findings._replace(deleted=60)
+    hold.put(deployed.records, hold.Hold(SINCE, "2199-01-01T00:00:00Z", "trade fair"))
     compare("plan-refused", told_by_plan(deployed), deployed.root)
 
 
@@ -135,10 +135,10 @@ def test_plan_without_upstream(deployed: World) -> None:
 
 
 def test_history(deployed: World) -> None:
-    deployed.workshop.faults["build"] = UpdateFailedError("no such requirement: htpx")
+    deployed.worker.faults["build"] = UpdateFailedError("no such requirement: htpx")
     deployed.run()
-    deployed.workshop.faults.clear()
-    deployed.workshop.findings = deployed.workshop.findings._replace(deleted=60)
+    deployed.worker.faults.clear()
+    deployed.worker.findings = deployed.worker.findings._replace(deleted=60)
     for _ in range(3):
         deployed.deploy(4)
     compare("history", words_of_history(history(deployed.paths, 20)), deployed.root)
@@ -177,8 +177,8 @@ def configured(deployed: World, journal: Journal) -> World:
 def test_steering(
     configured: World, name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hold.put(configured.store, hold.Hold(SINCE, "", "before"))
-    pin.put(configured.store, pin.Pin(commit(1), SINCE))
+    hold.put(configured.records, hold.Hold(SINCE, "", "before"))
+    pin.put(configured.records, pin.Pin(commit(1), SINCE))
     assert main(arguments, configured.all_paths) == Exit.DONE
     text = re.sub(r"since 20[0-9T:-]+Z", f"since {SINCE}", capsys.readouterr().out)
     compare(name, re.sub(r"until 2199-[0-9T:-]+Z", "until 2199-01-01T00:00:00Z", text),
@@ -186,9 +186,9 @@ def test_steering(
 
 
 def test_show(deployed: World) -> None:
-    found = deployed.store.releases()[-1]
-    brought = deployed.twin().workshop.compare(found.commit, commit(1))
-    told = about_release(APP, deployed.paths, found, deployed.store.releases()[0], changes(brought))
+    found = deployed.records.releases()[-1]
+    brought = deployed.twin().worker.compare(found.commit, commit(1))
+    told = about_release(APP, deployed.paths, found, deployed.records.releases()[0], changes(brought))
     told["packages"] = {
         "added": {"httpx": "0.28"}, "removed": {"six": "1.16"}, "changed": {"rich": ("13", "14")},
     }  # fmt: skip
@@ -199,7 +199,7 @@ def test_show(deployed: World) -> None:
 
 def test_history_of_many_refusals(deployed: World) -> None:
     """A commit that policy refuses four times a day leaves what was before it in sight."""
-    deployed.workshop.findings = deployed.workshop.findings._replace(deleted=60)
+    deployed.worker.findings = deployed.worker.findings._replace(deleted=60)
     for _ in range(30):
         deployed.run()
     entries = history(deployed.paths, 2)

@@ -55,7 +55,7 @@ def test_refused_and_not_to_be_forced(
     deployed: World, changes: dict[str, Any], findings: dict[str, Any], said: str
 ) -> None:
     configure(deployed, **changes)
-    deployed.workshop.findings = HARMLESS._replace(**findings)
+    deployed.worker.findings = HARMLESS._replace(**findings)
     for force in (False, True):
         deployed.upstream = commit(2)
         outcome = deployed.run(force=force)
@@ -63,9 +63,9 @@ def test_refused_and_not_to_be_forced(
         assert said in outcome.reason
         assert deployed.current_commit() == commit(1)
         assert deployed.releases_on_disk() == {deployed.release_of(1)}
-    assert deployed.store.quarantined() == []
+    assert deployed.records.quarantined() == []
     # The next commit, harmless again, is taken as if nothing had been.
-    deployed.workshop.findings = HARMLESS._replace(present=("src", "x.py"))
+    deployed.worker.findings = HARMLESS._replace(present=("src", "x.py"))
     assert deployed.deploy(3).result is Result.UPDATED
 
 
@@ -84,12 +84,12 @@ def test_refused_and_not_to_be_forced(
 )
 def test_taken(deployed: World, changes: dict[str, Any], findings: dict[str, Any]) -> None:
     configure(deployed, **changes)
-    deployed.workshop.findings = HARMLESS._replace(**findings)
+    deployed.worker.findings = HARMLESS._replace(**findings)
     assert deployed.deploy(2).result is Result.UPDATED
 
 
 def test_refusal_with_nothing_deployed_is_a_failure(world: World) -> None:
-    world.workshop.findings = HARMLESS._replace(before=0, outside=("link",))
+    world.worker.findings = HARMLESS._replace(before=0, outside=("link",))
     outcome = world.run()
     assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
     assert "link; nothing deployed" in outcome.reason
@@ -98,20 +98,20 @@ def test_refusal_with_nothing_deployed_is_a_failure(world: World) -> None:
 
 def test_day_on_which_upstream_lost_its_files(deployed: World) -> None:
     """10,000 of 14,000 files deleted on main, and put back 35 minutes later."""
-    deployed.workshop.findings = HARMLESS._replace(files=4000, before=14_000, deleted=10_000)
+    deployed.worker.findings = HARMLESS._replace(files=4000, before=14_000, deleted=10_000)
     outcome = deployed.deploy(2)
     assert outcome.result is Result.DEFERRED
     assert "it deletes 10,000 of 14,000 files (71.4%)" in outcome.reason
     assert "release" in outcome.reason
     deployed.clock.sleep(35 * 60)
-    deployed.workshop.findings = HARMLESS._replace(files=14_000, before=14_000, modified=3)
+    deployed.worker.findings = HARMLESS._replace(files=14_000, before=14_000, modified=3)
     assert deployed.deploy(3).result is Result.UPDATED
 
 
 def test_host_that_was_first_deployed_on_that_day_comes_back(world: World) -> None:
-    world.workshop.findings = HARMLESS._replace(files=4000, before=0)
+    world.worker.findings = HARMLESS._replace(files=4000, before=0)
     assert world.deploy(2).result is Result.UPDATED
-    world.workshop.findings = HARMLESS._replace(files=14_000, before=4000, modified=3)
+    world.worker.findings = HARMLESS._replace(files=14_000, before=4000, modified=3)
     assert world.deploy(3).result is Result.UPDATED
 
 
@@ -122,7 +122,7 @@ def now(world: World) -> int:
 
 def test_young_commit_waits(deployed: World) -> None:
     configure(deployed, guard__min_age="2h")
-    deployed.workshop.findings = HARMLESS._replace(committed_at=now(deployed) - 3600)
+    deployed.worker.findings = HARMLESS._replace(committed_at=now(deployed) - 3600)
     outcome = deployed.deploy(2)
     assert outcome.result is Result.DEFERRED
     assert "guard.min_age is 7200 s" in outcome.reason
@@ -135,7 +135,7 @@ def test_young_commit_waits(deployed: World) -> None:
 
 def test_antedated_commit_waits_as_well(deployed: World) -> None:
     configure(deployed, guard__min_age="2h")
-    deployed.workshop.findings = HARMLESS._replace(committed_at=1)
+    deployed.worker.findings = HARMLESS._replace(committed_at=1)
     assert deployed.deploy(2).result is Result.DEFERRED
     # The branch goes elsewhere and comes back: the commit was seen before.
     deployed.clock.sleep(7000)
@@ -166,15 +166,15 @@ def test_tip_that_does_not_settle(deployed: World) -> None:
 def test_first_deployment_goes_by_the_date_alone(world: World) -> None:
     """This host has seen nothing yet; to wait for days with nothing deployed helps nobody."""
     configure(world, guard__min_age="2h", guard__settle="2h")
-    world.workshop.findings = HARMLESS._replace(committed_at=now(world) - 60)
+    world.worker.findings = HARMLESS._replace(committed_at=now(world) - 60)
     assert world.run().exit_code == Exit.FAILED
-    world.workshop.findings = HARMLESS._replace(committed_at=now(world) - 9000)
+    world.worker.findings = HARMLESS._replace(committed_at=now(world) - 9000)
     assert world.run().result is Result.UPDATED
 
 
 def test_date_in_the_future_is_no_age(deployed: World) -> None:
     configure(deployed, guard__min_age="1s")
-    deployed.workshop.findings = HARMLESS._replace(committed_at=now(deployed) + 86400)
+    deployed.worker.findings = HARMLESS._replace(committed_at=now(deployed) + 86400)
     assert deployed.deploy(2).result is Result.DEFERRED
 
 

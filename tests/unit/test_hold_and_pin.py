@@ -46,7 +46,7 @@ def state_of(world: World) -> str:
 
 
 def test_a_run_does_nothing_while_there_is_a_hold(deployed: World) -> None:
-    hold.put(deployed.store, Hold(SINCE, FAR, "trade fair"))
+    hold.put(deployed.records, Hold(SINCE, FAR, "trade fair"))
     before = len(deployed.log.events)
     outcome = deployed.run(force=True)
     assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
@@ -59,28 +59,28 @@ def test_a_run_does_nothing_while_there_is_a_hold(deployed: World) -> None:
 
 
 def test_a_hold_ends_by_itself(deployed: World) -> None:
-    hold.put(deployed.store, Hold(SINCE, deployed.clock.now(), ""))
+    hold.put(deployed.records, Hold(SINCE, deployed.clock.now(), ""))
     assert deployed.run().result is Result.UPDATED
     assert state_of(deployed) == "held", "the clock of this host is far behind that of the world"
 
 
 def test_an_interrupted_run_is_finished_during_a_hold(deployed: World) -> None:
-    number = deployed.store.begin("timer", commit(2), "", SINCE)
-    hold.put(deployed.store, Hold(SINCE, "", ""))
+    number = deployed.records.begin("timer", commit(2), "", SINCE)
+    hold.put(deployed.records, Hold(SINCE, "", ""))
     deployed.run()
-    assert deployed.store.transaction(number).result == Result.INTERRUPTED
+    assert deployed.records.transaction(number).result == Result.INTERRUPTED
 
 
 def test_rollback_by_hand_during_a_hold(deployed: World) -> None:
     deployed.run()
-    hold.put(deployed.store, Hold(SINCE, "", ""))
+    hold.put(deployed.records, Hold(SINCE, "", ""))
     assert deployed.roll_back().exit_code == Exit.DONE
     assert deployed.current_commit() == commit(1)
 
 
 def test_services_start_during_a_hold(deployed: World, journal: Journal) -> None:
     """Even if the newest commit could not be built and the policy is `block`."""
-    deployed.workshop.faults["build"] = UpdateFailedError("broken")
+    deployed.worker.faults["build"] = UpdateFailedError("broken")
     deployed.run()
     started: list[str] = []
 
@@ -92,34 +92,34 @@ def test_services_start_during_a_hold(deployed: World, journal: Journal) -> None
         return gate.pass_gate(deployed.all_paths, deployed.settings, start) == 0
 
     assert not may_start()
-    hold.put(deployed.store, Hold(SINCE, FAR, ""))
+    hold.put(deployed.records, Hold(SINCE, FAR, ""))
     assert may_start()
     assert len(started) == 1, "no run is asked for during a hold"
 
 
 def test_hold_outlives_a_lost_state(deployed: World) -> None:
-    hold.put(deployed.store, Hold(SINCE, FAR, "why"))
-    pin.put(deployed.store, Pin(commit(1), SINCE))
+    hold.put(deployed.records, Hold(SINCE, FAR, "why"))
+    pin.put(deployed.records, Pin(commit(1), SINCE))
     second_copy.keep_facts(deployed.app)
-    deployed.store.close()
+    deployed.records.close()
     Path(deployed.paths.state).write_bytes(b"no database")
-    deployed.store = second_copy.open_state(deployed.paths, lambda _: None)  # type: ignore[assignment]
-    assert hold.read(deployed.store) == Hold(SINCE, FAR, "why")
-    assert pin.find(deployed.store) == Pin(commit(1), SINCE)
+    deployed.records = second_copy.open_state(deployed.paths, lambda _: None)  # type: ignore[assignment]
+    assert hold.read(deployed.records) == Hold(SINCE, FAR, "why")
+    assert pin.find(deployed.records) == Pin(commit(1), SINCE)
 
 
 @pytest.mark.parametrize("there", [3, 1])
 def test_a_pin_brings_in_its_commit(deployed: World, there: int) -> None:
     """Newer or older than what is deployed, whatever upstream has."""
     deployed.run()
-    pin.put(deployed.store, Pin(commit(there), SINCE))
+    pin.put(deployed.records, Pin(commit(there), SINCE))
     outcome = deployed.run()
     assert (outcome.result, outcome.commit) == (Result.UPDATED, commit(there))
     deployed.check_fault = UnreachableError("down")
     assert deployed.run().result is Result.CURRENT, "upstream is not asked any more"
     assert state_of(deployed) == "pinned"
     deployed.check_fault = None
-    pin.remove(deployed.store)
+    pin.remove(deployed.records)
     assert deployed.run().result is (Result.UPDATED if there != 2 else Result.CURRENT)
     assert deployed.current_commit() == commit(2)
 
@@ -127,7 +127,7 @@ def test_a_pin_brings_in_its_commit(deployed: World, there: int) -> None:
 def test_a_pinned_commit_is_tried_again_once(deployed: World) -> None:
     deployed.services.bad = {commit(2)}
     deployed.run()
-    pin.put(deployed.store, Pin(commit(2), SINCE))
+    pin.put(deployed.records, Pin(commit(2), SINCE))
     assert deployed.run().result is Result.ROLLED_BACK
     assert deployed.run().result is Result.DEFERRED, "in quarantine again"
     assert state_of(deployed) == "rolled-back"
@@ -138,13 +138,13 @@ def test_verbs_of_hold(configured: World, capsys: pytest.CaptureFixture[str]) ->
     assert main(["hold", "--until", "2d", "--reason", "fair", "--json"], paths) == Exit.DONE
     told = json.loads(capsys.readouterr().out)
     assert set(told) == {"app", "hold"}
-    assert hold.read(configured.store) == Hold(**told["hold"])
+    assert hold.read(configured.records) == Hold(**told["hold"])
     assert main(["status", "--json"], paths) == Exit.DONE
     shown = json.loads(capsys.readouterr().out)
     assert (shown["state"], shown["hold"]) == ("held", told["hold"])
     assert main(["unhold"], paths) == Exit.DONE
     assert "the hold is lifted" in capsys.readouterr().out
-    assert hold.read(configured.store) is None
+    assert hold.read(configured.records) is None
     assert main(["unhold"], paths) == Exit.DONE
     assert "there was no hold" in capsys.readouterr().out
 
@@ -164,7 +164,7 @@ def test_wrong_end_of_a_hold(
 ) -> None:
     assert main(["hold", "--until", until], configured.all_paths) == Exit.USAGE
     assert said in capsys.readouterr().err
-    assert hold.read(configured.store) is None
+    assert hold.read(configured.records) is None
 
 
 @pytest.mark.parametrize(
@@ -203,13 +203,13 @@ def test_name_of_a_pinned_commit(deployed: World) -> None:
 
 def test_verbs_of_pin(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
     paths = configured.all_paths
-    configured.store.quarantine(commit(2), "build", "why", SINCE)
+    configured.records.quarantine(commit(2), "build", "why", SINCE)
     assert main(["pin", commit(2), "--json"], paths) == Exit.DONE
     told = json.loads(capsys.readouterr().out)
     assert (told["pin"]["commit"], told["deployed"]) == (commit(2), False)
-    assert configured.store.quarantined() == [], "it is tried again"
+    assert configured.records.quarantined() == [], "it is tried again"
     assert main(["pin", commit(1)], paths) == Exit.DONE
     assert "it is deployed, and stays" in capsys.readouterr().out
     assert main(["unpin"], paths) == Exit.DONE
     assert "follows branch:main again" in capsys.readouterr().out
-    assert pin.find(configured.store) is None
+    assert pin.find(configured.records) is None

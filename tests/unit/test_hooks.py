@@ -71,12 +71,12 @@ def test_hook_that_fails_stops_the_update(hooked: World) -> None:
     assert "hook pre/1 ended with exit code 3: pre/1 speaks" in outcome.reason
     assert events(hooked) == [("pre/1", "update", ""), ("post/1", "update", "deferred")]
     assert hooked.current_commit() == commit(1)
-    assert hooked.store.quarantined() == []
-    hooked.workshop.calls.clear()
+    assert hooked.records.quarantined() == []
+    hooked.worker.calls.clear()
     assert hooked.run(force=True).result == Result.DEFERRED, "no force goes past a hook"
     hooked.hooks.add(PRE, "pre/1")
     assert hooked.run().result == Result.UPDATED
-    assert "build" not in hooked.workshop.calls, "the release has waited"
+    assert "build" not in hooked.worker.calls, "the release has waited"
     hooked.assert_whole()
 
 

@@ -15,7 +15,7 @@ def test_it_may_go_after_a_week_and_an_update(world: World) -> None:
     path = world.settings.path
 
     def reason() -> str:
-        found = kept_directories(path, world.store, world.clock.now())
+        found = kept_directories(path, world.records, world.clock.now())
         assert [item.directory for item in found] == [str(item) for item in kept_on_disk(world)]
         return found[0].must_stay
 

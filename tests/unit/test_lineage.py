@@ -23,7 +23,7 @@ def offer(world: World, number: int, tag: str = "", relation: str = "") -> tuple
     world.tag = tag
     if relation:
         for base in range(1, 10):
-            world.workshop.relations[commit(base), commit(number)] = relation
+            world.worker.relations[commit(base), commit(number)] = relation
     outcome = world.deploy(number)
     world.assert_whole()
     return outcome.result, outcome.reason
@@ -41,13 +41,13 @@ def test_downgrade_is_refused(world: World) -> None:
     assert f"downgrade: it is an ancestor of commit {commit(2)}" in reason
     assert world.current_commit() == commit(2)
     assert world.log.kinds[-1] == "refused"
-    assert "build" not in world.workshop.calls[world.workshop.calls.index("relation") :]
+    assert "build" not in world.worker.calls[world.worker.calls.index("relation") :]
 
 
 @pytest.mark.parametrize("relation", ["diverged", "unknown", "None", ""])
 def test_rewritten_history_is_refused_until_it_is_accepted(world: World, relation: str) -> None:
     world.deploy(1)
-    world.workshop.relations[commit(1), commit(2)] = relation
+    world.worker.relations[commit(1), commit(2)] = relation
     refused = world.deploy(2)
     assert (refused.result, refused.exit_code) == (Result.DEFERRED, Exit.DONE)
     assert "rewritten history" in refused.reason
@@ -72,7 +72,7 @@ def test_rewrites_can_be_allowed_for_ever(world: World) -> None:
 @pytest.mark.parametrize("named", ["", "1234567", "x" * 40, "0" * 39 + "1 "])
 def test_accept_rewrite_of_no_commit(world: World, named: str) -> None:
     world.deploy(2)
-    world.store.set_candidate("f" * 40, "now")
+    world.records.set_candidate("f" * 40, "now")
     with pytest.raises(ConfigurationError, match=f"the candidate is {'f' * 40}"):
         accept_rewrite.accept(world.app, named or "0")
 
@@ -122,9 +122,9 @@ def test_first_release_that_does_not_run_binds_nobody(world: World) -> None:
 
 def test_pin_is_the_administrators_word(world: World) -> None:
     world.deploy(3)
-    world.store.write("INSERT INTO pin VALUES (1, ?, 'now')", [commit(1)])
+    world.records.write("INSERT INTO pin VALUES (1, ?, 'now')", [commit(1)])
     assert offer(world, 1)[0] is Result.UPDATED
-    world.store.write("DELETE FROM pin")
+    world.records.write("DELETE FROM pin")
     assert offer(world, 2)[0] is Result.DEFERRED, "the mark is where it was"
     assert offer(world, 4)[0] is Result.UPDATED
 
@@ -133,7 +133,7 @@ def test_track_that_names_a_commit_is_the_administrators_word(world: World) -> N
     world.deploy(3)
     track(world, f"commit:{commit(1)}")
     assert offer(world, 1)[0] is Result.UPDATED
-    assert world.workshop.fetched[-1] == (commit(1), ())
+    assert world.worker.fetched[-1] == (commit(1), ())
 
 
 @pytest.mark.parametrize("lost", ["state", "facts", "mark", "both but the release"])
@@ -141,22 +141,22 @@ def test_mark_is_kept_twice(world: World, lost: str) -> None:
     world.deploy(1)
     world.deploy(3)
     world.roll_back()
-    world.store.close()
+    world.records.close()
     facts = Path(facts_file(world.paths.state))
     if lost == "state":
         Path(world.paths.state).unlink()
     elif lost == "facts":
         facts.unlink()
-    store = open_state(world.paths, lambda _: None)
+    records = open_state(world.paths, lambda _: None)
     if lost == "mark":
-        store.write("DELETE FROM high_water")
+        records.write("DELETE FROM high_water")
     elif lost == "both but the release":
-        store.write("DELETE FROM high_water")
+        records.write("DELETE FROM high_water")
         facts.unlink()
     world.upstream = commit(2)
-    outcome = one_run(world.app._replace(store=store), wait=False)
+    outcome = one_run(world.app._replace(records=records), wait=False)
     assert json.loads(facts.read_text())["releases"], "written anew when it is missing"
-    store.close()
+    records.close()
     world.revive()
     assert outcome.result is (Result.UPDATED if lost == "both but the release" else Result.DEFERRED)
 
@@ -180,7 +180,7 @@ def test_database_from_a_backup_does_not_lower_the_mark(world: World) -> None:
     world.deploy(1)
     former = Path(world.paths.state).read_bytes()
     world.deploy(3)
-    world.store.close()
+    world.records.close()
     Path(world.paths.state).write_bytes(former)
     world.revive()
     assert "downgrade" in world.deploy(2).reason
@@ -190,7 +190,7 @@ def test_higher_version_of_another_branch_is_taken(world: World) -> None:
     track(world, "semver:>=1")
     offer(world, 1, "v1.4")
     assert offer(world, 2, "v2.0", "diverged")[0] is Result.UPDATED
-    assert world.workshop.fetched[-1] == ("refs/tags/v2.0", ())
+    assert world.worker.fetched[-1] == ("refs/tags/v2.0", ())
     result, reason = offer(world, 3, "v1.5", "diverged")
     assert result is Result.DEFERRED
     assert "downgrade: tag v1.5 is a lower version than v2.0" in reason
@@ -232,7 +232,7 @@ def test_no_candidate_is_a_state_to_report(world: World) -> None:
     world.check_fault = NoCandidateError("policy yields no candidate: none of the 0 tags")
     outcome = world.run()
     assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
-    last = world.store.last_run()
+    last = world.records.last_run()
     assert last is not None
     assert "policy yields no candidate" in last.reason
     assert world.log.kinds[-1] == "no-candidate"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.gates.backoff import seconds
 from autoupdate.model.errors import UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
+from autoupdate.model.times import seconds
 from autoupdate.notifications.metrics import METRICS, escape, exposition, write
 from tests.unit.effects import APP, RELEASE_SIZE, commit
 from tests.unit.world import World, settings
@@ -52,7 +52,7 @@ def test_after_an_update(measured: World) -> None:
     assert found["releases"] == 1
     assert found['step_duration_secondsstep="build"'] >= 0
     assert "candidate_seen_timestamp_seconds" not in found, "nothing waits"
-    last = measured.store.last_run()
+    last = measured.records.last_run()
     assert last
     assert found["last_success_timestamp_seconds"] == seconds(last.finished_at)
     assert found["last_check_timestamp_seconds"] == seconds(last.started_at)
@@ -61,9 +61,9 @@ def test_after_an_update(measured: World) -> None:
 
 def test_failures_are_counted_by_step(measured: World) -> None:
     measured.deploy(1)
-    measured.workshop.faults["build"] = UpdateFailedError("no such requirement")
+    measured.worker.faults["build"] = UpdateFailedError("no such requirement")
     measured.deploy(2)
-    measured.workshop.faults.clear()
+    measured.worker.faults.clear()
     measured.services.bad = {commit(3)}
     measured.deploy(3)
     measured.services.bad = set()
@@ -87,7 +87,7 @@ def test_what_waits(measured: World) -> None:
     )  # fmt: skip
     assert measured.deploy(2).result == Result.DEFERRED
     found = samples(measured)
-    candidate = measured.store.candidate()
+    candidate = measured.records.candidate()
     assert candidate
     assert found["candidate_seen_timestamp_seconds"] == seconds(candidate.seen_at)
     assert found["staged"] == 1

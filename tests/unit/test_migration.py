@@ -7,7 +7,7 @@ import pytest
 
 from autoupdate.records import database
 from autoupdate.records.database import SCHEMA_VERSION, StateError
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.reports.history import history
 from autoupdate.reports.status import status
 from tests.unit.effects import commit
@@ -36,19 +36,19 @@ def tables(file: str) -> list[str]:
 
 
 def test_nothing_is_lost(old: str) -> None:
-    store = Store(old)
-    assert [release.commit for release in store.releases()] == [commit(1), commit(2)]
-    assert [item.commit for item in store.quarantined()] == [commit(3)]
-    assert store.rows("SELECT count(*) FROM transactions") == [(3,)]
-    assert store.rows("SELECT count(*) FROM steps") == [(13,)]
-    assert store.rows("PRAGMA user_version") == [(SCHEMA_VERSION,)]
-    store.close()
+    records = Records(old)
+    assert [release.commit for release in records.releases()] == [commit(1), commit(2)]
+    assert [item.commit for item in records.quarantined()] == [commit(3)]
+    assert records.rows("SELECT count(*) FROM transactions") == [(3,)]
+    assert records.rows("SELECT count(*) FROM steps") == [(13,)]
+    assert records.rows("PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    records.close()
 
 
 def test_tables_are_those_of_a_new_file(old: str, tmp_path: Path) -> None:
-    Store(old).close()
+    Records(old).close()
     new = str(tmp_path / "new.db")
-    Store(new).close()
+    Records(new).close()
     assert tables(old) == tables(new)
 
 
@@ -78,5 +78,5 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     broken = "CREATE TABLE half (done TEXT); CREATE TABLE half (done TEXT);"
     monkeypatch.setattr(database, "MIGRATIONS", (database.MIGRATIONS[0], broken))
     with pytest.raises(StateError, match="cannot be opened: table half already exists"):
-        Store(old)
+        Records(old)
     assert tables(old) == before

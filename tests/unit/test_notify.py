@@ -49,13 +49,13 @@ def told(tmp_path: Path) -> World:
 
 def send(world: World, mailbox: Mailbox) -> bool:
     """Empty the outbox."""
-    return Sender(world.settings, world.store, world.log, world.clock, mailbox.deliver).send_all()
+    return Sender(world.settings, world.records, world.log, world.clock, mailbox.deliver).send_all()
 
 
 def written(world: World) -> list[str]:
     """Return the events in the outbox for the first URL, in order."""
     query = "SELECT event FROM outbox WHERE target = 'mailto#1' ORDER BY id"
-    return [row[0] for row in world.store.rows(query)]
+    return [row[0] for row in world.records.rows(query)]
 
 
 def test_a_cycle_of_events(told: World) -> None:
@@ -82,10 +82,10 @@ def test_a_cycle_of_events(told: World) -> None:
 def test_nothing_new_is_no_event(told: World) -> None:
     told.deploy(1)
     send(told, Mailbox())
-    sendings = told.agenda.sendings
+    sendings = told.transient_units.sendings
     told.run()
     assert written(told) == ["updated"]
-    assert told.agenda.sendings == sendings, "there is nothing to send"
+    assert told.transient_units.sendings == sendings, "there is nothing to send"
 
 
 def test_target_that_is_down_gets_everything_later_in_order(told: World) -> None:
@@ -111,7 +111,7 @@ def test_waits_grow(told: World) -> None:
     waits = []
     for _ in range(4):
         send(told, mailbox)
-        row = outbox.pending(told.store, "mailto#1")[0]
+        row = outbox.pending(told.records, "mailto#1")[0]
         tries = told.log.kinds.count("not-delivered")
         for minute in range(1, 200):
             told.clock.ahead += 60
@@ -131,7 +131,7 @@ def test_one_target_does_not_wait_for_another(told: World) -> None:
     def deliver(url: str, title: str, text: str, look: str) -> str:
         return "refused" if url == MAIL else mailbox.deliver(url, title, text, look)
 
-    assert not Sender(told.settings, told.store, told.log, told.clock, deliver).send_all()
+    assert not Sender(told.settings, told.records, told.log, told.clock, deliver).send_all()
     assert mailbox.events(HOOK) == ["updated"]
 
 
@@ -210,7 +210,7 @@ def test_held_too_long_is_told_once_though_upstream_goes_on(told: World) -> None
     assert written(told) == ["updated", "held-too-long"]
     told.settings = told.settings._replace(windows=told.settings.windows._replace(allowed=()))
     told.run()
-    assert not told.store.rows("SELECT * FROM remembered WHERE name = 'behind'")
+    assert not told.records.rows("SELECT * FROM remembered WHERE name = 'behind'")
 
 
 def test_what_waits_for_nothing_is_not_held(told: World) -> None:
@@ -228,7 +228,7 @@ def test_only_what_is_wanted_is_told(tmp_path: Path) -> None:
     world = World(tmp_path, notify__urls=[MAIL], notify__events=["failed"])
     world.deploy(1)
     assert written(world) == []
-    assert world.agenda.sendings == 0
+    assert world.transient_units.sendings == 0
     world.close()
 
 

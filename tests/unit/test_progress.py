@@ -39,7 +39,7 @@ def notes() -> list[str]:
 
 def test_steps_of_an_update(world: World, notes: list[str]) -> None:
     shown = Progress(world.log, Drawn)
-    world.store.entered = shown.enter
+    world.records.entered = shown.enter
     world.run()
     shown.close()
     assert notes == [
@@ -51,7 +51,7 @@ def test_steps_of_an_update(world: World, notes: list[str]) -> None:
 def test_nothing_is_drawn_when_there_is_nothing_to_do(world: World, notes: list[str]) -> None:
     world.deploy(1)
     shown = Progress(world.log, Drawn)
-    world.store.entered = shown.enter
+    world.records.entered = shown.enter
     world.run()
     shown.close()
     assert notes == []

@@ -13,7 +13,8 @@ from autoupdate.model.steps import Result, Step
 from autoupdate.records import database, public
 from autoupdate.records.database import StateError
 from autoupdate.records.hold import Hold, lift, put
-from autoupdate.records.records import LastRun, Store
+from autoupdate.records.records import Records
+from autoupdate.records.rows import LastRun
 from autoupdate.reports.history import history
 from autoupdate.reports.status import status
 from tests.unit.world import World
@@ -28,9 +29,9 @@ def file(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(file: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def records(file: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
     """Return a new store; who reads it is not root."""
-    opened = Store(file)
+    opened = Records(file)
     monkeypatch.setattr(public, "is_for_me", os.path.exists)
     yield opened
     opened.close()
@@ -44,86 +45,86 @@ def mode(file: str | Path) -> int:
 def test_nobody_else_may_open_the_state_and_so_lock_it(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        store = Store(f"{tmp_path}/state.db")
-        with store.atomic():
-            store.set_candidate("c1", "t1")
+        records = Records(f"{tmp_path}/state.db")
+        with records.atomic():
+            records.set_candidate("c1", "t1")
             files = {path.name: mode(path) for path in tmp_path.iterdir()}
-        store.close()
+        records.close()
     finally:
         os.umask(before)
     assert files == {"state.db": 0o600, "state.db-journal": 0o600, "public.json": 0o644}
 
 
 def test_state_that_everybody_could_open_is_closed(file: str) -> None:
-    Store(file).close()
+    Records(file).close()
     os.chmod(file, 0o644)
-    Store(file).close()
+    Records(file).close()
     assert mode(file) == 0o600
 
 
-def test_others_see_each_step_when_it_begins(store: Store, file: str) -> None:
-    number = store.begin("timer", "c1", "r0", "t0")
+def test_others_see_each_step_when_it_begins(records: Records, file: str) -> None:
+    number = records.begin("timer", "c1", "r0", "t0")
     seen = []
     for step in (Step.VERIFY, Step.BUILD, Step.REHEARSE, Step.ACTIVATE, Step.PROBATION):
-        store.enter(number, step, "t")
-        reader = Store(file, read_only=True)
+        records.enter(number, step, "t")
+        reader = Records(file, read_only=True)
         unfinished = reader.unfinished()
         assert unfinished
         seen.append(unfinished.step)
     assert seen == ["verify", "build", "rehearse", "activate", "probation"]
-    store.finish(number, Result.UPDATED, 0, "", "t")
-    assert Store(file, read_only=True).unfinished() is None
+    records.finish(number, Result.UPDATED, 0, "", "t")
+    assert Records(file, read_only=True).unfinished() is None
 
 
-def test_others_see_what_was_written_by_another_process(store: Store, file: str) -> None:
+def test_others_see_what_was_written_by_another_process(records: Records, file: str) -> None:
     """E.g. by `hold` while a run is under way, and by that run afterwards."""
-    other = Store(file)
+    other = Records(file)
     put(other, Hold("t1", "", "a reason"))
-    assert Store(file, read_only=True).rows("SELECT reason FROM hold") == [("a reason",)]
+    assert Records(file, read_only=True).rows("SELECT reason FROM hold") == [("a reason",)]
     other.close()
-    store.set_last_run(RUN, success=True)
-    lift(store)
-    reader = Store(file, read_only=True)
+    records.set_last_run(RUN, success=True)
+    lift(records)
+    reader = Records(file, read_only=True)
     assert (reader.rows("SELECT * FROM hold"), reader.last_run()) == ([], RUN)
 
 
-def test_others_see_nothing_of_what_does_not_count_yet(store: Store, file: str) -> None:
-    with store.atomic():
-        store.quarantine("c1", "build", "no", "t1")
-        assert Store(file, read_only=True).quarantined() == []
-    assert len(Store(file, read_only=True).quarantined()) == 1
+def test_others_see_nothing_of_what_does_not_count_yet(records: Records, file: str) -> None:
+    with records.atomic():
+        records.quarantine("c1", "build", "no", "t1")
+        assert Records(file, read_only=True).quarantined() == []
+    assert len(Records(file, read_only=True).quarantined()) == 1
 
 
 def test_what_a_killed_process_did_not_tell_is_told_by_the_next_one(
-    store: Store, file: str
+    records: Records, file: str
 ) -> None:
-    store._is_public = False
-    store.quarantine("c1", "build", "no", "t1")
-    Store(file).close()
-    assert len(Store(file, read_only=True).quarantined()) == 1
+    records._is_public = False
+    records.quarantine("c1", "build", "no", "t1")
+    Records(file).close()
+    assert len(Records(file, read_only=True).quarantined()) == 1
 
 
-def test_history_of_others_ends_after_a_hundred(store: Store, tmp_path: Path) -> None:
-    with store.atomic():
+def test_history_of_others_ends_after_a_hundred(records: Records, tmp_path: Path) -> None:
+    with records.atomic():
         for number in range(1, 301):
-            store.begin("timer", f"c{number}", "r0", f"t{number}")
+            records.begin("timer", f"c{number}", "r0", f"t{number}")
             result = Result.UPDATED if number == 50 else Result.ROLLED_BACK
             # The first is open still, as that of a run which died.
             if number > 1:
-                store.finish(number, result, 0, "", "t")
+                records.finish(number, result, 0, "", "t")
     shown = history(AppPaths(str(tmp_path), str(tmp_path)), 1000)
     assert [entry["id"] for entry in shown] == [*range(300, 200, -1), 50, 1]
 
 
-def test_copy_that_cannot_be_written_is_no_failure_and_no_lie(store: Store, file: str) -> None:
+def test_copy_that_cannot_be_written_is_no_failure_and_no_lie(records: Records, file: str) -> None:
     os.mkdir(f"{public.file_beside(file)}.new")
-    store.quarantine("c1", "build", "no", "t1")
+    records.quarantine("c1", "build", "no", "t1")
     with pytest.raises(StateError, match="No such file") as caught:
-        Store(file, read_only=True)
+        Records(file, read_only=True)
     assert "sudo" in caught.value.advice
     os.rmdir(f"{public.file_beside(file)}.new")
-    store.quarantine("c2", "build", "no", "t1")
-    assert len(Store(file, read_only=True).quarantined()) == 2
+    records.quarantine("c2", "build", "no", "t1")
+    assert len(Records(file, read_only=True).quarantined()) == 2
 
 
 @pytest.mark.parametrize(
@@ -134,24 +135,24 @@ def test_copy_that_cannot_be_written_is_no_failure_and_no_lie(store: Store, file
         b'{"schema": 2, "tables": {"pin": [[1, {}, 3]]}}', b'{"schema": -7, "tables": {"pin": 5}}',
     ],
 )  # fmt: skip
-def test_damaged_copy(store: Store, file: str, content: bytes) -> None:
+def test_damaged_copy(records: Records, file: str, content: bytes) -> None:
     Path(public.file_beside(file)).write_bytes(content)
     with pytest.raises(StateError, match=r"copy of the state .* cannot be read: it is damaged"):
-        Store(file, read_only=True)
+        Records(file, read_only=True)
 
 
-def test_copy_of_another_version(store: Store, file: str) -> None:
-    store.set_candidate("c1", "t1")
+def test_copy_of_another_version(records: Records, file: str) -> None:
+    records.set_candidate("c1", "t1")
     copy = Path(public.file_beside(file))
     content = json.loads(copy.read_text())
     old = {"schema": 1, "tables": {"candidate": content["tables"]["candidate"]}}
     copy.write_text(json.dumps(old))
-    reader = Store(file, read_only=True)
+    reader = Records(file, read_only=True)
     assert (reader.candidate() or [""])[0] == "c1"
     assert reader.rows("PRAGMA user_version") == [(database.SCHEMA_VERSION,)]
     copy.write_text(json.dumps(content | {"schema": 99}))
     with pytest.raises(StateError, match="newer version"):
-        Store(file, read_only=True)
+        Records(file, read_only=True)
 
 
 def test_status_is_the_same_for_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,9 +23,9 @@ def held(world: World) -> World:
     """Return a world with two commits in quarantine, and one that waits for its next attempt."""
     world.deploy(1)
     for name in (A, B):
-        world.store.quarantine(name, "build", f"no {name[:7]}", "2099-01-01T01:00:00Z")
+        world.records.quarantine(name, "build", f"no {name[:7]}", "2099-01-01T01:00:00Z")
     at = "2099-01-01T02:00:00Z"
-    world.store.count_attempt(commit(7), "no network", at, interrupted=False)
+    world.records.count_attempt(commit(7), "no network", at, interrupted=False)
     return world
 
 
@@ -34,8 +34,8 @@ def test_clear(held: World, beginning: str) -> None:
     runtime_files.set_fresh(held.paths, 60, "/usr/bin/python3", ())
     cleared = clear(held.app, beginning)
     assert cleared.startswith(beginning)
-    left = {item.commit for item in held.store.quarantined()}
-    left |= {item.commit for item in held.store.all_attempts()}
+    left = {item.commit for item in held.records.quarantined()}
+    left |= {item.commit for item in held.records.all_attempts()}
     assert left == {A, B, commit(7)} - {cleared}
     assert not runtime_files.is_fresh(held.paths)
     facts = json.loads(Path(held.paths.home, "facts.json").read_text())
@@ -52,7 +52,7 @@ def test_beginning_that_names_none_or_several(held: World, beginning: str, said:
     assert caught.value.message == f"{said} in quarantine begins with {beginning}"
     for known in (A, B, commit(7)):
         assert known in caught.value.advice
-    assert len(held.store.quarantined()) == 2
+    assert len(held.records.quarantined()) == 2
 
 
 def test_empty_quarantine(world: World) -> None:
@@ -66,9 +66,9 @@ def test_empty_quarantine(world: World) -> None:
 )
 def test_cleared_commit_is_tried_at_once(world: World, fault: Exception) -> None:
     world.deploy(1)
-    world.workshop.faults["build"] = fault  # type: ignore[assignment]
+    world.worker.faults["build"] = fault  # type: ignore[assignment]
     world.deploy(2)
-    world.workshop.faults.clear()
+    world.worker.faults.clear()
     assert world.run().result is Result.DEFERRED
     clear(world.app, commit(2))
     assert world.run().result is Result.UPDATED
@@ -128,7 +128,7 @@ def test_list(world: World, arguments: list[str], capsys: pytest.CaptureFixture[
     file.write_text(f'path = "{world.settings.path}"\n[upstream]\nurl = "https://x/y"\n')
     assert main(arguments, world.all_paths) == Exit.DONE
     assert capsys.readouterr().out == "no commit is in quarantine\n"
-    world.store.quarantine(A, "build", "no such requirement", "2099-01-01T01:00:00Z")
+    world.records.quarantine(A, "build", "no such requirement", "2099-01-01T01:00:00Z")
     assert main(arguments, world.all_paths) == Exit.DONE
     assert capsys.readouterr().out == (
         f"{A}  since 2099-01-01T01:00:00Z\n    no such requirement\n"

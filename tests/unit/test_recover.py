@@ -40,7 +40,7 @@ def update_to_2(world: World) -> None:
 
 def fail_to_build_2(world: World) -> None:
     """Try version 2, which cannot be built."""
-    world.workshop.faults["build"] = UpdateFailedError("no such requirement")
+    world.worker.faults["build"] = UpdateFailedError("no such requirement")
     world.deploy(2)
 
 
@@ -84,7 +84,7 @@ def update_with_a_mirror_damaged_at(use: int) -> Scenario:
     """Bring version 2 in; the mirror is damaged at one of its uses."""
 
     def scenario(world: World) -> None:
-        world.workshop.damage = use
+        world.worker.damage = use
         world.deploy(2)
 
     return scenario
@@ -176,10 +176,10 @@ def test_killed_before_each_effect(tmp_path: Path, name: str) -> None:
             assert world.current_commit() in ends
             assert {unit.active for unit in world.services.units.values()} == {"active"}
             left = world.current_commit() == commit(1)
-            assert [item.commit for item in world.store.quarantined()] == [commit(2)] * left
+            assert [item.commit for item in world.records.quarantined()] == [commit(2)] * left
             # Whatever is left over now is no hindrance to what comes next.
             world.services.bad = set()
-            world.workshop.faults.clear()
+            world.worker.faults.clear()
             assert world.deploy(3).result == Result.UPDATED
             world.assert_whole()
             assert world.current_commit() == commit(3)
@@ -228,7 +228,7 @@ def deployed_with_little_space(world: World) -> None:
     os.makedirs(world.paths.environments)
     world.settings = settings(world.root, keep=2)
     deployed(world)
-    world.workshop.key = "f" * 24
+    world.worker.key = "f" * 24
     world.deploy(2)
 
 
@@ -267,7 +267,7 @@ def test_services_that_went_down_with_the_run_get_a_second_chance(world: World) 
     world.revive()
     assert world.run().result is Result.CURRENT
     assert world.current_commit() == commit(2)
-    assert world.store.quarantined() == []
+    assert world.records.quarantined() == []
     world.assert_whole()
 
 
@@ -282,10 +282,10 @@ def test_what_cannot_be_removed_does_not_stop_anything(world: World) -> None:
     world.deploy(1)
     stray = Path(world.paths.release("20260101T000000Z-000000000000"))
     stray.mkdir()
-    world.workshop.faults["remove"] = HostFaultError("Operation not permitted")
-    world.workshop.faults["tidy"] = HostFaultError("Operation not permitted")
+    world.worker.faults["remove"] = HostFaultError("Operation not permitted")
+    world.worker.faults["tidy"] = HostFaultError("Operation not permitted")
     assert world.deploy(2).result is Result.UPDATED
     assert "stays for now" in " ".join(event.message for event in world.log.events)
-    world.workshop.faults.clear()
+    world.worker.faults.clear()
     assert world.run().result is Result.CURRENT
     assert not stray.exists()

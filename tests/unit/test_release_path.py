@@ -80,7 +80,7 @@ def test_given_back_and_adopted_again(world: World, tmp_path: Path) -> None:
     again.mkdir()
     (again / "config").write_text("")
     (again / "HEAD").write_text("")
-    world.workshop.taken_over = world.workshop.taken_over._replace(base=commit(2))
+    world.worker.taken_over = world.worker.taken_over._replace(base=commit(2))
     assert adopt_it(world).exit_code == Exit.DONE
     assert shared(world.paths.shared) == before
 
@@ -102,20 +102,20 @@ def test_services_that_do_not_run_from_it(tmp_path: Path) -> None:
     assert outcome.result == Result.ROLLED_BACK, outcome.reason
     assert_still_managed(world, before)
     assert not os.path.exists(f"{world.settings.path}.given-back")
-    assert world.store.quarantined() == []
+    assert world.records.quarantined() == []
     world.close()
 
 
 def test_a_checkout_that_cannot_be_made(tmp_path: Path) -> None:
     world = adopted(tmp_path)
     before = shared(world.paths.shared)
-    world.workshop.faults["make_checkout"] = UpdateFailedError("no")
+    world.worker.faults["make_checkout"] = UpdateFailedError("no")
 
     assert give_back(world).exit_code == Exit.FAILED
 
     assert_still_managed(world, before)
-    assert world.store.quarantined() == []
-    world.workshop.faults.clear()
+    assert world.records.quarantined() == []
+    world.worker.faults.clear()
     assert give_back(world).result == Result.GIVEN_BACK
     world.close()
 

@@ -36,12 +36,12 @@ def upgrade(world: World, **changes: object) -> None:
 
 def hold_updates(world: World) -> None:
     """Let nothing newer in."""
-    hold.put(world.store, Hold(world.clock.now(), "", "trade fair"))
+    hold.put(world.records, Hold(world.clock.now(), "", "trade fair"))
 
 
 def quarantine_the_newest(world: World) -> None:
     """Let upstream's newest commit be known as bad."""
-    world.store.quarantine(commit(2), "probation", "it crashed", world.clock.now())
+    world.records.quarantine(commit(2), "probation", "it crashed", world.clock.now())
 
 
 def cut_the_network(world: World) -> None:
@@ -51,7 +51,7 @@ def cut_the_network(world: World) -> None:
 
 def break_the_newest(world: World) -> None:
     """Let what upstream has now be refused before it is built."""
-    world.workshop.faults["fetch"] = UpdateFailedError("not what was asked for")
+    world.worker.faults["fetch"] = UpdateFailedError("not what was asked for")
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_bad_commit_after_the_upgrade_leads_back_to_the_one_before(upgraded: Wor
     # What only the services can show, no plan foretells.
     assert one_run(upgraded.app, wait=False).result is Result.UPDATED
     assert upgraded.current_commit() == commit(1)
-    assert [item.commit for item in upgraded.store.quarantined()] == [commit(2)]
-    results = [item.result for item in upgraded.store.history(2)]
+    assert [item.commit for item in upgraded.records.quarantined()] == [commit(2)]
+    results = [item.result for item in upgraded.records.history(2)]
     assert results == [Result.UPDATED, Result.ROLLED_BACK]
     upgraded.assert_whole()
 
@@ -114,19 +114,19 @@ def test_a_newer_commit_is_as_good(upgraded: World) -> None:
 
 def test_pinned_commit(upgraded: World) -> None:
     upgraded.upstream = commit(2)
-    pin.put(upgraded.store, Pin(commit(1), "t"))
+    pin.put(upgraded.records, Pin(commit(1), "t"))
     assert upgraded.run().result is Result.UPDATED
     assert upgraded.current_commit() == commit(1)
 
 
 def test_renewal_that_fails_is_told_and_put_off(upgraded: World) -> None:
     hold_updates(upgraded)
-    upgraded.workshop.faults["build"] = UpdateFailedError("no wheel for this Python")
+    upgraded.worker.faults["build"] = UpdateFailedError("no wheel for this Python")
     outcome = upgraded.run()
     assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
     assert "no wheel for this Python" in outcome.reason
     assert upgraded.current_commit() == commit(1)
-    del upgraded.workshop.faults["build"]
+    del upgraded.worker.faults["build"]
     outcome = upgraded.run()
     assert outcome.exit_code == Exit.DONE
     assert "no wheel for this Python" in outcome.reason
@@ -148,5 +148,5 @@ def test_gate_asks_for_it_where_starts_bring_no_updates(
     runtime_files.set_stale(upgraded.paths)
     assert asked.ask() == 0
     assert upgraded.current_commit() == commit(1)
-    assert upgraded.store.history(1)[0].trigger == "start"
+    assert upgraded.records.history(1)[0].trigger == "start"
     upgraded.assert_whole()

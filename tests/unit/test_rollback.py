@@ -29,7 +29,7 @@ def thrice(world: World) -> World:
 
 def quarantined(world: World) -> list[str]:
     """Return the commits that are in quarantine."""
-    return [item.commit for item in world.store.quarantined()]
+    return [item.commit for item in world.records.quarantined()]
 
 
 def test_to_the_previous_release(thrice: World) -> None:
@@ -39,8 +39,8 @@ def test_to_the_previous_release(thrice: World) -> None:
     assert (thrice.current_commit(), thrice.previous_commit()) == (commit(2), commit(1))
     assert thrice.services.restarts == [SERVICES]
     assert quarantined(thrice) == [commit(3)]
-    assert "fetch" not in thrice.workshop.calls[-3:], "upstream may be out of reach"
-    (past,) = thrice.store.history(1)
+    assert "fetch" not in thrice.worker.calls[-3:], "upstream may be out of reach"
+    (past,) = thrice.records.history(1)
     assert (past.trigger, past.step, past.exit_code) == ("rollback", Step.ROLL_BACK, Exit.DONE)
     # The next run does not bring the commit back that was left; the release itself stays.
     assert thrice.run().result is Result.DEFERRED
@@ -80,12 +80,12 @@ def test_to_another_build_of_the_same_commit(world: World) -> None:
     other.touch()
     world.settings = settings(world.root, build__python=str(other))
     world.run()
-    before = world.workshop.calls.count("build")
+    before = world.worker.calls.count("build")
     world.settings = settings(world.root)
     assert world.roll_back().exit_code == Exit.DONE
     assert quarantined(world) == []
     assert world.run().result is Result.CURRENT
-    assert world.workshop.calls.count("build") == before
+    assert world.worker.calls.count("build") == before
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_impossible(thrice: World, wanted: str, said: str) -> None:
     assert said in outcome.reason
     assert thrice.release_of(2) in outcome.advice
     assert (thrice.services.restarts, quarantined(thrice)) == ([], [])
-    assert len(thrice.store.history(9)) == 3
+    assert len(thrice.records.history(9)) == 3
 
 
 @pytest.mark.parametrize("deployed", [0, 1])
@@ -145,7 +145,7 @@ def test_release_that_does_not_run_any_more(thrice: World) -> None:
     # Both facts are told, and nothing is touched any more.
     assert len(thrice.services.restarts) == 1
     assert thrice.current_commit() == commit(2)
-    assert thrice.store.unfinished() is None
+    assert thrice.records.unfinished() is None
     # From there the person can go on.
     assert thrice.roll_back(thrice.release_of(1)).exit_code == Exit.DONE
     thrice.assert_whole()
@@ -183,7 +183,7 @@ def effects_until(name: str, world: World, action: Callable[[World], object]) ->
 
 def test_update_that_died_before_the_switch_is_not_what_is_left(thrice: World) -> None:
     """It was never current: the administrator means the release that runs."""
-    thrice.store.begin("timer", commit(4), thrice.release_of(3), "2099-01-01T01:00:00Z")
+    thrice.records.begin("timer", commit(4), thrice.release_of(3), "2099-01-01T01:00:00Z")
     assert thrice.roll_back().exit_code == Exit.DONE
     assert thrice.current_commit() == commit(2)
 
@@ -228,7 +228,7 @@ def test_second_copy_knows_the_quarantine(thrice: World) -> None:
 
 
 def test_failed_builds_do_not_change_where_back_is(thrice: World) -> None:
-    thrice.workshop.faults["build"] = UpdateFailedError("broken")
+    thrice.worker.faults["build"] = UpdateFailedError("broken")
     thrice.deploy(4)
     assert thrice.roll_back().exit_code == Exit.DONE
     assert os.path.basename(os.readlink(thrice.paths.current)) == thrice.release_of(2)

@@ -10,7 +10,7 @@ from autoupdate.app import Outcome
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.records.database import DamagedStateError
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.records.second_copy import facts_file, open_state
 from autoupdate.update.run import one_run
 from tests.unit.effects import Killed, commit
@@ -54,9 +54,9 @@ def damaged(world: World, request: pytest.FixtureRequest) -> World:
     world.deploy(1)
     world.services.bad = {commit(2)}
     assert world.deploy(2).result is Result.ROLLED_BACK
-    world.store.close()
+    world.records.close()
     request.param(Path(world.paths.state))
-    world.workshop.calls.clear()
+    world.worker.calls.clear()
     return world
 
 
@@ -69,10 +69,10 @@ def run(world: World) -> Outcome:
 
 def run_and_leave(world: World) -> Outcome:
     """Do one run of a new process, which opens the state itself."""
-    world.store.close()
-    store = open_state(world.paths, lambda _: None)
-    outcome = one_run(world.app._replace(store=store), wait=False)
-    store.close()
+    world.records.close()
+    records = open_state(world.paths, lambda _: None)
+    outcome = one_run(world.app._replace(records=records), wait=False)
+    records.close()
     return outcome
 
 
@@ -82,9 +82,9 @@ def test_damaged_state(damaged: World) -> None:
     first, second = run(damaged), run(damaged)
     assert first.exit_code in (Exit.DONE, Exit.FAILED)
     assert (second.result, second.exit_code) == (Result.DEFERRED, Exit.DONE)
-    assert [item.commit for item in damaged.store.quarantined()] == [commit(2)]
-    assert [item.commit for item in damaged.store.releases()] == [commit(1)]
-    assert damaged.workshop.calls == [], "nothing is fetched or built again"
+    assert [item.commit for item in damaged.records.quarantined()] == [commit(2)]
+    assert [item.commit for item in damaged.records.releases()] == [commit(1)]
+    assert damaged.worker.calls == [], "nothing is fetched or built again"
     damaged.assert_whole()
     # And it is a state again.
     damaged.services.bad = set()
@@ -120,9 +120,9 @@ def test_second_copy_counts_as_a_whole_or_not_at_all(damaged: World) -> None:
     known = json.loads(facts.read_text())
     known["releases"] *= 2
     facts.write_text(json.dumps(known))
-    store = open_state(damaged.paths, lambda _: None)
-    assert (store.releases(), store.quarantined()) == ([], [])
-    store.close()
+    records = open_state(damaged.paths, lambda _: None)
+    assert (records.releases(), records.quarantined()) == ([], [])
+    records.close()
 
 
 @pytest.mark.parametrize("damaged", [overwrite], indirect=True)
@@ -140,12 +140,12 @@ def test_damaged_file_is_told_and_kept(damaged: World) -> None:
 
 def test_journal_of_a_file_that_is_gone_is_not_played_into_the_new_one(world: World) -> None:
     world.deploy(1)
-    world.store.close()
+    world.records.close()
     Path(world.paths.state).unlink()
     Path(f"{world.paths.state}-journal").write_bytes(b"\xd9\xd5\x05\xf9 \xa1c\xd7" + b"\0" * 4000)
-    store = open_state(world.paths, lambda _: None)
-    assert [item.commit for item in store.releases()] == [commit(1)]
-    store.close()
+    records = open_state(world.paths, lambda _: None)
+    assert [item.commit for item in records.releases()] == [commit(1)]
+    records.close()
 
 
 def test_damage_that_shows_in_the_middle_of_a_run(world: World) -> None:
@@ -156,7 +156,7 @@ def test_damage_that_shows_in_the_middle_of_a_run(world: World) -> None:
         raise DamagedStateError("state.db cannot be written: database disk image is malformed")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world.store, "set_last_run", fail)
+        patch.setattr(world.records, "set_last_run", fail)
         outcome = world.run()
     assert outcome.exit_code == Exit.FAILED
     assert "is malformed" in outcome.reason
@@ -200,10 +200,10 @@ def test_killed_while_it_is_begun_anew(damaged: World) -> None:
         except Killed:
             pass
         GUARD.before_change = None
-        store = open_state(damaged.paths, lambda _: None)
-        assert [item.commit for item in store.releases()] == [commit(1)]
-        assert [item.commit for item in store.quarantined()] == [commit(2)]
-        store.close()
+        records = open_state(damaged.paths, lambda _: None)
+        assert [item.commit for item in records.releases()] == [commit(1)]
+        assert [item.commit for item in records.quarantined()] == [commit(2)]
+        records.close()
     assert number > 3
 
 
@@ -212,7 +212,7 @@ def test_readers_of_a_damaged_state(world: World) -> None:
     for damage in (empty, overwrite):
         damage(Path(world.paths.state))
         with pytest.raises(DamagedStateError):
-            Store(world.paths.state, read_only=True)
+            Records(world.paths.state, read_only=True)
 
 
 @pytest.mark.parametrize("bad", [False, True], ids=["good commit", "bad commit"])
@@ -247,7 +247,7 @@ def test_damage_at_each_moment_of_an_update(
         assert world.releases_on_disk() == world.known_releases()
         world.assert_whole()
         if bad:
-            assert commit(version) in {item.commit for item in world.store.quarantined()}
+            assert commit(version) in {item.commit for item in world.records.quarantined()}
         if ended:
             break
     assert number > 20

@@ -69,14 +69,14 @@ def place(world: World, tmp_path: Path, journal: Journal) -> Known:
 def test_nothing_has_changed(place: Known, journal: Journal) -> None:
     assert place.leave()
     runtime_files.set_stale(place.world.paths)
-    before = place.world.store.last_run()
+    before = place.world.records.last_run()
     assert place.look() == place.outcome.reason
     assert place.questions == ["https://upstream.example/app.git refs/heads/main"]
-    last = place.world.store.last_run()
+    last = place.world.records.last_run()
     assert last is not None
     assert last != before
     assert (last.result, last.reason) == (Result.CURRENT, place.outcome.reason)
-    assert place.world.store.last_success_at() == last.finished_at
+    assert place.world.records.last_success_at() == last.finished_at
     assert runtime_files.is_fresh(place.world.paths)
     assert place.outcome.reason in Path(place.world.all_paths.log).read_text()
     assert [entry["AUTOUPDATE_EVENT"] for entry in journal.entries] == ["current"]
@@ -86,18 +86,18 @@ def test_later_run_takes_the_place_of_the_look(place: Known) -> None:
     place.leave()
     place.look()
     place.world.deploy(2)
-    last = place.world.store.last_run()
+    last = place.world.records.last_run()
     assert last is not None
     assert last.result == Result.UPDATED
 
 
 def test_other_answer_is_for_a_usual_run(place: Known) -> None:
     place.leave()
-    before = place.world.store.last_run()
+    before = place.world.records.last_run()
     for answer in (commit(2), ""):
         place.upstream = answer
         assert place.look() == ""
-    assert place.world.store.last_run() == before
+    assert place.world.records.last_run() == before
 
 
 def replace_python(place: Known) -> None:
@@ -115,7 +115,7 @@ CHANGES: dict[str, Callable[[Known], object]] = {
     "settings": lambda place: place.settings_file.write_text("keep = 2\n"),
     "settings of the same length": lambda place: place.settings_file.touch(),
     "settings added": lambda place: (place.settings_directory / "1.toml").touch(),
-    "state": lambda place: place.world.store.set_candidate(commit(3), "now"),
+    "state": lambda place: place.world.records.set_candidate(commit(3), "now"),
     "crash in a commit": lambda place: Path(f"{place.world.paths.state}-journal").touch(),
     "release": lambda place: os.mkdir(place.world.paths.release("x")),
     "link": lambda place: os.unlink(place.world.settings.path),

@@ -9,7 +9,7 @@ import pytest
 from autoupdate.gates.space import GROWTH, RESERVE, check_space, needed
 from autoupdate.host.processes import is_used, used_paths
 from autoupdate.model.errors import HostFaultError
-from autoupdate.records.records import Release
+from autoupdate.records.rows import Release
 from autoupdate.update import retention
 from autoupdate.worker.client import Plan
 from tests.unit.world import World, settings

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.gates.backoff import seconds
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result
+from autoupdate.model.times import seconds
 from tests.unit.effects import APP, Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.world import World, settings
@@ -40,18 +40,18 @@ def test_only_the_switch_waits(world: World) -> None:
     release = build_version_2(world)
     assert release in world.releases_on_disk()
     assert world.current_commit() == commit(1)
-    last = world.store.last_run()
+    last = world.records.last_run()
     assert last
     assert last.exit_code == Exit.DONE
     assert "outside of the windows" in last.reason
     assert "the next one opens at 2099-01-02T02:00:00Z" in last.reason
     assert len(world.services.restarts) == 1, "that of the first deployment"
-    world.workshop.calls.clear()
+    world.worker.calls.clear()
     assert world.run().result == Result.DEFERRED
-    assert not BUILDING & set(world.workshop.calls), "it is there already"
+    assert not BUILDING & set(world.worker.calls), "it is there already"
     wait_for_friday(world)
     assert world.run().result == Result.UPDATED
-    assert not BUILDING & set(world.workshop.calls)
+    assert not BUILDING & set(world.worker.calls)
     assert world.current_commit() == commit(2)
     assert world.release_of(2) == release
     world.assert_whole()
@@ -59,11 +59,11 @@ def test_only_the_switch_waits(world: World) -> None:
 
 def test_run_at_the_opening_is_planned(world: World) -> None:
     build_version_2(world)
-    assert world.agenda.planned == (APP, float(FRIDAY), 600.0)
+    assert world.transient_units.planned == (APP, float(FRIDAY), 600.0)
 
 
 def test_what_cannot_be_planned_is_told(world: World) -> None:
-    world.agenda.fault = "Failed to connect to bus"
+    world.transient_units.fault = "Failed to connect to bus"
     build_version_2(world)
     assert any("Failed to connect to bus" in event.message for event in world.log.events)
 
@@ -71,7 +71,7 @@ def test_what_cannot_be_planned_is_told(world: World) -> None:
 def test_newer_commit_takes_the_place(world: World) -> None:
     build_version_2(world)
     assert world.deploy(3).result == Result.DEFERRED
-    assert {item.commit for item in world.store.releases()} == {commit(1), commit(3)}
+    assert {item.commit for item in world.records.releases()} == {commit(1), commit(3)}
     assert world.releases_on_disk() == world.known_releases()
     wait_for_friday(world)
     assert world.run().commit == commit(3)
@@ -96,9 +96,9 @@ def test_release_that_cannot_run_any_more_does_not_wait(world: World) -> None:
 def test_incomplete_release_is_built_again(world: World) -> None:
     release = build_version_2(world)
     Path(world.paths.release(release), ".venv/bin/python").unlink()
-    world.workshop.calls.clear()
+    world.worker.calls.clear()
     assert world.run().result == Result.DEFERRED
-    assert "build" in world.workshop.calls
+    assert "build" in world.worker.calls
     assert world.releases_on_disk() == world.known_releases()
 
 
@@ -130,7 +130,7 @@ def fail_outside(world: World) -> None:
     """Build version 3 over a version 2 that waits; that fails."""
     close_windows(world)
     world.deploy(2)
-    world.workshop.faults["build"] = UpdateFailedError("no such requirement")
+    world.worker.faults["build"] = UpdateFailedError("no such requirement")
     world.deploy(3)
 
 
@@ -151,7 +151,7 @@ def test_killed_before_each_effect(tmp_path: Path, scenario: Callable[[World], N
             died = False
         GUARD.before_change = None
         world.revive()
-        world.workshop.faults.clear()
+        world.worker.faults.clear()
         try:
             assert world.current_commit() in (commit(1), commit(2))
             close_windows(world)
@@ -161,13 +161,13 @@ def test_killed_before_each_effect(tmp_path: Path, scenario: Callable[[World], N
             assert world.deploy(4).result == Result.DEFERRED
             world.assert_whole()
             assert world.current_commit() in (was, commit(2))
-            waiting = [item for item in world.store.releases() if not item.activated_at]
+            waiting = [item for item in world.records.releases() if not item.activated_at]
             assert [item.commit for item in waiting] == [commit(4)]
             assert world.releases_on_disk() == world.known_releases()
             world.settings = settings(world.root, windows__allowed=["00:00-24:00 UTC"])
-            world.workshop.calls.clear()
+            world.worker.calls.clear()
             assert world.run().result == Result.UPDATED
-            assert not BUILDING & set(world.workshop.calls)
+            assert not BUILDING & set(world.worker.calls)
             assert world.current_commit() == commit(4)
             world.assert_whole()
         except BaseException as error:

@@ -8,7 +8,7 @@ import pytest
 
 from autoupdate.config.settings import Trust
 from autoupdate.gates.signatures import weigh
-from autoupdate.host import trusted_keys
+from autoupdate.gates import trusted_keys
 from autoupdate.model.errors import ConfigurationError, DamagedMirrorError, Exit
 from autoupdate.model.signatures import Keys, Signature, State, from_answer
 from autoupdate.model.steps import Result
@@ -25,7 +25,7 @@ UNSIGNED = Signature("commit", State.NONE)
 def sign(world: World, *signatures: Signature, policy: str = "enforce", **changes: Any) -> None:
     """Let the next commits have some signatures, and the host a policy."""
     world.settings = settings(world.root, trust__signatures=policy, **changes)
-    world.workshop.signatures = signatures
+    world.worker.signatures = signatures
 
 
 def shown(world: World) -> dict[str, Any]:
@@ -41,22 +41,22 @@ def test_signed_commit_is_taken_and_its_signer_named(world: World) -> None:
     told = shown(world)
     assert told["signer"] == SIGNED.signer
     assert told["trusted"] is True
-    assert world.store.releases()[0].signer == SIGNED.signer
+    assert world.records.releases()[0].signer == SIGNED.signer
 
 
 def test_unsigned_commit_is_refused_whatever_is_forced(world: World) -> None:
     sign(world, SIGNED)
     world.deploy(1)
-    world.workshop.signatures = (UNSIGNED,)
+    world.worker.signatures = (UNSIGNED,)
     refused = world.deploy(2)
     assert (refused.result, refused.exit_code) == (Result.DEFERRED, Exit.DONE)
     assert "commit has no signature" in refused.reason
     assert world.log.kinds[-1] == "refused"
     assert world.run(force=True).result is Result.DEFERRED
-    assert world.store.quarantined() == []
+    assert world.records.quarantined() == []
     assert world.current_commit() == commit(1)
     # The same commit, signed by now: nobody has to forgive it.
-    world.workshop.signatures = (SIGNED,)
+    world.worker.signatures = (SIGNED,)
     assert world.run().result is Result.UPDATED
 
 
@@ -77,7 +77,7 @@ def test_warning(world: World) -> None:
 
 def test_off_costs_nothing(world: World) -> None:
     world.deploy(1)
-    assert "verify" not in world.workshop.calls
+    assert "verify" not in world.worker.calls
     assert shown(world)["trusted"] is None
 
 
@@ -126,32 +126,32 @@ def test_tag_is_verified_that_chose_the_commit(world: World) -> None:
     sign(world, TAG, trust__on="tag", upstream__track="tag:v*")
     world.tag = "v1.0"
     assert world.deploy(1).result is Result.UPDATED
-    assert world.workshop.verified[0] == (commit(1), "tag", "v1.0")
-    assert world.workshop.fetched == [("refs/tags/v1.0", ("v1.0",))]
+    assert world.worker.verified[0] == (commit(1), "tag", "v1.0")
+    assert world.worker.fetched == [("refs/tags/v1.0", ("v1.0",))]
 
 
 def test_any_tag_will_do_for_a_branch_and_for_a_pin(world: World) -> None:
     sign(world, TAG, trust__on="tag")
     world.deploy(1)
-    assert world.workshop.verified[0] == (commit(1), "tag", "")
-    assert world.workshop.fetched == [("refs/heads/main", ("*",))]
+    assert world.worker.verified[0] == (commit(1), "tag", "")
+    assert world.worker.fetched == [("refs/heads/main", ("*",))]
     world.settings = settings(
         world.root, trust__signatures="enforce", trust__on="tag", upstream__track="tag:v*"
     )
-    world.store.write("INSERT INTO pin VALUES (1, ?, 'now')", [commit(2)])
+    world.records.write("INSERT INTO pin VALUES (1, ?, 'now')", [commit(2)])
     world.run()
-    assert world.workshop.verified[-1] == (commit(2), "tag", "")
-    assert world.workshop.fetched[-1] == (commit(2), ("*",))
+    assert world.worker.verified[-1] == (commit(2), "tag", "")
+    assert world.worker.fetched[-1] == (commit(2), ("*",))
 
 
 def test_key_that_is_removed_ends_the_trust_in_the_current_release(world: World) -> None:
     sign(world, SIGNED)
     world.deploy(1)
-    asked = len(world.workshop.verified)
+    asked = len(world.worker.verified)
     world.run()
-    assert len(world.workshop.verified) == asked, "while keys stay, nothing is verified again"
+    assert len(world.worker.verified) == asked, "while keys stay, nothing is verified again"
     world.keys = Keys((("other.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----"),))
-    world.workshop.signatures = (SIGNED._replace(state=State.UNKNOWN_KEY),)
+    world.worker.signatures = (SIGNED._replace(state=State.UNKNOWN_KEY),)
     assert world.run().result is Result.CURRENT, "it goes on running"
     told = shown(world)
     assert told["trusted"] is False
@@ -162,7 +162,7 @@ def test_key_that_is_removed_ends_the_trust_in_the_current_release(world: World)
     assert world.log.kinds.count("untrusted") == 1, "told once"
     # Once a day it is judged anew: keys expire.
     world.clock.ahead = 25 * 3600
-    world.workshop.signatures = (SIGNED,)
+    world.worker.signatures = (SIGNED,)
     world.run()
     assert shown(world)["trusted"] is True
 
@@ -179,7 +179,7 @@ def test_mirror_that_cannot_be_read_does_not_make_a_current_release_a_failure(wo
     sign(world, SIGNED)
     world.deploy(1)
     world.keys = Keys(allowed_signers="x")
-    world.workshop.faults["verify"] = DamagedMirrorError("repo.git: commit cannot be read")
+    world.worker.faults["verify"] = DamagedMirrorError("repo.git: commit cannot be read")
     assert world.run().result is Result.CURRENT
     assert any("still trusted is not known" in event.message for event in world.log.events)
 

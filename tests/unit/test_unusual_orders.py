@@ -35,8 +35,8 @@ def test_a_first_deployment_that_died_before_it_had_a_release(tmp_path: Path) ->
     world.revive()
     world.check_fault = UnreachableError("gone")
     one_run(world.app, wait=False)
-    assert [item.result for item in world.store.history(9)] == [Result.INTERRUPTED]
-    assert high_water.read(world.store) is None
+    assert [item.result for item in world.records.history(9)] == [Result.INTERRUPTED]
+    assert high_water.read(world.records) is None
     world.close()
 
 
@@ -48,7 +48,7 @@ def test_another_python_after_a_roll_back_by_hand(world: World) -> None:
     another_python(world)
     assert one_run(world.app, wait=False).result is Result.UPDATED
     assert world.current_commit() == commit(2)
-    mark = high_water.read(world.store)
+    mark = high_water.read(world.records)
     assert mark
     assert mark.commit == commit(3), "upstream may not go back either, because of that"
 
@@ -64,13 +64,13 @@ def test_a_python_that_was_wrong_for_a_while_is_forgotten(world: World) -> None:
     world.deploy(1)
     good = world.settings
     another_python(world)
-    world.workshop.faults["build"] = HostFaultError("build.python: it is no program")
+    world.worker.faults["build"] = HostFaultError("build.python: it is no program")
     assert one_run(world.app, wait=False).exit_code
-    assert stuck(world.store)
-    world.workshop.faults.clear()
+    assert stuck(world.records)
+    world.worker.faults.clear()
     world.settings = good
     assert one_run(world.app, wait=False).result is Result.CURRENT
-    assert not stuck(world.store)
+    assert not stuck(world.records)
 
 
 def test_what_was_left_as_bad_is_no_way_back(world: World) -> None:
@@ -95,19 +95,19 @@ def test_a_path_that_is_missing_comes_back(world: World, path: str) -> None:
 
 def test_a_command_that_is_refused_is_no_run(world: World) -> None:
     world.deploy(1)
-    before = world.store.last_run()
+    before = world.records.last_run()
     outcome = one_run(world.app, wait=False, back_to="20200101T000000Z-123456789abc")
     assert outcome.result is Result.REFUSED
-    assert world.store.last_run() == before
+    assert world.records.last_run() == before
 
 
 def test_nothing_is_held_back_when_a_hold_has_ended(world: World) -> None:
     from autoupdate.records import hold
 
     world.deploy(1)
-    hold.put(world.store, hold.Hold(world.clock.now(), "", "trade fair"))
+    hold.put(world.records, hold.Hold(world.clock.now(), "", "trade fair"))
     assert one_run(world.app, wait=False).result is Result.DEFERRED
-    hold.lift(world.store)
+    hold.lift(world.records)
     assert status(world.settings, world.paths, world.services)["state"] == "current"
 
 

@@ -17,7 +17,7 @@ from tests.unit.world import World, settings
 
 def quarantined(world: World) -> list[str]:
     """Return the commits in quarantine."""
-    return [item.commit for item in world.store.quarantined()]
+    return [item.commit for item in world.records.quarantined()]
 
 
 def shown(world: World) -> str:
@@ -83,7 +83,7 @@ def test_an_interrupted_run_ends_though_its_services_cannot_start(world: World) 
     world.revive()
     world.services.refuse_restart = "web.service cannot be restarted: Unit web.service is masked"
     one_run(world.app, wait=False)
-    assert world.store.unfinished() is None
+    assert world.records.unfinished() is None
 
 
 def test_ctrl_c_with_services_stopped_starts_them(world: World) -> None:
@@ -106,7 +106,7 @@ def test_a_boot_in_probation_without_a_service_that_is_not_enabled(world: World)
 
     def die(seconds: float) -> None:
         sleep(seconds)
-        unfinished = world.store.unfinished()
+        unfinished = world.records.unfinished()
         if unfinished and unfinished.step == Step.PROBATION:
             raise Killed("reboot")
 
@@ -157,7 +157,7 @@ def test_no_answer_of_the_service_manager_on_the_way_back(world: World) -> None:
     look = world.services.look
 
     def answer(names: list[str]) -> object:
-        unfinished = world.store.unfinished()
+        unfinished = world.records.unfinished()
         return [] if unfinished and unfinished.step == Step.ROLL_BACK else look(names)
 
     world.services.look = answer  # type: ignore[assignment, method-assign]

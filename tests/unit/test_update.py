@@ -22,7 +22,7 @@ from autoupdate.model.steps import Result, Step
 from autoupdate.model.track import Found
 from autoupdate.update.run import one_run
 from tests.unit.effects import SERVICES, commit
-from tests.unit.workshop import KEY
+from tests.unit.fake_worker import KEY
 from tests.unit.world import World, settings
 
 
@@ -33,21 +33,21 @@ def test_first_deployment(world: World) -> None:
     assert world.previous_commit() == ""
     assert os.readlink(world.settings.path) == world.paths.current
     assert world.services.restarts == [SERVICES]
-    assert "save_local_changes" not in world.workshop.calls
+    assert "save_local_changes" not in world.worker.calls
     world.assert_whole()
 
 
 def test_nothing_new_does_nothing(world: World) -> None:
     world.deploy(1)
     before = os.stat(world.paths.current, follow_symlinks=False)
-    world.workshop.calls.clear()
+    world.worker.calls.clear()
     world.services.restarts.clear()
     outcome = world.run()
     assert (outcome.result, outcome.exit_code) == (Result.CURRENT, Exit.DONE)
-    assert world.workshop.calls == []
+    assert world.worker.calls == []
     assert world.services.restarts == []
     assert os.stat(world.paths.current, follow_symlinks=False) == before
-    assert len(world.store.history(10)) == 1
+    assert len(world.records.history(10)) == 1
 
 
 def test_new_commit(world: World) -> None:
@@ -66,7 +66,7 @@ def test_branch_moved_between_check_and_fetch(world: World) -> None:
     world.upstream, world.upstream_now = commit(2), commit(3)
     assert world.run().commit == commit(3)
     assert world.current_commit() == commit(3)
-    candidate = world.store.candidate()
+    candidate = world.records.candidate()
     assert candidate is not None
     assert candidate.commit == commit(3)
     world.upstream = commit(3)
@@ -77,7 +77,7 @@ def test_branch_moved_back_to_the_deployed_commit(world: World) -> None:
     world.deploy(1)
     world.upstream, world.upstream_now = commit(2), commit(1)
     assert world.run().result is Result.CURRENT
-    assert world.workshop.calls.count("build") == 1
+    assert world.worker.calls.count("build") == 1
     world.assert_whole()
 
 
@@ -85,7 +85,7 @@ def test_branch_moved_back_to_the_deployed_commit(world: World) -> None:
 def test_failure_before_the_switch(world: World, step: str) -> None:
     world.deploy(1)
     services = dict(world.services.units)
-    world.workshop.faults[step] = UpdateFailedError("no such requirement", "correct it")
+    world.worker.faults[step] = UpdateFailedError("no such requirement", "correct it")
     outcome = world.deploy(2)
     assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
     for word in ("ipfs-accelerate", commit(2), "no such requirement", "stays"):
@@ -93,23 +93,23 @@ def test_failure_before_the_switch(world: World, step: str) -> None:
     assert outcome.advice == "correct it"
     assert world.current_commit() == commit(1)
     assert world.services.units == services, "the services were not disturbed"
-    assert [item.commit for item in world.store.quarantined()] == [commit(2)]
+    assert [item.commit for item in world.records.quarantined()] == [commit(2)]
     assert world.releases_on_disk() == world.known_releases()
     world.assert_whole()
 
 
 def test_failed_commit_is_not_tried_again_until_forced(world: World) -> None:
     world.deploy(1)
-    world.workshop.faults["build"] = UpdateFailedError("broken")
+    world.worker.faults["build"] = UpdateFailedError("broken")
     world.deploy(2)
-    world.workshop.faults.clear()
+    world.worker.faults.clear()
     again = world.run()
     assert (again.result, again.exit_code) == (Result.DEFERRED, Exit.DONE)
     assert "quarantine" in again.reason
     assert "--force" in again.advice
     assert world.run(force=True).result is Result.UPDATED
     assert world.current_commit() == commit(2)
-    assert world.store.quarantined() == []
+    assert world.records.quarantined() == []
 
 
 def test_upstream_unreachable(world: World) -> None:
@@ -117,18 +117,18 @@ def test_upstream_unreachable(world: World) -> None:
     world.check_fault = UnreachableError("upstream did not answer")
     outcome = world.deploy(2)
     assert (outcome.result, outcome.exit_code) == (Result.UNREACHABLE, Exit.UNREACHABLE)
-    assert world.store.quarantined() == []
-    last = world.store.last_run()
+    assert world.records.quarantined() == []
+    last = world.records.last_run()
     assert last is not None
     assert last.exit_code == Exit.UNREACHABLE
 
 
 def test_upstream_lost_while_fetching(world: World) -> None:
     world.deploy(1)
-    world.workshop.faults["fetch"] = UnreachableError("connection reset")
+    world.worker.faults["fetch"] = UnreachableError("connection reset")
     assert world.deploy(2).exit_code == Exit.UNREACHABLE
-    assert world.store.quarantined() == []
-    world.workshop.faults.clear()
+    assert world.records.quarantined() == []
+    world.worker.faults.clear()
     world.clock.seconds += 60
     assert world.run().result is Result.UPDATED
 
@@ -145,7 +145,7 @@ def test_something_else_at_the_path(world: World, obstacle: str) -> None:
     outcome = world.run()
     assert (outcome.result, outcome.exit_code) == (Result.REFUSED, Exit.USAGE)
     assert world.settings.path in outcome.reason
-    assert world.workshop.calls == []
+    assert world.worker.calls == []
     assert not os.path.lexists(world.paths.current)
 
 
@@ -157,7 +157,7 @@ def test_release_that_does_not_run_is_rolled_back(world: World) -> None:
     assert world.current_commit() == commit(1)
     assert world.services.runs == dict.fromkeys(SERVICES, commit(1))
     assert {service.active for service in world.services.units.values()} == {"active"}
-    quarantined = world.store.quarantined()
+    quarantined = world.records.quarantined()
     assert [(item.commit, item.step) for item in quarantined] == [(commit(2), Step.PROBATION)]
     assert "web.service failed" in quarantined[0].reason
     assert world.run().result is Result.DEFERRED
@@ -200,7 +200,7 @@ def test_neither_the_new_nor_the_old_release_runs(world: World) -> None:
     assert (outcome.result, outcome.exit_code) == (Result.BROKEN, Exit.BROKEN)
     assert "a person is needed" in outcome.reason
     assert world.current_commit() == commit(1)
-    assert world.store.unfinished() is None
+    assert world.records.unfinished() is None
 
 
 def test_first_release_that_does_not_run_has_nothing_to_go_back_to(world: World) -> None:
@@ -229,7 +229,7 @@ def test_waiting_service_is_not_restarted_but_watched_later(world: World) -> Non
     assert world.deploy(2).exit_code == Exit.DONE
     assert world.services.restarts == [("api.service", "worker.service")]
     assert world.services.watched_later == ["ipfs-accelerate"]
-    unfinished = world.store.unfinished()
+    unfinished = world.records.unfinished()
     assert unfinished is not None
     assert unfinished.step == Step.PROBATION
     world.services.start("web.service")
@@ -252,7 +252,7 @@ def test_waiting_service_that_then_fails_is_rolled_back(world: World) -> None:
 def test_confirm_without_a_probation_does_nothing(world: World) -> None:
     world.deploy(1)
     assert confirm_unit.confirm(world.app) == Exit.DONE
-    assert len(world.store.history(10)) == 1
+    assert len(world.records.history(10)) == 1
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_release_without_its_environment_is_built_again(world: World) -> None:
 
 def test_local_changes_are_named(world: World) -> None:
     world.deploy(1)
-    world.workshop.local_changes = tuple(f"file{number}" for number in range(8))
+    world.worker.local_changes = tuple(f"file{number}" for number in range(8))
     world.deploy(2)
     (told,) = [event.message for event in world.log.events if event.kind == STASHED]
     assert "file0" in told
@@ -311,10 +311,10 @@ def test_keep_and_the_linked_releases(world: World) -> None:
     world.settings = settings(world.root, keep=3)
     for number in range(1, 7):
         world.deploy(number)
-    commits = [release.commit for release in world.store.releases()]
+    commits = [release.commit for release in world.records.releases()]
     assert commits == [commit(4), commit(5), commit(6)]
     assert world.releases_on_disk() == world.known_releases()
-    assert world.workshop.environments == {KEY}
+    assert world.worker.environments == {KEY}
 
 
 def test_keep_one_keeps_current_and_previous(world: World) -> None:
@@ -377,7 +377,7 @@ def test_freshness(world: World, fault: AutoupdateError | None, fresh: bool) -> 
 def test_commit_that_cannot_be_built_keeps_starts_from_passing(world: World) -> None:
     """Nothing is tried again, yet `block` must go on to block."""
     world.deploy(1)
-    world.workshop.faults["build"] = UpdateFailedError("broken")
+    world.worker.faults["build"] = UpdateFailedError("broken")
     world.deploy(2)
     assert world.run().exit_code == Exit.DONE
     assert not runtime_files.is_fresh(world.paths)

@@ -30,18 +30,18 @@ from tests.unit.effects import (
     APP,
     SERVICES,
     UPSTREAM,
-    FakeAgenda,
     FakeClock,
     FakeHooks,
     FakeLog,
     FakeServices,
     FakeSnapshots,
+    FakeTransientUnits,
     FakeUnits,
-    FragileStore,
+    FragileRecords,
     Killed,
     commit,
 )
-from tests.unit.workshop import FakeWorkshop
+from tests.unit.fake_worker import FakeWorker
 
 
 class World:
@@ -72,16 +72,16 @@ class World:
         self.services = FakeServices(self)
         for name in SERVICES:
             self.services.add(name)
-        self.workshop = FakeWorkshop(self)
+        self.worker = FakeWorker(self)
         self.snapshots = FakeSnapshots(self.effect)
-        self.agenda = FakeAgenda(self.effect)
+        self.transient_units = FakeTransientUnits(self.effect)
         self.hooks = FakeHooks(self.effect)
 
         self.units = FakeUnits(self.effect)
         self.processes: list[Process] = []
         """Those that use the old directory."""
         self.seen_by_probe: Callable[[Probe], str] = lambda _: ""
-        self.store = FragileStore(self.paths.state, self.effect)
+        self.records = FragileRecords(self.paths.state, self.effect)
 
     def effect(self, name: str) -> None:
         """Count an effect that is about to happen; die there if that was asked for."""
@@ -133,8 +133,8 @@ class World:
             undo(paths, journal)
 
         return App(
-            settings=self.settings, paths=self.paths, store=self.store, check=self.check,
-            workshop=self.workshop, services=self.services, agenda=self.agenda, hooks=self.hooks,
+            settings=self.settings, paths=self.paths, records=self.records, check=self.check,
+            worker=self.worker, services=self.services, transient_units=self.transient_units, hooks=self.hooks,
             keys=lambda: self.keys, provide_shared=provide_shared,
             hand_over_shared=hand_over_shared, snapshots=self.snapshots, place=place_link,
             probe=probe, clock=self.clock, log=self.log,
@@ -147,7 +147,7 @@ class World:
         foretold = self.foretell(force=force)
         outcome = one_run(self.app, wait=False, force=force)
         if foretold and self.is_sound():
-            agreement.check(foretold, outcome, self.store)
+            agreement.check(foretold, outcome, self.records)
         return outcome
 
     def foretell(self, *, force: bool = False) -> Outlook | None:
@@ -158,16 +158,16 @@ class World:
         if not agreement.can_be_foretold(self):
             return None
         twin = self.twin()
-        written = self.store._connection.total_changes
+        written = self.records._connection.total_changes
         trigger = "start" if runtime_files.requests(self.paths) else "manual"
         outlook = plan(twin.app, trigger=trigger, force=force)
-        assert self.store._connection.total_changes == written, "plan wrote to the state"
+        assert self.records._connection.total_changes == written, "plan wrote to the state"
         return outlook
 
     def is_sound(self) -> bool:
         """Tell whether the state can be read."""
         try:
-            self.store.unfinished()
+            self.records.unfinished()
         except StateError:
             return False
         return True
@@ -176,13 +176,13 @@ class World:
         """Return a world of the same state and files, whose effects are not counted in this one."""
         twin = copy.copy(self)
         twin.effects, twin.effect_names = 0, []
-        twin.log, twin.agenda = FakeLog(twin.effect), FakeAgenda(twin.effect)
+        twin.log, twin.transient_units = FakeLog(twin.effect), FakeTransientUnits(twin.effect)
         twin.clock = FakeClock(twin.effect)
         twin.clock.seconds, twin.clock.ahead = self.clock.seconds, self.clock.ahead
         twin.in_mirror = set(self.in_mirror)
-        twin.workshop = copy.copy(self.workshop)
-        twin.workshop.world, twin.workshop.calls, twin.workshop.fetched = twin, [], []
-        twin.workshop.inspected = set(self.workshop.inspected)
+        twin.worker = copy.copy(self.worker)
+        twin.worker.world, twin.worker.calls, twin.worker.fetched = twin, [], []
+        twin.worker.inspected = set(self.worker.inspected)
         twin.services = copy.copy(self.services)
         twin.services.world, twin.services.units = twin, dict(self.services.units)
         return twin
@@ -213,7 +213,7 @@ class World:
 
     def release_of(self, number: int) -> str:
         """Return the newest release of version `number`; empty if there is none."""
-        known = [item.id for item in self.store.releases() if item.commit == commit(number)]
+        known = [item.id for item in self.records.releases() if item.commit == commit(number)]
         return known[-1] if known else ""
 
     def releases_on_disk(self) -> set[str]:
@@ -222,20 +222,20 @@ class World:
 
     def known_releases(self) -> set[str]:
         """Return the names of the releases in the store."""
-        return {release.id for release in self.store.releases()}
+        return {release.id for release in self.records.releases()}
 
     def revive(self) -> None:
         """Begin a new process after one died: open the state anew, lift the spell."""
         self.dead, self.die_at = False, 0
-        self.store.close()
-        self.store = FragileStore(self.paths.state, self.effect)
+        self.records.close()
+        self.records = FragileRecords(self.paths.state, self.effect)
         # What opening it does is no part of what is killed next.
         self.effects = 0
         self.effect_names.clear()
 
     def assert_whole(self) -> None:
         """Check what must hold after every run, whatever happened before."""
-        assert self.store.unfinished() is None
+        assert self.records.unfinished() is None
         current, previous = linked_release(self.paths.current), linked_release(self.paths.previous)
         for release in filter(None, (current, previous)):
             assert release in self.known_releases()
@@ -253,7 +253,7 @@ class World:
 
     def close(self) -> None:
         """Close the state."""
-        self.store.close()
+        self.records.close()
 
 
 def settings(root: Path, **changes: Any) -> Settings:

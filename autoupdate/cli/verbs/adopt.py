@@ -4,10 +4,11 @@ import os
 from argparse import Namespace
 
 from autoupdate.adoption.adopt import adopt as take_over
+from autoupdate.adoption.host_changes import real
 from autoupdate.app import Outcome
 from autoupdate.cli.output import finish
-from autoupdate.cli.prepare import ready
-from autoupdate.cli.printed_log import Aloud, outlive_the_terminal
+from autoupdate.cli.prepare import identity, prepare
+from autoupdate.cli.printed_log import PrintedLog, outlive_the_terminal
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
 from autoupdate.update.run import by_hand
@@ -16,13 +17,16 @@ from autoupdate.update.run import by_hand
 def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
     """Take over an existing checkout."""
     path = absolute(chosen.path)
-    prepared = ready(paths, app)
+    prepared = prepare(paths, app)
     if not chosen.json:
-        prepared = prepared._replace(log=Aloud(prepared.log))
+        prepared = prepared._replace(log=PrintedLog(prepared.log))
+    host = real(paths, identity(paths))
     outlive_the_terminal()
 
     def work() -> Outcome:
-        return take_over(prepared, path, leave_commits=chosen.leave_commits, look_only=chosen.look)
+        return take_over(
+            prepared, host, path, leave_commits=chosen.leave_commits, look_only=chosen.look
+        )
 
     return finish(by_hand(prepared, work), app, chosen)
 

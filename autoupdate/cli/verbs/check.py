@@ -2,11 +2,12 @@
 
 from argparse import Namespace
 
-from autoupdate.assemble import ask, builder
+from autoupdate.assemble import ask
 from autoupdate.cli.output import show
 from autoupdate.cli.render.status import check as words
 from autoupdate.cli.verbs.status import facts
 from autoupdate.config.load import load
+from autoupdate.host.process import builder
 from autoupdate.model.errors import Exit, NoCandidateError
 from autoupdate.model.paths import Paths
 

@@ -3,13 +3,13 @@
 import os
 from argparse import Namespace
 
-from autoupdate.app import Clock
 from autoupdate.cli.output import show
 from autoupdate.cli.render.doctor import doctor as words
 from autoupdate.config.load import build, load, read
+from autoupdate.host.clock import Clock
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.reports import config_lint
 from autoupdate.reports.doctor import Case, Finding, examine
 from autoupdate.reports.host_facts import HostFacts
@@ -19,8 +19,8 @@ def doctor(paths: Paths, app: str, chosen: Namespace) -> int:
     """Find what is wrong on this host for one app."""
     settings = load(paths, app)
     state = paths.app(app).state
-    store = Store(state, read_only=True) if os.path.exists(state) else None
-    case = Case(paths, settings, store, HostFacts(paths), Clock().now())
+    records = Records(state, read_only=True) if os.path.exists(state) else None
+    case = Case(paths, settings, records, HostFacts(paths), Clock().now())
     found = [*in_settings(paths, app), *examine(case)]
     told = {
         "app": app,

@@ -2,14 +2,14 @@
 
 from argparse import Namespace
 
-from autoupdate.app import Clock
 from autoupdate.cli import moments
 from autoupdate.cli.output import show
 from autoupdate.cli.render.history import history as words
 from autoupdate.config.load import load
-from autoupdate.gates.backoff import seconds
+from autoupdate.host.clock import Clock
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
+from autoupdate.model.times import seconds
 from autoupdate.reports.history import history as entries
 
 

@@ -2,19 +2,20 @@
 
 from argparse import Namespace
 
-from autoupdate.app import Clock
 from autoupdate.cli import moments
 from autoupdate.cli.output import tell
-from autoupdate.cli.prepare import ready
+from autoupdate.cli.prepare import prepare
 from autoupdate.config.load import load
-from autoupdate.gates.backoff import seconds
+from autoupdate.gates.hold import end_in_words, in_words
 from autoupdate.host import runtime_files
+from autoupdate.host.clock import Clock
 from autoupdate.host.log_sinks import printable
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
+from autoupdate.model.times import seconds
 from autoupdate.records import hold as holds
-from autoupdate.records.second_copy import write_facts
+from autoupdate.records.second_copy import write
 
 LONGEST_REASON = 200
 
@@ -26,12 +27,12 @@ def hold(paths: Paths, app: str, chosen: Namespace) -> int:
     made = holds.Hold(now, end(chosen.until, now), printable(chosen.reason.strip()))
     if len(made.reason) > LONGEST_REASON:
         raise ConfigurationError(f"--reason: must have at most {LONGEST_REASON} characters")
-    steered = ready(paths, app)
+    steered = prepare(paths, app)
     # Not under the lock of the app: an update that is under way must not be waited for.
-    holds.put(steered.store, made)
-    write_facts(steered.store, steered.paths.state)
-    steered.tell(STEERED, f"{app}: put on hold {holds.in_words(made)}")
-    lines = [f"{app}: on hold {holds.end_in_words(made)}"]
+    holds.put(steered.records, made)
+    write(steered.records, steered.paths.state)
+    steered.tell(STEERED, f"{app}: put on hold {in_words(made)}")
+    lines = [f"{app}: on hold {end_in_words(made)}"]
     lines += [f"  because: {made.reason}"] if made.reason else []
     if runtime_files.is_running(steered.paths):
         lines.append("  an update is under way, and goes on")
@@ -60,14 +61,14 @@ def end(until: str | None, now: str) -> str:
 def unhold(paths: Paths, app: str, chosen: Namespace) -> int:
     """Let an app be updated again."""
     load(paths, app)
-    steered = ready(paths, app)
-    found = holds.find(steered.store, steered.clock.now())
-    holds.lift(steered.store)
-    write_facts(steered.store, steered.paths.state)
+    steered = prepare(paths, app)
+    found = holds.find(steered.records, steered.clock.now())
+    holds.lift(steered.records)
+    write(steered.records, steered.paths.state)
     # The next start of a service must not rely on a check from before.
     runtime_files.set_stale(steered.paths)
     if found:
-        steered.tell(STEERED, f"{app}: the hold {holds.in_words(found)} is lifted")
+        steered.tell(STEERED, f"{app}: the hold {in_words(found)} is lifted")
     words = (
         f"the hold is lifted\n  the next run updates again; at once: autoupdatectl run {app}"
         if found

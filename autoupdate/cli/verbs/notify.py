@@ -13,7 +13,7 @@ from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.notifications.delivery import deliver
 from autoupdate.records import outbox
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 
 TEXT = "This is a test. Nothing happened, and nothing has to be done."
 
@@ -37,9 +37,9 @@ def notify(paths: Paths, app: str, chosen: Namespace) -> int:
 def waiting(paths: Paths, settings: Settings) -> list[dict[str, Any]]:
     """Return each target, without its secrets, with the number of messages that wait for it."""
     state = paths.app(settings.app).state
-    store = Store(state, read_only=True) if os.path.exists(state) else None
+    records = Records(state, read_only=True) if os.path.exists(state) else None
     return [
-        {"target": target, "waiting": len(outbox.pending(store, target)) if store else 0}
+        {"target": target, "waiting": len(outbox.pending(records, target)) if records else 0}
         for target in outbox.targets(settings.notify.urls)
     ]
 

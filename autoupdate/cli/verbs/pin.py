@@ -3,30 +3,31 @@
 from argparse import Namespace
 
 from autoupdate.cli.output import tell
-from autoupdate.cli.prepare import ready
+from autoupdate.cli.prepare import prepare
 from autoupdate.config.load import load
+from autoupdate.gates.pin import full_name
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
 from autoupdate.records import pin as pins
-from autoupdate.records.second_copy import write_facts
+from autoupdate.records.second_copy import write
 
 
 def pin(paths: Paths, app: str, chosen: Namespace) -> int:
     """Stay at one commit."""
     load(paths, app)
-    steered = ready(paths, app)
+    steered = prepare(paths, app)
     try:
-        made = pins.Pin(pins.full_name(steered, chosen.commit), steered.clock.now())
+        made = pins.Pin(full_name(steered, chosen.commit), steered.clock.now())
     finally:
-        steered.workshop.close()
-    pins.put(steered.store, made)
-    write_facts(steered.store, steered.paths.state)
+        steered.worker.close()
+    pins.put(steered.records, made)
+    write(steered.records, steered.paths.state)
     runtime_files.set_stale(steered.paths)
     steered.tell(STEERED, f"{app}: pinned to commit {made.commit}", commit=made.commit)
-    current = steered.store.release(linked_release(steered.paths.current))
+    current = steered.records.release(linked_release(steered.paths.current))
     there = current is not None and current.commit == made.commit
     what = (
         "it is deployed, and stays"
@@ -45,10 +46,10 @@ def pin(paths: Paths, app: str, chosen: Namespace) -> int:
 def unpin(paths: Paths, app: str, chosen: Namespace) -> int:
     """Follow upstream again."""
     settings = load(paths, app)
-    steered = ready(paths, app)
-    found = pins.find(steered.store)
-    pins.remove(steered.store)
-    write_facts(steered.store, steered.paths.state)
+    steered = prepare(paths, app)
+    found = pins.find(steered.records)
+    pins.remove(steered.records)
+    write(steered.records, steered.paths.state)
     runtime_files.set_stale(steered.paths)
     if found:
         steered.tell(STEERED, f"{app}: not pinned to commit {found.commit} any more")

@@ -3,15 +3,15 @@
 from argparse import Namespace
 from typing import Any
 
-from autoupdate.cli import moments
 from autoupdate.cli.output import show
-from autoupdate.cli.prepare import ready
+from autoupdate.cli.prepare import prepare
 from autoupdate.cli.render.plan import plan as words
 from autoupdate.config.load import load
 from autoupdate.host import runtime_files
 from autoupdate.model.changes import Changes
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
+from autoupdate.model.times import write
 from autoupdate.reports.plan import Outlook
 from autoupdate.reports.plan import plan as foretell
 
@@ -19,12 +19,12 @@ from autoupdate.reports.plan import plan as foretell
 def plan(paths: Paths, app: str, chosen: Namespace) -> int:
     """Tell what a run would do now."""
     load(paths, app)
-    prepared = ready(paths, app)
+    prepared = prepare(paths, app)
     with runtime_files.exclusive(prepared.paths, app, wait=False):
         try:
             outlook = foretell(prepared, force=chosen.force)
         finally:
-            prepared.workshop.close()
+            prepared.worker.close()
     show(facts(outlook), words, chosen)
     return Exit.DONE
 
@@ -45,8 +45,7 @@ def changes(found: Changes) -> dict[str, Any]:
     return {
         **found._asdict(),
         "log": [
-            {**entry._asdict(), "committed_at": moments.write(entry.committed_at)}
-            for entry in found.log
+            {**entry._asdict(), "committed_at": write(entry.committed_at)} for entry in found.log
         ],
         "paths": [path._asdict() for path in found.paths],
     }

@@ -2,13 +2,14 @@
 
 from argparse import Namespace
 
-from autoupdate.assemble import assemble, builder
+from autoupdate.assemble import assemble
 from autoupdate.cli.output import print_json, show
 from autoupdate.cli.prepare import require_root
 from autoupdate.cli.render.history import quarantine as words
 from autoupdate.cli.verbs.status import facts
 from autoupdate.gates.quarantine import clear
 from autoupdate.host import runtime_files
+from autoupdate.host.process import builder
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 

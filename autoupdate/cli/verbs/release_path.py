@@ -2,18 +2,20 @@
 
 from argparse import Namespace
 
-from autoupdate.adoption.give_back import release_path as give_back
+from autoupdate.adoption.give_back import give_back
+from autoupdate.adoption.host_changes import real
 from autoupdate.cli.output import finish
-from autoupdate.cli.prepare import ready
-from autoupdate.cli.printed_log import Aloud, outlive_the_terminal
+from autoupdate.cli.prepare import identity, prepare
+from autoupdate.cli.printed_log import PrintedLog, outlive_the_terminal
 from autoupdate.model.paths import Paths
 from autoupdate.update.run import by_hand
 
 
 def release_path(paths: Paths, app: str, chosen: Namespace) -> int:
     """Give a plain checkout back."""
-    prepared = ready(paths, app)
+    prepared = prepare(paths, app)
     if not chosen.json:
-        prepared = prepared._replace(log=Aloud(prepared.log))
+        prepared = prepared._replace(log=PrintedLog(prepared.log))
+    host = real(paths, identity(paths))
     outlive_the_terminal()
-    return finish(by_hand(prepared, lambda: give_back(prepared)), app, chosen)
+    return finish(by_hand(prepared, lambda: give_back(prepared, host)), app, chosen)

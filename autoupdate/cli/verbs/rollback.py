@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from autoupdate.cli.output import finish
-from autoupdate.cli.prepare import ready
+from autoupdate.cli.prepare import prepare
 from autoupdate.config.load import apps
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
@@ -13,7 +13,7 @@ from autoupdate.update.run import one_run
 def rollback(paths: Paths, app: str, chosen: Namespace) -> int:
     """Go back to another release."""
     refuse_unknown(paths, app)
-    outcome = one_run(ready(paths, app), wait=not chosen.no_wait, back_to=chosen.release)
+    outcome = one_run(prepare(paths, app), wait=not chosen.no_wait, back_to=chosen.release)
     return finish(outcome, app, chosen)
 
 

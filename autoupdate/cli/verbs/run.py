@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from autoupdate.app import Outcome
 from autoupdate.cli.output import finish
-from autoupdate.cli.prepare import ready
+from autoupdate.cli.prepare import prepare
 from autoupdate.model.paths import Paths
 from autoupdate.update.run import one_run
 
@@ -18,17 +18,17 @@ def run(paths: Paths, app: str, chosen: Namespace) -> int:
 
 def run_silently(paths: Paths, app: str, chosen: Namespace) -> Outcome:
     """Run; what happens is in the log."""
-    return one_run(ready(paths, app), wait=not chosen.no_wait, force=chosen.force)
+    return one_run(prepare(paths, app), wait=not chosen.no_wait, force=chosen.force)
 
 
 def run_visibly(paths: Paths, app: str, chosen: Namespace) -> Outcome:
     """Run, and show each step on the terminal."""
     from autoupdate.cli.progress import Progress
 
-    prepared = ready(paths, app, Progress)
+    prepared = prepare(paths, app, Progress)
     shown = prepared.log
     assert isinstance(shown, Progress)  # noqa: S101 - for the type checker: made here
-    prepared.store.entered, prepared.workshop.watched = shown.enter, shown.show
+    prepared.records.entered, prepared.worker.watched = shown.enter, shown.show
     try:
         return one_run(prepared, wait=not chosen.no_wait, force=chosen.force)
     finally:

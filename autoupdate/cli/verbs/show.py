@@ -4,14 +4,15 @@ import os
 from argparse import Namespace
 
 from autoupdate.cli.output import show as print_facts
-from autoupdate.cli.prepare import may_change, ready
+from autoupdate.cli.prepare import may_change, prepare
 from autoupdate.cli.render.release import release as words
 from autoupdate.cli.verbs.plan import changes as as_json
 from autoupdate.config.load import load
 from autoupdate.model.changes import Changes
 from autoupdate.model.errors import ConfigurationError, Exit, UpdateFailedError
 from autoupdate.model.paths import Paths
-from autoupdate.records.records import Release, Store
+from autoupdate.records.records import Records
+from autoupdate.records.rows import Release
 from autoupdate.reports.show import before, facts, find
 
 
@@ -23,9 +24,9 @@ def show(paths: Paths, app: str, chosen: Namespace) -> int:
         raise ConfigurationError(
             f"{app} has no release yet", f"for the first one: autoupdatectl run {app}"
         )
-    store = Store(app_paths.state, read_only=True)
-    releases = store.releases()
-    store.close()
+    records = Records(app_paths.state, read_only=True)
+    releases = records.releases()
+    records.close()
     release = find(releases, app_paths, chosen.release)
     former = before(releases, release)
     compared = compare(paths, app, release, former) if may_change(paths) else None
@@ -37,10 +38,10 @@ def show(paths: Paths, app: str, chosen: Namespace) -> int:
 
 def compare(paths: Paths, app: str, release: Release, former: Release | None) -> Changes | None:
     """Return what a release brought; None if the mirror does not know its commit."""
-    workshop = ready(paths, app).workshop
+    worker = prepare(paths, app).worker
     try:
-        return workshop.compare(release.commit, former.commit if former else "")
+        return worker.compare(release.commit, former.commit if former else "")
     except UpdateFailedError:
         return None
     finally:
-        workshop.close()
+        worker.close()

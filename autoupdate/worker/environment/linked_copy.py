@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from autoupdate.adoption.duplicate import DIRECTORY, READ
+from autoupdate.host.links import DIRECTORY, READ
 from autoupdate.host.process import Identity
 from autoupdate.model.errors import HostFaultError
 

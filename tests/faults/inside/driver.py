@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 sys.path.insert(0, "/usr/share/ipfs-accelerate-autoupdate")
 
 from autoupdate.adoption import relocation
-from autoupdate.app import Clock
 from autoupdate.cli.main import main as usual
+from autoupdate.host.clock import Clock
 from autoupdate.model.steps import Step
-from autoupdate.records.records import Store
+from autoupdate.records.records import Records
 from autoupdate.update import update
 from autoupdate.worker.client import WorkerProcess
 
@@ -68,8 +68,8 @@ def kill_at(number: int, when: str, how: str) -> None:
 
         return counted
 
-    Store.write = counting(  # type: ignore[method-assign]
-        Store.write, lambda _, query, values=(): " ".join(query.split())[:60]
+    Records.write = counting(  # type: ignore[method-assign]
+        Records.write, lambda _, query, values=(): " ".join(query.split())[:60]
     )
     for name, describe in (
         ("write", lambda *_: "the adoption's journal"),
@@ -98,14 +98,14 @@ def wait_at(step: str, jump: int) -> None:
 
         return wrapped
 
-    enter: Method = Store.enter
-    begin: Method = Store.begin
+    enter: Method = Records.enter
+    begin: Method = Records.begin
 
-    def entered(self: Store, number: int, following: Step, at: str) -> None:
+    def entered(self: Records, number: int, following: Step, at: str) -> None:
         enter(self, number, following, at)
         arrive(ENTERED.get(following, ""))
 
-    def begun(self: Store, *arguments: Any) -> int:
+    def begun(self: Records, *arguments: Any) -> int:
         number: int = begin(self, *arguments)
         arrive(ENTERED.get(arguments[-1], ""))
         return number
@@ -113,8 +113,8 @@ def wait_at(step: str, jump: int) -> None:
     for name, here in (("fetch", "fetch"), ("check_out", "check out"), ("build", "build")):
         setattr(WorkerProcess, name, before(getattr(WorkerProcess, name), here))
     update.switch = before(update.switch, "activate")  # type: ignore[attr-defined]
-    Store.enter = entered  # type: ignore[assignment, method-assign]
-    Store.begin = begun  # type: ignore[assignment, method-assign]
+    Records.enter = entered  # type: ignore[assignment, method-assign]
+    Records.begin = begun  # type: ignore[assignment, method-assign]
     arrive("start")
 
 

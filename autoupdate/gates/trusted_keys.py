@@ -7,6 +7,7 @@ import os
 
 from autoupdate.host import root_only
 from autoupdate.model.errors import ConfigurationError, describe
+from autoupdate.model.paths import Paths
 from autoupdate.model.signatures import Keys
 
 ALLOWED_SIGNERS, REVOKED_KEYS = "allowed_signers", "revoked_keys"
@@ -14,6 +15,15 @@ BEGINNING = "-----BEGIN PGP "
 PRIVATE = "-----BEGIN PGP PRIVATE"
 # Far more than the keys of any project.
 LARGEST = 4 << 20
+
+
+def trusted_keys(paths: Paths, app: str) -> Keys:
+    """Return the keys that are trusted for an app; below another root its owner stands for root.
+
+    Raises what `read` raises.
+    """
+    owner = os.geteuid() if paths.root else 0
+    return read(paths.keys(app), top=paths.root or "/", owner=owner)
 
 
 def read(directory: str, *, top: str = "/", owner: int = 0) -> Keys:

@@ -23,7 +23,7 @@ from tests.unit.effects import FIRST_MOMENT, HARMLESS, RELEASE_SIZE, UPSTREAM, c
 KEY = "e" * 24
 
 
-class FakeWorkshop:
+class FakeWorker:
     """Makes releases as plain directories with a version in them."""
 
     def __init__(self, world: "World") -> None:

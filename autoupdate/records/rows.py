@@ -1,0 +1,86 @@
+"""What is remembered, as values: one row of a table each. Times are RFC 3339 in UTC."""
+
+from typing import NamedTuple
+
+
+class Release(NamedTuple):
+    """A deployed commit with its environment; times are RFC 3339 UTC, empty for never."""
+
+    id: str
+    commit: str
+    created_at: str
+    activated_at: str
+    signer: str
+    environment: str
+    interpreter: str
+    bytes: int
+
+
+class Attempts(NamedTuple):
+    """How often a commit could not be brought in for reasons that are not its own."""
+
+    commit: str
+    failed: int
+    interrupted: int
+    last_at: str
+    reason: str
+
+
+class FailedEnvironment(NamedTuple):
+    """A set of dependencies that cannot be installed."""
+
+    environment: str
+    commit: str
+    reason: str
+    since: str
+
+
+class StepTaken(NamedTuple):
+    """One step of a transaction, for the history."""
+
+    step: str
+    began_at: str
+    ended_at: str
+
+
+class Transaction(NamedTuple):
+    """One attempt to bring a commit in; `services` are those it restarted or that wait for it."""
+
+    id: int
+    trigger: str
+    commit: str
+    release: str
+    previous: str
+    services: str
+    step: str
+    started_at: str
+    finished_at: str
+    result: str
+    exit_code: int
+    reason: str
+
+
+class Quarantined(NamedTuple):
+    """A commit that failed here, in which step, and why."""
+
+    commit: str
+    step: str
+    reason: str
+    since: str
+
+
+class LastRun(NamedTuple):
+    """The last run of all, also one that found nothing to do."""
+
+    result: str
+    exit_code: int
+    started_at: str
+    finished_at: str
+    reason: str
+
+
+class Candidate(NamedTuple):
+    """The newest commit seen upstream, and when it was first seen here."""
+
+    commit: str
+    seen_at: str

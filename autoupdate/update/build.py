@@ -1,0 +1,44 @@
+"""build: a release in its final place, with an environment of its own, while the old one runs."""
+
+from autoupdate.app import App
+from autoupdate.gates.guard import tell_left_out
+from autoupdate.gates.space import check_space
+from autoupdate.model.errors import DependenciesFailedError
+from autoupdate.model.events import STEP
+from autoupdate.model.steps import Step
+from autoupdate.records.rows import Release, Transaction
+from autoupdate.update.failure import refuse_failed_environment, remember_environment
+from autoupdate.update.fetch import with_sound_mirror
+
+
+def build(app: App, transaction: Transaction, signer: str, *, force: bool) -> Release:
+    """Return the release that was built of the commit that `signer` signed.
+
+    Raises UpdateFailedError, HostFaultError, UnreachableError.
+    """
+    commit, release = transaction.commit, transaction.release
+    settings = app.settings.build
+    app.records.enter(transaction.id, Step.BUILD, app.clock.now())
+    app.tell(STEP, f"{app.name}: building release {release}",
+             commit=commit, release=release, step=Step.BUILD)  # fmt: skip
+    with_sound_mirror(app, commit, lambda: app.worker.check_out(release, commit))
+    tell_left_out(app, commit)
+    app.worker.add_submodules(
+        release, commit, app.settings.upstream, app.settings.guard.max_release
+    )
+    plan = app.worker.plan(release, settings)
+    check_space(app.records.releases(), plan)
+    if not force:
+        refuse_failed_environment(app, plan.environment)
+    app.host.provide_shared(release)
+    try:
+        taken = app.worker.build(release, app.settings.shared, settings)
+    except DependenciesFailedError as error:
+        remember_environment(app, transaction, plan.environment, error)
+        raise
+    built = Release(
+        release, commit, app.clock.now(), "", signer, plan.environment, plan.interpreter, taken
+    )
+    app.records.add_release(built)
+    app.keep_second_copy()
+    return built

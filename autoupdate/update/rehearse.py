@@ -1,0 +1,19 @@
+"""rehearse: the new release is tried out before production sees it."""
+
+from autoupdate.app import App
+from autoupdate.model.events import REHEARSED
+from autoupdate.model.steps import Step
+from autoupdate.records.rows import Release, Transaction
+
+
+def rehearse(app: App, transaction: Transaction, release: Release) -> Release:
+    """Return the release, if it does what it should. Raises UpdateFailedError, HostFaultError."""
+    app.records.enter(transaction.id, Step.REHEARSE, app.clock.now())
+    old = app.records.release(transaction.previous)
+    same = old is not None and release.environment == old.environment
+    for warning in app.worker.rehearse(
+        release.id, transaction.previous, app.settings.rehearse, same_packages=same
+    ):
+        app.tell(REHEARSED, f"{app.name}: release {release.id}: {warning}",
+                 commit=release.commit, release=release.id)  # fmt: skip
+    return release
