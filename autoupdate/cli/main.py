@@ -107,5 +107,5 @@ def function(does: str) -> "Callable[..., int]":
     from importlib import import_module
 
     module, _, name = does.partition(".")
-    found: Callable[..., int] = getattr(import_module(f"autoupdate.verbs.{module}"), name)
+    found: Callable[..., int] = getattr(import_module(f"autoupdate.cli.verbs.{module}"), name)
     return found

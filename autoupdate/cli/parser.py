@@ -47,7 +47,7 @@ class ShowVersion(argparse.Action):
 
 
 class Verb(NamedTuple):
-    """A verb: the function below `autoupdate.verbs` that does it, its meaning, its arguments."""
+    """A verb: the function below autoupdate.cli.verbs that does it, its meaning, its arguments."""
 
     does: str
     meaning: str

@@ -7,7 +7,7 @@ from autoupdate.host.process import NotStartedError, TimedOutError, base_environ
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import AppPaths
 
-# Flags of open(2) for what another user may have put there: no link is followed, no FIFO waited for.
+# Flags of open(2) for what another user may have put there: no link is followed, no FIFO awaited.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

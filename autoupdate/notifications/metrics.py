@@ -212,7 +212,7 @@ def version() -> str:
 
     From the name of its metadata: importlib.metadata would take longer than everything else here.
     """
-    library = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    library = os.path.abspath(f"{os.path.dirname(__file__)}/../..")
     return next(iter(_versions(os.listdir(library))), "")
 
 

@@ -23,8 +23,9 @@ from autoupdate.model.paths import AppPaths
 from autoupdate.worker.confinement import is_possible
 from autoupdate.worker.orphans import become_subreaper, end_descendants
 
-COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker.server")
-LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker")
+# The directory that the package is in.
+LIBRARY = os.path.abspath(f"{os.path.dirname(__file__)}/../..")
 # What a worker may blame; everything else is the commit's fault.
 ERRORS: dict[str, type[AutoupdateError]] = {
     kind.__name__: kind

@@ -37,7 +37,7 @@ from autoupdate.worker.environment.environment import EnvironmentBuilder, is_com
 from autoupdate.worker.environment.installer import CACHES
 from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.environment.uv import Command
-from autoupdate.worker.orphans import become_subreaper, end_descendants
+from autoupdate.worker.orphans import end_descendants
 from autoupdate.worker.repository.comparison import compare
 from autoupdate.worker.repository.forecast import forecast
 from autoupdate.worker.repository.inspection import full_name, inspect
@@ -299,12 +299,3 @@ def respond(server: Server, request: dict[str, Any]) -> None:
         answer({"failed": describe(error), "advice": "", "kind": "HostFaultError"})
     else:
         answer({"done": done})
-
-
-if __name__ == "__main__":
-    # It led here; what is built must not see it.
-    os.environ.pop("PYTHONPATH", None)
-    become_subreaper()
-    own = AppPaths(home=sys.argv[1], run="")
-    enter_confinement(own)
-    serve(Server(own))

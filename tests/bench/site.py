@@ -21,8 +21,8 @@ BUILDER = "nobody"
 LAUNCHER = """#!/usr/bin/python3 -I
 import sys
 sys.path.insert(0, {library!r})
-from autoupdate.paths import Paths
-from autoupdate.shortcut import {function}
+from autoupdate.model.paths import Paths
+from autoupdate.service_start.fast_path import {function}
 sys.exit({function}(sys.argv[1:], Paths({root!r})))
 """
 

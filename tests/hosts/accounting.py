@@ -16,7 +16,7 @@ BUSY = ("state/launcher.json", "state/starts", "state/old-updates", "logs/", "st
 # A service may rename a file while it is looked at.
 ACCOUNT = """
 import json, sys
-from autoupdate.manifest import manifest
+from autoupdate.adoption.manifest import manifest
 for _ in range(20):
     try:
         print(json.dumps(manifest(sys.argv[1])))

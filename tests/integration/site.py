@@ -161,7 +161,9 @@ class Site:
             most=ready.settings.guard.max_fetch,
         )  # fmt: skip
         return ready._replace(
-            services=NoServices(), transient_units=NoTransientUnits(), worker=worker, log=self.log
+            host=ready.host._replace(services=NoServices(), transient_units=NoTransientUnits()),
+            worker=worker,
+            log=self.log,
         )
 
     def run(self, *, force: bool = False) -> Outcome:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.adoption.adopt import adopt
-from autoupdate.adoption.give_back import release_path
-from autoupdate.adoption.host_changes import copy_whole
+from autoupdate.adoption.give_back import give_back
+from autoupdate.adoption.host_changes import copy_whole, real
 from autoupdate.adoption.manifest import manifest
 from autoupdate.app import Outcome
 from autoupdate.model.errors import Exit
@@ -50,7 +50,13 @@ class Checkout:
     def adopt(self, *, leave_commits: bool = False) -> Outcome:
         """Adopt it."""
         return by_hand(
-            self.app, lambda: adopt(self.app, str(self.path), leave_commits=leave_commits)
+            self.app,
+            lambda: adopt(
+                self.app,
+                real(self.site.paths, None),
+                str(self.path),
+                leave_commits=leave_commits,
+            ),
         )
 
 
@@ -173,7 +179,7 @@ def test_given_back(bare: Site) -> None:
     Path(bare.app_paths.shared, "state/since").write_text("x")
 
     app = bare.app()
-    outcome = by_hand(app, lambda: release_path(app))
+    outcome = by_hand(app, lambda: give_back(app, real(bare.paths, None)))
 
     assert (outcome.result, outcome.commit) == (Result.GIVEN_BACK, new), outcome
     assert checkout.git("rev-parse", "HEAD", "origin/main").split() == [new, new]
@@ -212,7 +218,7 @@ def test_the_environment_that_is_given_back(deployed: Site) -> None:
     release, path = deployed.release, deployed.path
     app = deployed.app()
 
-    outcome = by_hand(app, lambda: release_path(app))
+    outcome = by_hand(app, lambda: give_back(app, real(deployed.paths, None)))
 
     assert outcome.result == Result.GIVEN_BACK, outcome
     assert not path.is_symlink()

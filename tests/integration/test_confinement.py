@@ -44,7 +44,7 @@ def ancestors():
     while process > 1:
         stat = pathlib.Path(f"/proc/{{process}}/stat").read_text().rpartition(")")[2].split()
         command = pathlib.Path(f"/proc/{{process}}/cmdline").read_bytes()
-        if b"autoupdate.worker.server" in command:
+        if b"autoupdate.worker" in command:
             yield process
         process = int(stat[1])
 
@@ -130,12 +130,12 @@ def test_rehearsal_that_attacks(home: AppPaths) -> None:
 
 BUILD = """
 import sys
-from autoupdate import commands, orphans, worker
-from autoupdate.paths import AppPaths
+from autoupdate.model.paths import AppPaths
+from autoupdate.worker import commands, orphans, server
 orphans.become_subreaper()
 paths = AppPaths(sys.argv[1], "")
 new = paths.release("new")
-with commands.Build(lambda: worker.Worker(paths).writable(new)) as build:
+with commands.Build(lambda: server.Server(paths).writable(new)) as build:
     status, output = build.command(["/usr/bin/python3", f"{new}/setup.py"], new, {})
 orphans.end_descendants()
 print(output)

@@ -86,11 +86,11 @@ def test_nothing_new_costs_one_conversation(deployed: Site) -> None:
 def test_nothing_new_loads_little(deployed: Site) -> None:
     program = (
         "import sys\n"
-        "from autoupdate import session\n"
+        "from autoupdate.update.run import one_run\n"
         "from autoupdate.assemble import assemble\n"
-        "from autoupdate.paths import Paths\n"
+        "from autoupdate.model.paths import Paths\n"
         f"app = assemble(Paths({str(deployed.root)!r}), {APP!r}, identity=None)\n"
-        "print(session.run(app, wait=True).result)\n"
+        "print(one_run(app, wait=True).result)\n"
         "print(*sys.modules)\n"
     )
     library = str(Path(load.__file__).parents[1])
@@ -102,7 +102,8 @@ def test_nothing_new_loads_little(deployed: Site) -> None:
     assert "autoupdate.update.update" in loaded
     assert not loaded & {
         "git", "dataclasses", "inspect", "tempfile", "systemd.journal", "argparse", "difflib",
-        "asyncio", "logging", "autoupdate.worker.environment.environment", "autoupdate.worker.repository.mirror", "autoupdate.worker.server",
+        "asyncio", "logging", "autoupdate.worker.environment.environment",
+        "autoupdate.worker.repository.mirror", "autoupdate.worker.server",
     }  # fmt: skip
 
 

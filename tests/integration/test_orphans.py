@@ -42,7 +42,7 @@ daemon(os.setsid, fork, lambda: open(f"{sys.argv[1]}/breeder", "w").close(), bre
 """
 RUN = """
 import os, subprocess, sys, time
-from autoupdate.orphans import become_subreaper, descendants, end_descendants
+from autoupdate.worker.orphans import become_subreaper, descendants, end_descendants
 become_subreaper()
 subprocess.run([sys.executable, "-c", sys.argv[2], sys.argv[1]], check=True)
 while len(os.listdir(sys.argv[1])) < 7:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.cli.main import main
+from autoupdate.gates.pin import full_name
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.steps import Result
 from autoupdate.records import pin
@@ -105,10 +106,10 @@ def test_pin_by_the_first_digits(quick: Site) -> None:
     assert quick.run().commit == second
     app = quick.app()
     try:
-        assert pin.full_name(app, first[:9]) == first
+        assert full_name(app, first[:9]) == first
         for unknown in ("0000000", "zzzzzzz"):
             with pytest.raises(ConfigurationError):
-                pin.full_name(app, unknown)
+                full_name(app, unknown)
         pin.put(app.records, pin.Pin(first, "2026-01-01T00:00:00Z"))
     finally:
         app.worker.close()

@@ -39,9 +39,9 @@ class Shop:
         """Put the app together."""
         paths = self.site.paths
         worker = QuickWorker(paths.app(SHOP), None, git_environment(paths.cache), print)
-        return assemble(paths, SHOP, identity=None)._replace(
-            services=NoServices(), transient_units=NoTransientUnits(), worker=worker, log=KeptLog()
-        )
+        ready = assemble(paths, SHOP, identity=None)
+        host = ready.host._replace(services=NoServices(), transient_units=NoTransientUnits())
+        return ready._replace(host=host, worker=worker, log=KeptLog())
 
     def run(self) -> Outcome:
         """Do one run."""

@@ -23,8 +23,9 @@ PROGRAM = """
 import sys
 before = set(sys.modules)
 sys.path.insert(0, sys.argv[1])
-from autoupdate.paths import Paths
-from autoupdate.shortcut import main, pass_gate
+from autoupdate.model.paths import Paths
+from autoupdate.cli.entry import main
+from autoupdate.service_start.fast_path import pass_gate
 if sys.argv[3] == "gate":
     assert pass_gate(["demo"], Paths(sys.argv[2])) == 0
 else:
@@ -32,8 +33,11 @@ else:
 print(*sorted(set(sys.modules) - before))
 """
 LOADED = {
-    "autoupdate", "autoupdate.upstream.ls_refs", "autoupdate.service_start.fast_path_facts", "autoupdate.model.paths",
-    "autoupdate.service_start.fast_path", "autoupdate.host.log_sinks", "fcntl", "select", "systemd", "systemd._journal",
+    "autoupdate", "autoupdate.cli", "autoupdate.cli.entry", "autoupdate.host",
+    "autoupdate.host.log_sinks", "autoupdate.model", "autoupdate.model.paths",
+    "autoupdate.service_start", "autoupdate.service_start.fast_path",
+    "autoupdate.service_start.fast_path_facts", "autoupdate.upstream",
+    "autoupdate.upstream.ls_refs", "fcntl", "select", "systemd", "systemd._journal",
 }  # fmt: skip
 
 

@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
-from autoupdate.cli import main
-from autoupdate.paths import Paths
+from autoupdate.cli.main import main
+from autoupdate.model.paths import Paths
 sys.exit(main(sys.argv[2:], Paths(sys.argv[1])))
 """
 

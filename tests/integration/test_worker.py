@@ -16,7 +16,7 @@ from autoupdate.model.track import Found
 from autoupdate.records.records import Records
 from autoupdate.update.run import one_run
 from autoupdate.worker import commands, link
-from autoupdate.worker.server import Worker
+from autoupdate.worker.server import Server
 from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.hosts.git_server import Mode
 from tests.integration.site import Site
@@ -61,7 +61,7 @@ def test_server_that_hangs_in_the_fetch_is_not_the_commits_fault(deployed: Site)
     deployed.configure(upstream__timeout="2s")
     commit = deployed.upstream.commit(version=2)
     deployed.server.mode = Mode.HANG
-    app = deployed.app()._replace(check=lambda _: Found(commit))
+    app = deployed.app()._replace(ask_upstream=lambda _: Found(commit))
     outcome = one_run(app, wait=False)
     app.records.close()
     assert outcome.exit_code == Exit.UNREACHABLE
@@ -87,14 +87,14 @@ def test_command_that_says_very_much(flood: str, capsys: pytest.CaptureFixture[s
 
 RENEWAL = """
 import sys
-from autoupdate.git_environment import git_environment
-from autoupdate.paths import AppPaths
-from autoupdate.run import find_user
-from autoupdate.workshop import WorkerProcess
+from autoupdate.upstream.git_environment import git_environment
+from autoupdate.model.paths import AppPaths
+from autoupdate.host.process import find_user
+from autoupdate.worker.client import WorkerProcess
 home = sys.argv[1]
-workshop = WorkerProcess(AppPaths(home, home), find_user("nobody"), git_environment(home), print)
-workshop.renew_mirror()
-workshop.close()
+worker = WorkerProcess(AppPaths(home, home), find_user("nobody"), git_environment(home), print)
+worker.renew_mirror()
+worker.close()
 """
 
 
@@ -121,15 +121,15 @@ def test_mirror_is_made_anew_for_a_user_who_cannot_write_beside_it() -> None:
 def test_no_commit_is_known_before_the_first_fetch(tmp_path: Path) -> None:
     paths = AppPaths(str(tmp_path), "")
     Path(paths.mirror).mkdir()
-    assert Worker(paths).resolve("abcdef1") == {"commit": ""}
+    assert Server(paths).resolve("abcdef1") == {"commit": ""}
 
 
 ORPHAN = """
-from autoupdate.worker import answer, serve
-class Worker:
+from autoupdate.worker.server import answer, serve
+class Builds:
     def build(self):
         answer({"output": "x"})
-serve(Worker())
+serve(Builds())
 """
 
 

@@ -42,8 +42,8 @@ print(reads, sorted(seen), flush=True)
 
 SWITCHER = """
 import os, sys
-from autoupdate.paths import Paths
-from autoupdate.publish import linked_release, switch
+from autoupdate.model.paths import Paths
+from autoupdate.host.links import linked_release, switch
 paths = Paths().app("ipfs-accelerate")
 for _ in range(50):
     switch(paths, linked_release(paths.previous), linked_release(paths.current))
@@ -100,5 +100,5 @@ def test_nothing_of_upstream_runs_as_root(app: DemoApp, upstream: Upstream) -> N
     seen = {line for line in lines if suspicious.search(line)}
     users = {line.split()[0] for line in seen}
     assert users == {"_autoupdate"}, sorted(seen)
-    for needed in ("git", "pip", "autoupdate.worker.server"):
+    for needed in ("git", "pip", "autoupdate.worker"):
         assert any(needed in line for line in seen), f"the watcher saw no {needed}"

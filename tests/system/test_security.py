@@ -94,7 +94,9 @@ while True:
 def test_build_that_attacks(deployed_app: DemoApp, upstream: Upstream) -> None:
     """setup.py of a commit, against everything that belongs to root, and to its own user."""
     host = deployed_app.host
-    asked = FIND_MODULES + "from autoupdate.confinement import is_possible as it; print(it())"
+    asked = (
+        FIND_MODULES + "from autoupdate.worker.confinement import is_possible as it; print(it())"
+    )
     if host.run("/usr/bin/python3", "-I", "-c", asked).stdout != "True\n":
         pytest.skip("hosts here get no Landlock, perhaps as they lie in a container")
     host.run("install", "-d", "-m", "700", "/etc/autoupdate/keys")

@@ -61,7 +61,7 @@ def old_directory(world: World) -> Path:
 def adopt_it(world: World) -> Outcome:
     """Adopt the directory, as autoupdatectl does."""
     app = world.app
-    return by_hand(app, lambda: adopt(app, world.settings.path))
+    return by_hand(app, lambda: adopt(app, world.host_changes, world.settings.path))
 
 
 def account(world: World) -> dict[str, Entry]:

@@ -33,9 +33,7 @@ def test_every_byte_is_kept(world: World) -> None:
     old_directory(world)
     before = account(world)
     world.worker.taken_over = TakenOver(commit(1), 0, saved=True)
-    world.worker.checkout = world.worker.checkout._replace(
-        modified=("VERSION",), modified_count=1
-    )
+    world.worker.checkout = world.worker.checkout._replace(modified=("VERSION",), modified_count=1)
 
     outcome = adopt_it(world)
 
@@ -72,7 +70,7 @@ def test_a_look_changes_nothing(world: World) -> None:
     before = account(world)
     app = world.app
 
-    outcome = by_hand(app, lambda: adopt(app, str(path), look_only=True))
+    outcome = by_hand(app, lambda: adopt(app, world.host_changes, str(path), look_only=True))
 
     assert outcome.exit_code == Exit.DONE
     assert_as_before(world, before)
@@ -166,7 +164,7 @@ def test_a_path_of_another_app_is_refused(world: World) -> None:
     old_directory(world)
     world.settings = settings(world.root, path="/opt/other")
     app = world.app
-    outcome = by_hand(app, lambda: adopt(app, f"{world.root}/srv/app"))
+    outcome = by_hand(app, lambda: adopt(app, world.host_changes, f"{world.root}/srv/app"))
     assert outcome.exit_code == Exit.USAGE
     assert f'path = "{world.root}/srv/app"' in outcome.advice
 

@@ -92,7 +92,7 @@ def test_run_arguments(
 
 def test_every_verb_has_its_function() -> None:
     for verb in VERBS.values():
-        assert function(verb.does).__module__.startswith("autoupdate.verbs."), verb.does
+        assert function(verb.does).__module__.startswith("autoupdate.cli.verbs."), verb.does
 
 
 def test_only_the_verb_that_is_asked_for_is_prepared() -> None:

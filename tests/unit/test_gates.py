@@ -1,5 +1,7 @@
 """What a gate that says no leads to, whatever it is about."""
 
+from functools import partial
+
 import pytest
 
 from autoupdate.app import App
@@ -7,7 +9,7 @@ from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
 from autoupdate.reports import plan
-from autoupdate.update import update
+from autoupdate.update import activate, update
 from tests.unit.effects import commit
 from tests.unit.world import World
 
@@ -17,10 +19,14 @@ def refuses(app: App, commit: str) -> Verdict:
     return Verdict("test", passes=False, reason="not today", advice="wait", forceable=True)
 
 
-@pytest.mark.parametrize("place", ["BEFORE_BUILD", "BEFORE_SWITCH"])
+@pytest.mark.parametrize("place", ["GUARD", "BEFORE_SWITCH"])
 def test_a_gate_that_says_no(world: World, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for obeys in (update, plan):
-        monkeypatch.setattr(obeys, place, (refuses,))
+    monkeypatch.setattr(plan, place, (refuses,))
+    if place == "GUARD":
+        stricter = partial(update.make_release, guarded_by=(refuses,))
+        monkeypatch.setattr(update, "make_release", stricter)
+    else:
+        monkeypatch.setattr(activate, place, (refuses,))
     first = world.deploy(1)
     assert (first.result, first.exit_code) == (Result.FAILED, Exit.FAILED)
     assert "nothing deployed" in first.reason

@@ -188,7 +188,9 @@ def test_steering(
 def test_show(deployed: World) -> None:
     found = deployed.records.releases()[-1]
     brought = deployed.twin().worker.compare(found.commit, commit(1))
-    told = about_release(APP, deployed.paths, found, deployed.records.releases()[0], changes(brought))
+    told = about_release(
+        APP, deployed.paths, found, deployed.records.releases()[0], changes(brought)
+    )
     told["packages"] = {
         "added": {"httpx": "0.28"}, "removed": {"six": "1.16"}, "changed": {"rich": ("13", "14")},
     }  # fmt: skip

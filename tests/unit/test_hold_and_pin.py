@@ -8,8 +8,10 @@ import pytest
 
 from autoupdate.cli import moments
 from autoupdate.cli.main import main
+from autoupdate.gates.pin import full_name
 from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
+from autoupdate.model.times import write
 from autoupdate.records import hold, pin, second_copy
 from autoupdate.records.hold import Hold
 from autoupdate.records.pin import Pin
@@ -100,7 +102,7 @@ def test_services_start_during_a_hold(deployed: World, journal: Journal) -> None
 def test_hold_outlives_a_lost_state(deployed: World) -> None:
     hold.put(deployed.records, Hold(SINCE, FAR, "why"))
     pin.put(deployed.records, Pin(commit(1), SINCE))
-    second_copy.keep_facts(deployed.app)
+    deployed.app.keep_second_copy()
     deployed.records.close()
     Path(deployed.paths.state).write_bytes(b"no database")
     deployed.records = second_copy.open_state(deployed.paths, lambda _: None)  # type: ignore[assignment]
@@ -184,7 +186,7 @@ def test_moments(text: str, direction: int, moment: str, monkeypatch: pytest.Mon
     time.tzset()
     now = 1_767_225_600.0
     try:
-        assert moments.write(now) == SINCE
+        assert write(now) == SINCE
         assert moments.read(text, now, direction=direction) == moment
     finally:
         monkeypatch.undo()
@@ -192,12 +194,12 @@ def test_moments(text: str, direction: int, moment: str, monkeypatch: pytest.Mon
 
 
 def test_name_of_a_pinned_commit(deployed: World) -> None:
-    assert pin.full_name(deployed.app, commit(7).upper()) == commit(7), "also one not fetched yet"
+    assert full_name(deployed.app, commit(7).upper()) == commit(7), "also one not fetched yet"
     deployed.in_mirror.add("abcdef1" + commit(0)[7:])
-    assert pin.full_name(deployed.app, "abcdef1") == "abcdef1" + commit(0)[7:]
+    assert full_name(deployed.app, "abcdef1") == "abcdef1" + commit(0)[7:]
     for wrong in ("abcdef", "main", "", "abcdef2", "0" * 65):
         with pytest.raises(ConfigurationError) as caught:
-            pin.full_name(deployed.app, wrong)
+            full_name(deployed.app, wrong)
         assert "git ls-remote https://upstream.example" in caught.value.advice
 
 

@@ -47,7 +47,7 @@ def units() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def told() -> set[str]:
     """Return the names of the variables that hooks get."""
-    code = (TOP / "autoupdate/hooks.py").read_text()
+    code = (TOP / "autoupdate/gates/hooks.py").read_text()
     return set(re.findall(r'"(AUTOUPDATE_[A-Z_]+)"', code))
 
 

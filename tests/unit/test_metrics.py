@@ -152,5 +152,5 @@ def test_labels_are_escaped() -> None:
 
 def test_large_values_keep_their_digits(measured: World) -> None:
     measured.deploy(1)
-    write(measured.app)
+    write(measured.app, staged=False)
     assert not re.search(r"\de\+\d", text(measured))

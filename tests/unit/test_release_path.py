@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.adoption import relocation
-from autoupdate.adoption.give_back import release_path
+from autoupdate.adoption.give_back import give_back
 from autoupdate.adoption.manifest import Entry, manifest
 from autoupdate.app import Outcome
 from autoupdate.model.errors import Exit, UpdateFailedError
@@ -33,10 +33,10 @@ def adopted(root: Path) -> World:
     return world
 
 
-def give_back(world: World) -> Outcome:
+def give_it_back(world: World) -> Outcome:
     """Give it back, as autoupdatectl does."""
     app = world.app
-    return by_hand(app, lambda: release_path(app))
+    return by_hand(app, lambda: give_back(app, world.host_changes))
 
 
 def shared(directory: str) -> dict[str, Entry]:
@@ -71,7 +71,7 @@ def test_given_back_and_adopted_again(world: World, tmp_path: Path) -> None:
     assert world.deploy(2).result == Result.UPDATED
     before = shared(world.paths.shared)
 
-    outcome = give_back(world)
+    outcome = give_it_back(world)
 
     assert outcome.result == Result.GIVEN_BACK, outcome.reason
     assert_given_back(world, before)
@@ -88,7 +88,7 @@ def test_given_back_and_adopted_again(world: World, tmp_path: Path) -> None:
 def test_what_is_not_managed_cannot_be_given_back(world: World) -> None:
     old_directory(world)
     before = account(world)
-    assert "nothing to give back" in give_back(world).reason
+    assert "nothing to give back" in give_it_back(world).reason
     assert account(world) == before
 
 
@@ -97,7 +97,7 @@ def test_services_that_do_not_run_from_it(tmp_path: Path) -> None:
     before = shared(world.paths.shared)
     world.services.bad_paths = {world.settings.path}
 
-    outcome = give_back(world)
+    outcome = give_it_back(world)
 
     assert outcome.result == Result.ROLLED_BACK, outcome.reason
     assert_still_managed(world, before)
@@ -111,12 +111,12 @@ def test_a_checkout_that_cannot_be_made(tmp_path: Path) -> None:
     before = shared(world.paths.shared)
     world.worker.faults["make_checkout"] = UpdateFailedError("no")
 
-    assert give_back(world).exit_code == Exit.FAILED
+    assert give_it_back(world).exit_code == Exit.FAILED
 
     assert_still_managed(world, before)
     assert world.records.quarantined() == []
     world.worker.faults.clear()
-    assert give_back(world).result == Result.GIVEN_BACK
+    assert give_it_back(world).result == Result.GIVEN_BACK
     world.close()
 
 
@@ -130,7 +130,7 @@ def test_killed_before_each_effect(tmp_path: Path, bad: bool) -> None:
         return world
 
     world = begin("0")
-    give_back(world)
+    give_it_back(world)
     effects = list(world.effect_names)
     GUARD.before_change = None
     world.close()
@@ -143,7 +143,7 @@ def test_killed_before_each_effect(tmp_path: Path, bad: bool) -> None:
         before = shared(world.paths.shared)
         world.die_at = number
         with pytest.raises(Killed):
-            give_back(world)
+            give_it_back(world)
         GUARD.before_change = None
         world.revive()
         try:

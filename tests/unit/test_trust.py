@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from autoupdate.config.settings import Trust
-from autoupdate.gates.signatures import weigh
 from autoupdate.gates import trusted_keys
+from autoupdate.gates.signatures import weigh
 from autoupdate.model.errors import ConfigurationError, DamagedMirrorError, Exit
 from autoupdate.model.signatures import Keys, Signature, State, from_answer
 from autoupdate.model.steps import Result
@@ -193,7 +193,7 @@ def test_keys_that_cannot_be_used_refuse_everything(
     def fail() -> Keys:
         raise ConfigurationError("no key is trusted: x can be written by others", "chmod")
 
-    app = world.app._replace(keys=fail)
+    app = world.app._replace(trusted_keys=fail)
     monkeypatch.setattr(World, "app", app)
     refused = world.deploy(2)
     assert refused.result is Result.DEFERRED

@@ -387,7 +387,7 @@ def test_unexpected_operating_system_error_is_an_outcome(world: World) -> None:
     def check_fails(_: object) -> Found:
         raise OSError(28, "No space left on device", "/var/lib/autoupdate")
 
-    outcome = one_run(world.app._replace(check=check_fails), wait=False)
+    outcome = one_run(world.app._replace(ask_upstream=check_fails), wait=False)
     assert outcome.exit_code == Exit.FAILED
     assert "No space left on device" in outcome.reason
 

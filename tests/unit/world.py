@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from autoupdate.adoption.change_over import end_interrupted
 from autoupdate.adoption.host_changes import HostChanges, undo
 from autoupdate.adoption.relocation import Journal
-from autoupdate.app import App, Outcome
+from autoupdate.app import App, Host, Outcome
 from autoupdate.config import load
 from autoupdate.config.settings import SETTINGS, Probe, Settings, Upstream
 from autoupdate.host import runtime_files
@@ -118,10 +119,22 @@ class World:
             self.effect("probe")
             return self.seen_by_probe(probe)
 
-        def host_changes() -> HostChanges:
-            return HostChanges(
-                self.all_paths, self.units, copy, put_back, lambda path: self.processes, None
-            )
+        return App(
+            settings=self.settings, paths=self.paths, records=self.records,
+            ask_upstream=self.check, trusted_keys=lambda: self.keys, worker=self.worker,
+            host=Host(
+                services=self.services, transient_units=self.transient_units, hooks=self.hooks,
+                snapshots=self.snapshots, place=place_link, probe=probe,
+                provide_shared=provide_shared, hand_over_shared=hand_over_shared,
+            ),
+            clock=self.clock, log=self.log,
+            cures=(lambda app: end_interrupted(app, self.host_changes),),
+            leave_for_next=lambda app, outcome: self.effect("leave_for_next"),
+        )  # fmt: skip
+
+    @property
+    def host_changes(self) -> HostChanges:
+        """What an adoption changes outside of our directories."""
 
         def copy(source: str, target: str) -> None:
             self.effect("copy")
@@ -132,15 +145,9 @@ class World:
             self.effect("put_back")
             undo(paths, journal)
 
-        return App(
-            settings=self.settings, paths=self.paths, records=self.records, check=self.check,
-            worker=self.worker, services=self.services, transient_units=self.transient_units, hooks=self.hooks,
-            keys=lambda: self.keys, provide_shared=provide_shared,
-            hand_over_shared=hand_over_shared, snapshots=self.snapshots, place=place_link,
-            probe=probe, clock=self.clock, log=self.log,
-            host_changes=host_changes,
-            leave_for_next=lambda app, outcome: self.effect("leave_for_next"),
-        )  # fmt: skip
+        return HostChanges(
+            self.all_paths, self.units, copy, put_back, lambda path: self.processes, None
+        )
 
     def run(self, *, force: bool = False) -> Outcome:
         """Do one run, and see that `plan` foretold it."""

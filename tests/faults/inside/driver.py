@@ -19,7 +19,7 @@ from autoupdate.cli.main import main as usual
 from autoupdate.host.clock import Clock
 from autoupdate.model.steps import Step
 from autoupdate.records.records import Records
-from autoupdate.update import update
+from autoupdate.update import activate
 from autoupdate.worker.client import WorkerProcess
 
 DIRECTORY = "/run/faults"
@@ -112,7 +112,7 @@ def wait_at(step: str, jump: int) -> None:
 
     for name, here in (("fetch", "fetch"), ("check_out", "check out"), ("build", "build")):
         setattr(WorkerProcess, name, before(getattr(WorkerProcess, name), here))
-    update.switch = before(update.switch, "activate")  # type: ignore[attr-defined]
+    activate.switch = before(activate.switch, "activate")  # type: ignore[attr-defined]
     Records.enter = entered  # type: ignore[assignment, method-assign]
     Records.begin = begun  # type: ignore[assignment, method-assign]
     arrive("start")

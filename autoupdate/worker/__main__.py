@@ -1,0 +1,16 @@
+"""The process that the run starts as the builds' user: `python3 -m autoupdate.worker HOME`."""
+
+import os
+import sys
+
+from autoupdate.model.paths import AppPaths
+from autoupdate.worker.orphans import become_subreaper
+from autoupdate.worker.server import Server, enter_confinement, serve
+
+if __name__ == "__main__":
+    # It led here; what is built must not see it.
+    os.environ.pop("PYTHONPATH", None)
+    become_subreaper()
+    own = AppPaths(home=sys.argv[1], run="")
+    enter_confinement(own)
+    serve(Server(own))
