@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
 from autoupdate.config.settings import Build, Rehearse, Upstream
+from autoupdate.host.disk_usage import own_bytes
 from autoupdate.host.process import Identity
 from autoupdate.model.changes import Changes, Forecast, read_changes, read_forecast
 from autoupdate.model.checkout import Checkout, TakenOver
@@ -21,7 +22,6 @@ from autoupdate.model.findings import Findings
 from autoupdate.model.findings import read as read_findings
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys, Signature, from_answer
-from autoupdate.model.sizes import own_bytes
 from autoupdate.model.track import COMMIT
 from autoupdate.upstream.git_environment import Access
 from autoupdate.worker.environment.linked_copy import provide

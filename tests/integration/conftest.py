@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.git_server import Mode
 from tests.integration.signers import Signers
 from tests.integration.site import Site
+from tools.lib.hosts.git_server import Mode
 
 MEMORY = "/dev/shm"
 # Several sites, each with its copy, of some worker processes.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autoupdate.model.signatures import Keys
-from tests.hosts.commands import CLEAN_ENVIRONMENT, run
+from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, run
 
 THEN, LONG_AGO = "20240101T000000", "20200101T000000"
 PERSON = "Upstream Author <author@upstream.example>"

@@ -20,10 +20,10 @@ from autoupdate.update.run import one_run
 from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker.client import WorkerProcess
 from autoupdate.worker.environment.installer import cache_environment
-from tests.hosts.commands import run
-from tests.hosts.git_server import GitServer
-from tests.hosts.upstream import Upstream
 from tests.unit import agreement
+from tools.lib.hosts.commands import run
+from tools.lib.hosts.git_server import GitServer
+from tools.lib.hosts.upstream import Upstream
 
 APP = "demo"
 PARTS = ("host", "upstream", "served")

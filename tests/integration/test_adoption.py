@@ -14,8 +14,8 @@ from autoupdate.app import Outcome
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.update.run import by_hand
-from tests.hosts.commands import run
 from tests.integration.site import Site
+from tools.lib.hosts.commands import run
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",

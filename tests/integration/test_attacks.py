@@ -26,11 +26,11 @@ from autoupdate.cli.render.status import status as in_words
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.reports.status import status
-from tests.bench.index import Index
-from tests.hosts.commands import run
-from tests.hosts.upstream import Upstream
 from tests.integration.signers import Signers
 from tests.integration.site import APP, NoServices, Site
+from tools.lib.bench.index import Index
+from tools.lib.hosts.commands import run
+from tools.lib.hosts.upstream import Upstream
 
 
 class Guarded:

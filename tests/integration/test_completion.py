@@ -12,7 +12,7 @@ import pytest
 
 from autoupdate.model.paths import Paths
 from docs.completion.generate import scripts
-from tests.hosts.commands import CLEAN_ENVIRONMENT, run
+from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, run
 
 RELEASE = "20260101T000000Z-0123456789ab"
 # Upstream's code could leave such a name, and root would press the tabulator.

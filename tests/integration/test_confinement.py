@@ -17,8 +17,8 @@ from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker.client import WorkerProcess
 from autoupdate.worker.confinement import version
 from autoupdate.worker.link import LIBRARY
-from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.integration.site import Site
+from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, run
 
 # Signals are kept inside from this version of Landlock on.
 SIGNALS = 6

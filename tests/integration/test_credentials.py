@@ -13,8 +13,8 @@ import pytest
 
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from tests.hosts.git_server import GitServer
 from tests.integration.site import Site
+from tools.lib.hosts.git_server import GitServer
 
 # What a token may hold that a URL may not, and what a shell would like.
 CANARY = "canary-7f3a/@:%$'x"

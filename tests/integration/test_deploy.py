@@ -13,9 +13,9 @@ from autoupdate.host.links import switch
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Records
-from tests.hosts.broken import Broken
-from tests.hosts.commands import CLEAN_ENVIRONMENT, run
 from tests.integration.site import APP, Site
+from tools.lib.hosts.broken import Broken
+from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, run
 
 ODD_BRANCH = "feature/ü+'$;&|<>()!#%,=`x\"{y}@z"
 PROBER = """

@@ -8,7 +8,7 @@ from autoupdate.worker.commands import command
 from autoupdate.worker.environment.environment import EnvironmentBuilder
 from autoupdate.worker.environment.installer import cache_environment
 from tests.environments import complete
-from tests.hosts.commands import run
+from tools.lib.hosts.commands import run
 
 SETTINGS = Build(
     python="/usr/bin/python3", installer="pip", requirements=(), extras=(),

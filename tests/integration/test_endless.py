@@ -8,8 +8,8 @@ import pytest
 
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from tests.hosts.git_server import Mode
 from tests.integration.site import Site
+from tools.lib.hosts.git_server import Mode
 
 LIMIT = 5 << 20
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.model.steps import Result
-from tests.hosts.hostile import NO_COMMIT, PROGRAM, SUBMODULE, Entry, Hostile, marker
 from tests.integration.site import Site
+from tools.lib.hosts.hostile import NO_COMMIT, PROGRAM, SUBMODULE, Entry, Hostile, marker
 
 Attack = Callable[[Hostile, Path], list[Entry]]
 

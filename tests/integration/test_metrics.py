@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.cache import obtain
-from tests.hosts.commands import CLEAN_ENVIRONMENT, CommandFailedError, run
 from tests.integration.site import APP, Site
+from tools.lib.hosts.cache import obtain
+from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, CommandFailedError, run
 
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 PROXIES = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}

@@ -12,8 +12,8 @@ from autoupdate.model.errors import AutoupdateError, Exit, HostFaultError, Unrea
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Records
 from autoupdate.worker.repository.mirror import Mirror
-from tests.hosts.commands import run
 from tests.integration.site import Site
+from tools.lib.hosts.commands import run
 
 BLOB, TREE, COMMIT = "HEAD:README.md", "HEAD^{tree}", "HEAD"
 

@@ -14,9 +14,9 @@ from autoupdate.model.times import seconds, write
 from autoupdate.notifications import delivery
 from autoupdate.notifications.sender import FIRST_WAIT, Sender
 from autoupdate.records.records import Records
-from tests.hosts.git_server import Mode
-from tests.hosts.receivers import MailServer, WebServer
 from tests.integration.site import APP, Site
+from tools.lib.hosts.git_server import Mode
+from tools.lib.hosts.receivers import MailServer, WebServer
 
 pytest.importorskip("apprise", reason="Debian's package apprise is not installed here")
 pytest.importorskip("aiosmtpd", reason="Debian's package python3-aiosmtpd is not installed here")

@@ -10,7 +10,7 @@ import pytest
 
 from autoupdate.host import runtime_files
 from autoupdate.model.paths import AppPaths
-from tests.hosts.commands import Completed, run
+from tools.lib.hosts.commands import Completed, run
 
 SCRIPT = Path(__file__).parents[2] / "units/pre-start"
 HANDED_OVER = "gate demo\n"

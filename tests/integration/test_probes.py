@@ -15,8 +15,8 @@ import pytest
 
 from autoupdate.config.settings import Probe, probes
 from autoupdate.host.probes import attempt
-from tests.hosts.commands import run
-from tests.hosts.ports import free_port
+from tools.lib.hosts.commands import run
+from tools.lib.hosts.ports import free_port
 
 BODY = b'<html>\nthe state is {"ok": true}\n</html>\xff\n\n'
 REPLACED = "</html>\N{REPLACEMENT CHARACTER}"

@@ -10,8 +10,8 @@ from autoupdate.model.steps import Result, Step
 from autoupdate.records.records import Records
 from autoupdate.worker.commands import try_out
 from autoupdate.worker.environment.rehearsal import rehearse
-from tests.hosts.commands import run
 from tests.integration.site import Site
+from tools.lib.hosts.commands import run
 
 # As no other process is called.
 SLEEP = str(100_000 + os.getpid())

@@ -14,9 +14,9 @@ from autoupdate.model.errors import BusyError, Exit
 from autoupdate.model.steps import Result
 from autoupdate.update.run import one_run
 from autoupdate.upstream.git_environment import git_environment
-from tests.hosts.git_server import Mode
-from tests.hosts.upstream import Upstream
 from tests.integration.site import APP, KeptLog, NoServices, NoTransientUnits, QuickWorker, Site
+from tools.lib.hosts.git_server import Mode
+from tools.lib.hosts.upstream import Upstream
 
 SHOP = "shop"
 

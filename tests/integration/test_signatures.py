@@ -12,9 +12,9 @@ from autoupdate.config.settings import Trust
 from autoupdate.gates import signatures
 from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.worker.signatures.verification import verify
-from tests.hosts.commands import run
 from tests.integration.signers import Objects, Sign, Signers
 from tests.unit.world import World, settings
+from tools.lib.hosts.commands import run
 
 TAKEN, WARNED, REFUSED = "taken", "warned", "refused"
 

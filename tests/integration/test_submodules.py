@@ -7,8 +7,8 @@ import pytest
 
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from tests.hosts.upstream import Upstream
 from tests.integration.site import Site
+from tools.lib.hosts.upstream import Upstream
 
 
 class Modular:

@@ -7,9 +7,9 @@ import pytest
 from autoupdate.cli.main import main
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from tests.hosts.commands import run
-from tests.hosts.git_server import Mode
 from tests.integration.site import APP, Site
+from tools.lib.hosts.commands import run
+from tools.lib.hosts.git_server import Mode
 
 ANNOTATED = ("--annotate", "--message=a version")
 

@@ -13,11 +13,11 @@ import pytest
 
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from tests.hosts.commands import run
-from tests.hosts.git_server import GitServer
-from tests.hosts.proxy import Proxy
-from tests.hosts.ssh_server import PROGRAM, SshServer
 from tests.integration.site import Site
+from tools.lib.hosts.commands import run
+from tools.lib.hosts.git_server import GitServer
+from tools.lib.hosts.proxy import Proxy
+from tools.lib.hosts.ssh_server import PROGRAM, SshServer
 
 
 class OverSsh:

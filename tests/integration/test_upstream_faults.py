@@ -8,8 +8,8 @@ import pytest
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Records
-from tests.hosts.git_server import Mode
 from tests.integration.site import Site
+from tools.lib.hosts.git_server import Mode
 
 
 def is_one_clear_line(reason: str, site: Site) -> bool:

@@ -17,9 +17,9 @@ from autoupdate.records.records import Records
 from autoupdate.update.run import one_run
 from autoupdate.worker import commands, link
 from autoupdate.worker.server import Server
-from tests.hosts.commands import CLEAN_ENVIRONMENT, run
-from tests.hosts.git_server import Mode
 from tests.integration.site import Site
+from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, run
+from tools.lib.hosts.git_server import Mode
 
 SHELL = ("/bin/sh", "-c")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.commands import run
+from tools.lib.hosts.commands import run
 
 ROOT = Path(__file__).parents[2]
-PYTHON = ["autoupdate", "docs", "tests", "setup.py"]
+PYTHON = ["autoupdate", "docs", "tests", "tools", "setup.py"]
 MAINTAINER_SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config")
 # tools/test has the checkers on its path; a developer may have them beside the interpreter.
 PLACES = (os.environ.get("PATH", ""), str(Path(sys.executable).parent))
@@ -59,7 +59,7 @@ def test_format() -> None:
 
 def test_types() -> None:
     # The demo application is what upstream wrote, not we.
-    check(tool("mypy"), "--strict", "--exclude=^tests/app/", *PYTHON)
+    check(tool("mypy"), "--strict", "--exclude=^tools/lib/app/", *PYTHON)
 
 
 @pytest.mark.parametrize("program", [*scripts("python")])

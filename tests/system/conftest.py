@@ -15,13 +15,13 @@ from typing import NoReturn
 
 import pytest
 
-from tests.hosts import machine, old_deployment
-from tests.hosts.commands import CommandFailedError
-from tests.hosts.demo_app import DemoApp
-from tests.hosts.git_server import GitServer
-from tests.hosts.host import Host
-from tests.hosts.layers import Image
-from tests.hosts.package import (
+from tools.lib.hosts import machine, old_deployment
+from tools.lib.hosts.commands import CommandFailedError
+from tools.lib.hosts.demo_app import DemoApp
+from tools.lib.hosts.git_server import GitServer
+from tools.lib.hosts.host import Host
+from tools.lib.hosts.layers import Image
+from tools.lib.hosts.package import (
     bare_image,
     built_deb,
     deployed_image,
@@ -29,8 +29,8 @@ from tests.hosts.package import (
     old_image,
     telling_image,
 )
-from tests.hosts.tree import RELEASES
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.tree import RELEASES
+from tools.lib.hosts.upstream import Upstream
 
 _HOSTS = pytest.StashKey[list[Host]]()
 

@@ -1,9 +1,9 @@
 """A checkout that was deployed by hand becomes a managed app, and is given back."""
 
-from tests.hosts.accounting import HOME, account, assert_as_before, assert_every_byte
-from tests.hosts.demo_app import SERVICES, USER, DemoApp
-from tests.hosts.old_deployment import CRON_LINE, CRONTAB, EDITED, PATH, many_files
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.accounting import HOME, account, assert_as_before, assert_every_byte
+from tools.lib.hosts.demo_app import SERVICES, USER, DemoApp
+from tools.lib.hosts.old_deployment import CRON_LINE, CRONTAB, EDITED, PATH, many_files
+from tools.lib.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
 # Starts an adoption, and kills it as soon as a condition of the shell holds.

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from tests.hosts.broken import Broken
-from tests.hosts.demo_app import SERVICES, DemoApp
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.broken import Broken
+from tools.lib.hosts.demo_app import SERVICES, DemoApp
+from tools.lib.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
 

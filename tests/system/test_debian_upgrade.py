@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.hosts.demo_app import DemoApp
-from tests.hosts.tree import RELEASES
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.demo_app import DemoApp
+from tools.lib.hosts.tree import RELEASES
+from tools.lib.hosts.upstream import Upstream
 
 OLD, NEW = RELEASES
 SOURCES = r"find /etc/apt \( -name '*.list' -o -name '*.sources' \) -exec sed -i s/{}/{}/g {{}} +"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.commands import CLEAN_ENVIRONMENT, Completed, run
-from tests.hosts.host import Host
-from tests.hosts.layers import Image
-from tests.hosts.package import PROJECT
+from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, Completed, run
+from tools.lib.hosts.host import Host
+from tools.lib.hosts.layers import Image
+from tools.lib.hosts.package import PROJECT
 
 DEB = "/srv/package.deb"
 # What every use of apt or of the user database changes.

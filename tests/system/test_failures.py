@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.hosts.broken import Broken
-from tests.hosts.demo_app import CONFIGURATION, SERVICES, DemoApp
-from tests.hosts.git_server import Mode
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.broken import Broken
+from tools.lib.hosts.demo_app import CONFIGURATION, SERVICES, DemoApp
+from tools.lib.hosts.git_server import Mode
+from tools.lib.hosts.upstream import Upstream
 
 POLICY = "[start]\nif_update_fails = '{}'\n"
 

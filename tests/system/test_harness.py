@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import cgroups
-from tests.hosts.cache import cache_directory, running_directory
-from tests.hosts.commands import CLEAN_ENVIRONMENT, CommandFailedError
-from tests.hosts.demo_app import SERVICES, USER, DemoApp
-from tests.hosts.git_server import GitServer, Mode
-from tests.hosts.host import Host
-from tests.hosts.layers import Image
-from tests.hosts.package import PROJECT
-from tests.hosts.tree import package_dependencies
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts import cgroups
+from tools.lib.hosts.cache import cache_directory, running_directory
+from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, CommandFailedError
+from tools.lib.hosts.demo_app import SERVICES, USER, DemoApp
+from tools.lib.hosts.git_server import GitServer, Mode
+from tools.lib.hosts.host import Host
+from tools.lib.hosts.layers import Image
+from tools.lib.hosts.package import PROJECT
+from tools.lib.hosts.tree import package_dependencies
+from tools.lib.hosts.upstream import Upstream
 
 
 def test_host_boots_to_running(bare_host: Host, release: str) -> None:
@@ -55,8 +55,8 @@ def test_a_killed_test_process_leaves_nothing(
     tree: Image, release: str, number: signal.Signals
 ) -> None:
     script = (
-        "import sys, time; from tests.hosts.host import Host; "
-        "from tests.hosts.package import bare_image; "
+        "import sys, time; from tools.lib.hosts.host import Host; "
+        "from tools.lib.hosts.package import bare_image; "
         "host = Host(bare_image(sys.argv[1])).boot(); "
         "print(host.name, flush=True); time.sleep(600)"
     )

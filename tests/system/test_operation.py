@@ -2,10 +2,10 @@
 
 import datetime
 
-from tests.hosts.demo_app import SERVICES, DemoApp
-from tests.hosts.host import Host
-from tests.hosts.receivers import WebServer
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.demo_app import SERVICES, DemoApp
+from tools.lib.hosts.host import Host
+from tools.lib.hosts.receivers import WebServer
+from tools.lib.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
 TIMER = "autoupdate-window-ipfs-accelerate.timer"

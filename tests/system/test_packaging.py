@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.commands import run
-from tests.hosts.demo_app import CONFIGURATION, SERVICES, DemoApp
-from tests.hosts.package import DEB_NAME
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.commands import run
+from tools.lib.hosts.demo_app import CONFIGURATION, SERVICES, DemoApp
+from tools.lib.hosts.package import DEB_NAME
+from tools.lib.hosts.upstream import Upstream
 
 PACKAGE = "ipfs-accelerate-autoupdate"
 RUN = "autoupdate@ipfs-accelerate.service"

@@ -3,10 +3,10 @@
 import re
 import time
 
-from tests.hosts import commands
-from tests.hosts.demo_app import DemoApp
-from tests.hosts.package import FIND_MODULES
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts import commands
+from tools.lib.hosts.demo_app import DemoApp
+from tools.lib.hosts.package import FIND_MODULES
+from tools.lib.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tests.hosts.demo_app import SERVICES, DemoApp
-from tests.hosts.package import PROJECT, install
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.demo_app import SERVICES, DemoApp
+from tools.lib.hosts.package import PROJECT, install
+from tools.lib.hosts.upstream import Upstream
 
 PACKAGE = "ipfs-accelerate-autoupdate"
 TIMERS = ("autoupdate.timer", "autoupdate@other.timer")

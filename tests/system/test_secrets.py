@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.commands import kill_group
-from tests.hosts.demo_app import DemoApp
-from tests.hosts.proxy import Proxy
-from tests.hosts.ssh_server import PROGRAM, SshServer
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.commands import kill_group
+from tools.lib.hosts.demo_app import DemoApp
+from tools.lib.hosts.proxy import Proxy
+from tools.lib.hosts.ssh_server import PROGRAM, SshServer
+from tools.lib.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
 SECRETS = "/etc/autoupdate/secrets"

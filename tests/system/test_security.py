@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from tests.hosts.commands import kill_group
-from tests.hosts.demo_app import DemoApp
-from tests.hosts.host import Host
-from tests.hosts.package import FIND_MODULES
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.commands import kill_group
+from tools.lib.hosts.demo_app import DemoApp
+from tools.lib.hosts.host import Host
+from tools.lib.hosts.package import FIND_MODULES
+from tools.lib.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
 OURS = (

@@ -2,10 +2,10 @@
 
 import re
 
-from tests.hosts.broken import Broken
-from tests.hosts.demo_app import SERVICES, DemoApp
-from tests.hosts.host import Host
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.broken import Broken
+from tools.lib.hosts.demo_app import SERVICES, DemoApp
+from tools.lib.hosts.host import Host
+from tools.lib.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
 LOG = "/var/log/autoupdate/auto-update.log"

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from tests.hosts.demo_app import SERVICES, DemoApp
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.demo_app import SERVICES, DemoApp
+from tools.lib.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
 TIMER = "autoupdate.timer"

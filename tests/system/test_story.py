@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.broken import Broken
-from tests.hosts.demo_app import USER, DemoApp
-from tests.hosts.golden import Golden
-from tests.hosts.old_deployment import CRONTAB, PATH, many_files
-from tests.hosts.receivers import MailServer, WebServer
-from tests.hosts.upstream import Upstream
+from tools.lib.hosts.broken import Broken
+from tools.lib.hosts.demo_app import USER, DemoApp
+from tools.lib.hosts.golden import Golden
+from tools.lib.hosts.old_deployment import CRONTAB, PATH, many_files
+from tools.lib.hosts.receivers import MailServer, WebServer
+from tools.lib.hosts.upstream import Upstream
 
 EVENTS = ["updated", "failed", "rolled-back", "quarantined", "recovered"]
 

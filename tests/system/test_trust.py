@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tests.hosts.demo_app import DemoApp
-from tests.hosts.upstream import Upstream
 from tests.integration.signers import Signers
+from tools.lib.hosts.demo_app import DemoApp
+from tools.lib.hosts.upstream import Upstream
 
 RUN = "autoupdate@ipfs-accelerate.service"
 KEYS = "/etc/autoupdate/keys/ipfs-accelerate"

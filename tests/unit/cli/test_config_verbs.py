@@ -1,0 +1,116 @@
+"""config check and config show: everything that is wrong, and where each value comes from."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autoupdate.cli.main import main
+from autoupdate.cli.render.configuration import check
+from autoupdate.model.errors import Exit
+from autoupdate.model.paths import Paths
+from tests.unit.cli.test_golden import compare
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """Return a host with one app of the vendor and one of the administrator."""
+    paths = Paths(str(tmp_path))
+    write(f"{paths.vendor}/apps/ipfs-accelerate.toml",
+          'path = "/opt/app"\n[upstream]\nurl = "https://upstream.example/app.git"\n')  # fmt: skip
+    return paths
+
+
+def write(file: str, text: str) -> None:
+    """Write a file of settings."""
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).write_text(text)
+
+
+def test_every_fault_of_every_file(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    write(f"{paths.etc}/apps/ipfs-accelerate.toml", 'pathh = "/x"\nkeep = 0\n')
+    write(f"{paths.etc}/apps/ipfs-accelerate.toml.d/10.toml", 'upstream = 3\n[build]\nextras = ""')
+    write(f"{paths.etc}/apps/website.toml", "path = [\n")
+    assert main(["config", "check"], paths) == Exit.USAGE
+    capsys.readouterr()
+    assert main(["config", "check", "--json"], paths) == Exit.USAGE
+    told = json.loads(capsys.readouterr().out.replace(paths.root, ""))
+    compare("config-check-faults", check(told), Path(paths.root))
+    assert {one["app"]: len(one["faults"]) for one in told["apps"]} == {
+        "ipfs-accelerate": 4, "website": 1,
+    }  # fmt: skip
+
+
+def test_what_is_odd(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        f"{paths.etc}/apps/ipfs-accelerate.toml",
+        'path = "/tmp/app"\nservices = ["web.service", "api@1.service"]\n'
+        '[upstream]\nurl = "http://me:secret@upstream.example/app.git"\n[health]\nsoak = "0s"\n',
+    )
+    write(f"{paths.unit_directories[-1]}/api@.service", "[Service]\n")
+    assert main(["config", "check", "--json"], paths) == Exit.DONE, "odd is not wrong"
+    text = capsys.readouterr().out.replace(paths.root, "")
+    assert "secret" not in text
+    compare("config-check-warnings", check(json.loads(text)), Path(paths.root))
+
+
+def test_hook_and_address_that_are_of_no_use(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hook = f"{paths.hooks('ipfs-accelerate')}/pre-update.d/drain"
+    write(hook, "#!/bin/sh\n")
+    assert main(["config", "check", "ipfs-accelerate"], paths) == Exit.USAGE
+    assert f"hook {hook} does not run" in " ".join(capsys.readouterr().out.split())
+
+
+def test_window_that_cannot_be_read(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    file = f"{paths.etc}/apps/ipfs-accelerate.toml"
+    write(file, '[windows]\nallowed = ["at night"]\n')
+    assert main(["config", "check", "--json"], paths) == Exit.USAGE
+    (fault,) = json.loads(capsys.readouterr().out)["apps"][0]["faults"]
+    assert fault["message"].startswith(f'{file}: windows.allowed: "at night"')
+
+
+def test_signatures_without_keys(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    write(f"{paths.etc}/autoupdate.toml", '[trust]\nsignatures = "enforce"\n')
+    assert main(["config", "check"], paths) == Exit.USAGE
+    assert "there is no trusted key in" in " ".join(capsys.readouterr().out.split())
+
+
+def test_good_settings(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check"], paths) == Exit.DONE
+    assert "can be used" in capsys.readouterr().out
+
+
+def test_show(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    file = f"{paths.etc}/autoupdate.toml"
+    write(file, '[notify]\nurls = ["json://user:secret@example.org"]\n')
+    assert main(["config", "show", "--json"], paths) == Exit.DONE
+    text = capsys.readouterr().out
+    told = json.loads(text)["settings"]
+    assert told["notify.urls"] == {"value": ["json://…"], "origin": file}
+    assert told["keep"] == {"value": 3, "origin": None}
+    assert told["path"]["origin"] == f"{paths.vendor}/apps/ipfs-accelerate.toml"
+    assert main(["config", "show"], paths) == Exit.DONE
+    words = capsys.readouterr().out
+    assert "secret" not in text + words
+    assert words.index("built-in defaults") < words.index("\n  path")
+
+
+def test_app_that_cannot_be_looked_at_does_not_hide_the_others(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(f"{paths.etc}/apps/Shop.toml", "")
+    write(f"{paths.etc}/apps/website.toml", "path = [\n")
+    assert main(["config", "check", "--json"], paths) == Exit.USAGE
+    told = json.loads(capsys.readouterr().out)["apps"]
+    assert {one["app"]: len(one["faults"]) for one in told} == {
+        "Shop": 1, "ipfs-accelerate": 0, "website": 1,
+    }  # fmt: skip
+    assert main(["status", "--json"], paths) == Exit.USAGE
+    printed = capsys.readouterr()
+    assert [one["app"] for one in json.loads(printed.out)["apps"]] == ["ipfs-accelerate"]
+    shop, website, *_ = (line for line in printed.err.splitlines() if "autoupdatectl:" in line)
+    assert shop.startswith("autoupdatectl: Shop: 'Shop' cannot be the name of an app")
+    assert website.startswith("autoupdatectl: website: ")
+    assert "website.toml: is not TOML" in website

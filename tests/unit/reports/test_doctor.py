@@ -1,0 +1,220 @@
+"""doctor: each thing that can be wrong on a host is found, and nothing on a host that is well."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoupdate.cli.render.doctor import doctor as words
+from autoupdate.config.settings import Upstream
+from autoupdate.model.errors import UnreachableError
+from autoupdate.reports.doctor import Case, Finding, examine
+from tests.unit.cli.test_golden import compare
+from tests.unit.effects import APP
+from tests.unit.world import World
+
+LATER = "2099-02-01T00:00:00Z"
+GATE = f"{{ path=/usr/lib/autoupdate/pre-start ; argv[]=/usr/lib/autoupdate/pre-start {APP} ; }}"
+TIMER, RUN = "autoupdate.timer", f"autoupdate@{APP}.service"
+
+
+class WellHost:
+    """A host on which all is well, until a test says otherwise."""
+
+    def __init__(self, world: World) -> None:
+        shared = world.paths.shared
+        unit = {"LoadState": "loaded", "ActiveState": "active", "FragmentPath": "/usr/lib/x",
+                "NeedDaemonReload": "no", "UnitFileState": "enabled"}  # fmt: skip
+        service = {**unit, "ExecStartPre": GATE, "ProtectSystem": "strict",
+                   "ReadWritePaths": f"-{shared}"}  # fmt: skip
+        self.units = dict.fromkeys((TIMER, RUN, f"autoupdate-confirm@{APP}.service"), unit)
+        self.units |= dict.fromkeys(world.settings.services, service)
+        self.owners = {world.paths.mirror: "_autoupdate", world.paths.releases: "_autoupdate",
+                       world.all_paths.cache: "_autoupdate"}  # fmt: skip
+        self.clock = self.builder = True
+        self.altered: list[str] = []
+        self.upstream = ""
+
+    def change(self, unit: str, **facts: str) -> None:
+        """Change what systemd says of a unit."""
+        self.units[unit] = {**self.units[unit], **facts}
+
+    def unit(self, name: str) -> dict[str, str]:
+        """Return the properties of a unit."""
+        return self.units[name]
+
+    def altered_files(self, package: str) -> list[str]:
+        """Return the files that are not the package's."""
+        return self.altered
+
+    def is_clock_right(self) -> bool:
+        """Tell whether the clock is synchronised."""
+        return self.clock
+
+    def owner(self, path: str) -> str:
+        """Return the owner of a path."""
+        return self.owners.get(path, "root") if os.path.exists(path) else ""
+
+    def ask_upstream(self, upstream: Upstream) -> None:
+        """Ask upstream."""
+        if self.upstream:
+            raise UnreachableError(self.upstream)
+
+    def has_builder(self) -> bool:
+        """Tell whether the builds' user is there."""
+        return self.builder
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> World:
+    """Return a world with something deployed."""
+    world = World(tmp_path, shared=["state"])
+    world.deploy(1)
+    return world
+
+
+@pytest.fixture
+def host(deployed: World) -> WellHost:
+    """Return a host that is well."""
+    return WellHost(deployed)
+
+
+def found(world: World, host: WellHost) -> list[Finding]:
+    """Return what doctor finds."""
+    return examine(Case(world.all_paths, world.settings, world.records, host, LATER))
+
+
+def test_a_host_that_is_well(deployed: World, host: WellHost) -> None:
+    assert found(deployed, host) == []
+    text = words({"app": APP, "findings": [], "as_root": True})
+    assert text.endswith("all is well\033[0m")
+
+
+@pytest.mark.parametrize(
+    ("unit", "facts", "mend"),
+    [
+        (TIMER, {"UnitFileState": "disabled"}, f"systemctl enable --now {TIMER}"),
+        (TIMER, {"ActiveState": "inactive"}, f"systemctl start {TIMER}"),
+        (TIMER, {"LoadState": "masked"}, f"systemctl unmask {TIMER}"),
+        (RUN, {"LoadState": "not-found"}, "apt install --reinstall"),
+        (RUN, {"NeedDaemonReload": "yes"}, "systemctl daemon-reload"),
+        (RUN, {"FragmentPath": "/etc/systemd/system/autoupdate@.service"}, "systemctl revert"),
+        ("web.service", {"ExecStartPre": ""}, f"exec /usr/lib/autoupdate/pre-start {APP}"),
+        ("web.service", {"ReadWritePaths": "/opt/app"}, "ReadWritePaths=-"),
+        ("web.service", {"NeedDaemonReload": "yes"}, "systemctl daemon-reload"),
+        ("web.service", {"ActiveState": "failed"}, "journalctl --unit=web.service"),
+    ],
+)
+def test_units(
+    deployed: World, host: WellHost, unit: str, facts: dict[str, str], mend: str
+) -> None:
+    host.change(unit, **facts)
+    (finding,) = found(deployed, host)
+    assert finding.about == unit
+    assert mend in finding.mend
+
+
+def test_drop_in_that_an_administrator_masked(deployed: World, host: WellHost) -> None:
+    override = Path(deployed.all_paths.administrators_units, "web.service.d/50-autoupdate.conf")
+    override.parent.mkdir(parents=True)
+    override.symlink_to("/dev/null")
+    host.change("web.service", ExecStartPre="")
+    (finding,) = found(deployed, host)
+    assert finding.mend == f"rm {override} && systemctl daemon-reload"
+
+
+def test_service_that_is_not_here_is_no_matter(deployed: World, host: WellHost) -> None:
+    host.units["web.service"] = {"LoadState": "not-found"}
+    assert found(deployed, host) == []
+
+
+def test_a_probe_of_a_service_that_is_not_the_apps(tmp_path: Path) -> None:
+    probe = {"type": "http", "url": "http://127.0.0.1/", "service": "wbe.service"}
+    world = World(tmp_path, health__probe=[probe])
+    world.deploy(1)
+    (finding,) = found(world, WellHost(world))
+    assert "never tried" in finding.what
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "about", "mend"),
+    [
+        ({"clock": False}, "clock", "timedatectl set-ntp true"),
+        ({"builder": False}, "user", "systemd-sysusers"),
+        (
+            {"altered": ["/usr/lib/systemd/system/autoupdate.timer"]},
+            "/usr/lib/systemd/system/autoupdate.timer",
+            "apt install --reinstall",
+        ),
+        ({"upstream": "it is down"}, "upstream", "autoupdatectl check"),
+    ],
+)
+def test_host(
+    deployed: World, host: WellHost, changes: dict[str, Any], about: str, mend: str
+) -> None:
+    vars(host).update(changes)
+    (finding,) = found(deployed, host)
+    assert finding.about == about
+    assert finding.mend.startswith(mend)
+
+
+def test_path(deployed: World, host: WellHost) -> None:
+    path = deployed.settings.path
+    os.unlink(path)
+    assert [item.mend for item in found(deployed, host)] == [f"autoupdatectl run {APP}"]
+    os.mkdir(path)
+    assert [item.mend for item in found(deployed, host)] == [f"autoupdatectl adopt {path} {APP}"]
+
+
+def test_interrupted_update(deployed: World, host: WellHost) -> None:
+    deployed.records.begin("timer", "c", "", LATER)
+    assert [item.about for item in found(deployed, host)] == ["update"]
+
+
+def test_owners(deployed: World, host: WellHost) -> None:
+    host.owners[deployed.paths.home] = "alice"
+    os.chmod(deployed.paths.state, 0o666)
+    assert {item.mend for item in found(deployed, host)} == {
+        f"chown root: {deployed.paths.home}", f"chmod go-w {deployed.paths.state}",
+    }  # fmt: skip
+
+
+def test_old_update_system(deployed: World, host: WellHost) -> None:
+    crontab = Path(deployed.all_paths.crontabs[1], "barberb")
+    crontab.parent.mkdir(parents=True)
+    crontab.write_text("@daily true\n*/5 * * * * /home/barberb/app/scripts/auto-update.sh\n")
+    drop_in = Path(deployed.all_paths.administrators_units, "web.service.d/old.conf")
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\nExecStartPre=/opt/app/scripts/auto-update.sh\n")
+    (drop_in.parents[1] / "web.service").write_text("[Service]\nExecStart=true\n")
+
+    cron, start = found(deployed, host)
+
+    assert (cron.about, start.about) == (f"{crontab}:2", f"{drop_in}:2")
+    assert "auto-update.sh" in cron.what
+    change = r"sed --in-place '2{/auto\-update\.sh/s/^/# /}'"
+    assert cron.mend == f"{change} {crontab}"
+    assert start.mend == f"{change} {drop_in} && systemctl daemon-reload"
+    drop_in.write_text("[Service]\nExecStartPre=sh \\\n  /opt/app/scripts/auto-update.sh\n")
+    assert found(deployed, host)[1].mend.startswith("systemctl edit --full web.service")
+
+
+def test_what_was_put_aside(deployed: World, host: WellHost) -> None:
+    kept = Path(f"{deployed.settings.path}.before-autoupdate-20981201000000")
+    kept.mkdir()
+    damaged = Path(f"{deployed.paths.mirror}.damaged")
+    damaged.mkdir()
+    assert {item.mend for item in found(deployed, host)} == {
+        f"rm --recursive {kept}", f"rm --recursive {damaged}",
+    }  # fmt: skip
+
+
+def test_words(deployed: World, host: WellHost) -> None:
+    host.change(TIMER, UnitFileState="disabled")
+    host.change("web.service", ExecStartPre="")
+    host.clock = False
+    items = [item._asdict() for item in found(deployed, host)]
+    told = {"app": APP, "findings": items, "as_root": False}
+    compare("doctor", words(told), deployed.root)

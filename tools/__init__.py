@@ -1,0 +1,1 @@
+"""The commands of this folder, and in lib/ what they run."""

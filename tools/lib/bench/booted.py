@@ -1,0 +1,128 @@
+"""What takes a service manager: the gate before a start, and how long a service is down."""
+
+import statistics
+from pathlib import Path
+
+from tools.lib.bench.report import Findings, duration
+from tools.lib.bench.timing import Times, once
+from tools.lib.hosts.demo_app import SERVICES, DemoApp
+from tools.lib.hosts.git_server import GitServer
+from tools.lib.hosts.host import Host
+from tools.lib.hosts.machine import what_is_missing
+from tools.lib.hosts.package import built_deb, deployed_image, installed_image
+from tools.lib.hosts.upstream import Upstream
+
+# Python 3.11, as the machine's own in the other parts.
+RELEASE = "bookworm"
+PLAIN, GATED = "plain.service", "gated.service"
+UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n"
+GATE = "ExecStartPre=+/usr/lib/autoupdate/pre-start ipfs-accelerate\n"
+
+
+def measure(directory: Path, findings: Findings) -> None:
+    """Boot a Debian with the package, deploy the demo application there, and measure."""
+    if missing := what_is_missing():
+        findings.note(f"Left out, because {missing}: the gate, the downtime, starts at once.")
+        return
+    served = directory / "served-to-host"
+    served.mkdir()
+    with GitServer(served) as server:
+        upstream = Upstream(directory / "upstream", server)
+        installed = installed_image(RELEASE, built_deb(), print)
+        with Host(deployed_image(RELEASE, installed, upstream)) as host:
+            app = DemoApp(host)
+            app.install_services()
+            app.configure(upstream.url, soak="0s")
+            app.start()
+            app.wait_up()
+            gate(app, upstream, findings)
+            starts_at_once(app, upstream, findings)
+            downtime(app, upstream, findings)
+
+
+def gate(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
+    """What the gate adds to the start of a unit; all through the same way into the host."""
+    host = app.host
+    host.write(f"/etc/systemd/system/{PLAIN}", UNIT)
+    host.write(f"/etc/systemd/system/{GATED}", UNIT + GATE)
+    host.systemctl("daemon-reload")
+    # Once by the usual way, which leaves for the next ones what it relied on.
+    host.run("autoupdatectl", "run", "ipfs-accelerate")
+    seconds: dict[str, list[float]] = {}
+
+    def take(name: str, *words: str) -> None:
+        seconds.setdefault(name, []).append(once(lambda: host.run(*words)))
+
+    for _ in range(20):
+        take("true", "true")
+        take("git ls-remote", "git", "ls-remote", "--", upstream.url, "refs/heads/main")
+        take("without gate", "systemctl", "start", PLAIN)
+        app.forget_freshness()
+        take("gate that asks upstream", "systemctl", "start", GATED)
+        take("gate, check is fresh", "systemctl", "start", GATED)
+    findings.compare("systemctl start", {
+        name: Times(tuple(values)) for name, values in seconds.items() if name != "true"
+    })  # fmt: skip
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    fresh = median["gate, check is fresh"] - median["without gate"]
+    findings.at_most(
+        "pre-start gate, check is fresh", "≤ 15 ms added to `systemctl start`", fresh, 0.015,
+        duration(fresh),
+    )  # fmt: skip
+    asking = median["gate that asks upstream"] - median["without gate"]
+    ratio = asking / (median["git ls-remote"] - median["true"])
+    findings.at_most(
+        "the same, not fresh and nothing new", "≤ 3 × `git ls-remote`", ratio, 3,
+        f"{ratio:.2f} × ({duration(asking)})",
+    )  # fmt: skip
+
+
+def starts_at_once(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
+    """Three services that start together share one look."""
+    app.host.systemctl("stop", *SERVICES)
+    app.forget_freshness()
+    upstream.server.forget()
+    app.start()
+    app.wait_up()
+    looks = len(upstream.server.checks())
+    findings.at_most(
+        "three services starting at once", "one request upstream", looks, 1, f"{looks}"
+    )
+
+
+def downtime(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
+    """How long a service is down, by systemd's own record, when it is restarted and updated.
+
+    An update restarts all services at once, which compete for the processors.
+    """
+    all_, one = "`systemctl restart` of the three services", "`systemctl restart` of it alone"
+    ours = "autoupdatectl run"
+    seconds: dict[str, list[float]] = {one: [], all_: [], ours: []}
+    for number in range(9):
+        app.host.systemctl("restart", SERVICES[0])
+        seconds[one].append(down(app))
+        app.wait_up()
+        app.host.systemctl("restart", *SERVICES)
+        seconds[all_].append(down(app))
+        app.wait_up()
+        upstream.commit(version=10 + number)
+        app.host.run("autoupdatectl", "run", "ipfs-accelerate", timeout=300)
+        seconds[ours].append(down(app))
+        app.wait_up()
+    findings.compare("downtime", {name: Times(tuple(each)) for name, each in seconds.items()})
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    for work, rival in (("downtime of a service by an update", all_), ("the same", one)):
+        ratio = median[ours] / median[rival]
+        findings.at_most(
+            work, f"≤ 1.1 × {rival}", ratio, 1.1, f"{ratio:.2f} × ({duration(median[ours])})"
+        )
+
+
+def down(app: DemoApp) -> float:
+    """Return the seconds between the end of a service and its next start (systemctl(1))."""
+    stamps = app.host.show(
+        SERVICES[0], "ActiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic"
+    )
+    left, entered = (int(stamps[name]) for name in
+                     ("ActiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic"))  # fmt: skip
+    return (entered - left) / 1e6

@@ -1,0 +1,98 @@
+"""This very machine, asked as a test host is: for containers that cannot boot one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.lib.demo import processes, systemctl
+from tools.lib.hosts import commands
+from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, Completed
+from tools.lib.hosts.inside import Inside
+from tools.lib.hosts.ports import free_port
+
+PROJECT = Path(__file__).parents[3]
+STAND_IN = Path("/usr/local/bin/systemctl")
+LOGS = Path(systemctl.ADDRESS).parent / "logs"
+
+
+def systemd_runs() -> bool:
+    """Whether this machine has been booted with systemd; sd_booted(3) asks the same."""
+    return Path("/run/systemd/system").is_dir()
+
+
+class Here(Inside):
+    """Runs commands where the demo itself runs."""
+
+    def __init__(self) -> None:
+        """Change nothing."""
+        self._ports: dict[str, int] = {}
+
+    def port(self, name: str) -> int:
+        """Return a free port; the same one for the same name."""
+        if name not in self._ports:
+            self._ports[name] = free_port()
+        return self._ports[name]
+
+    def run(
+        self,
+        *arguments: str | Path,
+        check: bool = True,
+        timeout: float = 120,
+        user: str | None = None,
+        input: str | bytes = b"",  # noqa: A002 - the name that subprocess uses
+        cwd: str = "/",
+    ) -> Completed:
+        """Run a command, with a clean environment, as root or another user."""
+        words = tuple(str(word) for word in arguments)
+        entry: list[str] = []
+        if user is not None:
+            entry = ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+            entry += ["--", "/usr/bin/env", f"USER={user}", f"HOME=/home/{user}"]
+        return commands.run(
+            *entry, *words, check=check, timeout=timeout, input=input, cwd=Path(cwd), shown_as=words
+        )
+
+    def journal(self, of: str = "", lines: int | None = None) -> str:
+        """Return the journal; under the stand-in, what the service itself has printed."""
+        if systemd_runs():
+            return super().journal(of, lines)
+        log = LOGS / of
+        text = log.read_text(errors="replace") if of and log.is_file() else ""
+        return "\n".join(text.splitlines()[-(lines or 40) :])
+
+    def diagnosis(self) -> str:
+        """Return the end of what each service printed."""
+        if systemd_runs():
+            return self.run("journalctl", "--no-pager", "--lines=40", check=False).stdout
+        names = sorted(path.name for path in LOGS.glob("*"))
+        return "\n".join(f"--- {name}\n{self.journal(name, 15)}" for name in names)
+
+
+class StandIn:
+    """The supervisor that takes the place of systemd, as a process of its own."""
+
+    def __init__(self) -> None:
+        """Start it; it puts its `systemctl` in place itself, and takes it away at its end."""
+        self._process = subprocess.Popen(
+            (sys.executable, "-B", "-m", "tools.lib.demo.supervisor"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=CLEAN_ENVIRONMENT,
+            cwd=PROJECT,
+            start_new_session=True,
+        )
+        if self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
+            self.close()
+            raise AssertionError("the stand-in for systemd did not start")
+
+    def close(self) -> None:
+        """End it, and every service with it."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        # Services that a killed supervisor left.
+        processes.end_descendants()

@@ -1,0 +1,318 @@
+"""The results as lines of JSON, and the page that is made from them and from nothing else."""
+
+import datetime
+import json
+import os
+import platform
+import re
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tools.lib.faults.adoptions import ADOPTION
+from tools.lib.faults.bad import FAULT as BAD_COMMIT
+from tools.lib.faults.cells import Cell
+from tools.lib.faults.faults import STEPS
+from tools.lib.faults.kills import ROLL_BACK, UPDATE, Kill
+from tools.lib.faults.power import FAULT as POWER_CUT
+from tools.lib.hosts.commands import run
+from tools.lib.hosts.package import PROJECT
+
+PAGE = PROJECT / "docs" / "faults.md"
+
+HEAD = """\
+# Kills and faults
+
+Written by `tools/faults`; every number and every sentence in the tables is what its run saw. A
+run of one part replaces that part's section alone.
+The package runs on booted hosts with a systemd, a Git server, pip and services of their own.
+After each kill and fault this must be true, else it counts as an exception:
+
+- right after a kill: the services' path leads to one complete release (every file is its commit's,
+  the version files agree, its interpreter imports the application), and `status --json`, asked
+  by a user without rights, tells the current release and commit and that a run was interrupted;
+- a restart of a service works and it answers; the next `autoupdatectl run` ends with exit code 0
+  (both in either order, by chance);
+- then the newest good commit is current, all three services run it, nothing is unfinished;
+- and nothing is left: no release without a record, no incomplete release that passes for one,
+  no environment of no release, no temporary link, no lock or half pack in the mirror, no process
+  of the builds' user.
+
+After a fault, a run that is put off for some seconds after a failure is waited for, as the timer
+would do it.
+"""
+
+KILLS = """\
+## Kills
+
+Ways: *unit* is `systemctl start autoupdate@ipfs-accelerate` (for a roll back, `systemd-run`), of
+which the whole cgroup is killed; *service start* is a service's restart with its gate, of which
+the run's and the probation's cgroups are killed; *by hand* is `autoupdatectl run` or `rollback`
+in a shell, of which the process group is killed. At journal writes the command is started by a
+script that counts the statements written to `state.db` and dies before or after one of them; at
+random instants it is the package alone. Killed too early or too late for there to be a run: these
+are not counted as kills, but looked at all the same.
+"""
+
+ADOPTIONS = """\
+## Adoptions
+
+`autoupdatectl adopt` of a checkout with 5,000 files, local edits, untracked files and running
+services is killed, each on a host of its own: at a random instant; or, run by the same script as
+above, before (Debian 12) or after (13) each statement written to `state.db`, each move that it
+makes and each write of the journal of its moves. What it left is found by the next run, by the
+start of a service, or by the next boot (after a power cut of the host, with the page cache kept).
+Then either everything is as before, byte for byte, mode, owner and time included, and a second
+adoption succeeds; or the app is adopted. Every byte is accounted for in the end.
+"""
+
+FAULTS = """\
+## Faults
+
+The run is held at the step, the fault is brought about, the run goes on, and the fault is over when
+the run has ended. "No space", "no inodes" and "read-only file system" have `/var/lib/autoupdate` on
+an ext4 of their own, on a loop device, filled up by root, or made read-only by the kernel's own
+reaction to an error (`remount,abort`). The services' own state lies there as well, so that one of
+them may end for want of space by itself. The network is cut for upstream and for the package
+index. The clock jumps for the run alone, by a wrapper around its clock: hosts share the machine's.
+"Memory limit" is a cgroup of the first version, set from outside, and the kernel's own killer;
+"build's processes killed" is SIGKILL to all processes of the builds' user. "Host killed" ends all
+its processes at once and boots it again, with the page cache kept.
+"""
+
+POWER = """\
+## Power cuts
+
+`/var/lib/autoupdate` lies on an ext4 whose block device remembers each write and each flush: a
+loop device on a file that a FUSE server of the tool's own keeps. An update, or one that is rolled
+back, is recorded; for each cut a disk is put together as it may be at a moment chosen by chance:
+everything before the last flush, and none, half (write by write, by chance) or all of what was
+written since. The host boots on that disk. After a cut in an update the same must hold as after a
+fault; after one in a roll back, the good release runs and the bad commit is in quarantine.
+"""
+
+
+BAD = """\
+## Bad commits
+
+Each comes in by `systemctl start autoupdate@ipfs-accelerate` on a host of its own, with the state
+on a small file system. Services are watched for 4 s and probed. *Away* is how long the HTTP service
+did not answer as the good release, asked every 10 ms or so, its own restarts included: the release
+that is bad is given its time to prove itself.
+"""
+
+
+TITLES = ("Kills", "Adoptions", "Faults", "Power cuts", "Bad commits")
+OWN_SECTIONS = (POWER_CUT, BAD_COMMIT)
+
+
+def commit() -> str:
+    """Name what is run: the commit, and whether anything but the page itself is not in it."""
+    name = run("git", "describe", "--always", "--abbrev=12", cwd=PROJECT).stdout.strip()
+    page = f":!{PAGE.relative_to(PROJECT)}"
+    changed = run("git", "status", "--porcelain", "--", ".", page, cwd=PROJECT).stdout
+    return f"{name}-dirty" if changed else name
+
+
+class Report:
+    """Collects results of several hosts at once, and writes each of them at once."""
+
+    def __init__(self, lines: Path, options: str, *, page: bool) -> None:
+        """Begin a file of results."""
+        self.lines = lines
+        self.options = options
+        self.page = page
+        self.kills: list[Kill] = []
+        self.cells: list[Cell] = []
+        self.began = datetime.datetime.now(datetime.UTC)
+        self.commit = commit()
+        self.finished = False
+        self._lock = threading.Lock()
+        lines.parent.mkdir(parents=True, exist_ok=True)
+        lines.write_text("")
+
+    def add(self, result: Kill | Cell) -> None:
+        """Take one result, show it and keep it."""
+        with self._lock:
+            with self.lines.open("a") as stream:
+                stream.write(json.dumps(asdict(result)) + "\n")
+            if isinstance(result, Kill):
+                self.kills.append(result)
+                what = f"{result.verb}, {result.way}, {result.point}"
+            else:
+                self.cells.append(result)
+                what = f"{result.fault}, {result.step}: {result.happened}"
+            said = "exception" if result.wrong else "good"
+            print(f"{said:9} {result.release} {result.seconds:5.1f} s  {what}", flush=True)
+            for wrong in result.wrong:
+                print(f"          {wrong}", flush=True)
+            self._write()
+
+    def finish(self, *, whole: bool) -> int:
+        """Write the end; return the number of exceptions."""
+        with self._lock:
+            self.finished = whole
+            self._write()
+        seen: list[Kill | Cell] = [*self.kills, *self.cells]
+        return sum(bool(result.wrong) for result in seen)
+
+    def _write(self) -> None:
+        if self.page:
+            part = PAGE.with_suffix(".part")
+            part.write_text(self.text(sections(PAGE)))
+            part.rename(PAGE)
+
+    def text(self, known: dict[str, str] | None = None) -> str:
+        """Return the page: this run's sections, and those of other runs that are known."""
+        of = {name: [cell for cell in self.cells if cell.fault == name] for name in OWN_SECTIONS}
+        faults = [cell for cell in self.cells if cell.fault not in OWN_SECTIONS]
+        found = dict(known or {})
+        kills = [kill for kill in self.kills if kill.verb != ADOPTION]
+        if kills:
+            found["Kills"] = self._section(KILLS, hits(kills), kills, kill_table(kills))
+        adopted = [kill for kill in self.kills if kill.verb == ADOPTION]
+        if adopted:
+            table = kill_table(adopted)
+            found["Adoptions"] = self._section(ADOPTIONS, hits(adopted), adopted, table)
+        if faults:
+            found["Faults"] = self._section(FAULTS, len(faults), faults, *fault_tables(faults))
+        if power := of[POWER_CUT]:
+            found["Power cuts"] = self._section(POWER, len(power), power, power_table(power))
+        if bad := of[BAD_COMMIT]:
+            found["Bad commits"] = self._section(BAD, len(bad), bad, bad_table(bad))
+        return "\n".join([HEAD, *(found[title] for title in TITLES if title in found)])
+
+    def _section(self, head: str, count: int, results: Sequence[Kill | Cell], *tables: str) -> str:
+        minutes = (datetime.datetime.now(datetime.UTC) - self.began).total_seconds() / 60
+        wrong = sum(bool(result.wrong) for result in results)
+        facts = (
+            f"{self.began:%Y-%m-%d}, commit {self.commit}, `tools/faults"
+            f" {self.options}`, {minutes:.0f} minutes, on {machine()}: {count} in all,"
+            f" **{wrong} exceptions**" + ("" if self.finished else "; **not finished**") + "."
+        )
+        return "\n".join([head, facts + "\n", *tables])
+
+
+def sections(page: Path) -> dict[str, str]:
+    """Return the sections of a page by their titles."""
+    if not page.exists():
+        return {}
+    parts = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)[1:]
+    return {part.partition("\n")[0]: f"## {part.rstrip()}\n" for part in parts}
+
+
+def machine() -> str:
+    """Say what this runs on."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    return f"{os.cpu_count()} cores of {model}, {memory} GiB, Linux {platform.release()}, {system}"
+
+
+def kill_table(kills: list[Kill]) -> str:
+    """Return how many kills there were of each kind, and every exception."""
+    lines = ["| Debian | what | way | where | kills | not under way | exceptions |",
+             "|---|---|---|---|---:|---:|---:|"]  # fmt: skip
+    kinds = Counter((kill.release, kill.verb, kill.way, place(kill)) for kill in kills)
+    order = [UPDATE, ROLL_BACK, ADOPTION]
+    for kind in sorted(kinds, key=lambda kind: (kind[0], order.index(kind[1]), kind[2], kind[3])):
+        those = [kill for kill in kills if (kill.release, kill.verb, kill.way, place(kill)) == kind]
+        hit = sum(kill.killed for kill in those)
+        wrong = sum(bool(kill.wrong) for kill in those)
+        lines.append(f"| {' | '.join(kind)} | {hit} | {len(those) - hit} | {wrong} |")
+    for kill in kills:
+        for wrong_thing in kill.wrong:
+            point = f"{kill.release}, {kill.verb}, {kill.way}, {kill.point}"
+            lines.append(f"\n**Exception** ({point}): {short(wrong_thing)}")
+    return "\n".join(lines) + "\n"
+
+
+def hits(kills: Sequence[Kill]) -> int:
+    """Return how many kills hit a process."""
+    return sum(kill.killed for kill in kills)
+
+
+def place(kill: Kill) -> str:
+    """Say in general where a kill hit."""
+    return "random instant" if "after the order" in kill.point else "journal write"
+
+
+def fault_tables(cells: list[Cell]) -> list[str]:
+    """Return one table of verdicts for each release, and what happened in words."""
+    parts = []
+    for release in sorted({cell.release for cell in cells}):
+        those = [cell for cell in cells if cell.release == release]
+        names = list(dict.fromkeys(cell.fault for cell in those))
+        lines = [
+            f"### {release}\n",
+            f"| fault | {' | '.join(STEPS)} |",
+            "|---" * (len(STEPS) + 1) + "|",
+        ]
+        for name in names:
+            verdicts = {cell.step: verdict(cell) for cell in those if cell.fault == name}
+            shown = [verdicts.get(step, "–") for step in STEPS]  # noqa: RUF001
+            lines.append(f"| {name} | {' | '.join(shown)} |")
+        parts.append("\n".join(lines) + "\n")
+        words = [
+            f"What happened on {release}:\n",
+            "| fault | step | what happened |",
+            "|---|---|---|",
+        ]
+        words += [f"| {c.fault} | {c.step} | {short(said(c))} |" for c in those]
+        parts.append("\n".join(words) + "\n")
+    return parts
+
+
+def power_table(cells: list[Cell]) -> str:
+    """Return how many power cuts there were, and every exception."""
+    lines = ["| Debian | during | cuts | exceptions |", "|---|---|---:|---:|"]
+    for kind in sorted({(cell.release, cell.step) for cell in cells}):
+        those = [cell for cell in cells if (cell.release, cell.step) == kind]
+        wrong = sum(bool(cell.wrong) for cell in those)
+        lines.append(f"| {' | '.join(kind)} | {len(those)} | {wrong} |")
+    for cell in cells:
+        for wrong_thing in cell.wrong:
+            point = f"{cell.release}, {cell.step}, {cell.happened}"
+            lines.append(f"\n**Exception** ({point}): {short(wrong_thing)}")
+    return "\n".join(lines) + "\n"
+
+
+def bad_table(cells: list[Cell]) -> str:
+    """Return what became of each bad commit."""
+    lines = ["| Debian | what is wrong | step | away | reason in quarantine | verdict |",
+             "|---|---|---|---:|---|---|"]  # fmt: skip
+    for cell in cells:
+        step, away, reason = (*cell.happened.split("; ", 2), "", "", "")[:3]
+        shown = short(reason)
+        lines.append(
+            f"| {cell.release} | {cell.step} | {step} | {away} | {shown} | {verdict(cell)} |"
+        )
+    for cell in cells:
+        lines += [f"\n**Exception** ({cell.step}): {short(wrong)}" for wrong in cell.wrong]
+    return "\n".join(lines) + "\n"
+
+
+def verdict(cell: Cell) -> str:
+    """Say in one word how a cell ended."""
+    return "**exception**" if cell.wrong else "good"
+
+
+def said(cell: Cell) -> str:
+    """Return all that is known of a cell."""
+    faults = "".join(f" **Exception:** {wrong}" for wrong in cell.wrong)
+    return f"{cell.happened}{faults}"
+
+
+def short(text: str) -> str:
+    """Make a text fit into one cell of a table."""
+    flat = " ".join(text.split()).replace("|", "\\|")
+    return flat if len(flat) <= 900 else f"{flat[:900]}…"
