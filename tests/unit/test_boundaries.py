@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.test_rooms import MODULES, imports, room
+from tools.lib.rooms import MODULES, imports, room
 
 # Only what a library offers for a process of one's own, or for the host's files.
 EFFECTS = {"os", "sys", "subprocess", "shutil", "socket", "sqlite3", "pathlib", "resource"}

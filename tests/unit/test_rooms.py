@@ -1,58 +1,14 @@
 """The rooms of the package and their order: each may import only those below it."""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "autoupdate"
-# From the top down. Whatever is imported counts: in functions, and for types alone, too.
-ROOMS = (
-    "cli", "assemble", "service_start", "reports", "adoption", "update", "gates", "notifications",
-    "app", "worker", "upstream", "records", "host", "config", "model",
-)  # fmt: skip
-# Folders inside a room, from the top down; "." is what lies in the room itself.
-INNER = {
-    "cli": ("verbs", "render", "."),
-    "worker": (".", "repository", "environment", "signatures"),
-}
+from tools.lib.map import MAP, drawn
+from tools.lib.rooms import INNER, MODULES, PACKAGE, ROOMS, imports, inner, room
+
 MOST_FILES = 20
 MOST_LINES = 400
-
-
-def module_of(file: Path) -> str:
-    """Return the name of a module below the package, such as "update.fetch"."""
-    return ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-
-
-MODULES = {module_of(file): ast.parse(file.read_text()) for file in PACKAGE.rglob("*.py")}
-del MODULES["__init__"]
-
-
-def imports(tree: ast.AST) -> Iterator[str]:
-    """Yield what a module imports of the package, anywhere in it."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            if name.startswith("autoupdate.") and name[len("autoupdate.") :] in MODULES:
-                yield name.removeprefix("autoupdate.")
-
-
-def room(module: str) -> str:
-    """Return the room of a module; one that stands alone is a room of its own."""
-    return module.partition(".")[0]
-
-
-def inner(module: str) -> str:
-    """Return the folder inside a room that a module is in."""
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 and parts[1] in INNER.get(parts[0], ()) else "."
 
 
 def test_every_module_is_in_a_room() -> None:
@@ -99,3 +55,7 @@ def test_a_folder_says_what_it_is_for() -> None:
         tree = ast.parse(file.read_text())
         assert ast.get_docstring(tree), file
         assert len(tree.body) == 1, f"{file} holds code"
+
+
+def test_the_map_shows_the_code_as_it_is() -> None:
+    assert MAP.read_text() == drawn(), "docs/map.svg is old: tools/map draws it again"
