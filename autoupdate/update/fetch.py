@@ -21,11 +21,24 @@ Answer = TypeVar("Answer")
 
 def begin(app: App, commit: str, trigger: str) -> Transaction:
     """Open the transaction of an update to a commit."""
+    load_the_rest()
     runtime_files.set_stale(app.paths)
     current = linked_release(app.paths.current)
     app.tell(CANDIDATE, f"{app.name}: new commit {commit} upstream", commit=commit)
     previous = current if current and is_complete(app.paths, current) else ""
     return app.records.transaction(app.records.begin(trigger, commit, previous, app.clock.now()))
+
+
+def load_the_rest() -> None:
+    """Import what is otherwise imported when it is needed.
+
+    An upgrade of this package may replace its files while the run goes on with what it has loaded.
+    """
+    from autoupdate.gates import calendar, trusted_keys  # noqa: F401
+    from autoupdate.notifications import metrics  # noqa: F401
+    from autoupdate.records import outbox  # noqa: F401
+    from autoupdate.upstream import credentials  # noqa: F401
+
 
 
 def fetch(app: App, transaction: Transaction, *, force: bool) -> tuple[Transaction, Release | None]:
