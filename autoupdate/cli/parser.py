@@ -1,6 +1,6 @@
 """The command line of autoupdatectl: one entry in VERBS for each verb.
 
-The man page and the completion of shells are made from this parser.
+The manual page and the shell completion are generated from this parser.
 """
 
 import argparse
@@ -9,22 +9,22 @@ from typing import NamedTuple, NoReturn
 
 from autoupdate.model.errors import AutoupdateError, Exit
 
-# What a transaction can end with (state.Result).
+# How a transaction can end (autoupdate.model.steps.Result).
 RESULTS = ("updated", "deferred", "failed", "rolled-back", "broken", "interrupted", "unreachable")
-EVERY_APP_HELP = "the app; without it every app on this host"
-CONFIG_CHECK = "List everything that is wrong or odd in the settings"
-CONFIG_SHOW = "List every setting with the file that it comes from"
-APP_HELP = "the app; without it the only one on this host, or else ipfs-accelerate"
+EVERY_APP_HELP = "name of the app (default: every app on this host)"
+CONFIG_CHECK = "List errors and warnings in the settings"
+CONFIG_SHOW = "List every setting and the file that sets it"
+APP_HELP = "name of the app (default: the only app on this host, or else ipfs-accelerate)"
 
 
 class CommandLineError(AutoupdateError):
-    """The command line is none of ours."""
+    """The command line is invalid."""
 
     exit_code = Exit.USAGE
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises what is wrong with a command line: only the caller knows how it is to be told."""
+    """Raises errors instead of printing them: the caller knows whether to print text or JSON."""
 
     def error(self, message: str) -> NoReturn:
         """Raise CommandLineError."""
@@ -32,22 +32,22 @@ class Parser(argparse.ArgumentParser):
 
 
 class ShowVersion(argparse.Action):
-    """Prints the version of the package, and ends."""
+    """Prints the version of the package and exits."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        """Ask for the version only now: that costs time."""
+        """Look the version up only when it is asked for, because that costs time."""
         from importlib.metadata import PackageNotFoundError, version
 
         try:
             known = version("ipfs-accelerate-autoupdate")
         except PackageNotFoundError:
-            known = "of a source tree"
+            known = "(source tree)"
         print(f"{parser.prog} {known}")
         parser.exit(0)
 
 
 class Verb(NamedTuple):
-    """A verb: the function below autoupdate.cli.verbs that does it, its meaning, its arguments."""
+    """A verb: the function in autoupdate.cli.verbs that does it, its meaning, its arguments."""
 
     does: str
     meaning: str
@@ -55,7 +55,7 @@ class Verb(NamedTuple):
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """Return the parser of autoupdatectl; for words to be parsed it may know their verb alone."""
+    """Return the parser of autoupdatectl; with `words`, possibly of their verb alone."""
     command = Parser(
         prog="autoupdatectl",
         description="Keep applications deployed from Git up to date.",
@@ -65,7 +65,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         "--version", action=ShowVersion, nargs=0, help="print the version and exit"
     )
     verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True)
-    # A run that finds nothing new must not pay for the other verbs.
+    # A run that finds nothing new must not spend time on the other verbs.
     for name in words[:1] if words[:1] and words[0] in VERBS else VERBS:
         verb = VERBS[name]
         described = verb.meaning[0].upper() + verb.meaning[1:] + "."
@@ -76,19 +76,21 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 
 def with_app(of: argparse.ArgumentParser, meaning: str = APP_HELP) -> None:
-    """Let a verb take an app and --json."""
+    """Add the arguments APP and --json to a verb."""
     of.add_argument("app", nargs="?", metavar="APP", help=meaning)
     with_json(of)
 
 
 def with_json(of: argparse.ArgumentParser) -> None:
-    """Let a verb print JSON."""
+    """Add --json to a verb."""
     of.add_argument("--json", action="store_true", help="print JSON")
 
 
-def with_words(of: argparse.ArgumentParser, subject: str, meaning: str) -> None:
-    """Let a verb take words about what it is done to, and an app; see words.py."""
-    of.usage = f"{of.prog} [-h] [--json] [{subject}] [APP]"
+def with_words(
+    of: argparse.ArgumentParser, subject: str, meaning: str, options: str = "[--json]"
+) -> None:
+    """Add an optional subject, an optional APP and --json to a verb; see operands.py."""
+    of.usage = f"{of.prog} [-h] {options} [{subject}] [APP]"
     of.add_argument("words", nargs="*", metavar=subject, help=meaning)
     with_json(of)
 
@@ -99,7 +101,7 @@ def run(of: argparse.ArgumentParser) -> None:
     of.add_argument(
         "--force",
         action="store_true",
-        help="go past windows, minimum age and quarantine; never past trust",
+        help="ignore windows, ages, quarantine and waiting times; never signature checks",
     )
     with_app(of)
 
@@ -107,38 +109,41 @@ def run(of: argparse.ArgumentParser) -> None:
 def rollback(of: argparse.ArgumentParser) -> None:
     """Arguments of `rollback`."""
     no_wait(of)
-    with_words(of, "RELEASE", "the release to go to, as `status` and `history` name it")
+    meaning = "release to switch to, as `status` and `history` show it (default: the previous one)"
+    with_words(of, "RELEASE", meaning, "[--no-wait] [--json]")
 
 
 def no_wait(of: argparse.ArgumentParser) -> None:
-    """Let a verb leave at once."""
+    """Add --no-wait to a verb."""
     of.add_argument(
-        "--no-wait", action="store_true", help="leave with 75 when another run is under way"
+        "--no-wait",
+        action="store_true",
+        help="exit with code 75 at once if another run is under way",
     )
 
 
 def quarantine(of: argparse.ArgumentParser) -> None:
     """Arguments of `quarantine`."""
-    with_words(of, "clear COMMIT", "let this commit be tried again")
+    with_words(of, "clear COMMIT", "remove this commit from quarantine, so that it is tried again")
 
 
 def adopt(of: argparse.ArgumentParser) -> None:
     """Arguments of `adopt`."""
     of.add_argument(
-        "--look", action="store_true", help="tell what would be taken over; change nothing"
+        "--look", action="store_true", help="show what would be taken over; change nothing"
     )
     of.add_argument(
         "--leave-commits",
         action="store_true",
-        help="go on without the commits that upstream does not have; they are kept in the mirror",
+        help="continue without the commits that upstream does not have; the mirror keeps them",
     )
-    of.add_argument("path", metavar="PATH", help="the directory that the services run from now")
+    of.add_argument("path", metavar="PATH", help="directory that the services run from")
     with_app(of)
 
 
 def accept_rewrite(of: argparse.ArgumentParser) -> None:
     """Arguments of `accept-rewrite`."""
-    of.add_argument("commit", metavar="COMMIT", help="the commit, as the refusal names it")
+    of.add_argument("commit", metavar="COMMIT", help="the commit, as the refusal shows it")
     with_app(of)
 
 
@@ -147,17 +152,19 @@ def hold(of: argparse.ArgumentParser) -> None:
     of.add_argument(
         "--until",
         metavar="TIME",
-        help='the end: "2026-12-24", "2026-12-24 18:00" (local time), a time of RFC 3339, or a time'
-        ' span from now on such as "2d"; without it the hold lasts until `unhold`',
+        help='end of the hold: "2026-12-24", "2026-12-24 18:00" (local time), a time in the format'
+        ' of RFC 3339, or a time span from now such as "2d" (default: until `unhold`)',
     )
-    of.add_argument("--reason", default="", metavar="TEXT", help="why, for those who wonder")
+    of.add_argument("--reason", default="", metavar="TEXT", help="reason, shown by `status`")
     with_app(of)
 
 
 def pin(of: argparse.ArgumentParser) -> None:
     """Arguments of `pin`."""
     of.add_argument(
-        "commit", metavar="COMMIT", help="its full name, or the first digits of a fetched commit"
+        "commit",
+        metavar="COMMIT",
+        help="the full commit, or at least the first seven digits of a commit in the mirror",
     )
     with_app(of)
 
@@ -169,7 +176,7 @@ def status(of: argparse.ArgumentParser) -> None:
 
 
 def config(of: argparse.ArgumentParser) -> None:
-    """The verbs below `config`."""
+    """Add the verbs of `config`."""
     below = of.add_subparsers(dest="what", metavar="VERB", required=True)
     check = below.add_parser(
         "check", help=CONFIG_CHECK, description=f"{CONFIG_CHECK}.", allow_abbrev=False
@@ -185,7 +192,7 @@ def config(of: argparse.ArgumentParser) -> None:
 
 def plan(of: argparse.ArgumentParser) -> None:
     """Arguments of `plan`."""
-    of.add_argument("--force", action="store_true", help="what `run --force` would do")
+    of.add_argument("--force", action="store_true", help="show what `run --force` would do")
     with_app(of)
 
 
@@ -194,7 +201,7 @@ def show(of: argparse.ArgumentParser) -> None:
     of.add_argument(
         "release",
         metavar="RELEASE",
-        help="current, previous, or the beginning of a release's name or of its commit's",
+        help="current, previous, or the first characters of a release or of its commit",
     )
     with_app(of)
 
@@ -202,7 +209,7 @@ def show(of: argparse.ArgumentParser) -> None:
 def history(of: argparse.ArgumentParser) -> None:
     """Arguments of `history`."""
     of.add_argument(
-        "--limit", type=positive, default=20, metavar="N", help="how many (default: 20)"
+        "--limit", type=positive, default=20, metavar="N", help="how many to list (default: 20)"
     )
     of.add_argument(
         "--result",
@@ -210,28 +217,28 @@ def history(of: argparse.ArgumentParser) -> None:
         type=results,
         default=[],
         metavar="RESULT",
-        help=f"only those that ended so, several with commas between: {', '.join(RESULTS)}",
+        help=f"only updates with these results, separated by commas: {', '.join(RESULTS)}",
     )
     of.add_argument(
         "--since",
         metavar="TIME",
-        help='only those that began then or later: as for `hold --until`, but "2d" is two days ago',
+        help='only updates since this time: as in `hold --until`, but "2d" means two days ago',
     )
     with_app(of)
 
 
 def notify(of: argparse.ArgumentParser) -> None:
     """Arguments of `notify`."""
-    of.add_argument("--test", action="store_true", help="send a test message to each of them")
+    of.add_argument("--test", action="store_true", help="send a test message to each target")
     with_app(of)
 
 
 def results(text: str) -> list[str]:
-    """Accept names of results with commas between."""
+    """Accept names of results, separated by commas."""
     words = [word.strip() for word in text.split(",")]
     for word in words:
         if word not in RESULTS:
-            raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(RESULTS)}")
+            raise argparse.ArgumentTypeError(f"{word!r} is not one of {', '.join(RESULTS)}")
     return words
 
 
@@ -243,34 +250,44 @@ def positive(text: str) -> int:
 
 
 VERBS = {
-    "run": Verb("run.run", "bring in what upstream has, if it is new", run),
+    "run": Verb("run.run", "update to the newest upstream commit", run),
     "rollback": Verb(
-        "rollback.rollback", "go back to the previous release, or to a named one", rollback
+        "rollback.rollback", "roll back to the previous release, or to a named one", rollback
     ),
     "quarantine": Verb(
         "quarantine.quarantine",
-        "list the commits that failed here, or let one be tried again",
+        "list the commits that failed on this host, or let one be tried again",
         quarantine,
     ),
-    "adopt": Verb("adopt.adopt", "take over an existing checkout, with all that is in it", adopt),
+    "adopt": Verb(
+        "adopt.adopt",
+        "turn an existing checkout into a managed app, without losing anything",
+        adopt,
+    ),
     "accept-rewrite": Verb(
         "accept_rewrite.accept_rewrite",
-        "take a commit that does not descend from what was deployed, or whose tag was moved",
+        "accept a commit although upstream rewrote its history or moved its tag",
         accept_rewrite,
     ),
-    "hold": Verb("hold.hold", "keep the app as it is, until a time or until unhold", hold),
-    "unhold": Verb("hold.unhold", "let the app be updated again", with_app),
-    "pin": Verb("pin.pin", "deploy this commit, newer or older, and stay there", pin),
-    "unpin": Verb("pin.unpin", "follow upstream again", with_app),
+    "hold": Verb("hold.hold", "stop updates until a given time, or until `unhold`", hold),
+    "unhold": Verb("hold.unhold", "end a hold: allow updates again", with_app),
+    "pin": Verb("pin.pin", "deploy this commit, newer or older, and no other", pin),
+    "unpin": Verb("pin.unpin", "end a pin: follow upstream again", with_app),
     "release-path": Verb(
-        "release_path.release_path", "give a plain checkout back, and manage it no more", with_app
+        "release_path.release_path", "turn a managed app back into a plain checkout", with_app
     ),
-    "plan": Verb("plan.plan", "tell what a run would do now, gate by gate, and why not", plan),
-    "check": Verb("check.check", "ask upstream for a new commit; change nothing", with_app),
-    "status": Verb("status.status", "tell where the app stands", status),
-    "notify": Verb("notify.notify", "list who is told of events, and what still waits", notify),
-    "show": Verb("show.show", "tell what a release holds and what it brought", show),
-    "doctor": Verb("doctor.doctor", "find what is wrong on this host, and what to type", with_app),
-    "config": Verb("config.check", "look at the settings of an app", config),
+    "plan": Verb("plan.plan", "show what a run would do now, and the verdict of every gate", plan),
+    "check": Verb(
+        "check.check", "ask upstream whether there is a new commit; change nothing", with_app
+    ),
+    "status": Verb("status.status", "show the state of an app, and the reason for it", status),
+    "notify": Verb(
+        "notify.notify", "list notification targets and how many messages wait for each", notify
+    ),
+    "show": Verb("show.show", "show what a release contains and what it changed", show),
+    "doctor": Verb(
+        "doctor.doctor", "list problems on this host, each with a command that fixes it", with_app
+    ),
+    "config": Verb("config.check", "check or show the settings of an app", config),
     "history": Verb("history.history", "list past updates, newest first", history),
 }

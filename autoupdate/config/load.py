@@ -1,4 +1,4 @@
-"""Reads the configuration of an app: built-in defaults, the vendor's files, the administrator's."""
+"""Reads the settings of an app: built-in defaults, the package's files, the administrator's."""
 
 import os
 import re
@@ -16,12 +16,12 @@ BY_KEY = {setting.key: setting for setting in SETTINGS}
 SECTIONS = {key.partition(".")[0] for key in BY_KEY if "." in key}
 
 
-# Takes what is wrong; whoever wants to hear of everything does not raise it.
+# Receives each error. `config check` collects them all; everybody else raises the first one.
 Report = Callable[[ConfigurationError], None]
 
 
 class Value(NamedTuple):
-    """A value as TOML gives it, and the file that set it; empty for the built-in default."""
+    """A value as TOML gives it, and the file that sets it; empty for the built-in default."""
 
     value: Any
     origin: str
@@ -44,9 +44,9 @@ def apps(paths: Paths, report: Report = _raise) -> list[str]:
 
 
 def default_app(paths: Paths) -> str:
-    """Return the app that is meant when none is named: the only one, or else ipfs-accelerate.
+    """Return the app to use when none is named: the only one, or else ipfs-accelerate.
 
-    Raises ConfigurationError when it cannot be told, or when there is no app at all.
+    Raises ConfigurationError when there are several others, or no app at all.
     """
     names = apps(paths)
     if len(names) == 1:
@@ -54,9 +54,8 @@ def default_app(paths: Paths) -> str:
     if DEFAULT_APP in names:
         return DEFAULT_APP
     if names:
-        raise ConfigurationError(
-            "several apps are here: name one", f"there are: {', '.join(names)}"
-        )
+        known = ", ".join(names)
+        raise ConfigurationError("this host has several apps: name one of them", f"known: {known}")
     raise ConfigurationError(
         "no app is configured on this host",
         f"describe one in {paths.etc}/apps/NAME.toml, see autoupdate.toml(5)",
@@ -74,7 +73,7 @@ def load(paths: Paths, app: str) -> Settings:
 
 
 def check_name(app: str) -> None:
-    """Raise ConfigurationError for what no app can be called; it becomes part of paths."""
+    """Raise ConfigurationError for an invalid name of an app; the name becomes part of paths."""
     if not APP_NAME.fullmatch(app):
         raise ConfigurationError(
             f"{app!r} cannot be the name of an app: use lower-case letters, digits, "
@@ -83,7 +82,7 @@ def check_name(app: str) -> None:
 
 
 def bases(paths: Paths, app: str) -> list[str]:
-    """Return the files that describe an app, whether they exist or not; later ones win."""
+    """Return the files that may describe an app, existing or not; later files win."""
     return [
         f"{directory}/{file}.toml"
         for directory in (paths.vendor, paths.etc)
@@ -92,7 +91,7 @@ def bases(paths: Paths, app: str) -> list[str]:
 
 
 def places(base: str) -> list[str]:
-    """Return a file of settings, the directory beside it, and what lies in that."""
+    """Return a file of settings, its .d directory, and the files in that."""
     return [base, f"{base}.d", *(f"{base}.d/{name}" for name in _entries(f"{base}.d"))]
 
 
@@ -121,7 +120,7 @@ def read(paths: Paths, app: str, report: Report = _raise) -> dict[str, Value]:
 def checked(
     app: str, merged: dict[str, Value], report: Report = _raise
 ) -> dict[str, dict[str, Any]]:
-    """Check merged values; return those that are right by section and name, with their types."""
+    """Check merged values; return the valid ones by section and name, in their types."""
     sections: dict[str, dict[str, Any]] = {}
     for key, (value, origin) in merged.items():
         setting = BY_KEY[key]
@@ -129,7 +128,7 @@ def checked(
         section, _, name = key.rpartition(".")
         if value is REQUIRED:
             advice = f"set it in /etc/autoupdate/apps/{app}.toml"
-            report(ConfigurationError(f"{app} has no {key}, which has no default", advice))
+            report(ConfigurationError(f"{app}: {key} is not set, and has no default", advice))
         else:
             try:
                 sections.setdefault(section, {})[name] = setting.check(value)
@@ -139,7 +138,7 @@ def checked(
 
 
 def build(app: str, merged: dict[str, Value]) -> Settings:
-    """Check merged values and give them their types. Raises ConfigurationError."""
+    """Check merged values and convert them to their types. Raises ConfigurationError."""
     sections = checked(app, merged)
     return Settings(
         app=app,
@@ -159,7 +158,7 @@ def build(app: str, merged: dict[str, Value]) -> Settings:
 
 
 def _entries(directory: str) -> list[str]:
-    """Return the names in a directory, sorted, hidden ones (an editor's) left out."""
+    """Return the names in a directory, sorted, without hidden ones (such as an editor's)."""
     try:
         return sorted(name for name in os.listdir(directory) if not name.startswith("."))
     except FileNotFoundError:
@@ -179,7 +178,7 @@ def _toml_files(
         if name.endswith(".toml"):
             files.append(f"{directory}/{name}")
         elif not (allow_directories and name.endswith(".toml.d")):
-            message = f"{directory}/{name}: only files that end in .toml are read here"
+            message = f"{directory}/{name}: only files whose names end in .toml are read here"
             report(ConfigurationError(message, "rename it, or move it away"))
     return files
 
@@ -198,7 +197,7 @@ def _parse(file: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{file}: is not UTF-8 at byte {error.start}") from None
     except (ValueError, RecursionError) as error:
-        # Also a number of more digits than Python reads.
+        # ValueError: also a number with more digits than Python accepts.
         raise ConfigurationError(f"{file}: is not TOML: {error}") from None
 
 

@@ -1,7 +1,7 @@
 """The settings: what each one means, its default, and the types that the code works with.
 
-`SETTINGS` is the one definition; the checks, the man page and `config show` come from it.
-Value types here and elsewhere are named tuples, not dataclasses: those cost 7 ms at each start.
+`SETTINGS` is the only definition; the checks, the manual page and `config show` use it.
+Value types here and elsewhere are named tuples, because dataclasses cost 7 ms at each start.
 """
 
 from typing import Any, NamedTuple
@@ -52,7 +52,7 @@ class Setting(NamedTuple):
 
 
 class Required:
-    """Stands for a default where there is none."""
+    """Marks a setting that has no default and must be set."""
 
 
 REQUIRED = Required()
@@ -76,23 +76,26 @@ class Probe(NamedTuple):
 
 
 PROBE_SETTINGS = (
-    Setting("type", one_of("http", "tcp", "command"), REQUIRED, "What kind of probe this is."),
+    Setting("type", one_of("http", "tcp", "command"), REQUIRED, "Kind of the probe."),
     Setting("service", text, "",
-            "The service that is probed; the probe is left out while that does not run."),
-    Setting("url", http_url, "", "http: the page to get."),
-    Setting("expect_status", count, 200, "http: the status that is expected."),
-    Setting("expect_body", pattern, "", "http: a regular expression that must match in the page."),
-    Setting("verify_tls", boolean, True, "http: false accepts a self-signed certificate."),
-    Setting("address", address, "", "tcp: HOST:PORT to connect to."),
+            "Service that the probe is for. The probe is skipped while that service is not"
+            " running."),
+    Setting("url", http_url, "", "For http: URL to request."),
+    Setting("expect_status", count, 200, "For http: expected status code."),
+    Setting("expect_body", pattern, "",
+            "For http: regular expression that must match somewhere in the answer."),
+    Setting("verify_tls", boolean, True, "For http: false accepts any certificate."),
+    Setting("address", address, "", "For tcp: HOST:PORT to connect to."),
     Setting("command", texts, [],
-            "command: words of a command, run as the service's user in the release;"
-            " {python} and {release} are replaced."),
-    Setting("interval", limit, "2s", "How often the probe is tried."),
-    Setting("timeout", limit, "5s", "How long one try may take."),
-    Setting("retries", whole, 2, "How many tries in a row may fail before it counts."),
-    Setting("grace", duration, "10s", "How long after the start failures do not count."),
+            "For command: program and arguments, run in the release as the service's user."
+            " {python} stands for the interpreter of the release, {release} for its directory."),
+    Setting("interval", limit, "2s", "Time between two tries."),
+    Setting("timeout", limit, "5s", "Time limit for one try."),
+    Setting("retries", whole, 2, "Number of failures in a row that are tolerated."),
+    Setting("grace", duration, "10s",
+            "Failures within this time after the start are ignored, until the first success."),
 )  # fmt: skip
-# What a probe of each type cannot do without.
+# The key that each type of probe needs.
 NEEDED = {"http": "url", "tcp": "address", "command": "command"}
 
 
@@ -116,7 +119,7 @@ def _probe(number: int, table: dict[str, Any]) -> Probe:
         if value is REQUIRED:
             raise ValueError(f"number {number} has no {key}")
         try:
-            # The empty default of a key that this type does not need is no value to check.
+            # The default of a key that this type does not use is empty, and would not pass.
             checked[key] = setting.check(value) if key in table or value else type(value)()
         except ValueError as error:
             raise ValueError(f"number {number}: {key} {error}") from None
@@ -128,95 +131,109 @@ def _probe(number: int, table: dict[str, Any]) -> Probe:
 
 SETTINGS = (
     Setting("path", absolute_path, REQUIRED,
-            "Where the services look for the app: becomes a symbolic link to the current release."),
+            "Where the services look for the app. It becomes a symbolic link to the current"
+            " release."),
     Setting("services", service_names, [],
-            "Units that run the app; those that run are restarted by an update."),
+            "Service units that run the app. An update restarts those that are running."),
     Setting("shared", relative_paths, [],
-            "Paths that outlive a release; linked into each, seeded once from the repository."),
+            "Files and directories that outlive a release. Each release gets links to them. Their"
+            " initial content is copied from the repository."),
     Setting("shared_snapshot", relative_paths, [],
             "Patterns of shared files, such as state/*.duckdb, that are copied before a switch and"
-            " put back by a roll back; the services are stopped meanwhile."),
-    Setting("keep", count, 3, "Releases kept; the current and the previous one always are."),
-    Setting("upstream.url", upstream_url, REQUIRED, "The Git repository to follow."),
+            " restored by a rollback. The services are stopped while they are copied."),
+    Setting("keep", count, 3,
+            "Number of releases to keep. The current and the previous one are always kept."),
+    Setting("upstream.url", upstream_url, REQUIRED, "Git repository to follow."),
     Setting("upstream.track", track, "branch:main",
-            "What to follow there: branch:NAME, tag:GLOB (highest version), semver:RANGE"
-            " or commit:SHA."),
-    Setting("upstream.submodules", relative_paths, [], "Paths of the submodules to fetch."),
+            "What to follow: branch:NAME, tag:GLOB (the highest version), semver:RANGE or"
+            " commit:SHA."),
+    Setting("upstream.submodules", relative_paths, [],
+            "Paths of the submodules to fetch. All others are left empty."),
     Setting("upstream.allow_rewrite", boolean, False,
-            "Take a commit that does not descend from the deployed one."),
+            "Accept commits that do not descend from the newest confirmed one."),
     Setting("upstream.username", text, "",
-            "User for a token of http or https, where upstream looks at it."),
+            "User name for the token, if the upstream server checks it."),
     Setting("upstream.token_file", secret_file, "",
-            "File, root's and of mode 0600, with the token or password for http or https; or"
-            " credential:NAME, one of systemd's."),
-    Setting("upstream.ssh_key", secret_file, "", "File with the private key for ssh, likewise."),
+            "File with the token or password for http and https. It must belong to root and have"
+            " mode 0600. credential:NAME means a systemd credential."),
+    Setting("upstream.ssh_key", secret_file, "",
+            "File with the private key for SSH. The rules are those of token_file."),
     Setting("upstream.known_hosts", secret_file, "",
-            "File with the host keys of an ssh upstream; no other key is accepted then."),
+            "File with the SSH host keys of upstream. If it is set, no other key is accepted."),
     Setting("upstream.ca_file", secret_file, "",
-            "File with the certificates that sign upstream's; no other is accepted then."),
+            "File with the CA certificates for upstream. If it is set, no other CA is accepted."),
     Setting("upstream.proxy", proxy_url, "", "Proxy for http and https, such as http://HOST:PORT."),
-    Setting("upstream.timeout", limit, "5min", "Limit for one exchange with upstream."),
+    Setting("upstream.timeout", limit, "5min", "Time limit for one exchange with upstream."),
     Setting("trust.signatures", one_of("off", "warn", "enforce"), "off",
-            "What an unsigned or wrongly signed candidate means."),
-    Setting("trust.on", one_of("commit", "tag", "both"), "commit", "Whose signature counts."),
+            "Whether a commit needs a good signature by a trusted key. off: it is not checked;"
+            " warn: a commit without one is accepted with a warning; enforce: it is refused."),
+    Setting("trust.on", one_of("commit", "tag", "both"), "commit",
+            "What must be signed: the commit, the tag, or both."),
     Setting("trust.fingerprints", fingerprints, [],
-            "Of the trusted keys, those that count; empty: all of them."),
+            "Accept only these of the trusted keys; empty: all of them."),
     Setting("guard.max_deleted", share, "25%",
-            "Share of the tracked files that one update may delete."),
+            "Largest share of the deployed files that one update may delete."),
     Setting("guard.max_changed", share, "100%",
-            "Share of the tracked files that one update may delete or change."),
-    Setting("guard.required", relative_paths, [], "Paths that a candidate must have."),
-    Setting("guard.forbidden", relative_paths, [], "Paths that a candidate must not have."),
+            "Largest share of the deployed files that one update may delete or change."),
+    Setting("guard.required", relative_paths, [], "Paths that a commit must contain."),
+    Setting("guard.forbidden", relative_paths, [], "Paths that a commit must not contain."),
     Setting("guard.outside_links", relative_paths, [],
-            "Symbolic links of the repository that may lead out of the release."),
+            "Symbolic links in the repository that may lead out of the release."),
     Setting("guard.min_age", duration, "0s",
-            "A commit waits until it is this old, by its date and since it was first seen here."),
+            "Minimum age of a commit, both by its date and since this host first saw it."),
     Setting("guard.settle", duration, "0s",
-            "The tip must have been still for this long, by its date and as seen here."),
-    Setting("guard.max_fetch", size, "4GiB", "The most that one fetch may download."),
+            "The branch must not have moved for this long, both by the date of its newest commit"
+            " and as this host saw it."),
+    Setting("guard.max_fetch", size, "4GiB", "Most that one fetch may download."),
     Setting("guard.max_release", size, "8GiB",
-            "The most that a commit's files may take, in whole blocks of 4 KiB."),
+            "Most disk space that a commit's files may take, in blocks of 4 KiB."),
     Setting("build.python", absolute_path, "/usr/bin/python3",
-            "The interpreter of the virtual environments."),
+            "Python interpreter for the virtual environments."),
     Setting("build.installer", one_of("auto", "uv", "pip"), "auto",
-            "What installs packages; auto takes uv, found or fetched, or else pip."),
+            "Program that installs packages. auto: uv if it is installed or can be downloaded,"
+            " otherwise pip."),
     Setting("build.requirements", relative_paths, ["requirements.txt"],
-            "Requirements files; the default one may be missing in the repository."),
+            "Requirements files in the repository. The default one may be missing."),
     Setting("build.extras", texts, [], "Extras of the app to install."),
     Setting("build.extra_requirements", texts, [],
-            'Further requirements, such as "hypercorn[trio]".'),
-    Setting("build.editable", boolean, True, "Install the app editable, from its release."),
-    Setting("build.timeout", limit, "30min", "Limit for one build."),
+            'More packages to install, such as "hypercorn[trio]".'),
+    Setting("build.editable", boolean, True, "Install the app in editable mode, from its release."),
+    Setting("build.timeout", limit, "30min", "Time limit for one build."),
     Setting("rehearse.commands", commands, [],
-            "Commands that must succeed in the new release before it is activated;"
-            " {python} and {release} are replaced."),
-    Setting("rehearse.timeout", limit, "5min", "Limit for all of these commands."),
+            "Commands that must succeed in the new release before the switch. {python} stands for"
+            " the interpreter of the release, {release} for its directory."),
+    Setting("rehearse.timeout", limit, "5min", "Time limit for the whole rehearsal."),
     Setting("rehearse.smoke", boolean, True,
-            "Import each console script of the app in the new release, too."),
+            "Import each console script of the app in the new release."),
     Setting("start.update", boolean, True,
-            "Update before a service starts; false: only finish or undo an interrupted run."),
+            "Update before a service starts. false: only finish or undo an interrupted run."),
     Setting("start.if_update_fails", one_of("block", "start"), "block",
-            "block: the service stays down; start: it starts on the last good release."),
+            "What a service does when the update before its start failed. block: it does not"
+            " start; start: it starts on the last good release."),
     Setting("start.fresh_for", duration, "60s",
-            "A check of upstream this young is good enough for a start."),
-    Setting("health.soak", duration, "30s", "How long restarted services are watched."),
+            "A service starts without a new check of upstream if the last one is not older than"
+            " this."),
+    Setting("health.soak", duration, "30s", "How long services are watched after their restart."),
     Setting("health.start_timeout", limit, "90s",
-            "How long a restarted service may take until it is active."),
-    Setting("health.probe", probes, [], "Probes of the services' health."),
+            "How long a restarted service may take to become active."),
+    Setting("health.probe", probes, [], "Health probes of the services, see below."),
     Setting("windows.allowed", texts, [],
             'When releases may be switched, such as "Mon..Fri 02:00-05:00 Europe/Berlin";'
-            " empty: always."),
+            " empty: at any time."),
     Setting("windows.deadline", optional_duration, "",
-            "A candidate that has waited for this long is an event; empty: never."),
+            "Report the event held-too-long when this host is behind upstream for longer than"
+            " this."),
     Setting("hooks.timeout", limit, "5min",
-            "Limit for all hooks before a switch together, and for all after it."),
-    Setting("notify.urls", texts, [], "Apprise URLs that are told of events."),
+            "Time limit for all pre-update hooks together, and again for all post-update hooks."),
+    Setting("notify.urls", texts, [], "Apprise URLs to which events are sent."),
     Setting("notify.events", each_of(*TOLD),
             ["updated", "failed", "rolled-back", "recovered", "stale", "refused", "untrusted"],
-            "Events that are told."),
-    Setting("notify.stale_after", duration, "7d", "Without success for this long is an event."),
+            f"Events to send. All events: {', '.join(TOLD)}."),
+    Setting("notify.stale_after", duration, "7d",
+            "Report the event stale when no run succeeded for this long."),
     Setting("metrics.textfile", optional_path, "",
-            "Directory of node_exporter's textfile collector; empty: no metrics."),
+            "Directory of node_exporter's textfile collector. If it is not set, no metrics are"
+            " written."),
 )  # fmt: skip
 
 

@@ -1,5 +1,8 @@
-"""How the value of a setting is checked: each function takes a value as TOML has it and returns it
-in the type that the code works with, or raises ValueError with what it must be."""
+"""Checks of the values of settings.
+
+Each function takes a value as TOML gives it and returns it in the type that the code works with. It
+raises ValueError with a message that follows the name of the key, such as "must be a string".
+"""
 
 import re
 from collections.abc import Callable
@@ -14,7 +17,7 @@ UNIT_SECONDS = {
     "d": 86400.0, "day": 86400.0, "days": 86400.0,
     "w": 604800.0, "week": 604800.0, "weeks": 604800.0,
 }  # fmt: skip
-# In seconds: no longer one means anything, and clocks and timers overflow.
+# In seconds. Longer time spans have no use, and clocks and timers would overflow.
 LONGEST = 3660 * 86400.0
 
 
@@ -56,7 +59,7 @@ def count(value: Any) -> int:
 
 
 def duration(value: Any) -> float:
-    """Accept a time span such as "90s", "5min" or "1h 30min" (systemd.time(7)); give seconds."""
+    """Accept a time span such as "90s", "5min" or "1h 30min" (systemd.time(7)); return seconds."""
     words = re.findall(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", value) if isinstance(value, str) else []
     rest = re.sub(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", "", value) if words else "none"
     if not words or rest.strip() or any(unit not in UNIT_SECONDS for _, unit in words):
@@ -68,7 +71,7 @@ def duration(value: Any) -> float:
 
 
 def limit(value: Any) -> float:
-    """Accept a time span of more than nothing; give seconds."""
+    """Accept a time span of more than zero; return seconds."""
     seconds = duration(value)
     if seconds <= 0:
         raise ValueError("must be more than 0s")
@@ -78,7 +81,7 @@ def limit(value: Any) -> float:
 def size(value: Any) -> int:
     """Accept a number of bytes such as "500MB" (millions) or "2GiB" (1024 times 1024 times 1024).
 
-    Gives bytes; the units are those of IEC 80000-13.
+    Returns bytes; the units are those of IEC 80000-13.
     """
     match = (
         re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B", value)
@@ -90,12 +93,12 @@ def size(value: Any) -> int:
     factor = (1024 if match[3] else 1000) ** " KMGT".index(match[2] or " ")
     number = int(float(match[1]) * factor)
     if not number:
-        raise ValueError("must be more than nothing")
+        raise ValueError("must be more than 0")
     return number
 
 
 def share(value: Any) -> float:
-    """Accept a percentage such as "25%"; give a fraction of one."""
+    """Accept a percentage such as "25%"; return a fraction of one."""
     match = (
         re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]+)?)\s*%", value) if isinstance(value, str) else None
     )
@@ -105,24 +108,24 @@ def share(value: Any) -> float:
 
 
 def absolute_path(value: Any) -> str:
-    """Accept an absolute path without "." or ".." in it; a slash at its end is dropped."""
+    """Accept an absolute path without "." or ".."; a slash at its end is removed."""
     path = text(value)
     if not path.startswith("/"):
         raise ValueError("must be an absolute path")
     parts = path.rstrip("/").split("/")[1:]
     if not parts or any(part in ("", ".", "..") for part in parts):
-        raise ValueError('must name a place below /, without "." or ".." or "//" in it')
+        raise ValueError('must be a path below /, without ".", ".." or "//"')
     return path.rstrip("/")
 
 
 def relative_path(value: Any) -> str:
-    """Accept a path inside the release that cannot leave it, nor mean .git or .venv."""
+    """Accept a path inside the release, other than .git and .venv, that cannot lead out of it."""
     path = text(value).rstrip("/")
     parts = path.split("/")
     if path.startswith("/") or any(part in ("", ".", "..") for part in parts):
-        raise ValueError('must be a path inside the release, without "." or ".." in it')
+        raise ValueError('must be a path inside the release, without "." or ".."')
     if parts[0] in (".git", ".venv"):
-        raise ValueError(f"{parts[0]} belongs to the release itself")
+        raise ValueError(f"must not be {parts[0]}, which belongs to the release")
     return path
 
 
@@ -131,7 +134,7 @@ def relative_paths(value: Any) -> tuple[str, ...]:
     paths = tuple(relative_path(item) for item in texts(value))
     for path in paths:
         if paths.count(path) > 1 or any(path.startswith(f"{other}/") for other in paths):
-            raise ValueError(f"{path} is named twice, or lies in another path of the list")
+            raise ValueError(f"contains {path} twice, or a path that contains it")
     return paths
 
 
@@ -140,7 +143,9 @@ def service_names(value: Any) -> tuple[str, ...]:
     names = texts(value)
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]*\.service", name):
-            raise ValueError(f'"{name}" is no name of a service unit, such as "app.service"')
+            raise ValueError(
+                f'contains "{name}", which is not a service unit such as "app.service"'
+            )
     return names
 
 
@@ -156,7 +161,7 @@ def upstream_url(value: Any) -> str:
 
 
 def secret_file(value: Any) -> str:
-    """Accept an absolute path, credential:NAME (systemd.exec(5)), or nothing."""
+    """Accept an absolute path, credential:NAME (systemd.exec(5)), or an empty string."""
     if not text(value):
         return ""
     name = value.removeprefix("credential:")
@@ -168,7 +173,7 @@ def secret_file(value: Any) -> str:
 
 
 def proxy_url(value: Any) -> str:
-    """Accept the URL of a proxy, or nothing."""
+    """Accept the URL of a proxy, or an empty string."""
     if text(value) and not re.match(r"(https?|socks[45]h?)://[^/]", value):
         raise ValueError('must be a URL such as "http://proxy.example:3128"')
     return str(value)
@@ -182,15 +187,15 @@ def track(value: Any) -> str:
     if kind == "commit":
         rest = rest.lower()
     if kind == "commit" and not re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", rest):
-        raise ValueError("a commit must be given by its full hexadecimal name")
+        raise ValueError("must name a commit by all 40 (or 64) hexadecimal digits")
     if kind == "semver":
         from autoupdate.model.track import parse_range
 
         parse_range(rest)
-    # git-check-ref-format(1): what no branch can be called.
+    # What git-check-ref-format(1) forbids in the name of a branch.
     bad = r"\.\.|[\s~^:?*\[\\]|@\{|//|^[-/.]|[/.]$|\.lock(/|$)|/\.|^@$"
     if kind == "branch" and re.search(bad, rest):
-        raise ValueError(f'"{rest}" cannot be the name of a branch')
+        raise ValueError(f'names "{rest}", which cannot be the name of a branch')
     return f"{kind}:{rest}"
 
 
@@ -205,8 +210,8 @@ def fingerprints(value: Any) -> tuple[str, ...]:
             found.append(item)
         else:
             raise ValueError(
-                f'"{item}" is no fingerprint: 40 hexadecimal digits (gpg --fingerprint), or'
-                " SHA256: and 43 characters (ssh-keygen -l)"
+                f'contains "{item}", which is not a fingerprint: 40 hexadecimal digits'
+                " (gpg --fingerprint), or SHA256: and 43 characters (ssh-keygen -l)"
             )
     return tuple(found)
 
@@ -239,24 +244,24 @@ def pattern(value: Any) -> str:
     try:
         re.compile(text(value))
     except re.error as error:
-        raise ValueError(f"is no regular expression: {error}") from None
+        raise ValueError(f"is not a valid regular expression: {error}") from None
     return str(value)
 
 
 def whole(value: Any) -> int:
     """Accept a whole number, zero included."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError("must be a whole number, not negative")
+        raise ValueError("must be a whole number of at least 0")
     return value
 
 
 def optional_path(value: Any) -> str:
-    """Accept an absolute path, or nothing at all."""
+    """Accept an absolute path, or an empty string."""
     return absolute_path(value) if value != "" else ""
 
 
 def optional_duration(value: Any) -> float:
-    """Accept a time span, or nothing at all; give seconds, zero for nothing."""
+    """Accept a time span, or an empty string; return seconds, 0 for the empty string."""
     return limit(value) if value != "" else 0.0
 
 
@@ -266,7 +271,7 @@ def each_of(*words: str) -> Check:
     def check(value: Any) -> tuple[str, ...]:
         for word in texts(value):
             if word not in words:
-                raise ValueError(f'must not name "{word}"; known: {", ".join(words)}')
+                raise ValueError(f'must not contain "{word}"; known: {", ".join(words)}')
         return tuple(value)
 
     return check

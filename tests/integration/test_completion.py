@@ -128,7 +128,7 @@ def test_zsh(host: Host) -> None:
     needs("zsh")
     shown = host.zsh("")
     assert "rollback" in shown
-    assert "Go back to the previous release" in shown
+    assert "Roll back to the previous release" in shown
     shown = host.zsh("status", "")
     assert "ipfs-accelerate" in shown
     assert "website" in shown

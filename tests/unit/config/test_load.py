@@ -83,7 +83,7 @@ def test_default_app(paths: Paths) -> None:
     write(f"{paths.etc}/apps/other.toml", BASE)
     with pytest.raises(ConfigurationError, match="name one") as caught:
         load.default_app(paths)
-    assert caught.value.advice == "there are: demo, other"
+    assert caught.value.advice == "known: demo, other"
     write(f"{paths.etc}/apps/ipfs-accelerate.toml", BASE)
     assert load.default_app(paths) == "ipfs-accelerate"
 
