@@ -1,1 +1,1 @@
-"""Documentation, and what makes parts of it from the code."""
+"""Documentation, and the programs that generate parts of it from the code."""

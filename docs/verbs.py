@@ -1,4 +1,4 @@
-"""Walks the parser of autoupdatectl, for the manual page and for the completion of shells."""
+"""Reads the verbs from the parser of autoupdatectl, for the manual page and shell completion."""
 
 import argparse
 import re
@@ -9,20 +9,20 @@ from autoupdate.cli.parser import parser
 
 
 class Verb(NamedTuple):
-    """One verb, or one word below it, as in "config show"."""
+    """One verb, also one of two words such as "config show"."""
 
     name: str
     meaning: str
     usage: str
-    """What may follow the name, such as "[--force] [APP]", without the option for help."""
+    """What may follow the name, such as "[--force] [APP]", without --help."""
     options: list[argparse.Action]
-    """What it takes, its help and the words below it left out."""
+    """Its options and arguments, without --help and without the words below it."""
     below: list[str]
-    """The words below it."""
+    """The words that may follow it as verbs of their own, as "show" follows "config"."""
 
     @property
     def arguments(self) -> list[str]:
-        """The words that may follow; names in capitals stand for something."""
+        """The words that may follow; those in capitals are placeholders."""
         return re.findall(r"[A-Za-z-]+", re.sub(r"\[-[^]]*\]", "", self.usage))
 
 
@@ -32,7 +32,7 @@ def all_verbs() -> dict[str, Verb]:
 
 
 def first_words() -> dict[str, str]:
-    """Return the verbs that can follow the command itself, with what they mean."""
+    """Return the verbs that follow the command itself, with their meaning."""
     return {verb.name: verb.meaning for verb in all_verbs().values() if " " not in verb.name}
 
 
@@ -47,7 +47,7 @@ def _below(of: argparse.ArgumentParser, name: str) -> list[Verb]:
 
 
 def _verb(name: str, of: argparse.ArgumentParser) -> Verb:
-    # On one line, whatever the width of the terminal that this runs in.
+    # The usage must be one line, independent of the width of the terminal.
     of.formatter_class = partial(argparse.HelpFormatter, width=10_000)
     usage = of.format_usage().partition(f"autoupdatectl {name}")[2]
     usage = " ".join(usage.replace("[-h]", "").replace("...", "").split())

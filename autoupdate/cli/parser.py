@@ -201,7 +201,7 @@ def show(of: argparse.ArgumentParser) -> None:
     of.add_argument(
         "release",
         metavar="RELEASE",
-        help="current, previous, or the first characters of a release or of its commit",
+        help="release: current, previous, or the first characters of its name or of its commit",
     )
     with_app(of)
 

@@ -76,7 +76,7 @@ class Probe(NamedTuple):
 
 
 PROBE_SETTINGS = (
-    Setting("type", one_of("http", "tcp", "command"), REQUIRED, "Kind of the probe."),
+    Setting("type", one_of("http", "tcp", "command"), REQUIRED, "Type of the probe."),
     Setting("service", text, "",
             "Service that the probe is for. The probe is skipped while that service is not"
             " running."),
@@ -84,11 +84,11 @@ PROBE_SETTINGS = (
     Setting("expect_status", count, 200, "For http: expected status code."),
     Setting("expect_body", pattern, "",
             "For http: regular expression that must match somewhere in the answer."),
-    Setting("verify_tls", boolean, True, "For http: false accepts any certificate."),
+    Setting("verify_tls", boolean, True, "For http: `false` accepts any certificate."),
     Setting("address", address, "", "For tcp: HOST:PORT to connect to."),
     Setting("command", texts, [],
             "For command: program and arguments, run in the release as the service's user."
-            " {python} stands for the interpreter of the release, {release} for its directory."),
+            " `{python}` stands for the release's interpreter, `{release}` for its directory."),
     Setting("interval", limit, "2s", "Time between two tries."),
     Setting("timeout", limit, "5s", "Time limit for one try."),
     Setting("retries", whole, 2, "Number of failures in a row that are tolerated."),
@@ -143,7 +143,8 @@ SETTINGS = (
             " restored by a rollback. The services are stopped while they are copied."),
     Setting("keep", count, 3,
             "Number of releases to keep. The current and the previous one are always kept."),
-    Setting("upstream.url", upstream_url, REQUIRED, "Git repository to follow."),
+    Setting("upstream.url", upstream_url, REQUIRED,
+            "Git repository to follow: an https, http, ssh, git or file URL, or user@host:path."),
     Setting("upstream.track", track, "branch:main",
             "What to follow: branch:NAME, tag:GLOB (the highest version), semver:RANGE or"
             " commit:SHA."),
@@ -155,7 +156,7 @@ SETTINGS = (
             "User name for the token, if the upstream server checks it."),
     Setting("upstream.token_file", secret_file, "",
             "File with the token or password for http and https. It must belong to root and have"
-            " mode 0600. credential:NAME means a systemd credential."),
+            " mode 0600. `credential:NAME` means a systemd credential."),
     Setting("upstream.ssh_key", secret_file, "",
             "File with the private key for SSH. The rules are those of token_file."),
     Setting("upstream.known_hosts", secret_file, "",
@@ -165,8 +166,8 @@ SETTINGS = (
     Setting("upstream.proxy", proxy_url, "", "Proxy for http and https, such as http://HOST:PORT."),
     Setting("upstream.timeout", limit, "5min", "Time limit for one exchange with upstream."),
     Setting("trust.signatures", one_of("off", "warn", "enforce"), "off",
-            "Whether a commit needs a good signature by a trusted key. off: it is not checked;"
-            " warn: a commit without one is accepted with a warning; enforce: it is refused."),
+            "Whether a commit needs a good signature by a trusted key. `off`: it is not checked;"
+            " `warn`: a commit without one is accepted with a warning; `enforce`: it is refused."),
     Setting("trust.on", one_of("commit", "tag", "both"), "commit",
             "What must be signed: the commit, the tag, or both."),
     Setting("trust.fingerprints", fingerprints, [],
@@ -190,7 +191,7 @@ SETTINGS = (
     Setting("build.python", absolute_path, "/usr/bin/python3",
             "Python interpreter for the virtual environments."),
     Setting("build.installer", one_of("auto", "uv", "pip"), "auto",
-            "Program that installs packages. auto: uv if it is installed or can be downloaded,"
+            "Program that installs packages. `auto`: uv if it is installed or can be downloaded,"
             " otherwise pip."),
     Setting("build.requirements", relative_paths, ["requirements.txt"],
             "Requirements files in the repository. The default one may be missing."),
@@ -200,16 +201,16 @@ SETTINGS = (
     Setting("build.editable", boolean, True, "Install the app in editable mode, from its release."),
     Setting("build.timeout", limit, "30min", "Time limit for one build."),
     Setting("rehearse.commands", commands, [],
-            "Commands that must succeed in the new release before the switch. {python} stands for"
-            " the interpreter of the release, {release} for its directory."),
+            "Commands that must succeed in the new release before the switch. `{python}` stands for"
+            " the release's interpreter, `{release}` for its directory."),
     Setting("rehearse.timeout", limit, "5min", "Time limit for the whole rehearsal."),
     Setting("rehearse.smoke", boolean, True,
             "Import each console script of the app in the new release."),
     Setting("start.update", boolean, True,
-            "Update before a service starts. false: only finish or undo an interrupted run."),
+            "Update before a service starts. `false`: only finish or undo an interrupted run."),
     Setting("start.if_update_fails", one_of("block", "start"), "block",
-            "What a service does when the update before its start failed. block: it does not"
-            " start; start: it starts on the last good release."),
+            "What a service does when the update before its start failed. `block`: it does not"
+            " start; `start`: it starts on the last good release."),
     Setting("start.fresh_for", duration, "60s",
             "A service starts without a new check of upstream if the last one is not older than"
             " this."),

@@ -1,14 +1,14 @@
-"""Completion for bash(1), by its own builtins only."""
+"""Completion for bash(1); it uses builtins only."""
 
 from autoupdate.model.paths import Paths
 from docs.completion.words import kind_of, kinds_of, names_of, words_of
 from docs.verbs import all_verbs, first_words
 
 FRAME = """\
-# Completion of autoupdatectl in bash, made from its parser.
+# Completion of autoupdatectl for bash, generated from its parser.
 
-# compgen expands the words that it is given. Upstream's code may make names among the releases, so
-# nothing but plain names gets there.
+# compgen expands the words that it is given, and upstream's code could create a directory with an
+# evil name among the releases. So only plain names are passed on.
 _autoupdatectl_names() {{
     local name
     for name; do
@@ -53,7 +53,7 @@ complete -F _autoupdatectl autoupdatectl
 
 
 def script(paths: Paths) -> str:
-    """Return the script that is sourced by bash."""
+    """Return the script that bash sources."""
     verbs = all_verbs()
     cases = [f"    '') options='-h --help' offers='{' '.join(first_words())}' ;;"]
     values = []

@@ -1,11 +1,11 @@
-"""Completion for fish(1), by its builtin `complete`."""
+"""Completion for fish(1); it uses the builtin `complete`."""
 
 from autoupdate.model.paths import Paths
 from docs.completion.words import kind_of, kinds_of, words_of
 from docs.verbs import all_verbs, first_words
 
 FRAME = """\
-# Completion of autoupdatectl in fish, made from its parser.
+# Completion of autoupdatectl for fish, generated from its parser.
 
 function __autoupdatectl_apps
     for file in {vendor}/apps/*.toml {etc}/apps/*.toml
@@ -23,7 +23,7 @@ function __autoupdatectl_directories
     __fish_complete_directories (commandline --current-token)
 end
 
-# Whether exactly these are the verb, and the words below it, that have been typed.
+# Tells whether the words typed so far begin with these; without arguments, whether there are none.
 function __autoupdatectl_after
     set --local words (commandline --tokenize --cut-at-cursor --current-process)
     set words (string match --invert -- '-*' $words[2..-1])
@@ -38,7 +38,7 @@ complete --command autoupdatectl --no-files
 
 
 def script(paths: Paths) -> str:
-    """Return the file that fish loads by itself."""
+    """Return the file that fish loads automatically."""
     lines = [_offer("", f"--arguments {word}", meaning) for word, meaning in first_words().items()]
     lines.append(_offer("", "--short-option h --long-option help", "show help"))
     for verb in all_verbs().values():

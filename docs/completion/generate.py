@@ -1,6 +1,6 @@
-"""Writes the completion of all shells: `python3 -m docs.completion.generate DIRECTORY`.
+"""Writes the completion for all shells: `python3 -m docs.completion.generate DIRECTORY`.
 
-The files have the names by which the shells look for them.
+The files have the names that the shells look for.
 """
 
 import sys
@@ -11,7 +11,7 @@ from docs.completion import bash, fish, zsh
 
 
 def scripts(paths: Paths) -> dict[str, str]:
-    """Return every script by its file, for a host whose files lie below `paths.root`."""
+    """Return every script by its file name, for a host with its files below `paths.root`."""
     return {
         "bash/autoupdatectl": bash.script(paths),
         "zsh/_autoupdatectl": zsh.script(paths),

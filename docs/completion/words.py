@@ -1,21 +1,21 @@
-"""What the words of the command line stand for."""
+"""What the words of a command line are: fixed words, apps, releases, directories."""
 
 import argparse
 
 from docs.verbs import Verb
 
-# Names in a usage for which there is something to offer, and what that is called in the scripts.
+# Placeholders in a usage that can be completed, and what the scripts call their values.
 KINDS = {"APP": "apps", "RELEASE": "releases", "PATH": "directories"}
 
 
 def kinds_of(verbs: list[Verb]) -> list[str]:
-    """Return what may be named after some verbs."""
+    """Return the kinds of values that can be completed after some verbs."""
     named = [word for verb in verbs for word in verb.arguments]
     return [*dict.fromkeys(KINDS[word] for word in named if word in KINDS)]
 
 
 def words_of(verbs: list[Verb]) -> list[str]:
-    """Return the words that may follow some verbs and are typed as they are."""
+    """Return the fixed words that may follow some verbs."""
     named = [word for verb in verbs for word in [*verb.below, *verb.arguments]]
     return [*dict.fromkeys(word for word in named if not word.isupper())]
 
@@ -26,5 +26,5 @@ def names_of(verb: Verb) -> list[str]:
 
 
 def kind_of(action: argparse.Action) -> str:
-    """Return what may be named as the value of an option; empty if nothing is known."""
+    """Return the kind of an option's value; empty if it cannot be completed."""
     return KINDS.get(str(action.metavar or action.dest.upper()), "")

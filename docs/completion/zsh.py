@@ -1,4 +1,4 @@
-"""Completion for zsh(1), by its function _arguments (zshcompsys(1))."""
+"""Completion for zsh(1); it uses the function _arguments (zshcompsys(1))."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from docs.verbs import Verb, all_verbs, first_words
 
 FRAME = """\
 #compdef autoupdatectl
-# Completion of autoupdatectl in zsh, made from its parser.
+# Completion of autoupdatectl for zsh, generated from its parser.
 
 _autoupdatectl_apps() {{
     local -a apps=({vendor}/apps/*.toml(N:t:r) {etc}/apps/*.toml(N:t:r))
@@ -47,7 +47,7 @@ _autoupdatectl "$@"
 
 
 def script(paths: Paths) -> str:
-    """Return the file that zsh loads by itself from its $fpath."""
+    """Return the file that zsh loads automatically from its $fpath."""
     verbs = all_verbs()
     cases = []
     for name in first_words():
@@ -65,7 +65,7 @@ def script(paths: Paths) -> str:
 
 
 def _specs(verb: Verb, below: list[Verb]) -> list[str]:
-    """Return what _arguments is to know of a verb; what the words below it take is offered, too."""
+    """Return the specifications of a verb for _arguments, with those of the words below it."""
     specs = {"'(- *)'{-h,--help}'[show help]'": None}
     for one in [verb, *below]:
         specs |= dict.fromkeys(_option(action) for action in one.options if action.option_strings)

@@ -1,1 +1,1 @@
-"""Makes the manual pages from the templates here and from what the code itself says."""
+"""Makes the manual pages from the templates here and from the code."""

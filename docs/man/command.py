@@ -1,4 +1,4 @@
-"""The parts of autoupdatectl(8) that its parser and its exit codes know."""
+"""The parts of autoupdatectl(8) that come from its parser and its exit codes."""
 
 import argparse
 import re
@@ -8,20 +8,22 @@ from docs.man.mdoc import argument, paragraph, sentence, tagged
 from docs.verbs import Verb, all_verbs
 
 EXIT_CODES = {
-    Exit.DONE: "Done, or nothing to do, or put off by the policy of this host.",
-    Exit.FAILED: "The update failed; the last good release is in place.",
-    Exit.USAGE: "The command line or the configuration cannot be used as it stands.",
-    Exit.BROKEN: "The update and the way back both failed: a person is needed.",
-    Exit.UNREACHABLE: "Upstream did not answer, or answered with what is no repository.",
+    Exit.DONE: "Success: updated, already up to date, or deferred by the policy of this host.",
+    Exit.FAILED: "The update failed. The last good release, if any, is in place. With `doctor`: there are"
+    " problems. With `notify --test`: a message was not delivered.",
+    Exit.USAGE: "The command line or a setting is invalid.",
+    Exit.BROKEN: "The update and the rollback failed. Manual action is needed.",
+    Exit.UNREACHABLE: "Upstream did not answer, or is not a Git repository.",
     Exit.BUSY: "Another run is under way.",
-    Exit.NOT_PERMITTED: "The caller may not do that.",
+    Exit.NOT_PERMITTED: "The user is not permitted to do this. Most verbs that change something"
+    " need root.",
 }
-# What more verbs than this take in the same way is explained once.
+# An option that more verbs than this have in common is explained only once.
 COMMON = 3
 
 
 def common_options() -> list[argparse.Action]:
-    """Return what is the same for several verbs; it is explained once."""
+    """Return the options and arguments that several verbs have in common."""
     seen: dict[str, list[argparse.Action]] = {}
     for verb in all_verbs().values():
         for action in verb.options:
@@ -30,7 +32,7 @@ def common_options() -> list[argparse.Action]:
 
 
 def verbs_section() -> list[str]:
-    """Explain every verb with the options of its own."""
+    """Explain every verb with its own options."""
     common = {_identity(action) for action in common_options()}
     entries = []
     for verb in all_verbs().values():
@@ -43,7 +45,7 @@ def verbs_section() -> list[str]:
 
 
 def options_section() -> list[str]:
-    """Explain what several verbs take."""
+    """Explain the common options."""
     return tagged([explained(action) for action in common_options()])
 
 
@@ -59,7 +61,7 @@ def synopsis(verb: Verb) -> str:
 
 
 def explained(action: argparse.Action) -> tuple[str, list[str]]:
-    """Return an option or an argument as a term, and what it means."""
+    """Return an option or an argument as a term, and its meaning."""
     name = argument(str(action.metavar or action.dest.upper()))
     term = f"Ar {name}"
     if action.option_strings:

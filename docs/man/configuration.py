@@ -1,9 +1,46 @@
-"""The parts of autoupdate.toml(5) that the definition of the settings knows."""
+"""The parts of autoupdate.toml(5) that come from the definition of the settings."""
 
+import inspect
 import json
 
-from autoupdate.config.settings import PROBE_SETTINGS, REQUIRED, SETTINGS, Setting
+from autoupdate.config import values
+from autoupdate.config.settings import (
+    NEEDED,
+    PROBE_SETTINGS,
+    REQUIRED,
+    SETTINGS,
+    Setting,
+    probes,
+)
 from docs.man.mdoc import argument, paragraph, tagged
+
+# How each check of values.py is called in the manual page. A check without an entry is an error.
+TYPES: dict[values.Check, str] = {
+    values.absolute_path: "absolute path",
+    values.address: "string",
+    values.boolean: "boolean",
+    values.commands: "list of lists of strings",
+    values.count: "integer, at least 1",
+    values.duration: "time span",
+    values.fingerprints: "list of strings",
+    values.http_url: "URL",
+    values.limit: "time span",
+    values.optional_duration: "time span",
+    values.optional_path: "absolute path",
+    values.pattern: "regular expression",
+    values.proxy_url: "URL",
+    values.relative_paths: "list of relative paths",
+    values.secret_file: "absolute path",
+    values.service_names: "list of unit names",
+    values.share: "percentage",
+    values.size: "size",
+    values.text: "string",
+    values.texts: "list of strings",
+    values.track: "string",
+    values.upstream_url: "URL",
+    values.whole: "integer, at least 0",
+    probes: "list of tables",
+}
 
 
 def settings_section() -> list[str]:
@@ -20,26 +57,32 @@ def settings_section() -> list[str]:
 
 def probes_section() -> list[str]:
     """Explain every key of a probe."""
-    return tagged([explained(setting) for setting in PROBE_SETTINGS])
+    needed_by = {key: kind for kind, key in NEEDED.items()}
+    return tagged([explained(setting, needed_by.get(setting.key)) for setting in PROBE_SETTINGS])
 
 
-def explained(setting: Setting) -> tuple[str, list[str]]:
-    """Return a key with its default as a term, and what it means and must be."""
+def explained(setting: Setting, needed_by: str | None = None) -> tuple[str, list[str]]:
+    """Return a key with its type and default as a term, and its meaning.
+
+    `needed_by` is the type of probe that cannot do without this key.
+    """
     key = setting.key.rpartition(".")[2]
     if setting.default is REQUIRED:
-        term = f"Ic {argument(key)}"
+        default = "required"
+    elif needed_by:
+        default = f"required for {needed_by}"
     else:
-        term = f"Ic {argument(key)} No = {argument(json.dumps(setting.default))}"
-    lines = paragraph(setting.meaning) + paragraph(f"It {what_it_must_be(setting)}.")
-    if setting.default is REQUIRED:
-        lines.append("There is no default.")
-    return term, lines
+        default = f"default: {json.dumps(setting.default) if setting.default != '' else 'not set'}"
+    note = argument(f"({type_of(setting)}; {default})")
+    return f"Ic {argument(key)} No {note}", paragraph(setting.meaning)
 
 
-def what_it_must_be(setting: Setting) -> str:
-    """Return the words by which the check of a setting refuses what has no fitting type."""
-    try:
-        setting.check(object())
-    except ValueError as error:
-        return str(error)
-    raise TypeError(f"the check of {setting.key} accepts anything")
+def type_of(setting: Setting) -> str:
+    """Return the type of a setting's value. Raises KeyError for a check without a name here."""
+    words = inspect.getclosurevars(setting.check).nonlocals.get("words")
+    if words is None:
+        return TYPES[setting.check]
+    if isinstance(setting.default, list):
+        return "list of strings"
+    quoted = [f'"{word}"' for word in words]
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"

@@ -1,7 +1,7 @@
 """Writes the manual pages: `python3 -m docs.man.generate DIRECTORY`.
 
-Each page is a template (`*.in`) in which a line `@NAME@` stands for a generated part. The date is
-SOURCE_DATE_EPOCH's, which Debian's build takes from the changelog.
+Each page is a template (`*.in`) in which a line `@NAME@` is replaced by a generated part. The date
+is SOURCE_DATE_EPOCH, which Debian's build takes from the changelog.
 """
 
 import os
@@ -15,7 +15,7 @@ TEMPLATES = Path(__file__).parent
 
 
 def parts(epoch: int) -> dict[str, list[str]]:
-    """Return every generated part by the name that templates call it; dated in seconds of Unix."""
+    """Return every generated part by its name in the templates; `epoch` is Unix time."""
     return {
         "DATE": [f".Dd {date(epoch)}"],
         "VERBS": command.verbs_section(),
@@ -29,16 +29,16 @@ def parts(epoch: int) -> dict[str, list[str]]:
 
 
 def date(seconds: int) -> str:
-    """Return a day in the form of mdoc(7), in English and UTC wherever this runs."""
+    """Return a date as mdoc(7) wants it, in English and UTC on every host."""
     months = "January February March April May June July August September October November December"
     day = time.gmtime(seconds)
     return f"{months.split()[day.tm_mon - 1]} {day.tm_mday}, {day.tm_year}"
 
 
 def pages(epoch: int) -> dict[str, str]:
-    """Return every page by the name of its file, dated in seconds of Unix.
+    """Return every page by its file name; `epoch` (Unix time) is its date.
 
-    Raises KeyError for a template that names an unknown part.
+    Raises KeyError for an unknown part in a template.
     """
     known = parts(epoch)
     made = {}

@@ -1,19 +1,19 @@
-"""The little of mdoc(7) that the generated parts of the pages are written in."""
+"""Writes the parts of mdoc(7) that the generated sections use."""
 
 import re
 import textwrap
 
 
 def escape(text: str) -> str:
-    """Return a line that mdoc takes for nothing but text."""
+    """Return a line that mdoc takes as plain text."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{text}" if text.startswith((".", "'")) else text
 
 
 def paragraph(text: str) -> list[str]:
-    """Return prose as mdoc wants it: a sentence begins a line, words in `...` are bold."""
+    """Return prose for mdoc: each sentence begins a line, words in `...` are bold."""
     lines = []
-    for part in re.split(r"(?<=[.!?])\s+(?=[A-Z])", text.strip()):
+    for part in re.split(r"(?<=[.!?])\s+(?=[A-Z{`])", text.strip()):
         bold = re.sub(r"`([^`]*)`", r"\\fB\1\\fR", escape(part))
         wrapped = textwrap.wrap(bold, 78, break_long_words=False, break_on_hyphens=False)
         lines += [f"\\&{line}" if line.startswith((".", "'")) else line for line in wrapped]
@@ -21,13 +21,13 @@ def paragraph(text: str) -> list[str]:
 
 
 def argument(text: str) -> str:
-    """Return one argument of a macro, whatever is in it."""
-    # The zero-width character keeps words such as "No" from being taken for a macro.
+    """Return a text as one quoted argument of a macro."""
+    # The zero-width character keeps mdoc from reading words such as "No" as a macro.
     return '"\\&' + escape(text).removeprefix("\\&").replace('"', "\\(dq") + '"'
 
 
 def tagged(entries: list[tuple[str, list[str]]]) -> list[str]:
-    """Return a list of terms, each the arguments of .It, with the lines that explain them."""
+    """Return a tagged list: each term (the arguments of .It) with the lines that explain it."""
     lines = [".Bl -tag -width Ds"]
     for term, explanation in entries:
         lines += [f".It {term}", *explanation]
@@ -35,6 +35,6 @@ def tagged(entries: list[tuple[str, list[str]]]) -> list[str]:
 
 
 def sentence(text: str) -> str:
-    """Return a phrase with a capital at its beginning and a full stop at its end."""
+    """Return a phrase as a sentence: with a capital letter and a full stop."""
     text = text.strip()
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"

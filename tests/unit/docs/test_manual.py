@@ -1,6 +1,7 @@
-"""The manual pages say what the parser, the settings and the units say, all of it and no more."""
+"""The manual pages describe every verb, setting and unit that exists, and no other."""
 
 import argparse
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ import pytest
 
 from autoupdate.cli.parser import parser
 from autoupdate.config import load
-from autoupdate.config.settings import PROBE_SETTINGS, SETTINGS
+from autoupdate.config.settings import PROBE_SETTINGS, REQUIRED, SETTINGS
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from docs.man.generate import pages
+from docs.man.units import DESCRIBED, DIRECTIVES
 
 TOP = Path(__file__).parents[3]
 
@@ -88,20 +90,52 @@ def test_every_setting_is_explained_with_its_default(made: dict[str, str]) -> No
     for setting in SETTINGS:
         table, _, key = setting.key.rpartition(".")
         title = f"The [{table}] table" if table else "Outside of any table"
-        assert f".It Ic {key}" in tables[title], setting.key
+        assert f".It Ic {key} No (" in tables[title], setting.key
+        (term,) = re.findall(rf"^\.It Ic {key} No \((.+); (.+)\)$", tables[title], re.MULTILINE)
+        assert term[1] == wanted(setting.default), setting.key
     for setting in PROBE_SETTINGS:
-        assert f".It Ic {setting.key}" in tables["The [[health.probe]] tables"], setting.key
-    assert ".It Ic keep No = 3" in page
+        assert f".It Ic {setting.key} No (" in tables["The [[health.probe]] tables"], setting.key
+    assert ".It Ic keep No (integer, at least 1; default: 3)" in page
+    assert ".It Ic url No (URL; required for http)" in page
+
+
+def wanted(default: object) -> str:
+    """Return a default as the page shows it."""
+    if default is REQUIRED:
+        return "required"
+    shown = json.dumps(default).replace('"', "\\(dq") if default != "" else "not set"
+    return f"default: {shown}"
 
 
 def test_every_unit_is_explained_with_its_times(
     made: dict[str, str], units: dict[str, str]
 ) -> None:
     page = made["autoupdate.timer.8"]
+    assert set(DESCRIBED) == set(units), "docs/man/units.py describes each unit, and no other"
+    names = re.findall(r"^\.Nm (\S+)", page, re.MULTILINE)
+    assert set(names) == set(units), "the section NAME has each unit, and no other"
     for name, text in units.items():
-        assert f".It Pa {name}" in page
+        assert f".It Pa {name}\n{DESCRIBED[name].split()[0]}" in page
         for times in re.findall(r"^OnCalendar=.*$", text, re.MULTILINE):
             assert times in page
+
+
+def test_every_line_of_the_drop_ins_is_explained(made: dict[str, str]) -> None:
+    page = made["autoupdate.timer.8"]
+    lines = {line for path in (TOP / "units").glob("*.service.d/*.conf")
+             for line in path.read_text().splitlines() if re.match("[A-Za-z]+=", line)}  # fmt: skip
+    assert {line.partition("=")[0] for line in lines} == set(DIRECTIVES)
+    for line in lines:
+        assert f".It Li {line}\n" in page
+
+
+def test_comments_of_units_are_no_manual_text(made: dict[str, str]) -> None:
+    """They are written for those who change the units."""
+    page = " ".join(made["autoupdate.timer.8"].split())
+    for path in (TOP / "units").rglob("*"):
+        if path.suffix in (".service", ".timer", ".conf"):
+            for comment in re.findall("^# (.{20,})$", path.read_text(), re.MULTILINE):
+                assert comment not in page, path
 
 
 def test_every_command_that_is_shown_is_understood(written: str) -> None:
