@@ -16,6 +16,8 @@ RUN = "autoupdate@ipfs-accelerate.service"
 HOOK = "/etc/autoupdate/hooks/ipfs-accelerate/pre-update.d/wait"
 GO_ON = "/run/go-on"
 LOGROTATE = "/etc/logrotate.d/autoupdate"
+LIBRARY = "usr/share/ipfs-accelerate-autoupdate"
+TEXTFILE = "/var/lib/prometheus/node-exporter"
 # Nobody is there to answer: a question ends the installation.
 APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--allow-downgrades")
 
@@ -23,11 +25,25 @@ APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "
 @pytest.fixture(scope="session")
 def newer_deb(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package as its next version."""
-    directory = tmp_path_factory.mktemp("newer")
+    return next_version(deb, tmp_path_factory.mktemp("newer"))
+
+
+@pytest.fixture(scope="session")
+def moved_deb(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as a version in which every module of it has another name."""
+    return next_version(
+        deb, tmp_path_factory.mktemp("moved"), without=f"{LIBRARY}/autoupdate/*/*.py"
+    )
+
+
+def next_version(deb: Path, directory: Path, without: str = "") -> Path:
+    """Return a package as its next version, without the files of a pattern."""
     run("dpkg-deb", "--raw-extract", deb, directory / "tree")
     control = directory / "tree/DEBIAN/control"
     newer = re.sub(r"^(Version: .*)$", r"\1+next", control.read_text(), flags=re.MULTILINE)
     control.write_text(newer)
+    for file in (directory / "tree").glob(without) if without else ():
+        file.unlink()
     run("dpkg-deb", "--root-owner-group", "--build", directory / "tree", directory / DEB_NAME)
     return directory / DEB_NAME
 
@@ -64,6 +80,41 @@ def test_upgrade_and_downgrade_during_a_run(
     assert set(deployed_app.versions().values()) == {2}
     timer = host.show("autoupdate.timer", "ActiveState", "UnitFileState")
     assert timer == {"ActiveState": "active", "UnitFileState": "enabled"}
+
+
+def test_upgrade_that_moves_every_module_during_a_run(
+    deployed_app: DemoApp, upstream: Upstream, moved_deb: Path
+) -> None:
+    """What a run may need later it has loaded before, also what only some settings need."""
+    host = deployed_app.host
+    host.copy_in(moved_deb, "/root/moved.deb")
+    host.run("mkdir", "--parents", TEXTFILE)
+    host.write(HOOK, f"#!/bin/sh\nuntil [ -e {GO_ON} ]; do sleep 0.1; done\n", mode=0o755)
+    deployed_app.configure_more(f"""
+        [hooks]
+        timeout = "5min"
+        [notify]
+        urls = ["json://127.0.0.1:9/"]
+        [metrics]
+        textfile = "{TEXTFILE}"
+        [windows]
+        allowed = ["Mon..Sun 00:00-24:00"]
+    """)
+    commit = upstream.commit(version=2)
+    host.systemctl("start", "--no-block", RUN)
+    host.wait_for(lambda: deployed_app.status()["state"] == "updating", 60, "a run is under way")
+
+    host.run(*APT, "/root/moved.deb", timeout=300)
+    host.write(GO_ON, "")
+    host.wait_for(lambda: host.show(RUN, "ActiveState")["ActiveState"] != "activating", 120, "ends")
+
+    assert host.show(RUN, "Result") == {"Result": "success"}
+    said = host.run("journalctl", "--unit", RUN, "--output=cat", "--no-pager").stdout
+    assert f"Successfully updated to commit: {commit}" in said
+    assert "confirmed" in said
+    assert "Traceback" not in said
+    assert f'commit="{commit}"' in host.read(f"{TEXTFILE}/autoupdate-ipfs-accelerate.prom")
+    assert set(deployed_app.versions().values()) == {2}
 
 
 def test_downgrade_below_the_schema_of_the_state(deployed_app: DemoApp) -> None:

@@ -14,10 +14,10 @@ ROUNDS = 7
 LAUNCHER = """#!/usr/bin/python3 -I
 import functools, json, sys, time
 sys.path.insert(0, {library!r})
-from autoupdate import workshop
-from autoupdate.paths import Paths
-from autoupdate.shortcut import main
-from autoupdate.worker_link import WorkerLink
+from autoupdate.cli.entry import main
+from autoupdate.model.paths import Paths
+from autoupdate.worker import client
+from autoupdate.worker.link import WorkerLink
 
 def timed(function, name):
     @functools.wraps(function)
@@ -31,7 +31,7 @@ def timed(function, name):
 
 taken = []
 WorkerLink.ask = timed(WorkerLink.ask, "")
-workshop.provide = timed(workshop.provide, "provide")
+client.provide = timed(client.provide, "provide")
 status = main(sys.argv[1:], Paths({root!r}))
 with open({log!r}, "w") as file:
     json.dump(taken, file)

@@ -22,7 +22,7 @@ LAUNCHER = """#!/usr/bin/python3 -I
 import sys
 sys.path.insert(0, {library!r})
 from autoupdate.model.paths import Paths
-from autoupdate.service_start.fast_path import {function}
+from autoupdate.{module} import {function}
 sys.exit({function}(sys.argv[1:], Paths({root!r})))
 """
 
@@ -42,12 +42,12 @@ class Bench:
         self.library = directory / "library"
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PROJECT / "autoupdate", self.library / "autoupdate", ignore=ignored)
-        user = self.library / "autoupdate/assemble.py"
+        user = self.library / "autoupdate/host/process.py"
         user.write_text(user.read_text().replace('"_autoupdate"', f'"{BUILDER}"'))
         # As the package's installation does.
         run(PYTHON, "-m", "compileall", "-q", self.library)
-        self.command = self._launcher("main")
-        self.gate = self._launcher("pass_gate")
+        self.command = self._launcher("cli.entry", "main")
+        self.gate = self._launcher("service_start.fast_path", "pass_gate")
         self.wheels = directory / "wheels"
         self.wheels.mkdir()
         download_tools(self.wheels, directory / "tools")
@@ -58,9 +58,11 @@ class Bench:
         for place in ("etc/autoupdate/apps", "var/lib/autoupdate", "var/cache", "run", "srv"):
             (self.root / place).mkdir(parents=True)
 
-    def _launcher(self, function: str) -> Path:
+    def _launcher(self, module: str, function: str) -> Path:
         file = self.directory / f"autoupdate-{function}"
-        text = LAUNCHER.format(library=str(self.library), function=function, root=str(self.root))
+        text = LAUNCHER.format(
+            library=str(self.library), module=module, function=function, root=str(self.root)
+        )
         file.write_text(text)
         file.chmod(0o755)
         return file
