@@ -1,4 +1,4 @@
-"""The words that every room uses: steps, events, errors, paths, verdicts, values of the worker.
+"""The types that every room uses: steps, events, errors, paths, verdicts, answers of the worker.
 
-Nothing here touches the host. Imports no other room.
+Nothing here reads or changes the host. Imports no other room.
 """

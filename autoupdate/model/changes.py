@@ -1,6 +1,6 @@
-"""What lies between two commits, and what a build of one would need; the worker's word for it.
+"""What changes between two commits, and what a build of one would need, as the worker reports it.
 
-Read by the run's side, which checks the form of every answer.
+The run parses these answers and checks their form.
 """
 
 from typing import Any, NamedTuple
@@ -25,9 +25,10 @@ class Changed(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What a commit brings compared with another one: numbers of all, names of the first ones.
+    """What a commit changes compared with another one: the totals, and the first of each list.
 
-    Compared with none, or with one that the mirror does not have, it is the commit alone.
+    With no other commit, or one that the mirror lacks, `compared` is false and `log` has only the
+    commit itself.
     """
 
     compared: bool
@@ -38,10 +39,11 @@ class Changes(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What a build would need, found out without checking anything out.
+    """What a build would need, found without checking out the commit.
 
-    `free` is in bytes; `changed` are the files that decide about dependencies and differ from the
-    deployed commit's; `added` and `removed` are lines of requirements files.
+    `key` names the environment, and `reused` says that it exists already. `free` is in bytes.
+    `changed` are the files that define dependencies and differ from the deployed commit; `added`
+    and `removed` are lines of requirements files.
     """
 
     key: str
@@ -54,7 +56,7 @@ class Forecast(NamedTuple):
 
 
 def read_changes(answer: dict[str, Any]) -> Changes:
-    """Check the answer of a worker. Raises UpdateFailedError for one that says something else."""
+    """Parse the worker's answer. Raises UpdateFailedError if it has another form."""
     try:
         return Changes(
             bool(answer["compared"]),
@@ -64,11 +66,11 @@ def read_changes(answer: dict[str, Any]) -> Changes:
             tuple(Changed(str(letter), str(path)) for letter, path in answer["paths"]),
         )
     except (KeyError, TypeError, ValueError):
-        raise UpdateFailedError("the worker's answer is no comparison of commits") from None
+        raise UpdateFailedError("the worker's answer is not a comparison of commits") from None
 
 
 def read_forecast(answer: dict[str, Any]) -> Forecast:
-    """Check the answer of a worker. Raises UpdateFailedError for one that says something else."""
+    """Parse the worker's answer. Raises UpdateFailedError if it has another form."""
     try:
         return Forecast(
             str(answer["key"]),
@@ -78,4 +80,4 @@ def read_forecast(answer: dict[str, Any]) -> Forecast:
             *(tuple(map(str, answer[name])) for name in ("changed", "added", "removed")),
         )
     except (KeyError, TypeError, ValueError):
-        raise UpdateFailedError("the worker's answer is no plan of a build") from None
+        raise UpdateFailedError("the worker's answer is not a forecast of a build") from None

@@ -1,10 +1,10 @@
-"""What the worker says of an old checkout that is taken over."""
+"""What the worker reports about an old checkout that is adopted."""
 
 from typing import NamedTuple
 
 
 class Checkout(NamedTuple):
-    """What an old checkout holds; of paths the first ones, and how many there are."""
+    """What an old checkout contains; of each list of paths the first ones, and the total."""
 
     commit: str
     branch: str
@@ -19,10 +19,10 @@ class Checkout(NamedTuple):
 
 
 class TakenOver(NamedTuple):
-    """What the mirror has now of an old checkout.
+    """What was saved from an old checkout to the mirror.
 
-    `base` is its newest commit that upstream has, too (empty: none), `local` how many it has not;
-    `saved`: local changes are a stash.
+    `base` is its newest commit that upstream has, too (empty: none); `local` is the number of its
+    commits that upstream lacks; `saved` says that local changes were saved as a stash.
     """
 
     base: str

@@ -1,9 +1,14 @@
-"""Names of commits, as sentences have them."""
+"""Commits and releases, as sentences name them."""
 
-# As git itself shortens names in large repositories; enough for one commit in any repository.
+# As many as git itself shows for large repositories; enough to identify a commit in any of them.
 SHORT = 12
 
 
 def short(commit: str) -> str:
-    """Return the first digits of a commit's name, for people; programs get all of them."""
+    """Return the first 12 digits of a commit, for people; programs get all of them."""
     return commit[:SHORT]
+
+
+def kept(release: str) -> str:
+    """Say what is deployed after a run that changed nothing; `release` is empty for nothing."""
+    return f"release {release} is kept" if release else "nothing is deployed"

@@ -1,7 +1,7 @@
-"""The one family of errors that reach the administrator, each with its exit code.
+"""The errors that are reported to the administrator, each with its exit code.
 
-A message says what happened, to which app and commit, and what was left in place; `advice`
-says what to type next. Anything else that is raised is a bug.
+A message says what happened, to which app and commit, and what is deployed now; `advice` says
+what to do next. Any other exception is a bug.
 """
 
 from enum import IntEnum
@@ -20,7 +20,7 @@ class Exit(IntEnum):
 
 
 class AutoupdateError(Exception):
-    """Something an administrator has to know; ends the command with `exit_code`."""
+    """An error that the administrator must know of; the command exits with `exit_code`."""
 
     exit_code = Exit.FAILED
 
@@ -31,45 +31,45 @@ class AutoupdateError(Exception):
 
 
 class UpdateFailedError(AutoupdateError):
-    """The update was not made; the last good release is in place."""
+    """The update failed; the last good release is kept."""
 
 
 class HostFaultError(UpdateFailedError):
-    """The update failed for a reason of the host (space, memory, permissions), not the commit's."""
+    """The update failed because of the host (space, memory, permissions), not of the commit."""
 
 
 class NoSpaceError(HostFaultError):
-    """There was no space left to go on with; perhaps because the commit's own build took it."""
+    """No space was left on the device; the commit's own build may have used it up."""
 
 
 class DependenciesFailedError(UpdateFailedError):
-    """The dependencies of a commit cannot be installed, whatever its code is."""
+    """The dependencies of a commit cannot be installed; other commits may have the same ones."""
 
 
 class ConfigurationError(AutoupdateError):
-    """A setting or an argument that cannot be used as it stands."""
+    """A setting or an argument is not valid."""
 
     exit_code = Exit.USAGE
 
 
 class BrokenError(AutoupdateError):
-    """Neither the new nor the previous release works: a person is needed."""
+    """Neither the new nor the previous release works: manual action needed."""
 
     exit_code = Exit.BROKEN
 
 
 class UnreachableError(AutoupdateError):
-    """Upstream did not answer, or answered with something that is no repository."""
+    """Upstream did not answer, or its answer is not that of a Git repository."""
 
     exit_code = Exit.UNREACHABLE
 
 
 class NoCandidateError(AutoupdateError):
-    """Upstream answered, and has nothing that the host's policy admits."""
+    """Upstream answered, but has no commit that `upstream.track` allows."""
 
 
 class DamagedMirrorError(HostFaultError):
-    """The local mirror cannot be used; it has to be made anew."""
+    """The local mirror is damaged; it must be fetched again."""
 
 
 class BusyError(AutoupdateError):
@@ -79,12 +79,12 @@ class BusyError(AutoupdateError):
 
 
 class NotPermittedError(AutoupdateError):
-    """The caller lacks the rights for what was asked."""
+    """The caller is not permitted to do this."""
 
     exit_code = Exit.NOT_PERMITTED
 
 
 def describe(error: OSError) -> str:
-    """Return what the system said, with the file if there is one."""
-    words = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename}: {words}" if error.filename else words
+    """Return the message of the operating system, with the file if there is one."""
+    message = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {message}" if error.filename else message

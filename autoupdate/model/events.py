@@ -1,4 +1,4 @@
-"""What can happen, once each: name, journal message id (catalog), priority."""
+"""All kinds of events: name, MESSAGE_ID (see units/catalog), priority."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 class Kind(NamedTuple):
     """A kind of event; priorities are those of syslog(3).
 
-    `told_as` is its name among `notify.events`; what has none is for the log only.
+    `told_as` is its name in `notify.events`; without one, the event is only logged.
     """
 
     name: str
@@ -16,7 +16,7 @@ class Kind(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that happened, in words and with its facts."""
+    """One event: a message for people, and fields for programs."""
 
     kind: Kind
     message: str

@@ -1,4 +1,4 @@
-"""What the worker found out about a commit; read by the run's side, which believes little."""
+"""What the worker found in a commit; the run checks the form of this answer."""
 
 from typing import Any, NamedTuple
 
@@ -6,12 +6,12 @@ from autoupdate.model.errors import UpdateFailedError
 
 
 class Findings(NamedTuple):
-    """What a commit holds, and how it differs from the deployed one.
+    """What a commit contains, and how it differs from the deployed one.
 
-    `bytes` is what its files take in whole blocks of the disk. `before` is the number of files of
-    the deployed commit; zero when there is none to compare with. Of paths that offend only the
-    first ones are listed. `complete` is false for a tree without an end, of which the other facts
-    tell a part.
+    `bytes` is the size of its files on disk, in whole blocks. `before` is the number of files of
+    the deployed commit; zero without one to compare with. `misleading`, `outside` and `submodules`
+    list only the first paths. If there are more files or links than are counted, `complete` is
+    false, and the other values cover only a part of the tree.
     """
 
     committed_at: int
@@ -30,7 +30,7 @@ class Findings(NamedTuple):
 
 
 def read(answer: dict[str, Any]) -> Findings:
-    """Check the answer of a worker. Raises UpdateFailedError for one that says something else."""
+    """Parse the worker's answer. Raises UpdateFailedError if it has another form."""
     values: dict[str, Any] = {}
     for name, kind in Findings.__annotations__.items():
         value = answer.get(name)
@@ -40,6 +40,6 @@ def read(answer: dict[str, Any]) -> Findings:
         elif isinstance(value, bool) != (kind is bool) or not isinstance(value, kind):
             value = None
         if value is None or (isinstance(value, int) and value < 0):
-            raise UpdateFailedError(f"the worker's answer has no good {name}")
+            raise UpdateFailedError(f"the worker's answer has no valid {name}")
         values[name] = value
     return Findings(**values)

@@ -1,11 +1,12 @@
-"""Every path that the package uses, below one root, so that tests can have a root of their own.
+"""All paths that the package uses, below one root, so that tests can use a root of their own.
 
-Plain classes: named tuples would load the module `typing`, which costs 7 ms (shortcut.py).
+Plain classes: named tuples would load the module `typing`, which costs 7 ms in
+service_start/fast_path.py.
 """
 
 
 class Paths:
-    """The paths of the host; `root` is empty on a real one."""
+    """The paths of the host; `root` is empty except in tests."""
 
     def __init__(self, root: str = "") -> None:
         self.root = root
@@ -22,7 +23,7 @@ class Paths:
 
     @property
     def cache(self) -> str:
-        """Download caches of the builds; also the home directory of the builds' user."""
+        """Download caches; also the home directory of the user `_autoupdate`."""
         return f"{self.root}/var/cache/autoupdate"
 
     @property
@@ -32,22 +33,22 @@ class Paths:
 
     @property
     def crontab(self) -> str:
-        """The host's own crontab."""
+        """The system crontab (crontab(5))."""
         return f"{self.root}/etc/crontab"
 
     @property
     def crontabs(self) -> tuple[str, ...]:
-        """Directories of further crontabs: packages' and users'."""
+        """Directories of other crontabs: those of packages and of users."""
         return (f"{self.root}/etc/cron.d", f"{self.root}/var/spool/cron/crontabs")
 
     @property
     def administrators_units(self) -> str:
-        """Directory of the units, drop-ins and enablements of the administrator."""
+        """Directory of the administrator's units, drop-ins and enabled units."""
         return f"{self.root}/etc/systemd/system"
 
     @property
     def unit_directories(self) -> tuple[str, ...]:
-        """Directories of units, the strongest first (systemd.unit(5))."""
+        """Directories of units, highest priority first (systemd.unit(5))."""
         others = ("run", "usr/local/lib", "usr/lib")
         return (
             self.administrators_units,
@@ -55,7 +56,7 @@ class Paths:
         )
 
     def keys(self, name: str) -> str:
-        """Return the directory of the keys that are trusted for an app."""
+        """Return the directory of an app's trusted keys."""
         return f"{self.etc}/keys/{name}"
 
     def hooks(self, name: str) -> str:
@@ -70,7 +71,7 @@ class Paths:
 
 
 class AppPaths:
-    """The paths of one app: what it keeps, and what lasts until the next boot."""
+    """The paths of one app: `home` is permanent, `run` is lost at a reboot."""
 
     def __init__(self, home: str, run: str) -> None:
         self.home = home
@@ -83,7 +84,7 @@ class AppPaths:
 
     @property
     def previous(self) -> str:
-        """Symbolic link to the release before it."""
+        """Symbolic link to the previous release."""
         return f"{self.home}/previous"
 
     @property
@@ -93,37 +94,37 @@ class AppPaths:
 
     @property
     def last_look(self) -> str:
-        """When a run last found that nothing had changed since the state was written."""
+        """When the fast path last found nothing new, with the outcome of that run."""
         return f"{self.home}/last-look"
 
     @property
     def mirror(self) -> str:
-        """The local Git repository that everything is fetched into."""
+        """The mirror: the local Git repository to which commits are fetched."""
         return f"{self.home}/repo.git"
 
     @property
     def releases(self) -> str:
-        """Directory of the releases, one directory each."""
+        """Directory of the releases, one subdirectory each."""
         return f"{self.home}/releases"
 
     @property
     def environments(self) -> str:
-        """Directory of the installed dependency sets, one directory for each key."""
+        """Directory of the installed sets of dependencies, one subdirectory for each key."""
         return f"{self.home}/environments"
 
     @property
     def linking(self) -> str:
-        """Directory in which the environment of a release is put together."""
+        """Directory where the environment of a release is made, by hard links."""
         return f"{self.home}/linking"
 
     @property
     def shared(self) -> str:
-        """Directory of what outlives a release."""
+        """Directory of the shared files, which are kept when releases change."""
         return f"{self.home}/shared"
 
     @property
     def lock(self) -> str:
-        """File that the one run of this app holds locked."""
+        """File that is locked by the run of this app."""
         return f"{self.run}/lock"
 
     @property
@@ -133,52 +134,52 @@ class AppPaths:
 
     @property
     def activating(self) -> str:
-        """Marker: process id and start time of the run that switches releases now."""
+        """Marker: process ID and start time of the run that is switching releases."""
         return f"{self.run}/activating"
 
     @property
     def fresh(self) -> str:
-        """Stamp: seconds since boot until which the last check is good enough for a start."""
+        """Stamp: until when, in seconds since boot, a start need not check upstream again."""
         return f"{self.run}/fresh"
 
     @property
     def known(self) -> str:
-        """What the last run asked and found, for the next one to compare (known.py)."""
+        """What the last run asked and found (service_start/fast_path_facts.py)."""
         return f"{self.run}/known"
 
     @property
     def requests(self) -> str:
-        """Directory of what services' starts wish of a run, one file for each that waits."""
+        """Directory of requests by starting services, one file for each that waits for a run."""
         return f"{self.run}/requests"
 
     @property
     def snapshots(self) -> str:
-        """Directory of the copies of shared files, one directory for each transaction."""
+        """Directory of the copies of shared files, one subdirectory for each transaction."""
         return f"{self.home}/snapshots"
 
     @property
     def relocation(self) -> str:
-        """Journal of a directory that is being taken over or given back; gone when that is over."""
+        """Journal of an adoption, or its return by release-path; removed when that has ended."""
         return f"{self.home}/relocation.json"
 
     @property
     def adopted(self) -> str:
-        """What the last adoption left, and where: its record, in JSON."""
+        """Record of the last adoption, in JSON: what it left, and where."""
         return f"{self.home}/adopted.json"
 
     @property
     def legacy(self) -> str:
-        """Directory of what adoptions put aside, one directory for each."""
+        """Directory of what adoptions moved away, one subdirectory for each adoption."""
         return f"{self.home}/legacy"
 
     @property
     def adopting(self) -> str:
-        """Directory of the copy of a checkout that the builds' user looks at."""
+        """Directory of the copy of an old checkout that the user `_autoupdate` reads."""
         return f"{self.home}/adopting"
 
     @property
     def leaving(self) -> str:
-        """Directory in which the builds' user makes a plain checkout that is given back."""
+        """Directory where the user `_autoupdate` makes the plain checkout for release-path."""
         return f"{self.home}/leaving"
 
     def release(self, release: str) -> str:

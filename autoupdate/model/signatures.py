@@ -1,12 +1,11 @@
-"""What can be said of the signature of a commit or of a tag, and of the keys that it is held
-against; data that the run and its worker exchange."""
+"""Signatures of commits and tags, and the keys that verify them: data between run and worker."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 
 class State(StrEnum):
-    """What a signature is worth, each with its words."""
+    """The result of verifying a signature; the value is part of a sentence."""
 
     GOOD = "is signed by"
     NONE = "has no signature"
@@ -22,7 +21,7 @@ class State(StrEnum):
 
 
 class Keys(NamedTuple):
-    """What the administrator trusts: OpenPGP keys (file, text), and the texts of the SSH files."""
+    """The trusted keys: OpenPGP keys as (file name, text), and the texts of the SSH files."""
 
     openpgp: tuple[tuple[str, str], ...] = ()
     allowed_signers: str = ""
@@ -30,25 +29,25 @@ class Keys(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """The signature of one object; `signer` is empty where none is known, `detail` may be."""
+    """The signature of one object; `signer` is empty if unknown, `detail` if there is none."""
 
     of: str
-    """commit, or tag with its name."""
+    """Either `commit`, or `tag` and its name."""
     state: State
     signer: str = ""
     fingerprints: tuple[str, ...] = ()
-    """Of the key, and for OpenPGP of the primary key, too."""
+    """That of the key; for OpenPGP also that of its primary key."""
     detail: str = ""
 
     def __str__(self) -> str:
-        """Say it to people."""
+        """Return it as a sentence."""
         signer = f" {self.signer}" if self.state is State.GOOD else ""
         by = f": {self.signer}" if self.signer and not signer else ""
         return f"{self.of} {self.state}{signer}{by}{f' ({self.detail})' if self.detail else ''}"
 
 
 def from_answer(items: Any) -> tuple[Signature, ...]:
-    """Return the signatures of a worker's answer; what makes no sense is no good signature."""
+    """Parse the signatures in the worker's answer; one that is not valid counts as MALFORMED."""
     found = []
     for item in items if isinstance(items, list) else ():
         facts = item if isinstance(item, dict) else {}

@@ -1,4 +1,4 @@
-"""The states of a transaction and the transitions between them; pure, without effects."""
+"""The steps of a transaction and the transitions between them; pure, without effects."""
 
 from enum import StrEnum
 
@@ -33,7 +33,7 @@ class Result(StrEnum):
 
 NEXT = {
     Step.FETCH: {Step.VERIFY, Step.DONE},
-    # What waited for a window is built already.
+    # A release that waited for a window is built already.
     Step.VERIFY: {Step.BUILD, Step.ACTIVATE, Step.DONE},
     Step.BUILD: {Step.REHEARSE, Step.DONE},
     Step.REHEARSE: {Step.ACTIVATE, Step.DONE},
@@ -45,20 +45,20 @@ NEXT = {
 
 
 class Remedy(StrEnum):
-    """What to do with a transaction whose run has died."""
+    """How the next run ends a transaction whose run died; the log shows the value."""
 
-    DISCARD = "discard the release that was being built"
-    WATCH = "go on with the probation"
-    ROLL_BACK = "finish the way back"
+    DISCARD = "discarding what is unfinished"
+    WATCH = "continuing the probation"
+    ROLL_BACK = "finishing the rollback"
 
 
 def may_follow(step: Step, following: Step) -> bool:
-    """Tell whether a transaction may go from one step to another."""
+    """Return whether a transaction may enter a step after another one."""
     return following in NEXT[step]
 
 
 def remedy(step: Step, *, switched: bool) -> Remedy:
-    """Choose how to end an interrupted transaction; `switched`: current is its new release."""
+    """Choose how to end an interrupted transaction; `switched`: its release is the current one."""
     if step is Step.ROLL_BACK:
         return Remedy.ROLL_BACK
     return Remedy.WATCH if switched else Remedy.DISCARD

@@ -1,7 +1,7 @@
-"""What to follow upstream: which refs a track asks for, and which of those found is the candidate.
+"""`upstream.track`: which refs to ask upstream for, and which of them is the candidate.
 
-`branch:NAME` and `commit:SHA` name it. `tag:GLOB` and `semver:RANGE` choose the tag with the
-highest version. Versions are those of PEP 440, by python3-packaging; a leading `v` is dropped.
+`branch:NAME` and `commit:SHA` name the candidate. `tag:GLOB` and `semver:RANGE` choose the tag with
+the highest version. Versions are those of PEP 440 (python3-packaging); a leading `v` is ignored.
 """
 
 import re
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 # The full name of a commit, by SHA-1 or SHA-256.
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 HEADS, TAGS = "refs/heads/", "refs/tags/"
-# gitrevisions(7): what an annotated tag leads to in the end.
+# gitrevisions(7): the object that an annotated tag points to.
 PEELED = "^{}"
-# A name that is no version anyway, or that nobody should have to read in a log, is left out.
+# Other names are ignored: they cannot be versions, or have characters that do not belong in a log.
 TAG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!/-]{0,99}", re.ASCII)
 VERSION_IN_NAME = re.compile(r"(?:^|[-_/])[vV]?([0-9].*)")
 VERSION_ALONE = re.compile(r"[vV]?([0-9].*)")
@@ -30,14 +30,14 @@ COMPARISON = re.compile(
 
 
 class Tag(NamedTuple):
-    """A tag, and the commit that it leads to."""
+    """A tag, and the commit that it points to."""
 
     name: str
     commit: str
 
 
 class Found(NamedTuple):
-    """What upstream has: the candidate, its tag if that chose it, and every tag of the track."""
+    """What upstream has: the candidate, the tag that chose it (or empty), and all matching tags."""
 
     commit: str
     tag: str = ""
@@ -45,7 +45,7 @@ class Found(NamedTuple):
 
 
 def kind_of(track: str) -> str:
-    """Return what a track names: branch, tag, semver or commit."""
+    """Return the kind of a track: branch, tag, semver or commit."""
     return track.partition(":")[0]
 
 
@@ -55,17 +55,17 @@ def name_of(track: str) -> str:
 
 
 def follows_tags(track: str) -> bool:
-    """Tell whether a track chooses among tags."""
+    """Return whether a track chooses among tags."""
     return kind_of(track) in ("tag", "semver")
 
 
 def branch_ref(track: str) -> str:
-    """Return the full name of the branch that is followed; empty for another kind of track."""
+    """Return the ref of the branch to follow; empty for another kind of track."""
     return f"{HEADS}{name_of(track)}" if kind_of(track) == "branch" else ""
 
 
 def tags(refs: Mapping[str, str]) -> list[Tag]:
-    """Return the tags among refs, with the commits that annotated ones lead to."""
+    """Return the tags among refs; for annotated tags with the commit that they point to."""
     return [
         Tag(ref.removeprefix(TAGS), refs.get(f"{ref}{PEELED}", leads_to))
         for ref, leads_to in refs.items()
@@ -74,21 +74,21 @@ def tags(refs: Mapping[str, str]) -> list[Tag]:
 
 
 def choose(track: str, known: Iterable[Tag]) -> tuple[Tag | None, list[Tag]]:
-    """Return the tag with the highest version that a track admits, and all that it admits."""
+    """Return the matching tag with the highest version, and all matching tags."""
     admitted = []
     for tag in known:
         version = admits(track, tag.name)
         if version is not None:
             admitted.append((version, tag))
-    # Two names of one version (v1.0 and 1.0): the same one each time.
+    # Of two names of one version (v1.0 and 1.0) always the same one.
     admitted.sort(key=lambda pair: (pair[0], pair[1].name))
     return (admitted[-1][1] if admitted else None), [tag for _, tag in admitted]
 
 
 def admits(track: str, name: str) -> "Version | None":
-    """Return the version of a tag if the track admits it.
+    """Return the version of a tag if it matches the track.
 
-    A pre-release is admitted only where the pattern or the range names one.
+    A pre-release matches only if the pattern or the range names one.
     """
     if kind_of(track) == "semver":
         version = version_of(name, VERSION_ALONE)
@@ -103,7 +103,7 @@ def admits(track: str, name: str) -> "Version | None":
 
 
 def version_of(name: str, where: re.Pattern[str] = VERSION_IN_NAME) -> "Version | None":
-    """Return the version in the name of a tag: v1.2, 1.2, release-1.2, app/v1.2."""
+    """Return the version in the name of a tag, such as v1.2, 1.2, release-1.2, app/v1.2."""
     from packaging.version import InvalidVersion, Version
 
     match = where.match(name) if where is VERSION_ALONE else where.search(name)
@@ -114,7 +114,7 @@ def version_of(name: str, where: re.Pattern[str] = VERSION_IN_NAME) -> "Version 
 
 
 def parse_range(text: str) -> "SpecifierSet":
-    """Return a range such as ">=1.2, <2", "^1.2", "~1.2.3" or "1.4.*".
+    """Parse a range such as ">=1.2, <2", "^1.2", "~1.2.3" or "1.4.*".
 
     Raises ValueError.
     """
@@ -125,20 +125,20 @@ def parse_range(text: str) -> "SpecifierSet":
     while rest:
         match = COMPARISON.match(rest)
         if match is None:
-            raise ValueError(f'cannot be read as a range from "{rest}" on, such as ">=1.2, <2"')
+            raise ValueError(f'is not a range of versions, such as ">=1.2, <2": error at "{rest}"')
         specifiers += specifiers_of(match[1], re.sub(r"\.[xX](?=\.|$)", ".*", match[2]))
         rest = rest[match.end() :].lstrip(" ,")
     try:
         wanted = SpecifierSet(",".join(specifiers))
     except InvalidSpecifier as error:
-        raise ValueError(f"is no range of versions: {error}") from None
+        raise ValueError(f"is not a range of versions: {error}") from None
     versions = [Version(one.version.removesuffix(".*")) for one in wanted]
     wanted.prereleases = any(version.is_prerelease for version in versions)
     return wanted
 
 
 def specifiers_of(operator: str, version: str) -> list[str]:
-    """Return one comparison as PEP 440 has it; ^ and ~ are those of npm's semver."""
+    """Return the PEP 440 specifiers of one comparison; ^ and ~ mean the same as in npm's semver."""
     if operator not in ("^", "~"):
         return [f"{operator or '=='}{version}"]
     from packaging.version import InvalidVersion, Version
@@ -146,9 +146,9 @@ def specifiers_of(operator: str, version: str) -> list[str]:
     try:
         release = [*Version(version).release, 0, 0][:3]
     except InvalidVersion as error:
-        raise ValueError(f"is no range of versions: {error}") from None
+        raise ValueError(f"is not a range of versions: {error}") from None
     given = len(Version(version).release)
-    # ^ lets everything change right of the first number that is not zero, ~ right of the second.
+    # ^ keeps the numbers up to the first that is not zero; ~ keeps the first two, or the only one.
     significant = next((place for place in range(given) if release[place]), given - 1)
     place = significant if operator == "^" else min(1, given - 1)
     above = [*release[:place], release[place] + 1]

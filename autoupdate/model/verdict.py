@@ -1,13 +1,13 @@
-"""What a gate says of a candidate."""
+"""The answer of a gate about a candidate."""
 
 from typing import NamedTuple
 
 
 class Verdict(NamedTuple):
-    """One gate's word.
+    """Whether one gate lets a candidate pass, and why.
 
-    `forceable`: `run --force` goes past it, as it is about time, not trust. `warns`: it passes,
-    and yet its reason is worth a warning.
+    `forceable`: `run --force` ignores this verdict; only for gates about time, never for signature
+    checks. `warns`: the gate passes, but its reason is logged as a warning.
     """
 
     gate: str

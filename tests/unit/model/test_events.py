@@ -1,4 +1,4 @@
-"""The kinds of events agree with the catalog that explains them (journalctl -x)."""
+"""The catalog of the journal (journalctl -x) explains all kinds of events, and no others."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The state machine of a transaction."""
+"""The steps of a transaction, and how an interrupted one is ended."""
 
 import pytest
 
@@ -47,5 +47,5 @@ def test_a_release_that_was_not_switched_to_is_discarded(step: Step) -> None:
     assert remedy(step, switched=False) is Remedy.DISCARD
 
 
-def test_a_way_back_is_finished_even_when_it_switched_already() -> None:
+def test_a_rollback_is_finished_even_when_it_switched_already() -> None:
     assert remedy(Step.ROLL_BACK, switched=False) is Remedy.ROLL_BACK

@@ -1,4 +1,4 @@
-"""Tracks that choose among tags: which versions they admit, which one is the candidate."""
+"""Tracks that choose among tags: which tags match, and which one is the candidate."""
 
 import pytest
 
@@ -40,7 +40,7 @@ SEEN = (
         ("semver:>3", ""),
     ],
 )
-def test_highest_version_that_a_track_admits(track: str, name: str) -> None:
+def test_matching_tag_with_the_highest_version(track: str, name: str) -> None:
     assert values.track(track) == track
     chosen, admitted = choose(track, tags({f"refs/tags/{name}": COMMIT for name in SEEN}))
     assert (chosen.name if chosen else "") == name
@@ -72,7 +72,7 @@ def test_range(text: str, within: str, without: str) -> None:
     assert not parse_range(text).contains(without)
 
 
-def test_annotated_tags_lead_to_their_commits() -> None:
+def test_annotated_tags_point_to_their_commits() -> None:
     refs = {"refs/tags/v1": OBJECT, "refs/tags/v1^{}": COMMIT, "refs/heads/v2": COMMIT}
     assert tags(refs) == [Tag("v1", COMMIT)]
 
@@ -83,7 +83,7 @@ def test_one_version_with_two_names_is_the_same_one_each_time() -> None:
 
 
 def test_line_that_a_server_hides_in_a_name() -> None:
-    """It may say of a ref what it likes anyway; no other line is made of what it says."""
+    """A server may name a ref as it likes, but its name does not become another line."""
     answer = f"{OBJECT}\trefs/tags/v1\x0b{COMMIT}\trefs/heads/main\u2028x\n"
     assert list(parse(answer)) == [f"refs/tags/v1\x0b{COMMIT}\trefs/heads/main\u2028x"]
     assert tags(parse(answer)) == []
