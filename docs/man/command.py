@@ -9,8 +9,8 @@ from docs.verbs import Verb, all_verbs
 
 EXIT_CODES = {
     Exit.DONE: "Success: updated, already up to date, or deferred by the policy of this host.",
-    Exit.FAILED: "The update failed. The last good release, if any, is in place. With `doctor`: there are"
-    " problems. With `notify --test`: a message was not delivered.",
+    Exit.FAILED: "The update failed. The last good release, if any, is in place. With `doctor`:"
+    " there are problems. With `notify --test`: a message was not delivered.",
     Exit.USAGE: "The command line or a setting is invalid.",
     Exit.BROKEN: "The update and the rollback failed. Manual action is needed.",
     Exit.UNREACHABLE: "Upstream did not answer, or is not a Git repository.",

@@ -82,6 +82,6 @@ def test_window_hooks_notification_and_metrics(deployed_app: DemoApp, upstream: 
         assert done["Result"] == "success"
 
     explained = host.run("journalctl", "-x", "-t", "autoupdate", "--no-pager").stdout
-    assert "Subject: An update of ipfs-accelerate is held back" in explained
+    assert "Subject: An update of ipfs-accelerate is deferred" in explained
     assert "root update updated" in explained, "what hooks print"
     assert "secret-4711" not in explained
