@@ -1,5 +1,5 @@
-"""What a person types: the command line, what it calls, and what is printed.
+"""The command autoupdatectl: its command line, the verbs, and what they print.
 
-In come the words of a command line, out go lines on a terminal and an exit code. What a verb does
-is in verbs/, how its facts look is in render/. May import every other room.
+In come the arguments, out go lines on a terminal and an exit code. What a verb does is in verbs/,
+how its facts look is in render/. May import every other room.
 """

@@ -1,4 +1,4 @@
-"""The probation of a release that came in while a service waited to start (its own unit)."""
+"""autoupdate-confirm@.service: the probation of a release whose services start after the run."""
 
 import sys
 
@@ -15,7 +15,7 @@ from autoupdate.update.run import remember
 
 
 def confirm(app: App) -> Exit:
-    """Watch the release on probation, if there still is one; confirm it or roll back."""
+    """Watch the release on probation, if there is one; confirm it or roll back."""
     with runtime_files.exclusive(app.paths, app.name, wait=True):
         transaction = app.records.unfinished()
         if transaction is None or transaction.step != Step.PROBATION:

@@ -1,4 +1,4 @@
-"""What bin/autoupdatectl calls: the fast path of `run` first, as all else takes longer to load."""
+"""What bin/autoupdatectl calls: first the fast path of `run`, because it loads the least."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from autoupdate.service_start.fast_path import find_nothing_new, is_plain
 def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Run autoupdatectl; return its exit code."""
     paths = paths or Paths()
-    # What the caller closed is opened by the usual way.
+    # main.py opens streams that the caller closed; the fast path does not.
     if arguments[:1] == ["run"] and None not in (sys.stdin, sys.stdout, sys.stderr):
         words = arguments[2:] if arguments[1:2] == ["--"] else arguments[1:]
         name = words[0] if words else only_app(paths)
@@ -28,13 +28,13 @@ def say(reason: str) -> int:
     except OSError:
         from autoupdate.cli.main import readable
 
-        # What could not be written is still in the buffer.
+        # The line is still in the buffer: flushing it again raises, and is handled there.
         return readable(lambda: 0)
     return 0
 
 
 def only_app(paths: Paths) -> str:
-    """Return the app, if there is but one on this host."""
+    """Return the app if there is only one on this host, otherwise an empty string."""
     names = set()
     for directory in (f"{paths.vendor}/apps", f"{paths.etc}/apps"):
         try:

@@ -1,7 +1,6 @@
-"""autoupdatectl: reads the command line, has the verb done, and gives the exit code.
+"""autoupdatectl: parses the command line, calls the verb, and returns the exit code.
 
-What a verb does is in verbs/, and is imported for it alone: a run that finds nothing new must
-cost nothing.
+Only the module of that verb is imported (verbs/), to keep a run that finds nothing new fast.
 """
 
 import os
@@ -31,12 +30,12 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
 
 
 def readable(work: "Callable[[], int]") -> int:
-    """Do something that prints; return its exit code, another one if that cannot be written."""
+    """Do something that prints; return its exit code, or an error if standard output fails."""
     try:
         code = work()
         flush()
     except BrokenPipeError:
-        # The reader of our output has left (`| head`); nothing more can be said.
+        # The reader has closed the pipe (`| head`).
         discard_output()
         return Exit.FAILED
     except OutputError as error:
@@ -46,7 +45,7 @@ def readable(work: "Callable[[], int]") -> int:
 
 
 def obey(arguments: list[str], paths: Paths) -> int:
-    """Do what a command line says; return the exit code."""
+    """Do what the command line asks for; return the exit code."""
     from autoupdate.cli.parser import CommandLineError, parser
     from autoupdate.config.load import default_app
 
@@ -57,7 +56,7 @@ def obey(arguments: list[str], paths: Paths) -> int:
         flush()
         raise
     except OSError as error:
-        # A help that is longer than the buffer.
+        # A help text longer than the buffer is written before argparse exits.
         raise_unwritable(error)
     except CommandLineError as error:
         if "--json" in arguments:
@@ -79,12 +78,12 @@ def obey(arguments: list[str], paths: Paths) -> int:
         complain(error.message, error.advice)
         return error.exit_code
     except KeyboardInterrupt:
-        complain("interrupted; the next run finishes or undoes what was begun", "")
+        complain("interrupted; the next run finishes or undoes what was started", "")
         return 130
 
 
 def open_missing_streams() -> None:
-    """Open what the caller closed (`>&-`): what is opened later must not take its place."""
+    """Open streams that the caller closed (`>&-`), so that no other file gets their descriptors."""
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)

@@ -1,4 +1,4 @@
-"""Moments as people type them, for `--until` and `--since`."""
+"""Times as people type them, for `--until` and `--since`."""
 
 import re
 
@@ -14,10 +14,10 @@ YEAR_10000 = 253_402_300_800
 
 
 def read(text: str, now: float, *, direction: int) -> str:
-    """Return a moment, RFC 3339 in UTC; a time span lies after now (1) or before it (-1).
+    """Return a time as RFC 3339 in UTC; a time span counts from now on (1) or backwards (-1).
 
-    A date is its first minute, and what has no zone is meant in the host's. Seconds since 1970 are
-    `now`. Raises ValueError with what is wrong.
+    A date means its first minute; a time without a zone is in the host's zone. `now` is in seconds
+    since 1970. Raises ValueError with the reason.
     """
     text = text.strip()
     if DATE.fullmatch(text) or DATE_AND_TIME.fullmatch(text):
@@ -26,9 +26,11 @@ def read(text: str, now: float, *, direction: int) -> str:
         moment = now + direction * values.duration(text)
     except ValueError:
         moment = -1
-    # What has five digits of a year cannot be compared as text.
+    # Records compare times as text, which needs years of four digits.
     if not 0 <= moment < YEAR_10000:
-        raise ValueError(f'"{text}" is no moment, such as 2026-12-24, "2026-12-24 18:00" or 2d')
+        raise ValueError(
+            f'"{text}" is not a time; examples: 2026-12-24, "2026-12-24 18:00", 2d (two days)'
+        )
     return write(moment)
 
 
@@ -38,4 +40,4 @@ def _calendar(text: str) -> float:
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
-        raise ValueError(f'"{text}" is not in the calendar') from None
+        raise ValueError(f'"{text}" is not a valid date or time') from None

@@ -1,4 +1,4 @@
-"""Tells what the words after a verb mean, where both an app and something else may be named."""
+"""The arguments of verbs that take an app and something else, both optional."""
 
 import re
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}x*")
 
 
 def understand(chosen: "Namespace") -> None:
-    """Find the app among the words of a verb that takes something else as well."""
+    """Set the app, and the release or commit, from the arguments (`words`) of a verb."""
     if chosen.verb == "rollback":
         chosen.release, chosen.app = release_and_app(chosen.words)
     else:
@@ -20,25 +20,25 @@ def understand(chosen: "Namespace") -> None:
 
 
 def release_and_app(words: list[str]) -> tuple[str, str]:
-    """Return the release and the app that are named, each empty if it is not."""
+    """Return the release and the app, each empty if it is not given."""
     releases = [word for word in words if RELEASE.fullmatch(word)]
     others = [word for word in words if not RELEASE.fullmatch(word)]
     if len(releases) > 1 or len(others) > 1:
-        raise ConfigurationError("name one release and one app at most")
+        raise ConfigurationError("give at most one release and one app")
     return "".join(releases), "".join(others)
 
 
 def commit_and_app(words: list[str]) -> tuple[str, str]:
-    """Return the commit of `clear COMMIT`, if that is said, and the app."""
+    """Return the commit of `clear COMMIT`, empty without it, and the app, empty if not given."""
     if words[:1] != ["clear"]:
         if len(words) > 1:
             raise ConfigurationError(
-                "not understood", "autoupdatectl quarantine [clear COMMIT] [APP]"
+                "unknown arguments", "usage: autoupdatectl quarantine [clear COMMIT] [APP]"
             )
         return "", "".join(words)
     if len(words) not in (2, 3) or not re.fullmatch(r"[0-9A-Fa-f]{7,64}", words[1]):
         raise ConfigurationError(
-            "name the commit by at least seven hexadecimal digits",
-            "autoupdatectl quarantine clear COMMIT [APP]",
+            "give at least seven hexadecimal digits of the commit",
+            "usage: autoupdatectl quarantine clear COMMIT [APP]",
         )
     return words[1].lower(), "".join(words[2:])

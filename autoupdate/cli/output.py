@@ -1,4 +1,4 @@
-"""Prints what a verb has to say: facts as JSON or in words, and what is wrong."""
+"""Prints the output of verbs: facts as JSON or as text for people, and errors."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class OutputError(AutoupdateError):
-    """What was found or done cannot be told: standard output cannot be written."""
+    """Standard output cannot be written."""
 
 
 def show(facts: Any, words: Callable[[Any], str], chosen: "Namespace") -> None:
-    """Print facts as JSON, if that was chosen, or in words."""
+    """Print facts as JSON with `--json`, otherwise as text that `words` makes of them."""
     if chosen.json:
         print_json(facts)
     else:
@@ -24,7 +24,7 @@ def show(facts: Any, words: Callable[[Any], str], chosen: "Namespace") -> None:
 
 
 def tell(facts: Any, words: str, chosen: "Namespace") -> None:
-    """Print facts as JSON, if that was chosen, or these words."""
+    """Print facts as JSON with `--json`, otherwise this text."""
     show(facts, lambda _: words, chosen)
 
 
@@ -40,7 +40,7 @@ def finish(outcome: "Outcome", app: str, chosen: "Namespace") -> int:
 
 
 def print_words(text: str) -> None:
-    """Print words; with their colours on a terminal only (no-color.org)."""
+    """Print a text, in colour only on a terminal that wants it (no-color.org)."""
     import os
     import sys
 
@@ -62,7 +62,7 @@ def print_json(facts: Any) -> None:
 
 
 def put(text: str) -> None:
-    """Print a text. Raises OutputError, and BrokenPipeError when the reader has left."""
+    """Print a text. Raises OutputError, and BrokenPipeError when the reader closed the pipe."""
     try:
         print(text)
     except OSError as error:
@@ -71,7 +71,7 @@ def put(text: str) -> None:
 
 
 def flush() -> None:
-    """Have everything written that was printed; raises what `put` does."""
+    """Write everything that was printed so far. Raises what `put` raises."""
     import sys
 
     try:
@@ -81,7 +81,7 @@ def flush() -> None:
 
 
 def raise_unwritable(error: OSError) -> NoReturn:
-    """Raise BrokenPipeError as it is, all else as OutputError."""
+    """Raise BrokenPipeError as it is, other errors as OutputError."""
     if isinstance(error, BrokenPipeError):
         raise error
     discard_output()
@@ -89,7 +89,7 @@ def raise_unwritable(error: OSError) -> NoReturn:
 
 
 def discard_output() -> None:
-    """Let go of what cannot be written, or the end of the process would try that again."""
+    """Send standard output to /dev/null, or Python would fail to flush it once more at exit."""
     import os
     import sys
 
@@ -99,7 +99,7 @@ def discard_output() -> None:
 
 
 def complain(message: str, advice: str) -> None:
-    """Tell on standard error what is wrong, unless that is the journal, which has it already."""
+    """Print an error on standard error, unless that is the journal: it has the message already."""
     from autoupdate.host.log import goes_to_journal, say
 
     if goes_to_journal(2):

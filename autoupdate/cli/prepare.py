@@ -1,4 +1,4 @@
-"""What verbs that change something do first."""
+"""What verbs that change something do first: check the rights, and load the app."""
 
 import os
 from collections.abc import Callable
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def prepare(paths: Paths, app: str, around: Callable[[Log], Log] = lambda log: log) -> App:
-    """Make an app ready for a run; log why that is impossible, as nobody may see it otherwise.
+    """Load an app for a run. An error is also logged: without a terminal nobody would see it.
 
-    `around` may put another log around the host's.
+    `around` may wrap the host's log. Raises NotPermittedError, and what `assemble` raises.
     """
     from autoupdate.assemble import assemble
     from autoupdate.host.log import HostLog
@@ -32,9 +32,9 @@ def prepare(paths: Paths, app: str, around: Callable[[Log], Log] = lambda log: l
 
 
 def identity(paths: Paths) -> "Identity | None":
-    """Return the user that upstream's code runs as; None: whoever runs this.
+    """Return the user that upstream's code runs as; None for the caller.
 
-    Below another root, such as a test's, everything belongs to whoever runs this.
+    Below another root, as in tests, everything belongs to the caller.
     """
     from autoupdate.host.process import builder
 
@@ -42,11 +42,11 @@ def identity(paths: Paths) -> "Identity | None":
 
 
 def may_change(paths: Paths) -> bool:
-    """Tell whether the caller may change anything; below another root everybody may."""
+    """Return whether the caller may change anything; below another root everybody may."""
     return os.geteuid() == 0 or bool(paths.root)
 
 
 def require_root(paths: Paths) -> None:
-    """Raise NotPermittedError for those who may not change anything."""
+    """Raise NotPermittedError if the caller may not change anything."""
     if not may_change(paths):
-        raise NotPermittedError("only root may do that", "try it with sudo")
+        raise NotPermittedError("only root may do this", "try it with sudo")

@@ -1,4 +1,4 @@
-"""For verbs that take minutes and that somebody types: what is logged is printed, too."""
+"""Prints the steps of long verbs, such as `adopt`, while they are logged."""
 
 import signal
 from contextlib import suppress
@@ -17,16 +17,16 @@ class PrintedLog:
         self.log = log
 
     def write(self, event: Event) -> None:
-        """Record one event; how it ends is printed by the verb itself."""
+        """Record one event, and print it if it is a step; the verb itself prints how it ended."""
         self.log.write(event)
         if event.kind in SHOWN:
-            # A terminal that is gone must not undo what was begun; the log has the step.
+            # A lost terminal must not stop the verb; the log has the step.
             with suppress(OSError):
                 print(printable(event.message.removeprefix(f"{event.app}: ")), flush=True)
 
 
 def outlive_the_terminal() -> None:
-    """Go on when the connection to the administrator's terminal breaks: services are stopped."""
+    """Go on when the connection to the terminal breaks, as services may be stopped at the time."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # As with Ctrl-C, what was begun is undone at once.
+    # SIGTERM undoes at once what was started, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,7 +1,7 @@
-"""Shows on a terminal what a run is at: its steps, how long each takes, and how far it is.
+"""Shows the progress of a run on a terminal: its steps, the time they take, and percentages.
 
-Drawn by rich (python3-rich), where that is installed, and only once there is something to do; in
-plain lines otherwise.
+With bars if rich (python3-rich) is installed, otherwise as plain lines. A run with nothing to do
+shows nothing.
 """
 
 import re
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 
 WORDS = {
     Step.FETCH: "fetch",
-    Step.VERIFY: "look at the commit",
+    Step.VERIFY: "verify",
     Step.BUILD: "build",
-    Step.REHEARSE: "try the release out",
+    Step.REHEARSE: "rehearse",
     Step.ACTIVATE: "switch",
     Step.PROBATION: "watch the services",
-    Step.ROLL_BACK: "go back",
+    Step.ROLL_BACK: "roll back",
 }
-# What git and pip print of what they do: a number of hundred.
+# git and pip print their progress in percent.
 PERCENT = re.compile(r"\b([0-9]{1,3})% ")
 LONGEST_LINE = 40
 
 
 class Display(Protocol):
-    """What draws the steps."""
+    """Shows the steps."""
 
     def begin(self, step: str) -> None:
-        """End the step before, and begin another one."""
+        """End the previous step, and begin the next one."""
 
     def show(self, line: str, percent: int | None) -> None:
-        """Show what was printed last, and how far the step is, if that is known."""
+        """Show the last line of output, and the progress of the step if it is known."""
 
     def close(self) -> None:
-        """End drawing."""
+        """End the last step."""
 
 
 class Lines:
@@ -51,7 +51,7 @@ class Lines:
         print(f"{step} …", file=sys.stderr, flush=True)
 
     def show(self, line: str, percent: int | None) -> None:
-        """Do nothing: a line stays."""
+        """Do nothing: output would add lines."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -78,10 +78,10 @@ class Bars:
         self._task = self._progress.add_task(step, total=None, line="")
 
     def show(self, line: str, percent: int | None) -> None:
-        """Show a line beside the bar, and how far it is."""
+        """Show a line of output next to the bar, and the progress."""
         if self._task is not None:
             total = None if percent is None else 100
-            # What is None stays as it was.
+            # rich keeps the value of an argument that is None.
             self._progress.update(
                 self._task, line=line[:LONGEST_LINE], total=total, completed=percent
             )
@@ -97,7 +97,7 @@ class Bars:
 
 
 class Progress:
-    """A log that also shows what happens."""
+    """A log that also shows the progress."""
 
     def __init__(self, log: Log, display: type[Display] | None = None) -> None:
         self.log = log
@@ -105,13 +105,13 @@ class Progress:
         self._display: Display | None = None
 
     def write(self, event: Event) -> None:
-        """Record one event; show what a build prints."""
+        """Record one event; show the output of a build."""
         self.log.write(event)
         if event.kind == OUTPUT:
             self.show(event.message)
 
     def show(self, line: str) -> None:
-        """Show a line of what is under way."""
+        """Show a line of output of the current step."""
         if self._display:
             match = PERCENT.search(line)
             percent = min(int(match[1]), 100) if match else None
@@ -126,14 +126,14 @@ class Progress:
         self._display.begin(WORDS[step])
 
     def close(self) -> None:
-        """End showing."""
+        """End the display."""
         if self._display:
             self._display.close()
             self._display = None
 
 
 def best_display() -> Display:
-    """Return the best display that this host has."""
+    """Return bars if rich is installed, otherwise lines."""
     try:
         return Bars()
     except ImportError:

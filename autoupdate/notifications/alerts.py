@@ -1,11 +1,12 @@
-"""What no single run can tell: that updates work again, are stale, or are held back too long.
+"""Alerts that need more than one run: updates work again, are stale, or are held back too long.
 
-Looked at after each run. What was told is remembered, so that it is told once.
+Checked after each run. What was reported is remembered, so that it is reported once.
 """
 
 from typing import NamedTuple
 
 from autoupdate.app import App, Outcome
+from autoupdate.model.commits import short
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import HELD_TOO_LONG, QUARANTINED, STALE, WORKS_AGAIN
 from autoupdate.model.steps import Result
@@ -17,7 +18,7 @@ TROUBLE, BEHIND, CHECKED = "trouble", "behind", "checked"
 
 
 class Remembered(NamedTuple):
-    """Something that is so, or that was told: of what, and since when."""
+    """A condition that lasts, or a report that was made: what it is about, and since when."""
 
     name: str
     about: str
@@ -25,7 +26,7 @@ class Remembered(NamedTuple):
 
 
 def look(app: App, outcome: Outcome, started: str) -> None:
-    """Tell what a run that began at `started` means together with those before it."""
+    """Report what a run that began at `started` means together with earlier runs."""
     tell_quarantined(app, started)
     if outcome.commit:
         keep(app.records, CHECKED, outcome.commit, started)
@@ -34,7 +35,7 @@ def look(app: App, outcome: Outcome, started: str) -> None:
             keep(app.records, TROUBLE, outcome.reason, started)
         tell_stale(app, outcome, started)
     elif outcome.result in (Result.CURRENT, Result.UPDATED) and outcome.commit:
-        # Without a commit, nobody has asked upstream.
+        # Without a commit, upstream was not asked.
         tell_works_again(app, outcome)
         forget(app.records, BEHIND, HELD_TOO_LONG.name, STALE.name)
     elif outcome.result is Result.DEFERRED:
@@ -42,34 +43,34 @@ def look(app: App, outcome: Outcome, started: str) -> None:
 
 
 def tell_works_again(app: App, outcome: Outcome) -> None:
-    """Tell that the first run after a failure is a success."""
+    """Report the first success after a failure."""
     trouble = recall(app.records, TROUBLE)
     if trouble:
-        app.tell(WORKS_AGAIN, f"{app.name}: works again, after trouble since {trouble.since}:"
-                 f" {outcome.reason.removeprefix(f'{app.name}: ')}",
+        app.tell(WORKS_AGAIN, f"{app.name}: updates work again, after failures since"
+                 f" {trouble.since}: {outcome.reason.removeprefix(f'{app.name}: ')}",
                  commit=outcome.commit, release=outcome.release)  # fmt: skip
         forget(app.records, TROUBLE)
 
 
 def tell_stale(app: App, outcome: Outcome, now: str) -> None:
-    """Tell that there was no success for `notify.stale_after`, once in every such time."""
+    """Report that there was no success for `notify.stale_after`; repeat it after the same time."""
     success, told = app.records.last_success_at(), recall(app.records, STALE.name)
     longest = app.settings.notify.stale_after
     since = max(filter(None, (success, told.since if told else "")), default="")
     if longest and success and passed(since, now) > longest:
-        app.tell(STALE, f"{app.name}: no run was a success since {success}; the last one:"
+        app.tell(STALE, f"{app.name}: no run has succeeded since {success}; the last one:"
                  f" {outcome.reason}")  # fmt: skip
         keep(app.records, STALE.name, success, now)
 
 
 def tell_held_too_long(app: App, outcome: Outcome, now: str) -> None:
-    """Tell once that this host has been behind for longer than `windows.deadline`."""
+    """Report once that this host has been behind for longer than `windows.deadline`."""
     behind = recall(app.records, BEHIND)
     if behind is None:
-        # Of the first commit that waits, not of the newest: a busy upstream has a new one each day.
+        # The time counts from the first commit that waits, even if newer ones follow.
         hold, candidate = find_hold(app.records, now), app.records.candidate()
         if not hold and not outcome.commit:
-            # Nobody knows of a commit that waits.
+            # No commit is known that waits.
             return
         waits = candidate is not None and candidate.commit == outcome.commit
         since = hold.since if hold else candidate.seen_at if candidate and waits else now
@@ -78,14 +79,15 @@ def tell_held_too_long(app: App, outcome: Outcome, now: str) -> None:
     deadline = app.settings.windows.deadline
     late = deadline and passed(behind.since, now) > deadline
     if late and not recall(app.records, HELD_TOO_LONG.name):
-        app.tell(HELD_TOO_LONG, f"{app.name}: held back since {behind.since}, longer than"
-                 f" windows.deadline allows: {outcome.reason.removeprefix(f'{app.name}: ')}",
+        app.tell(HELD_TOO_LONG, f"{app.name}: updates are held back since {behind.since}, longer"
+                 " than windows.deadline allows:"
+                 f" {outcome.reason.removeprefix(f'{app.name}: ')}",
                  commit=outcome.commit)  # fmt: skip
         keep(app.records, HELD_TOO_LONG.name, behind.about, now)
 
 
 def tell_quarantined(app: App, started: str) -> None:
-    """Tell which commits went into quarantine since that was told last."""
+    """Report the commits that went into quarantine since the last report."""
     told = recall(app.records, QUARANTINED.name)
     new = [
         item
@@ -93,7 +95,7 @@ def tell_quarantined(app: App, started: str) -> None:
         if (item.since > told.since if told else item.since >= started)
     ]
     for item in new:
-        app.tell(QUARANTINED, f"{app.name}: commit {item.commit} is in quarantine, because"
+        app.tell(QUARANTINED, f"{app.name}: commit {short(item.commit)} is in quarantine, because"
                  f" {item.step} failed: {item.reason}", commit=item.commit)  # fmt: skip
         keep(app.records, QUARANTINED.name, item.commit, item.since)
 

@@ -1,7 +1,7 @@
 """Metrics of an app for the textfile collector of Prometheus' node_exporter.
 
-One file for each app, replaced as a whole at the end of each run. What counts up is counted from
-the history, so that it begins anew with a new state, as a counter of Prometheus may.
+One file for each app, replaced as a whole at the end of each run. Counters are computed from the
+history; with a new state they start at zero again, as Prometheus allows.
 """
 
 import os
@@ -20,12 +20,12 @@ from autoupdate.records.rows import Release
 
 DISTRIBUTION = "ipfs_accelerate_autoupdate-"
 COMMITTED = "committed"
-# Where an update can fail; a release that does not run fails in its probation.
+# The steps in which an update can fail; a release that does not run fails in probation.
 STEPS = (Step.FETCH, Step.VERIFY, Step.BUILD, Step.REHEARSE, Step.ACTIVATE, Step.PROBATION)
 
 
 class Metric(NamedTuple):
-    """One metric: its name without the prefix, its type, and what it means."""
+    """One metric: its name without the prefix, its type and its help text."""
 
     name: str
     type: str
@@ -33,7 +33,7 @@ class Metric(NamedTuple):
 
     @property
     def full_name(self) -> str:
-        """Its name as Prometheus knows it."""
+        """Its name in Prometheus."""
         return f"autoupdate_{self.name}"
 
 
@@ -41,22 +41,22 @@ METRICS = (
     Metric("info", "gauge", "What is deployed; always 1."),
     Metric("last_run_timestamp_seconds", "gauge", "When the last run ended."),
     Metric("last_check_timestamp_seconds", "gauge", "When upstream last answered."),
-    Metric("last_success_timestamp_seconds", "gauge", "When a run last ended well."),
+    Metric("last_success_timestamp_seconds", "gauge", "When a run last succeeded."),
     Metric("run_exit_code", "gauge", "The exit code of the last run."),
     Metric("run_duration_seconds", "gauge", "How long the last run took."),
     Metric("candidate_seen_timestamp_seconds", "gauge",
            "When the commit that waits was first seen; absent while none waits."),
     Metric("current_commit_timestamp_seconds", "gauge", "When the deployed commit was made."),
-    Metric("staged", "gauge", "1 while a release is built and waits to be switched to."),
-    Metric("held", "gauge", "1 while the administrator holds updates."),
+    Metric("staged", "gauge", "1 while a release is built and not switched to yet."),
+    Metric("held", "gauge", "1 while updates are on hold."),
     Metric("pinned", "gauge", "1 while the app is pinned to a commit."),
     Metric("quarantined_commits", "gauge", "Commits that failed here and are not tried again."),
     Metric("releases", "gauge", "Releases on disk."),
     Metric("release_size_bytes", "gauge", "Size of the current release."),
-    Metric("notifications_waiting", "gauge", "Notifications that are still to be sent."),
+    Metric("notifications_waiting", "gauge", "Notifications that are not sent yet."),
     Metric("updates_total", "counter", "Updates that were confirmed."),
     Metric("failures_total", "counter", "Updates that failed, by the step they failed in."),
-    Metric("rollbacks_total", "counter", "Ways back, of a bad release or by hand."),
+    Metric("rollbacks_total", "counter", "Rollbacks, from a bad release or by hand."),
     Metric("step_duration_seconds", "gauge", "How long each step of the last update took."),
 )  # fmt: skip
 
@@ -66,9 +66,9 @@ Samples = list[tuple[Labels, float]]
 
 
 def write(app: App, *, staged: bool) -> None:
-    """Write the file of an app; an update does not end because that is impossible.
+    """Write the file of an app; if that fails, it is reported and the update goes on.
 
-    `staged`: a release is built, and waits to be switched to.
+    `staged`: a release is built and not switched to yet.
     """
     directory = app.settings.metrics.textfile
     try:
@@ -78,7 +78,7 @@ def write(app: App, *, staged: bool) -> None:
         )
     except OSError as error:
         where = error.filename or directory
-        app.tell(METRICS_UNWRITABLE, f"{app.name}: no metrics: {where}: {error.strerror}")
+        app.tell(METRICS_UNWRITABLE, f"{app.name}: cannot write metrics: {where}: {error.strerror}")
 
 
 def exposition(name: str, gathered: Mapping[str, Samples]) -> str:
@@ -98,7 +98,7 @@ def exposition(name: str, gathered: Mapping[str, Samples]) -> str:
 
 
 def gather(app: App, *, staged: bool) -> dict[str, Samples]:
-    """Return what is known of an app, by the names of the metrics."""
+    """Return the samples of an app by the name of the metric."""
     records = app.records
     current = records.release(linked_release(app.paths.current))
     found = {**of_runs(app), **of_history(app), **of_release(app, current)}
@@ -124,7 +124,7 @@ def of_runs(app: App) -> dict[str, Samples]:
         found["last_run_timestamp_seconds"] = one(seconds(last.finished_at))
         found["run_exit_code"] = one(last.exit_code)
         took = seconds(last.finished_at) - seconds(last.started_at)
-        # The clock may have been set back meanwhile.
+        # The clock may have been set back during the run.
         found["run_duration_seconds"] = one(max(0, took))
     if success := app.records.last_success_at():
         found["last_success_timestamp_seconds"] = one(seconds(success))
@@ -134,7 +134,7 @@ def of_runs(app: App) -> dict[str, Samples]:
 
 
 def of_release(app: App, current: Release | None) -> dict[str, Samples]:
-    """Return what the current release is."""
+    """Return the metrics of the current release."""
     if current is None:
         return {}
     labels = {"commit": current.commit, "release": current.id, "version": version()}
@@ -148,21 +148,24 @@ def of_release(app: App, current: Release | None) -> dict[str, Samples]:
 
 
 def commit_time(app: App, commit: str) -> int:
-    """Return when a commit was made; zero if that cannot be told. The worker is asked once."""
+    """Return when a commit was made, in seconds since 1970; zero if unknown.
+
+    The worker is asked once for each commit.
+    """
     known = alerts.recall(app.records, COMMITTED)
     if known and known.about == commit:
         return int(known.since)
     try:
         committed = app.worker.inspect(commit, "", ()).committed_at
     except AutoupdateError:
-        # A mirror that was renewed may not have it any more.
+        # A new mirror may not have this commit.
         return 0
     alerts.keep(app.records, COMMITTED, commit, str(committed))
     return committed
 
 
 def of_history(app: App) -> dict[str, Samples]:
-    """Return what the transactions add up to."""
+    """Return the totals of all transactions."""
     ended = app.records.rows(
         "SELECT result, step, \"trigger\", count(*) FROM transactions WHERE finished_at <> ''"
         ' GROUP BY result, step, "trigger"'
@@ -188,7 +191,7 @@ def of_history(app: App) -> dict[str, Samples]:
 
 
 def durations(app: App) -> Samples:
-    """Return how long the steps of the last update took that has ended."""
+    """Return how long the steps of the last finished update took."""
     rows = app.records.rows("SELECT max(id) FROM transactions WHERE finished_at <> ''")
     taken: dict[str, float] = {}
     for step in app.records.steps(rows[0][0] or 0):
@@ -198,19 +201,19 @@ def durations(app: App) -> Samples:
 
 
 def one(value: float) -> Samples:
-    """Return the only sample of a metric."""
+    """Return the samples of a metric that has one sample without labels."""
     return [({}, value)]
 
 
 def escape(text: str) -> str:
-    """Return the value of a label as the text format wants it."""
+    """Return the value of a label, escaped for the text format."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def version() -> str:
-    """Return the version of this package; empty in a checkout.
+    """Return the version of this package; empty in a source tree.
 
-    From the name of its metadata: importlib.metadata would take longer than everything else here.
+    It is read from the name of the metadata directory: importlib.metadata takes too long.
     """
     library = os.path.abspath(f"{os.path.dirname(__file__)}/../..")
     return next(iter(_versions(os.listdir(library))), "")
@@ -225,9 +228,9 @@ def _versions(names: Iterable[str]) -> list[str]:
 
 
 def replace(file: str, text: str) -> None:
-    """Replace a file as a whole, durably; the collector reads *.prom and nothing else."""
+    """Replace a file as a whole, durably; the collector reads *.prom, not the temporary file."""
     temporary = f"{file}.new"
-    # The directory may be another user's: no link of theirs is followed.
+    # The directory may belong to another user, whose links must not be followed.
     remove_link(temporary)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o644)

@@ -1,7 +1,7 @@
-"""Sends what is in the outbox of an app, in order, through Apprise (its own unit).
+"""autoupdate-notify@.service: sends the messages in the outbox of an app, in order, by Apprise.
 
-A message is marked as sent when its target has taken it: a kill in between, and nothing else,
-sends it once more. What a target does not take holds back what comes after it, for that target.
+A message is marked as sent after its target has accepted it; a kill in between, and nothing else,
+sends it twice. A message that a target does not accept delays the later ones for that target.
 """
 
 import socket
@@ -15,22 +15,23 @@ from autoupdate.host.log import HostLog, Log, say
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import NOT_DELIVERED, Event
 from autoupdate.model.paths import Paths
+from autoupdate.model.sizes import counted
 from autoupdate.model.times import seconds, write
 from autoupdate.records import outbox
 from autoupdate.records.outbox import Row
 from autoupdate.records.records import Records
 
-# More than this at once, as after a long time without a network, come as one message.
+# More events than this, as after a long time without a network, are sent as one message.
 MOST_SINGLE = 5
 FIRST_WAIT = 5 * 60.0
 LONGEST_WAIT = 3 * 3600.0
 MOST_DOUBLINGS = 10
-# How Apprise shows a message, where a target has colours or signs for that.
+# Apprise's notification types: some targets show them as colours or symbols.
 LOOKS = {
     "updated": "success", "recovered": "success", "failed": "failure", "rolled-back": "failure",
     "blocked": "failure", "test": "info",
 }  # fmt: skip
-# Gives a message to a URL: title, text, look; returns why that failed, or nothing.
+# Sends a message to a URL: URL, title, text, look; returns why that failed, or "".
 Deliver = Callable[[str, str, str, str], str]
 
 
@@ -47,7 +48,7 @@ class Sender:
         self.deliver = deliver
 
     def send_all(self) -> bool:
-        """Send what is due; tell whether nothing is left."""
+        """Send what is due; return whether nothing is left."""
         targets = outbox.targets(self.settings.notify.urls)
         self._clean(list(targets))
         done = [self._send_to(target, url) for target, url in targets.items()]
@@ -71,7 +72,9 @@ class Sender:
         again = write(seconds(self.clock.now()) + wait)
         outbox.postpone(self.records, row, again)
         app = self.settings.app
-        message = f"{app}: {row.target} did not take a notification: {fault}; again at {again}"
+        message = (
+            f"{app}: {row.target} did not accept a notification: {fault}; next attempt at {again}"
+        )
         self.log.write(Event(NOT_DELIVERED, message, app))
 
     def _clean(self, known: list[str]) -> None:
@@ -79,12 +82,15 @@ class Sender:
         lost = outbox.clean(self.records, known, long_ago)
         if lost:
             app = self.settings.app
-            message = f"{app}: {lost} notifications are given up: too old, or for no URL of now"
+            message = (
+                f"{app}: {counted(lost, 'notification')} dropped: too old, or for a URL that is"
+                " not in notify.urls any more"
+            )
             self.log.write(Event(NOT_DELIVERED, message, app))
 
 
 def compose(app: str, rows: Sequence[Row]) -> tuple[str, str, str]:
-    """Return title, text and look of one message, or of one about many events."""
+    """Return title, text and look of a message about one event, or about several."""
     host = socket.gethostname()
     if len(rows) == 1:
         row = rows[0]
@@ -96,7 +102,7 @@ def compose(app: str, rows: Sequence[Row]) -> tuple[str, str, str]:
 
 
 def main(arguments: list[str], paths: Paths | None = None) -> int:
-    """Send what is due for one app; 75 (EX_TEMPFAIL of sysexits.h(3head)) if something is left."""
+    """Send what is due for an app; return 75 (EX_TEMPFAIL, sysexits.h(3head)) if some is left."""
     from autoupdate.notifications.delivery import deliver
 
     paths = paths or Paths()

@@ -1,6 +1,7 @@
-"""What of a configuration is legal, and yet most likely not what was meant; for `config check`.
+"""Errors and warnings of valid settings, for `config check` and `doctor`.
 
-And what the settings lead to, and cannot be used: hooks, keys, addresses to notify.
+Errors: what the settings name and what cannot be used (hooks, keys, windows, notification URLs).
+Warnings: settings that are allowed, but probably a mistake.
 """
 
 import os
@@ -16,14 +17,14 @@ from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
 from autoupdate.upstream.git_environment import redact
 
-# What is there is gone after a boot, or anybody may write there.
+# Files there are deleted at a reboot or when they are old (tmpfiles.d(5)).
 PASSING = ("/tmp/", "/var/tmp/", "/run/", "/dev/shm/")  # noqa: S108 - looked for, not used
 
 
 def faults(
     paths: Paths, settings: Settings, values: Mapping[str, Value]
 ) -> list[ConfigurationError]:
-    """Return what the settings lead to and cannot be used; an update may not need it."""
+    """Return the errors in what the settings name; not every update needs it."""
     found = []
     if said := calendar.fault(settings.windows.allowed):
         origin = values["windows.allowed"].origin
@@ -32,8 +33,8 @@ def faults(
     for stage in (PRE, POST):
         for hook in hooks.find(stage):
             if fault := hooks.fault(hook):
-                message = f"hook {hook} does not run: {fault}"
-                found.append(ConfigurationError(message, "put it right, or move it away"))
+                message = f"hook {hook} cannot run: {fault}"
+                found.append(ConfigurationError(message, "fix it, or remove it"))
     if settings.trust.signatures != "off":
         try:
             trusted_keys(paths, settings.app)
@@ -43,7 +44,10 @@ def faults(
 
 
 def unknown_targets(settings: Settings, values: Mapping[str, Value]) -> list[ConfigurationError]:
-    """Return the addresses to notify that are wrong, each told by its scheme and number alone."""
+    """Return an error for each notification URL that cannot be used.
+
+    A URL is named by its scheme and its number, as it may hold secrets.
+    """
     if not settings.notify.urls:
         return []
     from autoupdate.notifications.delivery import MISSING, fault
@@ -54,13 +58,13 @@ def unknown_targets(settings: Settings, values: Mapping[str, Value]) -> list[Con
     for target, url in targets(settings.notify.urls).items():
         if said := fault(url):
             if said == MISSING:
-                return [ConfigurationError(f"{where} needs it: {said}", "apt install apprise")]
+                return [ConfigurationError(f"{where}: {said}", "apt install apprise")]
             found.append(ConfigurationError(f"{where}: {target} {said}", "see apprise(1)"))
     return found
 
 
 def warnings(paths: Paths, settings: Settings, values: Mapping[str, Value]) -> Iterator[str]:
-    """Yield what is most likely not meant, with the file and the key that it stands in."""
+    """Yield what is probably a mistake, each with its file and key."""
 
     def at(key: str) -> str:
         return f"{values[key].origin or 'built-in default'}: {key}"
@@ -71,32 +75,33 @@ def warnings(paths: Paths, settings: Settings, values: Mapping[str, Value]) -> I
         if service not in units and not (instance and f"{name}@.service" in units):
             yield f"{at('services')}: this host has no unit {service}"
     if settings.path.startswith(PASSING):
-        yield f"{at('path')}: what is in {os.path.dirname(settings.path)} is removed at times"
+        yield (f"{at('path')}: files in {os.path.dirname(settings.path)} are deleted at a reboot"
+               " or when they are old")  # fmt: skip
     elif not os.path.isdir(os.path.dirname(settings.path)):
         yield f"{at('path')}: there is no directory {os.path.dirname(settings.path)}"
     if not os.access(settings.build.python, os.X_OK):
-        yield f"{at('build.python')}: {settings.build.python} is no program here"
+        yield f"{at('build.python')}: there is no executable {settings.build.python}"
     if not settings.health.probe and not settings.health.soak:
-        yield (f"{at('health.soak')}: without it, and without health.probe, no release is ever"
-               " found bad")  # fmt: skip
+        yield (f"{at('health.soak')}: it is 0, and health.probe is not set: a release that crashes"
+               " after its start is not noticed")  # fmt: skip
     url = settings.upstream.url
     if url.startswith(("http://", "git://")) and settings.trust.signatures == "off":
-        yield (f"{at('upstream.url')}: nothing protects what comes over {url.partition(':')[0]},"
-               " as trust.signatures is off")  # fmt: skip
+        yield (f"{at('upstream.url')}: code that comes over {url.partition(':')[0]} can be changed"
+               " on its way, and trust.signatures is off")  # fmt: skip
     for key, secret in (
         ("upstream.url", redact(url) != url),
         ("notify.urls", settings.notify.urls),
     ):
         if secret and may_be_read_by_all(values[key].origin):
-            yield f"{at(key)}: may hold a password, and every user may read that file"
+            yield f"{at(key)}: it may hold a password, and every user can read the file"
     for hook in host_hooks(paths, settings.app).overlooked():
-        yield (f"hook {hook} never runs: hooks lie in {PRE} and {POST}, and have no name with other"
-               " characters than letters, digits, _ and -")  # fmt: skip
+        yield (f"hook {hook} never runs: hooks must be in {PRE} or {POST}, and their names may have"
+               " only letters, digits, _ and -")  # fmt: skip
     textfile = settings.metrics.textfile
     if textfile and not os.path.isdir(textfile):
         yield f"{at('metrics.textfile')}: there is no directory {textfile}"
 
 
 def may_be_read_by_all(file: str) -> bool:
-    """Tell whether every user of the host may read a file."""
+    """Return whether every user of the host can read a file."""
     return bool(file) and bool(os.stat(file).st_mode & 0o004)

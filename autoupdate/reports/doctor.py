@@ -1,6 +1,6 @@
-"""doctor: what is wrong on this host for one app, and what to type for each of it.
+"""doctor: problems on this host for one app, each with a command that fixes it.
 
-Each check looks at one thing and changes nothing. What a check cannot see as this user, it leaves.
+Each check looks at one thing and changes nothing. A check leaves out what this user cannot see.
 """
 
 import os
@@ -21,14 +21,14 @@ from autoupdate.worker.client import Plan
 
 PACKAGE = "ipfs-accelerate-autoupdate"
 DROP_IN = "50-autoupdate.conf"
-# After whatever took the setting away.
+# systemd reads drop-ins by name: these come after the one that removed the setting.
 GATE, SHARED = "95-autoupdate-gate.conf", "95-autoupdate-shared.conf"
-# As in the package's own drop-ins: time for a first build, and leave to say why it waits.
+# As in the package's own drop-ins: enough time for a first build, and permission to set a status.
 BESIDE_THE_GATE = ("TimeoutStartSec=45min", "NotifyAccess=exec")
 
 
 class Finding(NamedTuple):
-    """Something that is wrong: about what, what it is, and the command that mends it."""
+    """A problem: what it is about, what is wrong, and the command that fixes it (`mend`)."""
 
     about: str
     what: str
@@ -42,10 +42,10 @@ class Host(Protocol):
         """Return the properties of a unit (systemctl(1), show); none without a service manager."""
 
     def altered_files(self, package: str) -> list[str]:
-        """Return the files of a package that are not as it brought them; settings do not count."""
+        """Return the files of a package that changed since its installation (dpkg(1), --verify)."""
 
     def is_clock_right(self) -> bool:
-        """Tell whether the clock is synchronised, or nobody can say."""
+        """Return whether the clock is synchronised; true also where that is not known."""
 
     def owner(self, path: str) -> str:
         """Return the name of a path's owner; empty if there is no such path."""
@@ -54,7 +54,7 @@ class Host(Protocol):
         """Ask upstream for its commit. Raises AutoupdateError."""
 
     def has_builder(self) -> bool:
-        """Tell whether the builds' user is there."""
+        """Return whether the user _autoupdate exists."""
 
 
 class Case(NamedTuple):
@@ -76,18 +76,18 @@ Check = Callable[[Case], Iterator[Finding]]
 
 
 def examine(case: Case) -> list[Finding]:
-    """Return everything that is wrong."""
+    """Return all problems."""
     return [finding for check in CHECKS for finding in check(case)]
 
 
 def user(case: Case) -> Iterator[Finding]:
-    """The builds' user must be there."""
+    """The user _autoupdate must exist: builds run as this user."""
     if not case.host.has_builder():
         yield Finding("user", "there is no user _autoupdate", "systemd-sysusers")
 
 
 def timer(case: Case) -> Iterator[Finding]:
-    """Updates by the clock need an enabled timer."""
+    """The timer must be enabled and active for scheduled updates."""
     name = case.settings.app
     unit = "autoupdate.timer" if name == DEFAULT_APP else f"autoupdate@{name}.timer"
     facts = case.host.unit(unit)
@@ -96,10 +96,10 @@ def timer(case: Case) -> Iterator[Finding]:
     yield from of_unit(unit, facts)
     if facts.get("LoadState") == "loaded":
         if facts.get("UnitFileState") != "enabled":
-            yield Finding(unit, "is not enabled: nothing looks for updates by the clock",
+            yield Finding(unit, "is not enabled, so there are no scheduled updates",
                           f"systemctl enable --now {unit}")  # fmt: skip
         elif facts.get("ActiveState") != "active":
-            yield Finding(unit, "is enabled, and does not run", f"systemctl start {unit}")
+            yield Finding(unit, "is enabled, but not active", f"systemctl start {unit}")
 
 
 def units(case: Case) -> Iterator[Finding]:
@@ -111,65 +111,66 @@ def units(case: Case) -> Iterator[Finding]:
 
 
 def of_unit(unit: str, facts: dict[str, str]) -> Iterator[Finding]:
-    """Look at one unit of the package."""
+    """Check one unit of the package."""
     load, file = facts.get("LoadState", ""), facts.get("FragmentPath", "")
     if load == "masked":
         yield Finding(unit, "is masked", f"systemctl unmask {unit}")
     elif load != "loaded":
         yield Finding(unit, f"cannot be loaded ({load})", f"apt install --reinstall {PACKAGE}")
     elif file.startswith("/etc/"):
-        yield Finding(unit, f"is replaced by {file}, which no upgrade of the package changes",
+        yield Finding(unit, f"is overridden by {file}, which package upgrades do not change",
                       f"systemctl revert {os.path.basename(file)}")  # fmt: skip
     if facts.get("NeedDaemonReload") == "yes":
-        yield Finding(unit, "was changed since systemd read it", "systemctl daemon-reload")
+        yield Finding(unit, "changed on disk after systemd read it", "systemctl daemon-reload")
 
 
 def package(case: Case) -> Iterator[Finding]:
-    """What the package brought must be as it was."""
+    """The package's files must be as installed."""
     for file in case.host.altered_files(PACKAGE):
-        yield Finding(
-            file, "is not as the package brought it", f"apt install --reinstall {PACKAGE}"
-        )
+        yield Finding(file, "was changed or removed after the package was installed",
+                      f"apt install --reinstall {PACKAGE}")  # fmt: skip
 
 
 def services(case: Case) -> Iterator[Finding]:
-    """Each service must ask the gate before it starts, and be able to write what is shared."""
+    """Each service must call the gate before it starts, and be able to write to what is shared."""
     settings = case.settings
     for service in settings.services:
         facts = case.host.unit(service)
         if facts.get("LoadState") != "loaded":
             continue
         if facts.get("NeedDaemonReload") == "yes":
-            yield Finding(service, "was changed since systemd read it", "systemctl daemon-reload")
+            yield Finding(service, "changed on disk after systemd read it",
+                          "systemctl daemon-reload")  # fmt: skip
         if f"/pre-start {settings.app} " not in facts.get("ExecStartPre", "").replace(";", " "):
             yield without_gate(case, service)
         protected = facts.get("ProtectSystem") == "strict" and settings.shared
         if protected and case.app.shared not in facts.get("ReadWritePaths", ""):
             yield Finding(
-                service, f"cannot write to {case.app.shared}, where {settings.shared[0]} leads",
+                service, f"cannot write to {case.app.shared}, which holds {settings.shared[0]}",
                 written(case, service, SHARED, f"ReadWritePaths=-{case.app.shared}"),
             )  # fmt: skip
 
 
 def without_gate(case: Case, service: str) -> Finding:
-    """Say why a service does not ask the gate, as far as its drop-ins tell that."""
+    """Return the problem of a service that does not call the gate, with its cause if known."""
     override = f"{case.paths.administrators_units}/{service}.d/{DROP_IN}"
     if os.path.lexists(override):
-        return Finding(service, f"does not ask for updates before it starts: {override} says so",
+        return Finding(service, f"does not check for updates before it starts: {override} replaces"
+                       " the drop-in of the package",
                        f"rm {override} && systemctl daemon-reload")  # fmt: skip
-    # This drop-in outlives the package, and the service is to start without it.
+    # The drop-in is kept when the package is removed; the service must start all the same.
     program = "/usr/lib/autoupdate/pre-start"
     asked = f"test ! -e {program} || exec {program} {case.settings.app}"
     gate = (
         f'ExecCondition=-+/bin/sh -c "{asked} --if-python-changed"',
         f'ExecStartPre=+/bin/sh -c "{asked}"',
     )
-    return Finding(service, "does not ask for updates before it starts",
+    return Finding(service, "does not check for updates before it starts",
                    written(case, service, GATE, *gate, *BESIDE_THE_GATE))  # fmt: skip
 
 
 def written(case: Case, service: str, name: str, *lines: str) -> str:
-    """Return the command that writes a drop-in of a service, without an editor."""
+    """Return the command that writes a drop-in of a service and has systemd read it."""
     words = " ".join(shlex.quote(line) for line in ("[Service]", *lines))
     file = shlex.quote(f"{case.paths.administrators_units}/{service}.d/{name}")
     made = f"printf '%s\\n' {words} | install -D --mode=644 /dev/stdin {file}"
@@ -177,28 +178,29 @@ def written(case: Case, service: str, name: str, *lines: str) -> str:
 
 
 def link(case: Case) -> Iterator[Finding]:
-    """The services' path must lead to the current release."""
+    """The services' path must lead to the current release, which has a Python interpreter."""
     name, path = case.settings.app, case.settings.path
     if os.path.lexists(path) and not is_managed(path, case.app):
         yield Finding(path, f"is {describe(path)}", f"autoupdatectl adopt {path} {name}")
     elif not linked_release(case.app.current):
-        yield Finding(path, "nothing is deployed there", f"autoupdatectl run {name}")
+        yield Finding(path, "nothing is deployed", f"autoupdatectl run {name}")
     elif not os.path.lexists(path):
         yield Finding(path, "is missing", f"autoupdatectl run {name}")
     elif not os.path.exists(f"{case.app.current}/.venv/bin/python"):
-        yield Finding(path, "its interpreter is gone", f"autoupdatectl run --force {name}")
+        yield Finding(path, "the Python interpreter of the release is missing",
+                      f"autoupdatectl run --force {name}")  # fmt: skip
 
 
 def interruption(case: Case) -> Iterator[Finding]:
-    """A run that died is finished or undone by the next one."""
+    """No update may be interrupted; the next run finishes or undoes one that is."""
     unfinished = case.records.unfinished() if case.records else None
     if unfinished and unfinished.step != "probation":
-        yield Finding("update", f"is under way or was interrupted in step {unfinished.step}",
+        yield Finding("update", f"is running, or was interrupted in step {unfinished.step}",
                       f"autoupdatectl run {case.settings.app}")  # fmt: skip
 
 
 def space(case: Case) -> Iterator[Finding]:
-    """There must be space for one more release."""
+    """There must be space, and an inode, for one more release."""
     if case.records is None:
         return
     facts = os.statvfs(case.app.home)
@@ -208,17 +210,17 @@ def space(case: Case) -> Iterator[Finding]:
     except HostFaultError as error:
         yield Finding("space", error.message, f"{error.advice}: du -xhd1 {case.app.home}")
     if facts.f_files and not facts.f_favail:
-        yield Finding("space", f"no inode is left in {case.app.home}", f"df -i {case.app.home}")
+        yield Finding("space", f"no free inode in {case.app.home}", f"df -i {case.app.home}")
 
 
 def clock(case: Case) -> Iterator[Finding]:
-    """Ages, holds and windows go by the clock."""
+    """The clock must be right: ages, holds and windows depend on it."""
     if not case.host.is_clock_right():
         yield Finding("clock", "is not synchronised", "timedatectl set-ntp true")
 
 
 def owners(case: Case) -> Iterator[Finding]:
-    """What is root's must be root's alone; the builds' user needs what it builds in."""
+    """Only root may write to root's files; _autoupdate must own what it builds in."""
     app, builder = case.app, "_autoupdate"
     ours = ((app.home, "root"), (app.state, "root"), (case.paths.etc, "root"),
             (app.mirror, builder), (app.releases, builder), (app.environments, builder),
@@ -226,13 +228,13 @@ def owners(case: Case) -> Iterator[Finding]:
     for path, wanted in ours:
         owner = case.host.owner(path)
         if owner and owner != wanted:
-            yield Finding(path, f"belongs to {owner}, not to {wanted}", f"chown {wanted}: {path}")
+            yield Finding(path, f"is owned by {owner}, not by {wanted}", f"chown {wanted}: {path}")
         elif owner and os.stat(path).st_mode & 0o022:
-            yield Finding(path, "can be written by others", f"chmod go-w {path}")
+            yield Finding(path, "is writable by its group or by others", f"chmod go-w {path}")
 
 
 def network(case: Case) -> Iterator[Finding]:
-    """Upstream must answer; without the builds' user nobody can ask it."""
+    """Upstream must answer; it is asked as _autoupdate, so not without this user."""
     if not case.host.has_builder():
         return
     try:
@@ -243,7 +245,7 @@ def network(case: Case) -> Iterator[Finding]:
 
 
 def health(case: Case) -> Iterator[Finding]:
-    """Services must not have failed, and each probe must be of one of them."""
+    """No service may have failed, and each probe must be for one of the app's services."""
     names = case.settings.services
     for name in names:
         if case.host.unit(name).get("ActiveState") == "failed":
@@ -252,15 +254,15 @@ def health(case: Case) -> Iterator[Finding]:
         if probe.service and probe.service not in names:
             yield Finding(
                 f"health.probe of {probe.service}",
-                "is never tried, as that is none of the app's services",
-                "put it into services, or name another one in the probe",
+                "is never tried, as this is not one of the app's services",
+                "add it to services, or name another service in the probe",
             )
 
 
 def old_system(case: Case) -> Iterator[Finding]:
-    """Two systems that update one app get into each other's way."""
+    """No old update script may still run: two systems must not update one app."""
     for item in old_updaters.find(case.paths):
-        # One line, if it still stands there. cron(8) sees such a change by itself.
+        # Only if the line still calls the script. cron(8) notices a changed file by itself.
         change = f"{item.line}{{/{re.escape(old_updaters.SCRIPT)}/s/^/# /}}"
         commented_out = f"sed --in-place '{change}' {shlex.quote(item.file)}"
         if item.kind == old_updaters.CRON:
@@ -270,20 +272,22 @@ def old_system(case: Case) -> Iterator[Finding]:
         elif item.file.startswith(case.paths.administrators_units) and "\n" not in item.text:
             mend = f"{commented_out} && systemctl daemon-reload"
         else:
-            mend = f"systemctl edit --full {item.unit}    # take the line out"
-        yield Finding(item.place, f"still runs the old update ({item.kind}): {item.text.strip()}",
+            mend = f"systemctl edit --full {item.unit}    # delete the line"
+        yield Finding(item.place,
+                      f"still runs the old update script ({item.kind}): {item.text.strip()}",
                       mend)  # fmt: skip
 
 
 def leftovers(case: Case) -> Iterator[Finding]:
-    """What was put aside may go one day."""
+    """Old directories that are no longer needed can be removed."""
     for item in kept.kept_directories(case.settings.path, case.records, case.now):
         if not item.must_stay:
-            yield Finding(item.directory, "the old directory of the adoption is of no use any more",
+            yield Finding(item.directory,
+                          "the directory from before the adoption is no longer needed",
                           f"rm --recursive {item.directory}")  # fmt: skip
     for aside in (f"{case.app.mirror}.damaged", f"{case.app.state}.damaged"):
         if os.path.lexists(aside):
-            yield Finding(aside, "was damaged, and put aside; nothing needs it",
+            yield Finding(aside, "was damaged and replaced; it is no longer needed",
                           f"rm --recursive {aside}")  # fmt: skip
 
 

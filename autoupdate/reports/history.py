@@ -1,7 +1,7 @@
-"""What `history` tells: past transactions, newest first; reading needs no rights.
+"""The facts of `history`: past transactions, newest first. Every user may read them.
 
-A commit that policy puts off, or that fails in the same way again and again, is one entry with the
-number of times, so that what happened before it stays in sight.
+Transactions in a row that defer the same commit, or fail in the same way, are one entry with a
+count, so that they do not hide older ones.
 """
 
 import os
@@ -20,7 +20,11 @@ REPEATED = (Result.DEFERRED, Result.FAILED, Result.UNREACHABLE, Result.INTERRUPT
 def history(
     paths: AppPaths, limit: int, results: Sequence[str] = (), since: str = ""
 ) -> list[dict[str, Any]]:
-    """Return past transactions: at most so many, with one of some results, begun since then."""
+    """Return at most `limit` past transactions.
+
+    `results`: only those with one of these results; empty for all. `since`: only those that began
+    then or later; RFC 3339 in UTC, empty for all.
+    """
     if not os.path.exists(paths.state):
         return []
     records = Records(paths.state, read_only=True)
@@ -50,9 +54,9 @@ def all_transactions(records: Records) -> Iterator[Transaction]:
 
 
 def is_the_same_again(shown: dict[str, Any], transaction: Transaction) -> bool:
-    """Tell whether a transaction ended as the next one after it did, with the same commit.
+    """Return whether a transaction ended like the next newer one, with the same commit.
 
-    Why a commit is put off may differ in the time that is left.
+    The reason of a deferral is not compared: it may name the time that is left.
     """
     keys = ["commit", "result", "step"]
     if transaction.result != Result.DEFERRED:
@@ -62,7 +66,7 @@ def is_the_same_again(shown: dict[str, Any], transaction: Transaction) -> bool:
 
 
 def entry(transaction: Transaction) -> dict[str, Any]:
-    """Return one transaction as history shows it; what is still open has no result."""
+    """Return one transaction as `history` shows it; an unfinished one has no result."""
     shown = transaction._asdict()
     shown["services"] = transaction.services.split()
     shown["finished_at"] = transaction.finished_at or None

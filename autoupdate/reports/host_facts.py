@@ -1,4 +1,4 @@
-"""What `doctor` asks of the host: systemctl(1), timedatectl(1), owners of files, upstream."""
+"""What `doctor` asks the host: systemctl(1), timedatectl(1), dpkg(1), file owners, upstream."""
 
 import os
 import pwd
@@ -36,18 +36,21 @@ class HostFacts:
         return dict(line.partition("=")[::2] for line in said.splitlines() if "=" in line)
 
     def altered_files(self, package: str) -> list[str]:
-        """Return the files of a package that are not as it brought them (dpkg(1), --verify)."""
-        # dpkg ends with a failure when it finds any.
+        """Return the files of a package that changed since its installation (dpkg(1), --verify).
+
+        Configuration files are left out.
+        """
+        # dpkg exits with an error if it finds any.
         said = _ask("dpkg", "--verify", package, even_if_failed=True)
         found = (re.fullmatch(r"(\S{9})   (/.*)", line) for line in said.splitlines())
         return [match[2] for match in found if match]
 
     def is_clock_right(self) -> bool:
-        """Tell whether the clock is synchronised, or nobody can say."""
+        """Return whether the clock is synchronised; true also where that is not known."""
         return _ask("timedatectl", "show", "--property=NTPSynchronized", "--value").strip() != "no"
 
     def owner(self, path: str) -> str:
-        """Return the name of a path's owner; empty if there is no such path, or it is hidden."""
+        """Return the name of a path's owner; empty if the path is missing or cannot be seen."""
         try:
             number = os.stat(path).st_uid
         except OSError:
@@ -63,7 +66,7 @@ class HostFacts:
               builder())  # fmt: skip
 
     def has_builder(self) -> bool:
-        """Tell whether the builds' user is there."""
+        """Return whether the user _autoupdate exists."""
         return find_user(BUILDER) is not None
 
 

@@ -1,6 +1,6 @@
-"""Which packages a release has installed, by the names of directories alone: nothing is imported.
+"""Which packages a release has installed, by the names of directories; nothing is imported.
 
-A package leaves NAME-VERSION.dist-info in its environment (Python packaging: recording installed
+An installed package has a directory NAME-VERSION.dist-info (Python packaging: recording installed
 projects).
 """
 
@@ -14,7 +14,7 @@ RECORD = re.compile(r"([A-Za-z0-9][A-Za-z0-9._]*)-([0-9][A-Za-z0-9.+!_]*)\.dist-
 
 
 class Differences(NamedTuple):
-    """What two releases have installed differently: versions, and pairs of old and new ones."""
+    """The packages that differ between two releases: versions, or pairs of old and new ones."""
 
     added: dict[str, str]
     removed: dict[str, str]
@@ -22,19 +22,19 @@ class Differences(NamedTuple):
 
 
 def installed(release: str) -> dict[str, str]:
-    """Return the versions of the packages in a release's environment by their names."""
+    """Return the versions of the packages in a release's environment, by name."""
     libraries = f"{release}/.venv/lib"
     found = {}
     for python in entries(libraries):
         for name in entries(f"{libraries}/{python}/site-packages"):
             if match := RECORD.fullmatch(name):
-                # One project may write its name in several ways (PEP 503).
+                # The name of a project can be spelled in several ways (PEP 503).
                 found[re.sub(r"[._]+", "-", match[1]).lower()] = match[2]
     return found
 
 
 def compare(before: str, after: str) -> Differences | None:
-    """Compare the directories of two releases; None if one of them is gone."""
+    """Compare the directories of two releases; None if one of them is missing."""
     if not (before and os.path.isdir(before) and os.path.isdir(after)):
         return None
     old, new = installed(before), installed(after)

@@ -1,8 +1,8 @@
-"""plan: what a run would do now, and what stands in its way.
+"""plan: what a run would do now, and what would stop it.
 
-It asks what `run` asks, in the same order, of the same functions, and fetches into the mirror as
-that does; but it goes on after a refusal, to show the others. What it would record goes into a
-copy of the state that is thrown away. Build, rehearsal and services can still say no to a run.
+It calls the same functions as `run`, in the same order, and fetches into the mirror as `run` does.
+After a gate that says no it goes on, to show the others. It writes only to a copy of the state in
+memory. A run can still fail at the build, at the rehearsal or in the services.
 """
 
 import os
@@ -18,6 +18,7 @@ from autoupdate.gates.runnable import is_complete, useless_current
 from autoupdate.gates.space import check_space
 from autoupdate.host.links import claim, linked_release
 from autoupdate.model.changes import Changes, Forecast
+from autoupdate.model.commits import short
 from autoupdate.model.errors import (
     AutoupdateError,
     NoCandidateError,
@@ -38,7 +39,7 @@ UPDATE, NOTHING, DEFER, FAIL = "update", "nothing", "defer", "fail"
 class Outlook(NamedTuple):
     """What a run would do: `would` is one of update, nothing, defer, fail; `reason` says why.
 
-    `release` is one that an earlier run built and that waits; `services` would be restarted.
+    `release` was built by an earlier run and not switched to yet; `services` would be restarted.
     """
 
     app: str
@@ -55,7 +56,7 @@ class Outlook(NamedTuple):
 
 
 def plan(app: App, *, trigger: str = "manual", force: bool = False) -> Outlook:
-    """Return what a run would do now; under the app's lock."""
+    """Return what a run would do now. The caller holds the app's lock."""
     planner = Planner(app, trigger=trigger, force=force)
     try:
         planner.ask_all()
@@ -72,7 +73,7 @@ def plan(app: App, *, trigger: str = "manual", force: bool = False) -> Outlook:
 
 
 class Planner:
-    """Collects the words of the gates; the first one that says no decides."""
+    """Collects the verdicts of the gates; the first one that says no decides."""
 
     def __init__(self, app: App, *, trigger: str, force: bool) -> None:
         self.app = app._replace(records=app.records.in_memory())
@@ -82,7 +83,7 @@ class Planner:
         self.is_deployed = bool(release) and is_complete(app.paths, release)
         self.deployed = current.commit if current else ""
         self.asking = ""
-        """The gate that is asked now, to which an error belongs."""
+        """The gate that is asked now; an error belongs to it."""
         self.gates: list[Verdict] = []
         self.would = self.reason = self.advice = self.commit = self.release = ""
         self.changes: Changes | None = None
@@ -90,7 +91,7 @@ class Planner:
         self.services: tuple[str, ...] = ()
 
     def ask_all(self) -> None:
-        """Ask everything that `update` asks, up to the switch. Raises what that would raise."""
+        """Ask everything that `update` asks before the switch. Raises what `update` would raise."""
         app = self.app
         self.look_for_interruption()
         self.ask_hold()
@@ -108,15 +109,15 @@ class Planner:
         self.ask_to_switch()
 
     def ask_to_switch(self) -> None:
-        """Ask what comes right before the switch, and which services that would restart."""
+        """Ask the gates right before the switch, and which services would be restarted."""
         self.ask(BEFORE_SWITCH)
         running = self.app.host.services.look(self.app.settings.services)
         self.services = tuple(service.name for service in running if service.runs)
 
     def ask_about_renewal(self) -> None:
-        """Ask what `renew` asks, as the current release cannot run, and no newer one comes.
+        """Ask what `rebuild` asks: the current release cannot run, and there is no newer one.
 
-        Raises what that would raise.
+        Raises what `rebuild` would raise.
         """
         app, self.asking = self.app, "renewal"
         self.would = self.reason = self.advice = self.release = ""
@@ -125,83 +126,84 @@ class Planner:
         if nothing:
             self.deferred(nothing.reason, nothing.advice)
             return
-        self.passed(f"the current release cannot run any more: commit {self.commit} is built again")
+        self.passed(f"the current release cannot run: commit {short(self.commit)} is built again")
         self.force = True
         self.ask(VERIFY + GUARD)
         self.look_at_build()
         self.ask_to_switch()
 
     def look_for_interruption(self) -> None:
-        """Say that a run would first end what another one began."""
+        """Note an interrupted update or adoption: a run would first finish or undo it."""
         self.asking = "interruption"
         transaction = self.app.records.unfinished()
         if transaction:
             self.passed(
-                f"an update to commit {transaction.commit} was interrupted in step"
-                f" {transaction.step}; the next run finishes or undoes that first"
+                f"an update to commit {short(transaction.commit)} was interrupted in step"
+                f" {transaction.step}; the next run finishes or undoes it first"
             )
         elif os.path.exists(self.app.paths.relocation):
-            self.passed("an adoption was interrupted; the next run finishes or undoes that first")
+            self.passed("an adoption was interrupted; the next run finishes or undoes it first")
 
     def ask_hold(self) -> None:
         """Ask whether there is a hold."""
         self.asking = "hold"
         on_hold, found = held(self.app), hold.read(self.app.records)
         if on_hold and found:
-            self.deferred(in_words(found), on_hold.advice)
+            self.deferred(f"on hold {in_words(found)}", on_hold.advice)
         else:
-            self.passed("there is none")
+            self.passed("none")
 
     def whose_word(self) -> str:
-        """Say who chose the commit."""
+        """Say where the commit comes from: the track, or a pin."""
         if pin.find(self.app.records):
-            return f"not asked: commit {self.commit} is pinned"
-        return f"{self.app.settings.upstream.track} at {self.commit}"
+            return f"not asked: commit {short(self.commit)} is pinned"
+        return f"{self.app.settings.upstream.track} is at commit {short(self.commit)}"
 
     def is_done(self) -> bool:
         """Ask whether the commit is deployed already, or may not be tried again yet."""
         app, self.asking = self.app, "earlier attempts"
         nothing = nothing_to_do(app, self.commit, self.trigger, force=self.force)
         if nothing is None:
-            self.passed("none that counts against it")
+            # There may be some: they are long ago, or --force ignores them.
+            self.passed("none that prevents the update")
             return False
         if nothing.result is Result.CURRENT:
             self.would = self.would or NOTHING
             self.reason = self.reason or nothing.reason
-            self.passed("it is deployed")
+            self.passed("the commit is already deployed")
             return True
         self.deferred(nothing.reason, nothing.advice, forceable=True)
         return False
 
     def fetch(self) -> None:
-        """Get the commit into the mirror, unless a release of it waits already."""
+        """Fetch the commit into the mirror, unless it is already built."""
         app, self.asking = self.app, "fetch"
         staged = find_staged(app, self.commit)
         if staged:
             self.release = staged.id
-            self.passed(f"release {staged.id} is built already, and waits")
+            self.passed(f"release {staged.id} is already built")
         else:
             asked_for = self.commit
             self.commit = fetch_safely(app, asked_for)
-            self.passed("it is in the mirror")
+            self.passed("the commit is in the mirror")
             if self.commit != asked_for and self.is_done():
                 return
         with suppress(UpdateFailedError):
             self.changes = app.worker.compare(self.commit, self.deployed)
 
     def look_at_build(self) -> None:
-        """Ask whether there is space, and whether the same dependencies failed lately."""
+        """Ask whether the same dependencies failed lately, and whether there is enough space."""
         app, self.asking = self.app, "environment"
         made = app.worker.forecast(self.commit, self.deployed, app.settings.build)
         self.environment = made
         if not self.force:
             refuse_failed_environment(app, made.key)
-        self.passed("that of an earlier release is used again" if made.reused else "is made anew")
+        self.passed("reused from an earlier release" if made.reused else "a new one is built")
         self.asking = "space"
         check_space(
             app.records.releases(), Plan(made.key, made.interpreter, made.reused, made.free)
         )
-        self.passed(f"{made.free >> 20:,} MiB are free")
+        self.passed(f"{made.free >> 20:,} MiB free")
 
     def ask(self, gates: tuple[Gate, ...]) -> None:
         """Ask some gates about the commit."""
@@ -214,16 +216,16 @@ class Planner:
                 self.refused(verdict)
 
     def passed(self, reason: str) -> None:
-        """Note that what is asked now does not stand in the way."""
+        """Note that the gate that is asked now lets the update pass."""
         self.gates.append(Verdict(self.asking, True, reason))
 
     def deferred(self, reason: str, advice: str, *, forceable: bool = False) -> None:
-        """Note that what is asked now puts the update off."""
+        """Note that the gate that is asked now defers the update."""
         reason = reason.removeprefix(f"{self.app.name}: ")
         self.stop(DEFER, Verdict(self.asking, False, reason, advice, forceable))
 
     def refused(self, verdict: Verdict) -> None:
-        """Note that a gate says no; with nothing deployed there is nothing to go on with."""
+        """Note that a gate says no: the update is deferred, or fails if nothing is deployed."""
         self.stop(DEFER if self.is_deployed else FAIL, verdict)
 
     def failed(self, error: AutoupdateError) -> None:
@@ -231,16 +233,16 @@ class Planner:
         self.stop(FAIL, Verdict(self.asking, False, error.message, error.advice))
 
     def stop(self, would: str, verdict: Verdict) -> None:
-        """Note a verdict that stops a run, unless it is forced past it."""
+        """Note a verdict that stops a run, unless --force ignores it."""
         self.gates.append(verdict)
         if not self.would and not (self.force and verdict.forceable):
             self.would, self.reason, self.advice = would, verdict.reason, verdict.advice
 
     def outlook(self) -> Outlook:
-        """Return what was found out."""
+        """Return what a run would do."""
         would, reason = self.would or UPDATE, self.reason.removeprefix(f"{self.app.name}: ")
         if would == UPDATE:
-            reason = f"nothing stands in the way of commit {self.commit}"
+            reason = f"nothing prevents the update to commit {short(self.commit)}"
         return Outlook(
             self.app.name, self.deployed, self.commit, self.release, would, reason, self.advice,
             tuple(self.gates), self.changes, self.environment, self.services,

@@ -1,4 +1,4 @@
-"""What `show` tells of one release, as plain data."""
+"""The facts of `show`: one release, as plain data."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +13,9 @@ CURRENT, PREVIOUS = "current", "previous"
 
 
 def find(releases: Sequence[Release], paths: AppPaths, word: str) -> Release:
-    """Return the release that is meant: by its name or its beginning, by its commit, or by a link.
+    """Return the release named `current` or `previous`, or by the beginning of its name or commit.
 
-    Raises ConfigurationError, with what there is, for none and for more than one.
+    Raises ConfigurationError, with the known releases, if none matches or several do.
     """
     links = {CURRENT: paths.current, PREVIOUS: paths.previous}
     name = linked_release(links[word]) if word in links else word
@@ -26,12 +26,12 @@ def find(releases: Sequence[Release], paths: AppPaths, word: str) -> Release:
     if len(found) == 1:
         return found[0]
     known = ", ".join(item.id for item in releases) or "none yet"
-    what = "more than one release" if found else "no release"
-    raise ConfigurationError(f"{what} here is called {word}", f"there are: {known}")
+    what = "more than one release matches" if found else "no release matches"
+    raise ConfigurationError(f"{what} {word}", f"known releases: {known}")
 
 
 def before(releases: Sequence[Release], release: Release) -> Release | None:
-    """Return the release that was built before another one."""
+    """Return the release that was built before another one; None if none is recorded."""
     place = [item.id for item in releases].index(release.id)
     return releases[place - 1] if place else None
 
@@ -43,7 +43,7 @@ def facts(
     former: Release | None,
     changes: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Return what is told of a release; what it changed is None where that is not known."""
+    """Return what `show --json` prints; `changes` is None where they are not known."""
     roles = {linked_release(paths.current): CURRENT, linked_release(paths.previous): PREVIOUS}
     directory = paths.release(former.id) if former else ""
     differences = packages.compare(directory, paths.release(release.id))

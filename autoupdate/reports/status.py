@@ -1,4 +1,4 @@
-"""What `status` tells, as plain data; reading needs no rights."""
+"""The facts of `status`, as plain data. Every user may read them."""
 
 import os
 from typing import Any
@@ -19,7 +19,7 @@ from autoupdate.update.probation import left_broken
 
 
 def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str, Any]:
-    """Return where an app stands."""
+    """Return the state of an app and of its services."""
     records = Records(paths.state, read_only=True) if os.path.exists(paths.state) else None
     release = linked_release(paths.current)
     candidate = records.candidate() if records else None
@@ -56,7 +56,7 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
 def state(
     settings: Settings, records: Records | None, paths: AppPaths, release: str, services: Services
 ) -> str:
-    """Return the one word for where an app stands."""
+    """Return the state of an app in one word."""
     if os.path.lexists(settings.path) and not is_managed(settings.path, paths):
         return "unmanaged"
     unfinished = records.unfinished() if records else None
@@ -88,17 +88,17 @@ def state(
 
 
 def quarantined(records: Records, commit: str) -> bool:
-    """Tell whether a commit failed here."""
+    """Return whether a commit is in quarantine."""
     return commit in {item.commit for item in records.quarantined()}
 
 
 def now() -> str:
-    """Return the time of day, for which a hold is in force or not."""
+    """Return the time of day, RFC 3339 in UTC: a hold may have ended by then."""
     return Clock().now()
 
 
 def current(settings: Settings, records: Records | None, release: str) -> dict[str, Any] | None:
-    """Return the current release, and whether it is trusted: as a run last found it to be."""
+    """Return the current release, and whether the last signature check trusted it."""
     shown = describe(records, release)
     if shown is None or records is None:
         return shown
@@ -114,7 +114,7 @@ def current(settings: Settings, records: Records | None, release: str) -> dict[s
 
 
 def describe(records: Records | None, release: str) -> dict[str, Any] | None:
-    """Return one release as status shows it."""
+    """Return one release as `status` shows it."""
     found = records.release(release) if records and release else None
     if found is None:
         return (

@@ -1,8 +1,8 @@
-"""The way of a run, and of the gate, on which nothing has changed: one question to upstream.
+"""The fast path of a run and of the gate: nothing has changed here, and upstream neither.
 
-It costs little more than the start of an interpreter, because it loads next to nothing; whatever
-is not exactly as the last run left it is none of its business and goes the usual way (cli/main.py,
-gate.py).
+It asks upstream one question, and loads so few modules that it takes little longer than the start
+of Python. If anything differs from what the last run wrote down, the usual run or gate decides
+(cli/main.py, gate.py).
 """
 
 import fcntl
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., str]
 
-# For how long, in seconds, the gate waits for another one that may be asking the same just now.
+# How long, in seconds, the gate waits for the lock: another start may be asking upstream right now.
 PATIENCE = 0.2
 
 
@@ -35,14 +35,17 @@ def pass_gate(arguments: list[str], paths: Paths | None = None) -> int:
 
 
 def is_plain(name: str) -> bool:
-    """Tell whether a word can only be the name of an app, which has no path in it."""
+    """Return whether an argument is no option, and safe to use as a file name."""
     return bool(name) and "/" not in name and not name.startswith((".", "-"))
 
 
 def find_nothing_new(
     paths: Paths, name: str, *, for_a_start: bool = False, ask: "Ask" = ls_refs.ask
 ) -> str:
-    """Do a whole run if nothing has changed; return its outcome, or nothing if something has."""
+    """Do a whole run if nothing has changed; return how it ended, or "" if something has changed.
+
+    `for_a_start`: the gate asks, before the start of a service.
+    """
     app = paths.app(name)
     try:
         lock = os.open(app.lock, os.O_RDWR | os.O_CLOEXEC)
@@ -53,12 +56,12 @@ def find_nothing_new(
             return ""
         return compare(paths, app, ask, for_a_start=for_a_start)
     finally:
-        # With it the lock ends.
+        # This also releases the lock.
         os.close(lock)
 
 
 def take(lock: int, deadline: float) -> bool:
-    """Take the lock of an app for this process; give up when another one keeps it."""
+    """Take the lock of an app; return false if another process still has it at the deadline."""
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,7 +76,10 @@ def take(lock: int, deadline: float) -> bool:
 
 
 def compare(paths: Paths, app: AppPaths, ask: "Ask", *, for_a_start: bool) -> str:
-    """Ask upstream, if everything here is as it was; note when it still shows the same commit."""
+    """Ask upstream if nothing here has changed; record the run if upstream has the same commit.
+
+    Returns how the run ended, or "" if something has changed.
+    """
     facts = fast_path_facts.read(app.known)
     if facts is None:
         return ""
@@ -83,7 +89,7 @@ def compare(paths: Paths, app: AppPaths, ask: "Ask", *, for_a_start: bool) -> st
     if for_a_start and is_fresh(app):
         return reason
     if not for_a_start and has_requests(app):
-        # A start waits for this run: it may do without another question, as session.py decides.
+        # The start of a service waits for this run, which may not have to ask: see update/run.py.
         return ""
     started = now()
     (url,), (ref,), (commit,), (timeout,) = (
@@ -103,7 +109,7 @@ def compare(paths: Paths, app: AppPaths, ask: "Ask", *, for_a_start: bool) -> st
 
 
 def note(paths: Paths, app: AppPaths, facts: fast_path_facts.Facts, started: str) -> None:
-    """Leave what a run leaves that found nothing new: log lines, the time of it, the stamp."""
+    """Write what a run that found nothing new writes: log lines, its time, the freshness stamp."""
     from autoupdate.host.log_sinks import append_line, send
 
     (reason,) = facts["reason"]
@@ -111,19 +117,19 @@ def note(paths: Paths, app: AppPaths, facts: fast_path_facts.Facts, started: str
     try:
         append_line(paths.log, reason)
     except OSError:
-        # The next run that goes the usual way says so.
+        # The next usual run reports it.
         pass
     replace(app.last_look, f"{started}\n{now()}\n{reason}\n")
     uptime = float(read("/proc/uptime").split()[0])
     until = int(uptime + float(facts["fresh_for"][0]))
     replace(app.fresh, "".join(f"{line}\n" for line in (until, *facts["stamp"])))
-    # As runtime.set_fresh does, for the same reason.
+    # As host/runtime_files.py (set_fresh) does, for the same reason.
     moment = int(time.time()) - 1
     os.utime(app.fresh, (moment, moment))
 
 
 def is_fresh(app: AppPaths) -> bool:
-    """Tell whether another start's look is young enough; all else was compared already."""
+    """Return whether the last check is young enough; everything else was compared already."""
     try:
         return float(read("/proc/uptime").split()[0]) < int(read(app.fresh).split("\n", 1)[0])
     except (OSError, ValueError):
@@ -131,7 +137,7 @@ def is_fresh(app: AppPaths) -> bool:
 
 
 def has_requests(app: AppPaths) -> bool:
-    """Tell whether gates have wishes of a run."""
+    """Return whether a gate has left a request for a run."""
     try:
         return bool(os.listdir(app.requests))
     except OSError:
@@ -139,13 +145,13 @@ def has_requests(app: AppPaths) -> bool:
 
 
 def read(file: str) -> str:
-    """Return the content of a small file."""
+    """Return the content of a file."""
     with open(file, encoding="utf-8", errors="surrogateescape") as stream:
         return stream.read()
 
 
 def replace(file: str, text: str) -> None:
-    """Write a file that may be lost in a power cut, but is never half there."""
+    """Replace a file as a whole; it is not synced, so a power cut may lose it."""
     temporary = f"{file}.new"
     with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as stream:
         stream.write(text)

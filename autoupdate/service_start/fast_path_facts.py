@@ -1,7 +1,7 @@
-"""What the last run that found nothing new has asked, and of what its answer depended.
+"""The file of facts for the fast path: what the last run asked, and what its outcome depends on.
 
-Written at the end of such a run, for the next one: as long as nothing of that has changed, the
-same commit upstream means the same outcome (shortcut.py). Lines of a word and its value.
+A run that found nothing new writes it for the next one. While none of these facts has changed, the
+same commit upstream means the same outcome (fast_path.py). Each line has a name and a value.
 """
 
 import os
@@ -12,7 +12,10 @@ Facts = dict[str, list[str]]
 
 
 def write(file: str, facts: Facts) -> None:
-    """Write facts for root alone: an address may hold a password. Raises OSError."""
+    """Write facts, readable only by root as URLs may hold a password. Raises OSError.
+
+    Nothing is written if a value has a line feed.
+    """
     lines = [f"{name} {value}" for name, values in facts.items() for value in values]
     if any("\n" in line for line in lines):
         return
@@ -28,7 +31,7 @@ def write(file: str, facts: Facts) -> None:
 
 
 def read(file: str) -> Facts | None:
-    """Return what is known and still true; None when anything is not as it was."""
+    """Return the facts if they are still true; None if anything has changed."""
     try:
         with open(file, encoding="utf-8", errors="surrogateescape") as stream:
             text = stream.read()
@@ -47,7 +50,7 @@ def _holds(facts: Facts) -> bool:
         if fingerprint(path) != mark:
             return False
     for line in facts["leads"]:
-        # Both are paths of ours, without spaces at their ends.
+        # A path with " -> " in it never compares equal; the usual run decides then.
         path, _, target = line.partition(" -> ")
         if os.path.realpath(path) != target:
             return False
@@ -56,14 +59,14 @@ def _holds(facts: Facts) -> bool:
 
 
 def fingerprint(path: str) -> str:
-    """Return what changes whenever a file, a link or the names in a directory change (stat(2))."""
+    """Return a text that changes whenever a file, a link or a directory's entries do (stat(2))."""
     try:
         seen = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return "-"
     except OSError as error:
         return f"{error.errno}"
-    # No program can set the time of the last change of status.
+    # Programs can set mtime, but not ctime.
     return (
         f"{seen.st_dev}:{seen.st_ino}:{seen.st_mode}:{seen.st_uid}:{seen.st_size}"
         f":{seen.st_mtime_ns}:{seen.st_ctime_ns}"
@@ -71,7 +74,7 @@ def fingerprint(path: str) -> str:
 
 
 def changed_since(path: str, moment: float) -> bool:
-    """Tell whether a path changed after a moment of the host's clock, or in the second before."""
+    """Return whether a path changed after a moment (seconds since 1970), or a second before it."""
     try:
         return os.lstat(path).st_ctime > moment - 1
     except OSError:
@@ -79,6 +82,6 @@ def changed_since(path: str, moment: float) -> bool:
 
 
 def proxies() -> str:
-    """Return the proxies that a process started now would use."""
+    """Return the proxy variables of this process's environment."""
     names = [spelling for name in PROXIES for spelling in (name, name.upper())]
     return repr([os.environ.get(name) for name in names])

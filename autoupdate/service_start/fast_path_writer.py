@@ -1,4 +1,4 @@
-"""Leaves for the next run what this one, which found nothing new, has asked and relied on."""
+"""Writes the facts for the fast path at the end of a run that found nothing new."""
 
 import os
 
@@ -19,29 +19,29 @@ from autoupdate.upstream.git_environment import git_environment, is_open
 def leave(
     app: App, outcome: Outcome, paths: Paths, identity: Identity | None, began: float
 ) -> None:
-    """Let the next run take the shortcut, if all that this one did was to compare two commits.
+    """Let the next run take the fast path, if this one only compared two commits.
 
-    `began`: the time of day before the settings were read.
+    `began`: the time before the settings were read, in seconds since 1970.
     """
     settings = app.settings
     if (outcome.result, outcome.exit_code) != (Result.CURRENT, Exit.DONE) or not outcome.commit:
         return
-    # What has to be done by every run would not be done by the shortcut.
+    # The fast path writes no metrics, and asks for branches only.
     ref = branch_ref(settings.upstream.track)
-    # What was lent for this exchange is gone, and is written down nowhere.
+    # The fast path has no credentials, no proxy setting and no special certificates.
     if settings.metrics.textfile or not ref or not is_open(settings.upstream):
         return
-    # Keys are removed, and they expire: every run looks whether what runs is still trusted.
+    # Keys can be removed or expire: every run checks the signature of the current release.
     if settings.trust.signatures != "off":
         return
     if settings.notify.urls and outbox.is_waiting(app.records):
         return
     if app.records.unfinished():
-        # The services that it waits for are still to be watched.
+        # Its services still have to be watched.
         return
     read_before = [*settings.files, f"{paths.vendor}/apps", f"{paths.etc}/apps"]
     if any(fast_path_facts.changed_since(path, began) for path in read_before):
-        # Perhaps it was changed after it was read.
+        # This run may have read the old content.
         return
     ours = [
         app.paths.state, f"{app.paths.state}-journal", app.paths.current, app.paths.releases,
@@ -68,11 +68,11 @@ def leave(
         ],
         "leads": [f"{python} -> {os.path.realpath(python)}"],
         "present": [f"{app.paths.release(outcome.release)}/.venv/bin/python"],
-        # Last, so that nothing is missing before it.
+        # The last line: without it the file is not complete.
         "end": [fast_path_facts.FORMAT],
     }
     try:
         fast_path_facts.write(app.paths.known, facts)
     except OSError:
-        # Without it the next run goes the usual way.
+        # Without the file the next run is a usual one.
         return

@@ -1,7 +1,7 @@
-"""The gate before a service's start, where units/pre-start could not decide by itself.
+"""The gate before a service's start, for what units/pre-start cannot decide.
 
-It asks systemd for a run of the app's unit, so that the build is not paid for by the service's
-own limits, and so that services that start together share one run.
+It starts a run as the unit autoupdate@APP.service: the resource limits of the service do not apply
+to the build, and services that start together share one run.
 """
 
 import os
@@ -28,22 +28,23 @@ from autoupdate.records.database import StateError
 from autoupdate.records.records import Records
 
 Answer = TypeVar("Answer")
-# Starts a run of an app, unless it is no longer needed; gives why it failed, or nothing.
+# Starts a run of an app and waits for it, or until the callable returns true; returns why the run
+# failed, or "".
 Start = Callable[[str, Callable[[], bool]], str]
 HOST_TRANSIENT_UNITS = SystemdTransientUnits()
 HOST_CLOCK = Clock()
-# Longer than the unit's own TimeoutStartSec=.
+# In seconds; longer than TimeoutStartSec= of the unit.
 LONGEST_RUN = 3 * 3600.0 + 60
-# By default systemd gives up on a unit with the sixth start in ten seconds (StartLimitBurst= in
-# systemd.unit(5)), and nobody would start it again. This leaves room for two orders by hand.
+# In seconds. By default systemd refuses the sixth start of a unit in ten seconds, and does not try
+# again (StartLimitBurst= in systemd.unit(5)). This leaves room for two starts by hand.
 SHORTEST_REFUSAL = 4.0
 
 
 def start_run(app: str, enough: Callable[[], bool]) -> str:
-    """Start a run and wait for it, or until `enough`; return why it failed, or nothing."""
+    """Start a run and wait for it, or until `enough()`; return why it failed, or ""."""
     unit = f"autoupdate@{app}.service"
     try:
-        # Asked again, it joins the run that it has started.
+        # A second `systemctl start` joins the run that the first one started.
         answer = insist(
             lambda: run_unless(
                 ["systemctl", "start", "--", unit],
@@ -66,7 +67,7 @@ def main(
     transient_units: TransientUnits = HOST_TRANSIENT_UNITS,
     clock: Clock = HOST_CLOCK,
 ) -> int:
-    """Let a service start (0) or keep it down (1), which takes some seconds."""
+    """Let a service start (0) or keep it down (1, after SHORTEST_REFUSAL at least)."""
     paths = paths or Paths()
     name = arguments[0] if arguments else ""
     began = clock.monotonic()
@@ -74,8 +75,9 @@ def main(
         code = pass_gate(paths, load(paths, name), start, transient_units)
     except AutoupdateError as error:
         tell(
-            paths, name, BLOCKED, f"{name} may not start: {error.message}. {error.advice}".rstrip()
-        )
+            paths, name, BLOCKED,
+            f"{name}: the service is not started: {error.message}. {error.advice}".rstrip(),
+        )  # fmt: skip
         code = 1
     if code:
         clock.sleep(max(0.0, SHORTEST_REFUSAL - (clock.monotonic() - began)))
@@ -88,16 +90,16 @@ def pass_gate(
     start: Start,
     transient_units: TransientUnits = HOST_TRANSIENT_UNITS,
 ) -> int:
-    """Decide about one start of a service of a configured app; `start` starts a run."""
+    """Let one service of an app start (0) or keep it down (1); `start` starts a run."""
     app = paths.app(settings.app)
-    # Half a directory must not be started from: an interrupted adoption is undone first.
+    # After an interrupted adoption the directory may be incomplete: it is undone first.
     if is_unmanaged(settings, app) and not os.path.exists(app.relocation):
         return start_unmanaged(paths, settings)
     if runtime_files.is_activating(app):
         return 0
     interrupted = os.path.exists(app.relocation) or _was_interrupted(app)
     updates = settings.start.update and not _is_held(app.state)
-    # A hold does not mean that the services stay down after an upgrade of the host.
+    # A release whose Python the host has replaced is built again even on hold: it cannot run.
     must_run = interrupted or _cannot_run(settings, app)
     if not updates and not must_run:
         return 0
@@ -107,7 +109,8 @@ def pass_gate(
     wish = runtime_files.UPDATE if updates else runtime_files.RECOVER
     before = Clock().now()
     with runtime_files.request(app, wish):
-        # The run may wait for a probation that waits for this service: that is the third deadlock.
+        # Waiting to the end would deadlock: the run may wait for a probation, which waits for this
+        # service.
         fault = start(settings.app, lambda: runtime_files.is_watching(app))
     if is_unmanaged(settings, app) and not os.path.exists(app.relocation):
         return start_unmanaged(paths, settings)
@@ -119,9 +122,10 @@ def pass_gate(
 
 
 def switching_must_wait(settings: Settings, app: AppPaths) -> bool:
-    """Tell whether a run could do no more now than to build what waits for a window.
+    """Return whether the windows are closed, so that a run could build a release but not switch.
 
-    No start waits for that: the run goes on beside it. Without a release there is no waiting.
+    The service need not wait for such a run: both go on in parallel. Always false if nothing that
+    can run is deployed.
     """
     if not settings.windows.allowed or not os.path.exists(f"{app.current}/.venv/bin/python"):
         return False
@@ -131,15 +135,15 @@ def switching_must_wait(settings: Settings, app: AppPaths) -> bool:
 
 
 def is_unmanaged(settings: Settings, app: AppPaths) -> bool:
-    """Tell whether something that is not ours is where the services look for the app."""
+    """Return whether `path` exists and is not managed by autoupdate."""
     return os.path.lexists(settings.path) and not is_managed(settings.path, app)
 
 
 def start_unmanaged(paths: Paths, settings: Settings) -> int:
-    """Let a service start from what is not ours, and say so."""
+    """Let a service start from what is at `path`, and report that it is not managed."""
     tell(paths, settings.app, UNMANAGED,
          f"{settings.app} is not managed: {settings.path} is {describe(settings.path)};"
-         " the service starts as it is")  # fmt: skip
+         " the service starts from it, without updates")  # fmt: skip
     return 0
 
 
@@ -148,20 +152,25 @@ def decide(paths: Paths, settings: Settings, fault: str, transient_units: Transi
     name = settings.app
     fault = fault.removeprefix(f"{name}: ")
     if settings.start.if_update_fails == "start":
-        tell(paths, name, STARTED_OLD, f"{name} starts on the last good release, because: {fault}")
+        tell(paths, name, STARTED_OLD,
+             f"{name}: the update failed: {fault}; the service starts on the last good release"
+             )  # fmt: skip
         return 0
     advice = (
         f"see: autoupdatectl status {name}; to start on the last good release instead, set"
         f' if_update_fails = "start" under [start] in {paths.etc}/apps/{name}.toml'
     )
-    message = f"{name} may not start, as start.if_update_fails is block: {fault}; {advice}"
+    message = (
+        f"{name}: the update failed: {fault}; the service is not started, as"
+        f" start.if_update_fails is block; {advice}"
+    )
     tell(paths, name, BLOCKED, message)
     notify(paths, settings, message, transient_units)
     return 1
 
 
 def notify(paths: Paths, settings: Settings, message: str, transient_units: TransientUnits) -> None:
-    """Have the administrator told that a service is kept down."""
+    """Notify the administrator that a service is kept down."""
     if not settings.notify.urls:
         return
     from autoupdate.records import outbox
@@ -171,8 +180,8 @@ def notify(paths: Paths, settings: Settings, message: str, transient_units: Tran
         outbox.put(records, settings.notify, BLOCKED, message, Clock().now())
         records.close()
     except StateError as error:
-        # The service's own journal has the reason; the next run looks after the state.
-        say(f"autoupdate: nobody is notified: {error.message}")
+        # The journal has the reason; the next run replaces a damaged state.
+        say(f"autoupdate: no notification is sent: {error.message}")
     else:
         transient_units.send(settings.app)
 
@@ -186,7 +195,7 @@ def _is_held(state: str) -> bool:
 
 
 def _was_interrupted(app: AppPaths) -> bool:
-    # A run that is alive needs nobody's help. A state that cannot be read is begun anew by a run.
+    # A running update is not interrupted. A state that cannot be read needs a run to replace it.
     unreadable = os.path.exists(app.state)
     unfinished = _ask(app.state, lambda records: records.unfinished() is not None, unreadable)
     return unfinished and not runtime_files.is_running(app)
@@ -198,13 +207,13 @@ def _cannot_run(settings: Settings, app: AppPaths) -> bool:
 
 
 def _last_words(state: str, since: str) -> str:
-    """Return why the run that began since then failed; it says more than systemctl can."""
+    """Return why the run that ended since then failed; systemctl's own message says less."""
     last = _ask(state, lambda records: records.last_run(), None)
     return last.reason if last and last.exit_code and last.finished_at >= since else ""
 
 
 def _ask(state: str, question: Callable[[Records], Answer], otherwise: Answer) -> Answer:
-    """Ask the state something; `otherwise` stands for what is missing or cannot be read."""
+    """Ask the state something; return `otherwise` if the state is missing or cannot be read."""
     try:
         records = Records(state, read_only=True)
         try:
@@ -216,15 +225,15 @@ def _ask(state: str, question: Callable[[Records], Answer], otherwise: Answer) -
 
 
 def tell(paths: Paths, app: str, kind: Kind, message: str) -> None:
-    """Log an event, for the service, too: in its own journal, and as its status text."""
+    """Log an event, also in the journal of the service and as its status text."""
     HostLog(paths.log).write(Event(kind, message, app))
     say(message)
-    # With Restart=always, `systemctl status` shows no journal line from before the next try.
+    # With Restart=always, `systemctl status` shows only journal lines of the current attempt.
     show_status(f"autoupdate: {message}")
 
 
 def show_status(text: str) -> None:
-    """Set the service's status text (sd_notify(3)); the drop-in allows it by NotifyAccess=."""
+    """Set the service's status text (sd_notify(3)); NotifyAccess= in the drop-in allows it."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

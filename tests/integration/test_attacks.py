@@ -5,7 +5,7 @@
 | arbitrary software | a commit that nobody trusted signed    | commit has no signature            |
 | rollback           | an older commit, signed as ever        | downgrade: it is an ancestor of ...|
 | fast-forward       | a version too high for any true one    | tag v999.0 has no signature        |
-| freeze             | the same commit for ever               | nothing newer seen since ...       |
+| freeze             | the same commit for ever               | last new commit seen ...           |
 | endless data       | see test_endless.py                    | sends more than guard.max_fetch    |
 | mix-and-match      | a signed old tag under a new name      | it is that of a tag called 'v2.0'  |
 | extraneous         | another package under the name of one  | do not match the hashes            |
@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.cli.render.status import status as in_words
+from autoupdate.cli.render.when import ago
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.reports.status import status
@@ -31,6 +32,9 @@ from tests.integration.site import APP, NoServices, Site
 from tools.lib.bench.index import Index
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.upstream import Upstream
+
+LATER = "2099-01-01T00:00:00Z"
+"""The time at which `status` is read."""
 
 
 class Guarded:
@@ -103,7 +107,7 @@ def lines(site: Site) -> str:
     """Return what `status` says, without colours and line ends."""
     app = site.app()
     app.records.close()
-    text = in_words(status(app.settings, app.paths, NoServices()))
+    text = in_words(status(app.settings, app.paths, NoServices()), LATER)
     return " ".join(re.sub("\033\\[[0-9;]*m", "", text).split())
 
 
@@ -174,7 +178,7 @@ def test_freeze(guarded: Guarded) -> None:
     candidate = app.records.candidate()
     app.records.close()
     assert candidate is not None
-    assert f"nothing newer seen since {candidate.seen_at}" in lines(guarded.site)
+    assert f"last new commit seen {ago(candidate.seen_at, LATER)}" in lines(guarded.site)
 
 
 def test_mix_and_match(guarded: Guarded) -> None:

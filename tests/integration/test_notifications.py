@@ -120,9 +120,9 @@ def test_more_than_a_few_come_as_one(deployed: Site, mail: MailServer, web: WebS
 @pytest.mark.parametrize(
     ("url", "complaint"),
     [
-        ("nonsense://somewhere/secret-4711", "is no URL that Apprise knows"),
-        ("mailto://", "is no URL that Apprise knows"),
-        ("not a url", "is no URL that Apprise knows"),
+        ("nonsense://somewhere/secret-4711", "is not a URL that Apprise knows"),
+        ("mailto://", "is not a URL that Apprise knows"),
+        ("not a url", "is not a URL that Apprise knows"),
         ("json://127.0.0.1/secret-4711", ""),
     ],
 )
@@ -138,7 +138,7 @@ def test_wrong_url_stops_no_update(deployed: Site, capsys: pytest.CaptureFixture
     assert site.updates_to(site.upstream.commit(2))
     assert not send(site)
     (message,) = site.log.messages("not-delivered")
-    assert "nonsense#1 did not take a notification: is no URL that Apprise knows" in message
+    assert "nonsense#1 did not accept a notification: is not a URL that Apprise knows" in message
     assert main.main(["config", "check", "--json", APP], site.paths) == Exit.USAGE
     said = capsys.readouterr().out
     assert f"{site.paths.etc}/apps/{APP}.toml: notify.urls: nonsense#1" in said

@@ -1,4 +1,4 @@
-"""Words for `config check` and `config show`."""
+"""Text of `config check` and `config show`."""
 
 import json
 from typing import Any
@@ -11,42 +11,42 @@ from autoupdate.cli.render.layout import (
     YELLOW,
     advice,
     coloured,
-    counted,
     fact,
 )  # fmt: skip
+from autoupdate.model.sizes import counted
 
 KEY = 26
 
 
 def check(told: dict[str, Any]) -> str:
-    """Return everything that is wrong or odd, app by app."""
+    """Return the errors and warnings, app by app."""
     if not told["apps"]:
         return "no app is configured on this host"
     return "\n".join(line for one in told["apps"] for line in check_one(one))
 
 
 def check_one(told: dict[str, Any]) -> list[str]:
-    """Return what is wrong or odd in one app's settings."""
+    """Return the errors and warnings of one app's settings."""
     faults, warnings = told["faults"], told["warnings"]
     if faults:
-        verdict = coloured(counted(len(faults), "fault"), RED)
+        verdict = coloured(counted(len(faults), "error"), RED)
     else:
-        verdict = coloured("can be used", GREEN)
-    odd = f", {coloured(counted(len(warnings), 'warning'), YELLOW)}" if warnings else ""
-    lines = [f"{told['app']}: {verdict}{odd}"]
+        verdict = coloured("no errors", GREEN)
+    more = f", {coloured(counted(len(warnings), 'warning'), YELLOW)}" if warnings else ""
+    lines = [f"{told['app']}: {verdict}{more}"]
     for fault in faults:
-        lines.append(fact("wrong", fault["message"], RED, 9))
+        lines.append(fact("error", fault["message"], RED, 9))
         lines += advice(fault["advice"], 11)
-    lines += [fact("odd", text, YELLOW, 9) for text in warnings]
+    lines += [fact("warning", text, YELLOW, 9) for text in warnings]
     return lines
 
 
 def show(told: dict[str, Any]) -> str:
-    """Return every setting in the order of its file, those of one file together."""
+    """Return every setting, those of one file together: the defaults first, then by file name."""
     by_origin: dict[str, list[tuple[str, Any]]] = {}
     for key, item in told["settings"].items():
         by_origin.setdefault(item["origin"] or "", []).append((key, item["value"]))
-    lines = [f"{told['app']}: what is in force, and which file says so"]
+    lines = [f"{told['app']}: every setting, under the file that sets it"]
     for origin in sorted(by_origin, key=lambda file: (file != "", file)):
         colour = STRONG if origin else FAINT
         lines += ["", coloured(origin or "built-in defaults", colour)]
@@ -55,5 +55,5 @@ def show(told: dict[str, Any]) -> str:
 
 
 def setting(key: str, value: Any) -> str:
-    """Return one setting as it is written in a file."""
+    """Return one setting as a settings file has it."""
     return fact(key, f"= {json.dumps(value, ensure_ascii=False)}", "", KEY)

@@ -1,21 +1,22 @@
-"""Words for `doctor`."""
+"""Text of `doctor`."""
 
 from typing import Any
 
-from autoupdate.cli.render.layout import FAINT, GREEN, RED, STRONG, coloured, counted, wrapped
+from autoupdate.cli.render.layout import FAINT, GREEN, RED, STRONG, coloured, wrapped
+from autoupdate.model.sizes import counted
 
 
 def doctor(told: dict[str, Any]) -> str:
-    """Return everything that is wrong, each with what mends it."""
+    """Return the problems, each with the command that fixes it."""
     findings = told["findings"]
     if findings:
-        lines = [f"{told['app']}: {coloured(counted(len(findings), 'finding'), RED)}"]
+        lines = [f"{told['app']}: {coloured(counted(len(findings), 'problem'), RED)}"]
     else:
-        lines = [f"{told['app']}: {coloured('all is well', GREEN)}"]
+        lines = [f"{told['app']}: {coloured('no problems found', GREEN)}"]
     for finding in findings:
         lines += ["", *wrapped(f"{coloured(finding['about'], STRONG)}: {finding['what']}", 80)]
-        # To be copied as it is, so it is not broken into lines.
+        # Administrators copy the command: it is on one line, however long.
         lines.append(f"    {finding['mend']}")
     if not told["as_root"]:
-        lines += ["", coloured("as root, more is looked at", FAINT)]
+        lines += ["", coloured("not everything was checked: run it as root for all checks", FAINT)]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Words for `history` and `quarantine`."""
+"""Text of `history` and `quarantine`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,38 +9,46 @@ from autoupdate.cli.render.layout import (
     YELLOW,
     advice,
     coloured,
-    counted,
-    short,
     wrapped,
 )
+from autoupdate.cli.render.when import ago, in_text
+from autoupdate.model.commits import short
+from autoupdate.model.sizes import counted
 
 COLOURS = {"updated": GREEN, "failed": RED, "rolled-back": RED, "broken": RED, "deferred": YELLOW}
 
 
-def history(entries: Sequence[dict[str, Any]]) -> str:
+def history(entries: Sequence[dict[str, Any]], now: str) -> str:
     """Return past transactions with their reasons, newest first."""
     if not entries:
-        return "no such update is on record"
+        return "no updates found"
+    began = [ago(entry["started_at"], now) for entry in entries]
+    widest = max(map(len, began))
     lines = []
-    for entry in entries:
+    for entry, when in zip(entries, began, strict=True):
         result = entry["result"] or f"in step {entry['step']}"
         padded = coloured(f"{result:<13}", COLOURS.get(result, ""))
         times = f"  {counted(entry['times'], 'time')}" if entry["times"] > 1 else ""
         lines.append(
-            f"{entry['started_at']}  {short(entry['commit'])}  {padded} {entry['trigger']}{times}"
+            f"{when:<{widest}}  {short(entry['commit'])}  {padded} {entry['trigger']}{times}"
         )
-        lines += [f"    {line}" for line in wrapped(entry["reason"], 76)]
+        lines += reason(entry["reason"])
     return "\n".join(lines)
 
 
-def quarantine(items: Sequence[dict[str, Any]]) -> str:
+def quarantine(items: Sequence[dict[str, Any]], now: str) -> str:
     """Return the commits that are not tried again."""
     if not items:
         return "no commit is in quarantine"
     lines = []
     for item in items:
-        lines.append(f"{item['commit']}  since {item['since']}")
-        lines += [f"    {line}" for line in wrapped(item["reason"], 76)]
+        lines.append(f"{short(item['commit'])}  quarantined {ago(item['since'], now)}")
+        lines += reason(item["reason"])
     return "\n".join(
-        [*lines, *advice("to have one tried again: autoupdatectl quarantine clear COMMIT", 0)]
+        [*lines, *advice("to try one again: autoupdatectl quarantine clear COMMIT", 0)]
     )
+
+
+def reason(text: str) -> list[str]:
+    """Return a reason, indented."""
+    return [f"    {line}" for line in wrapped(in_text(text), 76)]

@@ -1,4 +1,4 @@
-"""Words for `plan`."""
+"""Text of `plan`."""
 
 from typing import Any
 
@@ -9,11 +9,12 @@ from autoupdate.cli.render.layout import (
     YELLOW,
     advice,
     coloured,
-    counted,
     fact,
     facts,
-    short,
 )  # fmt: skip
+from autoupdate.cli.render.when import in_text
+from autoupdate.model.commits import short
+from autoupdate.model.sizes import counted
 
 WOULD = {
     "update": ("would update to commit {commit}", GREEN),
@@ -31,14 +32,14 @@ def plan(told: dict[str, Any]) -> str:
     said = coloured(words.format(commit=short(told["commit"])), colour)
     lines = [f"{told['app']}: {said}"]
     if told["would"] in ("defer", "fail"):
-        lines.append(fact("because", told["reason"]))
+        lines.append(fact("because", in_text(told["reason"])))
         lines += advice(told["advice"], 16)
     if told["commit"] != told["deployed"]:
-        lines.append(fact("deployed", told["deployed"] or "nothing"))
-        lines.append(fact("candidate", told["commit"] or "unknown"))
+        lines.append(fact("deployed", short(told["deployed"]) or "nothing"))
+        lines.append(fact("candidate", short(told["commit"]) or "unknown"))
     lines += [*brings(told["changes"]), *needs(told["environment"])]
     if told["release"]:
-        lines.append(fact("release", f"{told['release']} is built, and waits"))
+        lines.append(fact("release", f"{told['release']} is already built"))
     if told["services"]:
         lines.append(fact("restarts", ", ".join(told["services"])))
     return "\n".join([*lines, "", *map(gate, told["gates"])])
@@ -47,11 +48,11 @@ def plan(told: dict[str, Any]) -> str:
 def gate(told: dict[str, Any]) -> str:
     """Return what one gate says."""
     mark = coloured("ok", GREEN) if told["passes"] else coloured("NO", RED)
-    return mark + fact(f"  {told['gate']}", told["reason"], "", GATE + 2)[2:]
+    return mark + fact(f"  {told['gate']}", in_text(told["reason"]), "", GATE + 2)[2:]
 
 
 def brings(told: dict[str, Any] | None) -> list[str]:
-    """Return the commits and files that lie between."""
+    """Return the commits and files that an update would bring."""
     if not told:
         return []
     if not told["compared"]:
@@ -63,7 +64,7 @@ def brings(told: dict[str, Any] | None) -> list[str]:
 
 
 def logged(entry: dict[str, Any]) -> str:
-    """Return one commit in a line."""
+    """Return one commit on a line."""
     day = entry["committed_at"][:10]
     return (
         f"{coloured(short(entry['commit']), STRONG)} {day} {entry['subject']} ({entry['author']})"
@@ -71,10 +72,10 @@ def logged(entry: dict[str, Any]) -> str:
 
 
 def needs(told: dict[str, Any] | None) -> list[str]:
-    """Return what becomes of the environment."""
+    """Return whether the environment is a new one, and what changes in it."""
     if not told:
         return []
-    what = "that of an earlier release is used again" if told["reused"] else "is made anew"
+    what = "reused from an earlier release" if told["reused"] else "a new one is built"
     changed = f"; changed: {', '.join(told['changed'])}" if told["changed"] else ""
     added = [f"+ {line}" for line in told["added"]]
     return facts(

@@ -1,40 +1,44 @@
-"""Words for `show`."""
+"""Text of `show`."""
 
 from typing import Any
 
-from autoupdate.cli.render.layout import GREEN, RED, STRONG, coloured, counted, fact, facts
+from autoupdate.cli.render.layout import GREEN, RED, STRONG, coloured, fact, facts
 from autoupdate.cli.render.plan import logged
+from autoupdate.cli.render.when import ago
+from autoupdate.model.commits import short
+from autoupdate.model.sizes import counted
 
 MOST_SHOWN = 20
 ROLES = {
     "current": "the services run it",
-    "previous": "the one before; `rollback` goes there",
-    "kept": "an older one",
-    "waiting": "built, and not switched to yet",
+    "previous": "`rollback` switches to it",
+    "kept": "an older release",
+    "waiting": "built, not switched to yet",
 }
 
 
-def release(told: dict[str, Any]) -> str:
-    """Return what there is to know of a release."""
+def release(told: dict[str, Any], now: str) -> str:
+    """Return what is known of a release."""
     role = told["role"]
     lines = [f"{coloured(told['release'], STRONG)}: {role} ({ROLES[role]})"]
-    lines.append(fact("commit", told["commit"]))
-    lines.append(fact("signer", told["signer"] or "none was recorded"))
-    active = f", last switched to {told['activated_at']}" if told["activated_at"] else ""
-    lines.append(fact("built", f"{told['created_at']}{active}"))
-    mebibytes = told["bytes"] >> 20
-    took = f", {mebibytes:,} MiB when it was built" if mebibytes else ""
-    lines.append(fact("with", f"{told['interpreter']}{took}"))
-    lines.append(fact("after", told["before"] or "nothing: it is the first one"))
+    lines.append(fact("commit", short(told["commit"])))
+    lines.append(fact("signer", told["signer"] or "none recorded"))
+    lines.append(fact("built", ago(told["created_at"], now)))
+    if told["activated_at"]:
+        lines.append(fact("switched to", ago(told["activated_at"], now)))
+    lines.append(fact("interpreter", told["interpreter"]))
+    if mebibytes := told["bytes"] >> 20:
+        lines.append(fact("size", f"{mebibytes:,} MiB when it was built"))
+    lines.append(fact("built after", told["before"] or "no older release is recorded"))
     lines += [*commits(told), *files(told["changes"]), *versions(told["packages"])]
     return "\n".join(lines)
 
 
 def commits(told: dict[str, Any]) -> list[str]:
-    """Return the log of what came in."""
+    """Return the commits since the release before it."""
     changes = told["changes"]
     if changes is None:
-        why = "only root may ask the mirror" if told["needs_root"] else "the mirror does not know"
+        why = "run it as root to see them" if told["needs_root"] else "not known to the mirror"
         return facts("commits", [why])
     log = [logged(entry) for entry in changes["log"][:MOST_SHOWN]]
     more = changes["commits"] - len(log)
@@ -42,7 +46,7 @@ def commits(told: dict[str, Any]) -> list[str]:
 
 
 def files(changes: dict[str, Any] | None) -> list[str]:
-    """Return the files that differ."""
+    """Return the files that changed."""
     if not changes or not changes["compared"]:
         return []
     named = [f"{item['letter']} {item['path']}" for item in changes["paths"][:MOST_SHOWN]]
@@ -52,7 +56,7 @@ def files(changes: dict[str, Any] | None) -> list[str]:
 
 
 def versions(told: dict[str, Any] | None) -> list[str]:
-    """Return the packages that differ."""
+    """Return the installed packages that changed."""
     if told is None:
         return []
     lines = [coloured(f"+ {name} {version}", GREEN) for name, version in told["added"].items()]

@@ -1,86 +1,124 @@
-"""Words for `status` and `check`."""
+"""Text of `status` and `check`."""
 
 from typing import Any
 
-from autoupdate.cli.render.layout import GREEN, RED, YELLOW, coloured, counted, fact, short
+from autoupdate.cli.render.layout import GREEN, RED, YELLOW, coloured, fact
+from autoupdate.cli.render.when import ago, in_text, until
+from autoupdate.model.commits import short
+from autoupdate.model.sizes import counted
 
 STATES = {
-    "unmanaged": ("autoupdate does not look after it", YELLOW),
+    "unmanaged": ("not managed by autoupdate", YELLOW),
     "current": ("up to date", GREEN),
     "behind": ("a newer commit is waiting", YELLOW),
     "deferred": ("a newer commit is held back by policy", YELLOW),
-    "updating": ("an update is under way", YELLOW),
+    "updating": ("an update is running", YELLOW),
     "probation": ("the new release is being watched", YELLOW),
-    "rolled-back": ("went back to the last good release", RED),
+    "rolled-back": ("rolled back to the last good release", RED),
     "failed": ("the last update failed", RED),
     "held": ("updates are on hold", YELLOW),
-    "pinned": ("stays at a pinned commit", GREEN),
+    "pinned": ("kept at the pinned commit", GREEN),
+}
+# How the last run ended.
+RESULTS = {
+    "updated": "updated {ago}",
+    "deferred": "update deferred {ago}",
+    "failed": "failed {ago}",
+    "rolled-back": "rolled back {ago}",
+    "broken": "update and rollback failed {ago}",
+    "unreachable": "upstream unreachable, tried {ago}",
+    "refused": "configuration error {ago}",
+    "given-back": "given back as a plain checkout {ago}",
 }
 GOOD, BAD = ("active", "reloading", "refreshing"), ("failed",)
 
 
-def status(facts: dict[str, Any]) -> str:
+def status(facts: dict[str, Any], now: str) -> str:
     """Return where an app stands, or where each of several does."""
     if "apps" in facts:
-        return "\n\n".join(status(one) for one in facts["apps"])
+        return "\n\n".join(status(one, now) for one in facts["apps"])
     meaning, colour = STATES[facts["state"]]
     lines = [f"{facts['app']}: {coloured(facts['state'], colour)} ({meaning})"]
+    if not facts["current"]:
+        lines.append(fact("current", "nothing is deployed"))
     for name in ("current", "previous"):
-        lines += release(name, facts[name])
-    candidate = facts["candidate"]
-    if candidate and candidate["commit"] != (facts["current"] or {}).get("commit"):
-        seen = f"{short(candidate['commit'])}  first seen {candidate['seen_at']}"
-        lines.append(fact("candidate", seen))
-    elif candidate:
-        # A server that shows the same for ever cannot be told from a quiet project.
-        lines.append(fact("upstream", f"nothing newer seen since {candidate['seen_at']}"))
-    lines += steering(facts)
-    last = facts["last_run"]
-    if last:
-        colour = RED if last["exit_code"] else ""
-        lines.append(fact("last run", f"{last['result']} at {last['finished_at']}"))
-        if last["exit_code"] or facts["state"] == "deferred":
-            lines.append(fact("", last["reason"]))
-    lines.append(fact("last success", facts["last_success_at"] or "never"))
+        lines += release(name, facts[name], now)
+    lines += [*upstream(facts, now), *steering(facts, now), *last_run(facts, now)]
+    success = facts["last_success_at"]
+    lines.append(fact("last success", ago(success, now) if success else "never"))
     for item in facts["quarantine"]:
-        text = f"{short(item['commit'])}  since {item['since']}: {item['reason']}"
-        lines.append(fact("quarantine", text, RED))
+        lines.append(fact("quarantine", f"{short(item['commit'])}  {ago(item['since'], now)}", RED))
+        lines.append(fact("", in_text(item["reason"])))
     for name, service in facts["services"].items():
         lines.append(about_service(name, service))
     return "\n".join(lines)
 
 
-def release(name: str, facts: dict[str, Any] | None) -> list[str]:
-    """Return which release a link leads to."""
+def release(name: str, facts: dict[str, Any] | None, now: str) -> list[str]:
+    """Return which release a link points to."""
     if not facts:
         return []
     lines = [fact(name, f"{short(facts['commit'])}  {facts['release']}".strip())]
-    words = "active since" if name == "current" else "switched to at"
-    since = f"{words} {facts['activated_at']}" if facts["activated_at"] else ""
+    switched = f"switched to {ago(facts['activated_at'], now)}" if facts["activated_at"] else ""
     signer = f"signed by {facts['signer']}" if facts["signer"] else ""
-    if since or signer:
-        lines.append(fact("", ", ".join(filter(None, (since, signer)))))
+    if switched or signer:
+        lines.append(fact("", ", ".join(filter(None, (switched, signer)))))
     if facts.get("trusted") is False:
-        lines.append(fact("", coloured(f"not trusted: {facts['trust_reason']}", RED)))
+        lines.append(fact("", coloured(f"not trusted: {in_text(facts['trust_reason'])}", RED)))
     return lines
 
 
-def steering(facts: dict[str, Any]) -> list[str]:
-    """Return what an administrator said."""
+def upstream(facts: dict[str, Any], now: str) -> list[str]:
+    """Return the newest commit seen upstream, unless it is pinned: then upstream is not asked."""
+    candidate = facts["candidate"]
+    if not candidate:
+        return []
+    seen = ago(candidate["seen_at"], now)
+    if candidate["commit"] != (facts["current"] or {}).get("commit"):
+        return [fact("candidate", f"{short(candidate['commit'])}  first seen {seen}")]
+    if facts["pin"]:
+        return []
+    # A server that shows the same commit for ever looks like a project without new commits.
+    return [fact("upstream", f"last new commit seen {seen}")]
+
+
+def steering(facts: dict[str, Any], now: str) -> list[str]:
+    """Return the hold and the pin."""
     lines = []
     hold, pin = facts["hold"], facts["pin"]
     if hold:
-        until = f"until {hold['until']}" if hold["until"] else "until it is lifted (unhold)"
-        lines.append(fact("hold", f"since {hold['since']}, {until}", YELLOW))
-        if hold["reason"]:
-            lines.append(fact("", f"because: {hold['reason']}"))
+        end = f"ends {until(hold['until'], now)}" if hold["until"] else "no end set"
+        why = f": {hold['reason']}" if hold["reason"] else ""
+        lines.append(fact("hold", end, YELLOW))
+        lines.append(fact("", f"set {ago(hold['since'], now)}{why}"))
     if pin:
-        lines.append(fact("pin", f"{short(pin['commit'])}  since {pin['since']}", YELLOW))
+        lines.append(fact("pin", f"{short(pin['commit'])}  set {ago(pin['since'], now)}", YELLOW))
+    return lines
+
+
+def last_run(facts: dict[str, Any], now: str) -> list[str]:
+    """Return how the last run ended, with the reason if it did not go well."""
+    last = facts["last_run"]
+    if not last:
+        return []
+    when = ago(last["finished_at"], now)
+    words, shown = RESULTS.get(last["result"], "ended {ago}"), last["exit_code"]
+    if last["result"] == "current":
+        # `adopt --look` and a run that only looks for an interrupted one do not look for a commit.
+        commit = short((facts["current"] or {}).get("commit", ""))
+        shown = not commit or commit not in last["reason"]
+        words = "ended {ago}" if shown else "up to date, checked {ago}"
+    elif last["result"] == "unreachable" and "upstream" not in last["reason"]:
+        # The package index, or the server of a submodule.
+        words = "server unreachable, tried {ago}"
+    lines = [fact("last run", words.format(ago=when))]
+    if shown or facts["state"] == "deferred":
+        lines.append(fact("", in_text(last["reason"].removeprefix(f"{facts['app']}: "))))
     return lines
 
 
 def about_service(name: str, service: dict[str, Any]) -> str:
-    """Return how a service is."""
+    """Return the state of a service."""
     active = service["active"]
     colour = GREEN if active in GOOD else RED if active in BAD else YELLOW
     restarts = service["restarts"]
@@ -90,9 +128,9 @@ def about_service(name: str, service: dict[str, Any]) -> str:
 
 def check(facts: dict[str, Any]) -> str:
     """Return what a check found."""
+    deployed = f"\n  deployed: {short(facts['current'] or '') or 'nothing'}"
     if not facts["candidate"]:
-        return f"{facts['app']}: {facts['reason']}\n  deployed: {facts['current'] or 'none'}"
+        return f"{facts['app']}: {in_text(facts['reason'])}{deployed}"
     if facts["update"]:
-        here = facts["current"] or "none"
-        return f"{facts['app']}: new commit {facts['candidate']}\n  deployed: {here}"
-    return f"{facts['app']}: up to date at commit {facts['current']}"
+        return f"{facts['app']}: new commit {short(facts['candidate'])}{deployed}"
+    return f"{facts['app']}: up to date at commit {short(facts['current'])}"

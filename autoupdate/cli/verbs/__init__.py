@@ -1,4 +1,4 @@
-"""What each verb of autoupdatectl does: a function of the host's paths, an app and the arguments.
+"""The verbs of autoupdatectl: functions of the host's paths, an app and the parsed arguments.
 
-Which function belongs to which verb is in parser.py. Each imports only what it needs.
+parser.py says which function belongs to which verb. Each module imports only what it needs.
 """

@@ -6,23 +6,24 @@ from autoupdate.cli.output import tell
 from autoupdate.cli.prepare import prepare
 from autoupdate.config.load import load
 from autoupdate.gates.accept_rewrite import accept
+from autoupdate.model.commits import short
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
 
 
 def accept_rewrite(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Let one commit in whose history is not that of before."""
+    """Accept one commit that does not descend from the deployed one, or whose tag was moved."""
     load(paths, app)
     steered = prepare(paths, app)
-    # Not under the lock of the app: an update that is under way must not be waited for.
+    # Without the app's lock, so that it does not wait for a running update.
     commit = accept(steered, chosen.commit)
-    steered.tell(STEERED, f"{app}: commit {commit} is accepted in spite of its history",
+    steered.tell(STEERED, f"{app}: commit {short(commit)} is accepted, whatever its history is",
                  commit=commit)  # fmt: skip
     tell(
         {"app": app, "accepted": commit},
-        f"{app}: commit {commit} may be taken once, whatever its history is\n"
-        f"  to take it now: autoupdatectl run {app}",
+        f"{app}: commit {short(commit)} may be deployed once, whatever its history is\n"
+        f"  to deploy it now: autoupdatectl run {app}",
         chosen,
     )
     return Exit.DONE

@@ -15,7 +15,7 @@ from autoupdate.update.run import by_hand
 
 
 def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Take over an existing checkout."""
+    """Take over an existing checkout; its services run from releases afterwards."""
     path = absolute(chosen.path)
     prepared = prepare(paths, app)
     if not chosen.json:
@@ -32,10 +32,10 @@ def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
 
 
 def absolute(path: str) -> str:
-    """Return a path from / on. Raises ConfigurationError where the working directory is gone."""
+    """Return an absolute path. Raises ConfigurationError if the working directory was removed."""
     try:
         return os.path.abspath(path)
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{path}: the working directory was removed", "cd /, and give the whole path"
+            f"{path}: the working directory was removed", "cd /, and give the absolute path"
         ) from None

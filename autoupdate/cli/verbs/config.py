@@ -16,7 +16,7 @@ from autoupdate.upstream.git_environment import redact
 
 
 def check(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Tell everything that is wrong or odd in the settings of one app, or of all."""
+    """Print the errors and warnings of the settings of one app, or of all apps."""
     if app:
         told = [check_one(paths, app)]
     else:
@@ -26,7 +26,7 @@ def check(paths: Paths, app: str, chosen: Namespace) -> int:
 
 
 def check_one_of_all(paths: Paths, app: str) -> dict[str, Any]:
-    """Return what check_one does; an app that cannot be looked at does not hide the others."""
+    """Return what check_one returns; an app that cannot be checked does not hide the others."""
     try:
         return check_one(paths, app)
     except AutoupdateError as error:
@@ -35,11 +35,11 @@ def check_one_of_all(paths: Paths, app: str) -> dict[str, Any]:
 
 
 def check_one(paths: Paths, app: str) -> dict[str, Any]:
-    """Return what is wrong, and what is odd, in the settings of one app."""
+    """Return the errors and warnings of the settings of one app."""
     found: list[ConfigurationError] = []
     values = files.read(paths, app, found.append)
     if found:
-        # Perhaps it stands in a file that cannot be read.
+        # A required setting may be in a file that cannot be read: it is not reported as missing.
         values = {key: item for key, item in values.items() if item.value is not REQUIRED}
     files.checked(app, values, found.append)
     odd: list[str] = []
@@ -56,7 +56,7 @@ def check_one(paths: Paths, app: str) -> dict[str, Any]:
 
 
 def show(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Tell every setting of an app, and where its value comes from."""
+    """Print every setting of an app with the file that sets it."""
     values = files.read(paths, app)
     files.build(app, values)
     told = {key: {"value": without_secrets(key, item), "origin": item.origin or None}
@@ -66,7 +66,7 @@ def show(paths: Paths, app: str, chosen: Namespace) -> int:
 
 
 def without_secrets(key: str, item: Value) -> Any:
-    """Return a value as it may be shown to others: addresses without what may be secret."""
+    """Return the value of a setting; addresses without their secrets."""
     if key == "notify.urls":
         return [f"{url.partition('://')[0]}://…" for url in item.value]
     return redact(item.value) if key in ("upstream.url", "upstream.proxy") else item.value

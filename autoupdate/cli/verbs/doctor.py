@@ -16,7 +16,7 @@ from autoupdate.reports.host_facts import HostFacts
 
 
 def doctor(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Find what is wrong on this host for one app."""
+    """Print the problems on this host for one app, each with the command that fixes it."""
     settings = load(paths, app)
     state = paths.app(app).state
     records = Records(state, read_only=True) if os.path.exists(state) else None
@@ -32,7 +32,7 @@ def doctor(paths: Paths, app: str, chosen: Namespace) -> int:
 
 
 def in_settings(paths: Paths, app: str) -> list[Finding]:
-    """Return what is wrong or odd in the settings."""
+    """Return the errors and warnings of the settings as problems."""
     values = read(paths, app)
     settings = build(app, values)
     faults = [

@@ -1,6 +1,7 @@
 """autoupdatectl history"""
 
 from argparse import Namespace
+from functools import partial
 
 from autoupdate.cli import moments
 from autoupdate.cli.output import show
@@ -14,18 +15,18 @@ from autoupdate.reports.history import history as entries
 
 
 def history(paths: Paths, app: str, chosen: Namespace) -> int:
-    """List past updates."""
+    """Print past updates, newest first."""
     load(paths, app)
     results = [result for some in chosen.result for result in some]
     found = entries(paths.app(app), chosen.limit, results, begin(chosen.since))
-    show(found, words, chosen)
+    show(found, partial(words, now=Clock().now()), chosen)
     return Exit.DONE
 
 
 def begin(since: str | None) -> str:
-    """Return the moment from which on entries are wanted; empty for all.
+    """Return the time of the oldest entry to print; empty for all.
 
-    Raises ConfigurationError for one that cannot be read.
+    Raises ConfigurationError if `since` is not a time.
     """
     try:
         return moments.read(since, seconds(Clock().now()), direction=-1) if since else ""

@@ -5,8 +5,9 @@ from argparse import Namespace
 from autoupdate.cli import moments
 from autoupdate.cli.output import tell
 from autoupdate.cli.prepare import prepare
+from autoupdate.cli.render import when
 from autoupdate.config.load import load
-from autoupdate.gates.hold import end_in_words, in_words
+from autoupdate.gates.hold import in_words
 from autoupdate.host import runtime_files
 from autoupdate.host.clock import Clock
 from autoupdate.host.log_sinks import printable
@@ -21,31 +22,32 @@ LONGEST_REASON = 200
 
 
 def hold(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Keep an app as it is, until a moment or until that is lifted."""
+    """Stop updates of an app until a time, or until `unhold`."""
     load(paths, app)
     now = Clock().now()
     made = holds.Hold(now, end(chosen.until, now), printable(chosen.reason.strip()))
     if len(made.reason) > LONGEST_REASON:
         raise ConfigurationError(f"--reason: must have at most {LONGEST_REASON} characters")
     steered = prepare(paths, app)
-    # Not under the lock of the app: an update that is under way must not be waited for.
+    # Without the app's lock, so that it does not wait for a running update.
     holds.put(steered.records, made)
     write(steered.records, steered.paths.state)
     steered.tell(STEERED, f"{app}: put on hold {in_words(made)}")
-    lines = [f"{app}: on hold {end_in_words(made)}"]
+    end_shown = f" until {when.date_and_clock(made.until)}" if made.until else ""
+    lines = [f"{app}: updates are on hold{end_shown}"]
     lines += [f"  because: {made.reason}"] if made.reason else []
     if runtime_files.is_running(steered.paths):
-        lines.append("  an update is under way, and goes on")
-    lines.append("  services start on the release in place")
+        lines.append("  an update is running now, and is not stopped")
+    lines.append("  services start on the deployed release")
     lines.append(f"  to end it: autoupdatectl unhold {app}")
     tell({"app": app, "hold": made._asdict()}, "\n".join(lines), chosen)
     return Exit.DONE
 
 
 def end(until: str | None, now: str) -> str:
-    """Return the moment that was given as the end of a hold; empty for none.
+    """Return the end of a hold; empty if none was given.
 
-    Raises ConfigurationError for one that cannot be read or has passed.
+    Raises ConfigurationError if `until` is not a time, or not in the future.
     """
     if until is None:
         return ""
@@ -54,23 +56,24 @@ def end(until: str | None, now: str) -> str:
     except ValueError as error:
         raise ConfigurationError(f"--until: {error}") from None
     if moment <= now:
-        raise ConfigurationError(f"--until: {moment} has passed already; now it is {now}")
+        shown, clock = when.date_and_clock(moment), when.date_and_clock(now)
+        raise ConfigurationError(f"--until: {shown} is not in the future; it is {clock} now")
     return moment
 
 
 def unhold(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Let an app be updated again."""
+    """End a hold: the app is updated again."""
     load(paths, app)
     steered = prepare(paths, app)
     found = holds.find(steered.records, steered.clock.now())
     holds.lift(steered.records)
     write(steered.records, steered.paths.state)
-    # The next start of a service must not rely on a check from before.
+    # The next start of a service must not rely on a check from before the hold.
     runtime_files.set_stale(steered.paths)
     if found:
-        steered.tell(STEERED, f"{app}: the hold {in_words(found)} is lifted")
+        steered.tell(STEERED, f"{app}: the hold has ended; it was set {in_words(found)}")
     words = (
-        f"the hold is lifted\n  the next run updates again; at once: autoupdatectl run {app}"
+        f"the hold has ended\n  to update now: autoupdatectl run {app}"
         if found
         else "there was no hold"
     )

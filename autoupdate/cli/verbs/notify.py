@@ -15,15 +15,16 @@ from autoupdate.notifications.delivery import deliver
 from autoupdate.records import outbox
 from autoupdate.records.records import Records
 
-TEXT = "This is a test. Nothing happened, and nothing has to be done."
+TEXT = "This is a test message. No action is needed."
 
 
 def notify(paths: Paths, app: str, chosen: Namespace) -> int:
-    """List who is notified and what still waits, or send everybody a test message."""
+    """Print the targets with the number of unsent messages, or send a test message to each."""
     settings = load(paths, app)
     if not settings.notify.urls:
         raise ConfigurationError(
-            f"{app} notifies nobody", f"set notify.urls in {paths.etc}/apps/{app}.toml"
+            f"{app} sends no notifications: notify.urls is not set",
+            f"set notify.urls in {paths.etc}/apps/{app}.toml",
         )
     if not chosen.test:
         show(waiting(paths, settings), words, chosen)
@@ -35,7 +36,7 @@ def notify(paths: Paths, app: str, chosen: Namespace) -> int:
 
 
 def waiting(paths: Paths, settings: Settings) -> list[dict[str, Any]]:
-    """Return each target, without its secrets, with the number of messages that wait for it."""
+    """Return each target, without its secrets, with the number of its unsent messages."""
     state = paths.app(settings.app).state
     records = Records(state, read_only=True) if os.path.exists(state) else None
     return [
@@ -45,7 +46,7 @@ def waiting(paths: Paths, settings: Settings) -> list[dict[str, Any]]:
 
 
 def send_test(settings: Settings) -> list[dict[str, Any]]:
-    """Send a test message to each target; return why that failed, where it did."""
+    """Send a test message to each target; return the targets, with the reason of each failure."""
     title = f"{settings.app} on {socket.gethostname()}: test"
     return [
         {"target": target, "fault": deliver(url, title, TEXT, "info")}
@@ -54,12 +55,12 @@ def send_test(settings: Settings) -> list[dict[str, Any]]:
 
 
 def words(items: list[dict[str, Any]]) -> str:
-    """Say it, one line for each target."""
+    """Return the text for people: one line for each target."""
     return "\n".join(f"{item['target']:<14} {word(item)}" for item in items)
 
 
 def word(item: dict[str, Any]) -> str:
-    """Say how it is with one target."""
+    """Return the text for one target."""
     if "fault" in item:
         return f"not delivered: {item['fault']}" if item["fault"] else "delivered"
-    return f"{item['waiting']} waiting" if item["waiting"] else "nothing waits"
+    return f"{item['waiting']} unsent" if item["waiting"] else "no unsent messages"

@@ -8,6 +8,7 @@ from autoupdate.config.load import load
 from autoupdate.gates.pin import full_name
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
+from autoupdate.model.commits import short
 from autoupdate.model.errors import Exit
 from autoupdate.model.events import STEERED
 from autoupdate.model.paths import Paths
@@ -16,7 +17,7 @@ from autoupdate.records.second_copy import write
 
 
 def pin(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Stay at one commit."""
+    """Deploy one commit and keep it."""
     load(paths, app)
     steered = prepare(paths, app)
     try:
@@ -26,17 +27,17 @@ def pin(paths: Paths, app: str, chosen: Namespace) -> int:
     pins.put(steered.records, made)
     write(steered.records, steered.paths.state)
     runtime_files.set_stale(steered.paths)
-    steered.tell(STEERED, f"{app}: pinned to commit {made.commit}", commit=made.commit)
+    steered.tell(STEERED, f"{app}: pinned to commit {short(made.commit)}", commit=made.commit)
     current = steered.records.release(linked_release(steered.paths.current))
     there = current is not None and current.commit == made.commit
     what = (
-        "it is deployed, and stays"
+        "it is deployed and is kept"
         if there
-        else f"the next run brings it in; at once: autoupdatectl run {app}"
+        else f"the next run deploys it; to deploy it now: autoupdatectl run {app}"
     )
     tell(
         {"app": app, "pin": made._asdict(), "deployed": there},
-        f"{app}: pinned to commit {made.commit}\n  {what}\n"
+        f"{app}: pinned to commit {short(made.commit)}\n  {what}\n"
         f"  to follow upstream again: autoupdatectl unpin {app}",
         chosen,
     )
@@ -52,9 +53,9 @@ def unpin(paths: Paths, app: str, chosen: Namespace) -> int:
     write(steered.records, steered.paths.state)
     runtime_files.set_stale(steered.paths)
     if found:
-        steered.tell(STEERED, f"{app}: not pinned to commit {found.commit} any more")
+        steered.tell(STEERED, f"{app}: no longer pinned to commit {short(found.commit)}")
     words = (
-        f"follows {settings.upstream.track} again from the next run on"
+        f"no longer pinned; the next run follows {settings.upstream.track}"
         if found
         else "was not pinned"
     )

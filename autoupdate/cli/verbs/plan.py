@@ -17,7 +17,7 @@ from autoupdate.reports.plan import plan as foretell
 
 
 def plan(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Tell what a run would do now."""
+    """Print what a run would do now."""
     load(paths, app)
     prepared = prepare(paths, app)
     with runtime_files.exclusive(prepared.paths, app, wait=False):
@@ -30,7 +30,7 @@ def plan(paths: Paths, app: str, chosen: Namespace) -> int:
 
 
 def facts(outlook: Outlook) -> dict[str, Any]:
-    """Return what is told as JSON."""
+    """Return what `plan --json` prints."""
     environment = outlook.environment
     return {
         **outlook._asdict(),
@@ -41,7 +41,7 @@ def facts(outlook: Outlook) -> dict[str, Any]:
 
 
 def changes(found: Changes) -> dict[str, Any]:
-    """Return what lies between two commits as JSON has it."""
+    """Return the changes between two commits, as JSON has them."""
     return {
         **found._asdict(),
         "log": [

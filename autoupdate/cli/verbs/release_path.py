@@ -12,7 +12,7 @@ from autoupdate.update.run import by_hand
 
 
 def release_path(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Give a plain checkout back."""
+    """Replace the managed path by a plain checkout, and stop managing it."""
     prepared = prepare(paths, app)
     if not chosen.json:
         prepared = prepared._replace(log=PrintedLog(prepared.log))

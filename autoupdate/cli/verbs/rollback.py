@@ -11,21 +11,21 @@ from autoupdate.update.run import one_run
 
 
 def rollback(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Go back to another release."""
+    """Roll back to the previous release, or switch to a named one."""
     refuse_unknown(paths, app)
     outcome = one_run(prepare(paths, app), wait=not chosen.no_wait, back_to=chosen.release)
     return finish(outcome, app, chosen)
 
 
 def refuse_unknown(paths: Paths, word: str) -> None:
-    """Raise ConfigurationError for a word that is neither the whole name of a release nor an app.
+    """Raise ConfigurationError for an argument that is neither an app nor the full release name.
 
-    Nothing is logged of it, as it belongs to no app.
+    It is not logged, as it belongs to no app.
     """
     known = apps(paths, lambda _: None)
     if word not in known:
         raise ConfigurationError(
-            f"no app and no release here is called {word}",
-            f"there are the apps {', '.join(known) or '(none)'}; "
-            "their releases, with their whole names: autoupdatectl history APP",
+            f"{word} is neither an app nor the full name of a release",
+            f"apps: {', '.join(known) or 'none'}; to list the releases of an app: "
+            "autoupdatectl history --json APP",
         )

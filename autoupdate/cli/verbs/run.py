@@ -11,13 +11,13 @@ from autoupdate.update.run import one_run
 
 
 def run(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Bring in what upstream has."""
+    """Update to the newest upstream commit."""
     does = run_visibly if sys.stderr.isatty() and not chosen.json else run_silently
     return finish(does(paths, app, chosen), app, chosen)
 
 
 def run_silently(paths: Paths, app: str, chosen: Namespace) -> Outcome:
-    """Run; what happens is in the log."""
+    """Run; the log has what happens."""
     return one_run(prepare(paths, app), wait=not chosen.no_wait, force=chosen.force)
 
 

@@ -43,7 +43,7 @@ def test_steps_of_an_update(world: World, notes: list[str]) -> None:
     world.run()
     shown.close()
     assert notes == [
-        "begin", "fetch", "look at the commit", "build", "try the release out", "switch",
+        "begin", "fetch", "verify", "build", "rehearse", "switch",
         "watch the services", "end",
     ]  # fmt: skip
 
@@ -57,7 +57,7 @@ def test_nothing_is_drawn_when_there_is_nothing_to_do(world: World, notes: list[
     assert notes == []
     world.services.bad = {commit(2)}
     world.deploy(2)
-    assert notes[-1] == "go back"
+    assert notes[-1] == "roll back"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from autoupdate.cli.main import main
 from autoupdate.gates import accept_rewrite
 from autoupdate.gates.lineage import high_water_mark
+from autoupdate.model.commits import short
 from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
 from autoupdate.model.steps import Result
 from autoupdate.records.second_copy import facts_file, open_state
@@ -90,8 +91,8 @@ def test_verb(world: World, journal: Journal, capsys: pytest.CaptureFixture[str]
     refused = world.deploy(1)
     words = refused.advice.partition("autoupdatectl ")[2].split()
     assert main(words, world.all_paths) == Exit.DONE
-    assert f"commit {commit(1)} may be taken once" in capsys.readouterr().out
-    assert journal.entries[-1]["MESSAGE"].endswith("is accepted in spite of its history")
+    assert f"commit {short(commit(1))} may be deployed once" in capsys.readouterr().out
+    assert journal.entries[-1]["MESSAGE"].endswith("is accepted, whatever its history is")
     assert world.run().result is Result.UPDATED
     assert main([words[0], "1234567", APP], world.all_paths) == Exit.USAGE
 

@@ -7,8 +7,10 @@ import pytest
 
 from autoupdate.cli import operands
 from autoupdate.cli.main import main
+from autoupdate.cli.render.when import ago
 from autoupdate.gates.quarantine import clear
 from autoupdate.host import runtime_files
+from autoupdate.host.clock import Clock
 from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
 from tests.unit.effects import APP, commit
@@ -131,8 +133,9 @@ def test_list(world: World, arguments: list[str], capsys: pytest.CaptureFixture[
     world.records.quarantine(A, "build", "no such requirement", "2099-01-01T01:00:00Z")
     assert main(arguments, world.all_paths) == Exit.DONE
     assert capsys.readouterr().out == (
-        f"{A}  since 2099-01-01T01:00:00Z\n    no such requirement\n"
-        "to have one tried again: autoupdatectl quarantine clear COMMIT\n"
+        f"{A[:12]}  quarantined {ago('2099-01-01T01:00:00Z', Clock().now())}\n"
+        "    no such requirement\n"
+        "to try one again: autoupdatectl quarantine clear COMMIT\n"
     )
     assert main([*arguments, "--json"], world.all_paths) == Exit.DONE
     assert [item["commit"] for item in json.loads(capsys.readouterr().out)] == [A]
@@ -141,5 +144,5 @@ def test_list(world: World, arguments: list[str], capsys: pytest.CaptureFixture[
 def test_wrong_words_are_one_line(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["quarantine", "clear", "demo"], world.all_paths) == Exit.USAGE
     first, advice = capsys.readouterr().err.splitlines()
-    assert first == "autoupdatectl: name the commit by at least seven hexadecimal digits"
-    assert advice == "  autoupdatectl quarantine clear COMMIT [APP]"
+    assert first == "autoupdatectl: give at least seven hexadecimal digits of the commit"
+    assert advice == "  usage: autoupdatectl quarantine clear COMMIT [APP]"

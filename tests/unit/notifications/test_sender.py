@@ -252,7 +252,7 @@ def test_what_is_for_no_target_is_given_up(told: World) -> None:
     mailbox = Mailbox()
     assert send(told, mailbox)
     assert mailbox.events(HOOK) == ["updated"]
-    assert any("1 notifications are given up" in event.message for event in told.log.events)
+    assert any("1 notification dropped: too old" in event.message for event in told.log.events)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def found(world: World, host: WellHost) -> list[Finding]:
 def test_a_host_that_is_well(deployed: World, host: WellHost) -> None:
     assert found(deployed, host) == []
     text = words({"app": APP, "findings": [], "as_root": True})
-    assert text.endswith("all is well\033[0m")
+    assert text.endswith("no problems found\033[0m")
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_word_that_is_no_app_and_no_release(
     file.write_text(f'path = "{thrice.settings.path}"\n[upstream]\nurl = "https://x/y"\n')
     assert main(["rollback", word], thrice.all_paths) == Exit.USAGE
     printed = capsys.readouterr().err
-    assert f"no app and no release here is called {word}" in printed
+    assert f"{word} is neither an app nor the full name of a release" in printed
     assert "autoupdatectl history" in printed
     assert APP in printed
     assert journal.entries == []
