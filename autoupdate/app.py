@@ -1,6 +1,7 @@
-"""One app with everything that an update of it needs: what each step of a run is given.
+"""One app with all that an update of it needs; each step of a run gets this.
 
-Facts and records are data; each effect stands behind a protocol, so that tests replace it.
+Settings, paths and records are data. Each effect is behind a protocol or function, so that tests
+can replace it.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from autoupdate.worker.client import Worker
 
 
 class Outcome(NamedTuple):
-    """How a run ended: what the caller is told, and the exit code."""
+    """How a run ended: the result, the exit code, and a reason and advice for people."""
 
     result: Result
     exit_code: Exit
@@ -36,24 +37,24 @@ class Outcome(NamedTuple):
 
 
 class Host(NamedTuple):
-    """What an update does to the host beside its own directories."""
+    """What an update does on the host outside its own directories."""
 
     services: Services
     transient_units: TransientUnits
     hooks: Hooks
     snapshots: Snapshots
     place: Callable[[str, AppPaths], None]
-    """Puts our link where the services look for the app. Raises AutoupdateError."""
+    """Makes the link at `path`, where the services run the app. Raises AutoupdateError."""
     probe: Callable[[Probe], str]
-    """Asks whether a service is healthy; returns what is wrong, or nothing."""
+    """Checks whether a service is healthy; returns what is wrong, or nothing."""
     provide_shared: Callable[[str], None]
-    """Links what outlives a release into one."""
+    """Links the shared files into a release."""
     hand_over_shared: Callable[[], None]
-    """Gives what outlives a release to the services' user, as soon as that is known."""
+    """Makes the services' user the owner of the shared files, as soon as it is known."""
 
 
 class App(NamedTuple):
-    """An app: its settings, its records, and the effects by which it is updated."""
+    """An app: its settings, its records, and the effects that update it."""
 
     settings: Settings
     paths: AppPaths
@@ -65,9 +66,9 @@ class App(NamedTuple):
     clock: Clock
     log: Log
     cures: tuple[Callable[["App"], Outcome | None], ...]
-    """What each room does first to end what a run of its own left when it died (recover.py)."""
+    """Called first in each run: they end what an interrupted adoption left (update/recover.py)."""
     leave_for_next: Callable[["App", Outcome], None]
-    """Writes down what lets the next run see quickly that there is nothing new."""
+    """Leaves what the fast path of the next run compares (service_start/fast_path.py)."""
 
     @property
     def name(self) -> str:
@@ -77,7 +78,7 @@ class App(NamedTuple):
     def tell(
         self, kind: Kind, message: str, *, commit: str = "", release: str = "", step: str = ""
     ) -> None:
-        """Record an event of this app."""
+        """Log an event of this app, and notify of it if `notify.events` has it."""
         self.log.write(Event(kind, message, self.name, commit, release, step))
         if kind.told_as and self.settings.notify.urls:
             from autoupdate.records import outbox
@@ -85,8 +86,9 @@ class App(NamedTuple):
             outbox.put(self.records, self.settings.notify, kind, message, self.clock.now())
 
     def keep_second_copy(self) -> None:
-        """Write the second copy of the records; an update goes on where that is impossible."""
+        """Write the second copy of the records; if that fails, the update goes on."""
         try:
             second_copy.write(self.records, self.paths.state)
         except OSError as error:
-            self.tell(STEP, f"{self.name}: no second copy of the state: {error.strerror}")
+            fault = f"the second copy of the state cannot be written: {error.strerror}"
+            self.tell(STEP, f"{self.name}: {fault}")

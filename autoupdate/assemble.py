@@ -1,4 +1,4 @@
-"""Puts an app together with the real effects of this host."""
+"""Assembles an app with the real effects of this host."""
 
 import os
 import time
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 
 def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | None = None) -> App:
-    """Read an app's configuration and make it ready for a run.
+    """Read the configuration of an app and make its directories.
 
-    Raises ConfigurationError, and NotPermittedError for those who may not run updates.
+    Raises ConfigurationError, and NotPermittedError if the caller may not run updates.
     """
     began = time.time()
     settings = load(paths, name)
@@ -51,7 +51,8 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | N
         log.write(Event(OUTPUT, line, name, step="build"))
 
     def unconfined() -> None:
-        log.write(Event(UNCONFINED, f"{name}: this kernel has no Landlock to confine builds", name))
+        less = "builds are less confined, because this kernel has no Landlock"
+        log.write(Event(UNCONFINED, f"{name}: {less}", name))
 
     def damaged(error: DamagedStateError) -> None:
         kept = f"kept as {app_paths.state}.damaged"
@@ -96,14 +97,14 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | N
 
 
 def keys(paths: Paths, name: str) -> Keys:
-    """Return the keys that are trusted for an app; few runs need them."""
+    """Return the trusted keys of an app; imported here, because few runs need them."""
     from autoupdate.gates.trusted_keys import trusted_keys
 
     return trusted_keys(paths, name)
 
 
 def end_adoption(paths: Paths, identity: Identity | None, app: App) -> Outcome | None:
-    """End an adoption, or a return from one, that was interrupted; None without one."""
+    """End an interrupted adoption or release-path; None without one."""
     if not os.path.exists(app.paths.relocation):
         return None
     from autoupdate.adoption.change_over import end_interrupted
@@ -112,14 +113,14 @@ def end_adoption(paths: Paths, identity: Identity | None, app: App) -> Outcome |
 
 
 def host_changes(paths: Paths, identity: Identity | None) -> "HostChanges":
-    """Return what changes directories outside of ours; few runs need it."""
+    """Return the effects of an adoption; imported here, because few runs need them."""
     from autoupdate.adoption.host_changes import real
 
     return real(paths, identity)
 
 
 def ask(paths: Paths, name: str, upstream: Upstream, identity: Identity | None) -> Found:
-    """Ask upstream which commit its track points to, with what it asks of us."""
+    """Return what upstream has for `upstream.track`, using the credentials of the settings."""
     with reach(upstream, paths.app(name).run, identity) as access:
         wanted = upstream._replace(url=access.url)
         return check(wanted, paths.cache, identity, access.environment)
@@ -128,7 +129,7 @@ def ask(paths: Paths, name: str, upstream: Upstream, identity: Identity | None) 
 def reach(
     upstream: Upstream, directory: str, identity: Identity | None
 ) -> AbstractContextManager[Access]:
-    """Return how to reach upstream; what it asks of us is lent for that time (credentials.py)."""
+    """Return the access to upstream; credentials exist for that time only (credentials.py)."""
     if is_open(upstream):
         return nullcontext(Access(upstream.url, {}))
     from autoupdate.upstream.credentials import lend
@@ -137,18 +138,18 @@ def reach(
 
 
 def probe_user(services: Services, probe: Probe) -> Identity | None:
-    """Return who runs a probe's command: the user of its service, or else the builds' user."""
+    """Return the user for a probe's command: that of its service, or else `_autoupdate`."""
     if os.geteuid() != 0 or probe.type != "command":
         return None
     present = services.look([probe.service]) if probe.service else []
     if present and present[0].exists:
-        # A service without User= is root's, and so is what looks after it.
+        # A service without User= runs as root, and so does its probe.
         return find_user(present[0].user or "root")
     return builder()
 
 
 def make_directories(paths: Paths, app: AppPaths, identity: Identity | None) -> None:
-    """Make the directories of an app that are missing, each for its owner."""
+    """Make the missing directories of an app, with their owners."""
     try:
         os.makedirs(os.path.dirname(paths.log), mode=0o750, exist_ok=True)
         os.makedirs(app.home, mode=0o755, exist_ok=True)
@@ -157,7 +158,7 @@ def make_directories(paths: Paths, app: AppPaths, identity: Identity | None) -> 
                 os.makedirs(directory, mode=0o755)
                 if identity:
                     os.chown(directory, identity.uid, identity.gid)
-        # Installers lock files in there, and so could whoever may open them.
+        # Installers lock files in there; other users must not be able to lock them.
         os.chmod(app.environments, 0o700)
     except PermissionError as error:
         raise NotPermittedError(f"{error.filename}: {error.strerror}", "try it with sudo") from None

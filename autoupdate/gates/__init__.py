@@ -1,5 +1,5 @@
-"""Why a commit is taken or not: one gate a module, their order in order.py.
+"""Whether a commit may be deployed: one module for each gate, in the order of order.py.
 
-In come an App and a commit, out goes a Verdict with its reason. A gate changes nothing but what is
-recorded of its own question. May import the rooms from notifications/ down.
+A gate takes an App and a commit and returns a Verdict with its reason. It changes nothing except
+its own records. May import the rooms from notifications/ down.
 """

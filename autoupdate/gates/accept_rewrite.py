@@ -1,4 +1,4 @@
-"""accept-rewrite COMMIT: an administrator takes one commit whose history is not that of before."""
+"""accept-rewrite COMMIT: allow one commit that does not descend from what was deployed here."""
 
 from autoupdate.app import App
 from autoupdate.host import runtime_files
@@ -8,9 +8,9 @@ from autoupdate.records import accepted_rewrites
 
 
 def accept(app: App, beginning: str) -> str:
-    """Accept a commit, named in full or, if it is the candidate, by its first digits.
+    """Accept a commit, given in full or, for the candidate, by its first digits.
 
-    Returns its full name. Raises ConfigurationError for anything else.
+    Returns all its digits. Raises ConfigurationError for anything else.
     """
     candidate = app.records.candidate()
     commit = beginning
@@ -18,8 +18,8 @@ def accept(app: App, beginning: str) -> str:
         commit = candidate.commit
     if not COMMIT.fullmatch(commit):
         known = f"the candidate is {candidate.commit}" if candidate else "there is no candidate"
-        raise ConfigurationError(f"name the commit in full: {known}, not {beginning}")
+        raise ConfigurationError(f'"{beginning}" is not a commit in full; {known}')
     accepted_rewrites.accept(app.records, commit, app.clock.now())
-    # The next start of a service must not rely on a check from before.
+    # The next start of a service must check again.
     runtime_files.set_stale(app.paths)
     return commit

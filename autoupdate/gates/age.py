@@ -1,10 +1,10 @@
-"""age: is a commit old enough, and has the branch been still for long enough?
+"""age: is a commit old enough, and has upstream not moved for long enough?
 
-What is about time may be forced.
+`run --force` ignores these gates.
 """
 
 from autoupdate.app import App
-from autoupdate.gates.candidate import is_named
+from autoupdate.gates.candidate import NAMED, is_named
 from autoupdate.gates.guard import look
 from autoupdate.host.links import linked_release
 from autoupdate.model.times import seconds
@@ -13,45 +13,46 @@ from autoupdate.records import first_seen
 
 
 def age(app: App, commit: str) -> Verdict:
-    """Refuse a commit that is too young by its own date, or by the time since it was seen here.
+    """Refuse a commit that is too young by its date, or by the time since this host first saw it.
 
-    The date is upstream's word; what this host has seen itself cannot be antedated. On a first
-    deployment there is nothing yet that this host has seen.
+    Upstream may set any date, but not when this host saw the commit. At the first deployment only
+    the date counts, because this host has seen no commit before.
     """
     least = app.settings.guard.min_age
     if not least:
-        return Verdict("guard.min_age", True, "a commit may have any age", forceable=True)
+        return Verdict("guard.min_age", True, "not set", forceable=True)
     if is_named(app, commit):
-        return Verdict("guard.min_age", True, "the administrator named it", forceable=True)
+        return Verdict("guard.min_age", True, NAMED, forceable=True)
     now = seconds(app.clock.now())
     ages = [now - look(app, commit).committed_at]
     if linked_release(app.paths.current):
         ages.append(now - (first_seen.find(app.records, commit) or now))
-    return waiting("guard.min_age", "it is", min(ages), least)
+    return waiting("guard.min_age", "it is {:.0f} s old", min(ages), least)
 
 
 def settled(app: App, commit: str) -> Verdict:
-    """Refuse a commit until the tip has been still for a while."""
+    """Refuse a commit until upstream has not moved for some time."""
     least = app.settings.guard.settle
     if not least:
-        return Verdict("guard.settle", True, "the tip need not be still", forceable=True)
+        return Verdict("guard.settle", True, "not set", forceable=True)
     if is_named(app, commit):
-        return Verdict("guard.settle", True, "the administrator named it", forceable=True)
+        return Verdict("guard.settle", True, NAMED, forceable=True)
     now = seconds(app.clock.now())
-    still = [now - look(app, commit).committed_at]
+    unmoved = [now - look(app, commit).committed_at]
     if linked_release(app.paths.current):
         candidate = app.records.candidate()
         since = candidate.seen_at if candidate and candidate.commit == commit else ""
-        still.append(now - seconds(since) if since else 0)
-    return waiting("guard.settle", "the tip has been still for", min(still), least)
+        unmoved.append(now - seconds(since) if since else 0)
+    return waiting("guard.settle", "upstream has not moved for {:.0f} s", min(unmoved), least)
 
 
-def waiting(gate: str, what: str, passed: float, least: float) -> Verdict:
-    """Judge how much time has passed."""
+def waiting(gate: str, words: str, passed: float, least: float) -> Verdict:
+    """Return whether enough seconds have passed; `words` say for what, with a place for them."""
+    reason = words.format(passed)
     if passed >= least:
-        return Verdict(gate, True, f"{what} {passed:g} s", forceable=True)
-    reason = f"{what} {passed:g} s, and {gate} is {least:g} s: {least - passed:g} s are left"
-    return Verdict(gate, False, reason, "to take it at once: autoupdatectl run --force", True)
+        return Verdict(gate, True, reason, forceable=True)
+    reason += f", but {gate} is {least:.0f} s: wait {least - passed:.0f} s"
+    return Verdict(gate, False, reason, "to update now: autoupdatectl run --force", True)
 
 
 GATES = (age, settled)

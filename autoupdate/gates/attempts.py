@@ -1,4 +1,4 @@
-"""earlier attempts: is a commit deployed already, or did it fail here?"""
+"""earlier attempts: is a commit already deployed, or did it fail here?"""
 
 import math
 
@@ -6,36 +6,38 @@ from autoupdate.app import App, Outcome
 from autoupdate.gates.backoff import LONGEST_WAIT, LONGEST_WAIT_OF_A_START, seconds_left
 from autoupdate.gates.runnable import is_usable
 from autoupdate.host.links import linked_release
+from autoupdate.model.commits import kept, short
 from autoupdate.model.errors import Exit
+from autoupdate.model.sizes import counted
 from autoupdate.model.steps import Result, Step
 from autoupdate.records.records import Records
 
 
 def longest_wait(app: App, trigger: str) -> float:
-    """Return for how long at most, in seconds, a commit that failed lately is put off."""
+    """Return the longest wait, in seconds, before a commit that failed is tried again."""
     blocks = app.settings.start.if_update_fails == "block"
     return LONGEST_WAIT_OF_A_START if trigger == "start" and blocks else LONGEST_WAIT
 
 
 def nothing_to_do(app: App, commit: str, trigger: str, *, force: bool) -> Outcome | None:
-    """Return why there is nothing to do for a commit; None when it is to be taken.
+    """Return why there is nothing to do for a commit; None if it is to be deployed.
 
-    `trigger` is what began the run: a service that waits for it is down meanwhile.
+    `trigger` is what started the run; with `start` a service waits for it and is down meanwhile.
     """
     release = linked_release(app.paths.current)
     current = app.records.release(release) if release else None
     fault = next((item for item in app.records.quarantined() if item.commit == commit), None)
-    # A first release that does not run is current, for want of another, and yet in quarantine.
+    # If the first release does not run, its commit is in quarantine, but it is kept as current.
     usable = current and is_usable(app.paths, app.settings.build.python, current)
     if current and current.commit == commit and not fault and usable:
-        reason = f"{app.name}: already up to date at commit {commit}"
+        reason = f"{app.name}: already up to date at commit {short(commit)}"
         return Outcome(Result.CURRENT, Exit.DONE, reason, commit, release)
     if force:
         return None
     if fault:
         reason = (
-            f"{app.name}: commit {commit} is in quarantine since {fault.since}, because"
-            f" {fault.step} failed: {fault.reason}; release {release or 'none'} stays"
+            f"{app.name}: commit {short(commit)} is in quarantine (since {fault.since}), because"
+            f" {fault.step} failed: {fault.reason}; {kept(release)}"
         )
         advice = f"wait for a newer commit, or: autoupdatectl run --force {app.name}"
         return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)
@@ -43,24 +45,24 @@ def nothing_to_do(app: App, commit: str, trigger: str, *, force: bool) -> Outcom
 
 
 def too_early(app: App, commit: str, release: str, longest: float) -> Outcome | None:
-    """Return why a commit that failed lately is not tried again yet; None when it is its turn."""
+    """Return why a commit that failed is not tried again yet; None if it is tried now."""
     attempts = app.records.attempts(commit)
     left = seconds_left(attempts, app.clock.now(), longest) if attempts else 0.0
     if attempts is None or left <= 0:
         return None
     reason = (
-        f"{app.name}: commit {commit} is tried again in {math.ceil(left)} s, after"
-        f" {attempts.failed + attempts.interrupted} attempts: {attempts.reason};"
-        f" release {release or 'none'} stays"
+        f"{app.name}: commit {short(commit)} is tried again in {math.ceil(left)} s, after"
+        f" {counted(attempts.failed + attempts.interrupted, 'attempt')}: {attempts.reason};"
+        f" {kept(release)}"
     )
-    advice = f"to try at once: autoupdatectl run --force {app.name}"
+    advice = f"to try now: autoupdatectl run --force {app.name}"
     return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)
 
 
 def stuck(records: Records) -> str:
-    """Return the fault for which upstream's newest commit could not even be made a release.
+    """Return why no release could be made of upstream's newest commit; empty if one could.
 
-    A commit that was rolled back is no such case: the host has dealt with it.
+    Empty also for a commit that was rolled back: the good release is deployed again.
     """
     candidate = records.candidate()
     if candidate is None:
@@ -69,12 +71,12 @@ def stuck(records: Records) -> str:
         if failed.commit == candidate.commit:
             if failed.step == Step.PROBATION:
                 return ""
-            return f"commit {failed.commit} failed in step {failed.step}: {failed.reason}"
+            return f"commit {short(failed.commit)} failed in step {failed.step}: {failed.reason}"
     attempts = records.attempts(candidate.commit)
     if attempts is None or not attempts.failed:
         return ""
     transaction = records.unfinished()
     if transaction and (transaction.commit, transaction.step) == (candidate.commit, Step.PROBATION):
-        # It has come in now: to keep a service down would pass for a crash of that commit.
+        # It is deployed now: a service kept down would look like a crash of this commit.
         return ""
-    return f"commit {attempts.commit} could not be brought in: {attempts.reason}"
+    return f"commit {short(attempts.commit)} could not be deployed: {attempts.reason}"

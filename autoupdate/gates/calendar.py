@@ -1,8 +1,8 @@
-"""When releases may be switched: weekly windows in the time of a zone; pure, without effects.
+"""Windows: the weekly times at which releases may be switched; pure, without effects.
 
-A window is open while the clocks of its zone show a time in it. So one that lies in the hour
-which clocks leave out in spring does not open on that day, and one in the hour which they repeat
-in autumn opens twice: nothing is ever switched at a time of day that was not allowed.
+A window is open while the clocks of its time zone show a time in it. In the hour that is skipped
+in spring it does not open on that day, and in the hour that is repeated in autumn it opens twice:
+no release is switched at a time of day that is not allowed.
 """
 
 import re
@@ -18,19 +18,19 @@ FORM = re.compile(
     r"(?P<begins>[0-9]{2}:[0-9]{2}) ?- ?(?P<ends>[0-9]{2}:[0-9]{2})"
     r"(?: +(?P<zone>[A-Za-z][A-Za-z0-9_+/-]*))?"
 )
-EXAMPLE = 'must be such as "Mon..Fri 02:00-05:00 Europe/Berlin"'
+EXAMPLE = 'is not a window, such as "Mon..Fri 02:00-05:00 Europe/Berlin"'
 MINUTE = 60
 DAY = 24 * 60
-# A weekly window that lies in the hour left out in spring opens a week later.
+# A weekly window in the hour that is skipped in spring opens a week later.
 LONGEST_LOOK = 15 * DAY
-# Hosts that wait for the same window do not all start at its first second.
+# Hosts with the same window must not all start in its first second.
 WIDEST_SPREAD = 10 * MINUTE
 
 
 class Window(NamedTuple):
-    """One window: weekdays on which it begins (Monday is 0), minutes of the day, and its zone.
+    """One window: weekdays on which it begins (Monday is 0), minutes of the day, and time zone.
 
-    It lasts over midnight when it ends before it begins; an empty zone is the host's own.
+    It lasts over midnight if `ends` is less than `begins`. An empty zone is the host's own.
     """
 
     days: frozenset[int]
@@ -40,7 +40,7 @@ class Window(NamedTuple):
 
 
 def parse(text: str) -> Window:
-    """Read a window as it stands in the settings. Raises ValueError with what is wrong."""
+    """Parse a window of `windows.allowed`. Raises ValueError with what is wrong."""
     match = FORM.fullmatch(text.strip())
     if match is None:
         raise ValueError(f'"{text}" {EXAMPLE}')
@@ -54,12 +54,12 @@ def parse(text: str) -> Window:
 
 
 def is_open(windows: Sequence[Window], moment: float) -> bool:
-    """Tell whether one of some windows is open; moments are seconds since 1970."""
+    """Return whether one of some windows is open at a moment, in seconds since 1970."""
     return any(_is_in(window, moment) for window in windows)
 
 
 def fault(allowed: Sequence[str]) -> str:
-    """Return what is wrong with windows as they stand in the settings; empty if nothing is."""
+    """Return what is wrong with `windows.allowed`; empty if nothing is."""
     for text in allowed:
         try:
             parse(text)
@@ -69,9 +69,9 @@ def fault(allowed: Sequence[str]) -> str:
 
 
 def are_closed(allowed: Sequence[str], moment: float) -> bool:
-    """Tell whether windows are set (`windows.allowed`), and none of them is open.
+    """Return whether windows are set (`windows.allowed`), and none of them is open.
 
-    What cannot be read is never open.
+    If one of them is not valid, they are closed.
     """
     if fault(allowed):
         return True
@@ -81,16 +81,16 @@ def are_closed(allowed: Sequence[str], moment: float) -> bool:
 def next_opening(windows: Sequence[Window], moment: float) -> float | None:
     """Return the first full minute after a moment at which a window is open.
 
-    None if there is no such minute within two weeks.
+    None if no window opens within two weeks.
     """
     first = (int(moment) // MINUTE + 1) * MINUTE
-    # Minute by minute: every change of a zone's clocks is at a full one.
+    # Every minute is tried: clocks change at a full minute in every zone.
     minutes = range(first, first + LONGEST_LOOK * MINUTE, MINUTE)
     return next((float(minute) for minute in minutes if is_open(windows, minute)), None)
 
 
 def spread(windows: Sequence[Window], opening: float) -> float:
-    """Return over how many seconds runs may be spread from an opening on: half the window."""
+    """Return over how many seconds after an opening runs are spread: half of the window."""
     length = 0
     while length < 2 * WIDEST_SPREAD and is_open(windows, opening + length):
         length += MINUTE
@@ -114,7 +114,7 @@ def _is_in(window: Window, moment: float) -> bool:
 def _minute(text: str) -> int:
     hours, minutes = int(text[:2]), int(text[3:])
     if minutes > 59 or hours * 60 + minutes > DAY:
-        raise ValueError(f"{text} is no time of day")
+        raise ValueError(f"{text} is not a time of day")
     return hours * 60 + minutes
 
 
@@ -131,7 +131,7 @@ def _days(text: str) -> frozenset[int]:
 def _weekday(name: str) -> int:
     found = [number for number, day in enumerate(WEEKDAYS) if name.lower() == day]
     if not found:
-        raise ValueError(f'"{name}" is no weekday; known: Mon, Tue, Wed, Thu, Fri, Sat, Sun')
+        raise ValueError(f'"{name}" is not a weekday (Mon, Tue, Wed, Thu, Fri, Sat, Sun)')
     return found[0]
 
 
@@ -142,5 +142,5 @@ def _find_zone(name: str) -> "ZoneInfo":
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise ValueError(
-            f'"{name}" is no time zone of this host; see: timedatectl list-timezones'
+            f'"{name}" is not a time zone of this host; to list them: timedatectl list-timezones'
         ) from None

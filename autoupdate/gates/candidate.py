@@ -1,16 +1,17 @@
-"""The candidate: who named it, by which tag it was chosen, and what to fetch of it."""
+"""The candidate: who chose it, by which tag, and what to fetch for it."""
 
 from autoupdate.app import App
 from autoupdate.model.track import TAGS, branch_ref, follows_tags, kind_of, name_of
 from autoupdate.records.tags import chosen
 
 EVERY_TAG = "*"
+NAMED = "not checked: the administrator chose this commit"
 
 
 def is_named(app: App, commit: str) -> bool:
-    """Tell whether the administrator asked for this very commit, by a pin or by `upstream.track`.
+    """Return whether the administrator chose this commit, by a pin or by `upstream.track`.
 
-    Such a commit goes past lineage and past moved tags; of signatures that says nothing.
+    Its age, its history and its tag are then not checked; its signatures still are.
     """
     track = app.settings.upstream.track
     if kind_of(track) == "commit" and name_of(track) == commit:
@@ -19,14 +20,14 @@ def is_named(app: App, commit: str) -> bool:
 
 
 def tag_of(app: App, commit: str) -> str:
-    """Return the tag by which a candidate was chosen; empty if it was chosen without one."""
+    """Return the tag that chose a candidate; empty without one."""
     if not follows_tags(app.settings.upstream.track) or is_named(app, commit):
         return ""
     return chosen(app.records)
 
 
 def wanted_ref(app: App, commit: str) -> str:
-    """Return what to fetch for a candidate: the full name of its branch or tag, or its own name."""
+    """Return what to fetch for a candidate: the ref of its branch or tag, or the commit itself."""
     if is_named(app, commit):
         return commit
     tag = tag_of(app, commit)
@@ -34,7 +35,7 @@ def wanted_ref(app: App, commit: str) -> str:
 
 
 def wanted_tags(app: App, commit: str) -> tuple[str, ...]:
-    """Return the tags to fetch besides, so that their signatures can be seen."""
+    """Return the tags to fetch as well, so that their signatures can be verified."""
     trust = app.settings.trust
     if trust.signatures == "off" or trust.on == "commit":
         return ()

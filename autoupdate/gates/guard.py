@@ -1,6 +1,7 @@
-"""guard: is a commit a sane change to take? Each gate judges one fact; see inspection.py for them.
+"""guard: is a commit a sane change? Each gate checks one fact that the worker found.
 
-None may be forced: an administrator who wants what a commit does says so in the settings.
+The facts are those of worker/repository/inspection.py. `run --force` ignores none of these gates:
+an administrator who wants such a commit changes the settings.
 """
 
 from autoupdate.app import App
@@ -8,12 +9,14 @@ from autoupdate.host.links import linked_release
 from autoupdate.host.log_sinks import printable
 from autoupdate.model.events import LEFT_OUT
 from autoupdate.model.findings import Findings
-from autoupdate.model.sizes import in_words
+from autoupdate.model.sizes import counted, in_words
 from autoupdate.model.verdict import Verdict
+
+UNSET = "not set"
 
 
 def look(app: App, commit: str) -> Findings:
-    """Return what a commit would bring, compared with the deployed one."""
+    """Return what a commit contains and changes, compared with the deployed one."""
     guard = app.settings.guard
     release = app.records.release(linked_release(app.paths.current))
     asked = {*guard.required, *guard.forbidden, *app.settings.upstream.submodules}
@@ -21,74 +24,78 @@ def look(app: App, commit: str) -> Findings:
 
 
 def completeness(app: App, commit: str) -> Verdict:
-    """Refuse a tree that has more files than one can look at."""
+    """Refuse a tree with too many files or links to check them all."""
     found = look(app, commit)
-    reason = f"it has {found.files:,} files"
     if found.complete:
-        return Verdict("guard.files", True, reason)
-    return Verdict("guard.files", False, f"{reason} or links, and more: its tree may have no end")
+        return Verdict("guard.files", True, f"it has {counted(found.files, 'file')}")
+    reason = f"it has more than {found.files:,} files or links, too many to check"
+    return Verdict("guard.files", False, reason)
 
 
 def names(app: App, commit: str) -> Verdict:
-    """Refuse names that pass for others, or that belong to git or to the release."""
+    """Refuse file names that look like others, or that belong to git or to the release."""
     found = look(app, commit).misleading
     if not found:
-        return Verdict("guard.names", True, "no name of a file is misleading")
-    return Verdict("guard.names", False, f"it has misleading names of files: {listed(found)}")
+        return Verdict("guard.names", True, "no file name is misleading")
+    return Verdict("guard.names", False, f"it has misleading file names: {listed(found)}")
 
 
 def links(app: App, commit: str) -> Verdict:
-    """Refuse symbolic links that lead out of the release."""
+    """Refuse symbolic links that point outside the release."""
     allowed = app.settings.guard.outside_links
     outside = tuple(path for path in look(app, commit).outside if path not in allowed)
     if not outside:
-        return Verdict("guard.outside_links", True, "no symbolic link leads out of the release")
+        return Verdict("guard.outside_links", True, "no symbolic link points outside the release")
     return Verdict(
         "guard.outside_links",
         False,
-        f"symbolic links lead out of the release: {listed(outside)}",
-        "if that is meant, name them in guard.outside_links",
+        f"symbolic links point outside the release: {listed(outside)}",
+        "if this is intended, add them to guard.outside_links",
     )
 
 
 def required_paths(app: App, commit: str) -> Verdict:
-    """Refuse a commit without the paths that must exist."""
+    """Refuse a commit that lacks paths of `guard.required`."""
+    required = app.settings.guard.required
     present = look(app, commit).present
-    missing = tuple(path for path in app.settings.guard.required if path not in present)
+    missing = tuple(path for path in required if path not in present)
     if not missing:
-        return Verdict("guard.required", True, "every required path is there")
-    reason = f"it has no {listed(missing)}"
+        return Verdict("guard.required", True, "all these paths exist" if required else UNSET)
+    reason = f"required paths are missing: {listed(missing)}"
     return Verdict("guard.required", False, reason, "correct guard.required, or the repository")
 
 
 def forbidden_paths(app: App, commit: str) -> Verdict:
-    """Refuse a commit with paths that must not exist."""
+    """Refuse a commit that has paths of `guard.forbidden`."""
+    forbidden = app.settings.guard.forbidden
     present = look(app, commit).present
-    found = tuple(path for path in app.settings.guard.forbidden if path in present)
+    found = tuple(path for path in forbidden if path in present)
     if not found:
-        return Verdict("guard.forbidden", True, "no forbidden path is there")
-    reason = f"it has {listed(found)}"
+        return Verdict("guard.forbidden", True, "no such path exists" if forbidden else UNSET)
+    reason = f"it has forbidden paths: {listed(found)}"
     return Verdict("guard.forbidden", False, reason, "correct guard.forbidden, or the repository")
 
 
 def submodules(app: App, commit: str) -> Verdict:
-    """Refuse a commit without the submodules that are to be fetched."""
+    """Refuse a commit that lacks submodules of `upstream.submodules`."""
+    wanted = app.settings.upstream.submodules
     present = look(app, commit).submodules
-    missing = tuple(path for path in app.settings.upstream.submodules if path not in present)
+    missing = tuple(path for path in wanted if path not in present)
     if not missing:
-        return Verdict("upstream.submodules", True, "every submodule to fetch is there")
-    reason = f"it has no submodule {listed(missing)}"
+        reason = "all these submodules exist" if wanted else UNSET
+        return Verdict("upstream.submodules", True, reason)
+    reason = f"submodules are missing: {listed(missing)}"
     return Verdict("upstream.submodules", False, reason, "correct upstream.submodules")
 
 
 def deletions(app: App, commit: str) -> Verdict:
-    """Refuse a commit that deletes too much of what is deployed."""
+    """Refuse a commit that deletes too many of the deployed files."""
     found = look(app, commit)
     return share(found, found.deleted, "deletes", "max_deleted", app.settings.guard.max_deleted)
 
 
 def changes(app: App, commit: str) -> Verdict:
-    """Refuse a commit that deletes or changes too much of what is deployed."""
+    """Refuse a commit that deletes or changes too many of the deployed files."""
     found = look(app, commit)
     touched = found.deleted + found.modified
     return share(
@@ -97,44 +104,44 @@ def changes(app: App, commit: str) -> Verdict:
 
 
 def share(found: Findings, touched: int, does: str, key: str, most: float) -> Verdict:
-    """Judge a number of files of the deployed commit by the share that may be touched."""
+    """Compare a number of deleted or changed files with the allowed share of the deployed ones."""
     gate = f"guard.{key}"
     if not found.before:
-        return Verdict(gate, True, "there is no deployed commit to compare it with")
+        return Verdict(gate, True, "no deployed commit to compare with")
     reason = f"it {does} {touched:,} of {found.before:,} files ({touched / found.before:.1%})"
     if touched <= most * found.before:
         return Verdict(gate, True, reason)
-    advice = f"wait for a commit that puts them back; if it is meant, raise {gate} for this update"
+    advice = f"wait for a commit that fixes this; if it is intended, raise {gate} for this update"
     return Verdict(gate, False, f"{reason}, more than {gate} = {most * 100:g}%", advice)
 
 
 def release_size(app: App, commit: str) -> Verdict:
-    """Refuse a commit whose files take more of the disk than a release may."""
+    """Refuse a commit whose files use more disk space than `guard.max_release`."""
     found = look(app, commit)
     most = app.settings.guard.max_release
     reason = f"its files take {in_words(found.bytes)}"
     if found.bytes <= most:
         return Verdict("guard.max_release", True, reason)
-    largest = f"the largest is {printable(found.largest_path)} of {in_words(found.largest)}"
+    largest = f"the largest is {printable(found.largest_path)} ({in_words(found.largest)})"
     return Verdict(
         "guard.max_release",
         False,
         f"{reason}, more than guard.max_release = {in_words(most)}; {largest}",
-        "if it is meant, raise guard.max_release",
+        "if this is intended, raise guard.max_release",
     )
 
 
 def tell_left_out(app: App, commit: str) -> None:
-    """Name the submodules that nobody chose, whose directories stay empty."""
+    """Log which submodules are not fetched, because `upstream.submodules` does not list them."""
     chosen = app.settings.upstream.submodules
     left = tuple(path for path in look(app, commit).submodules if path not in chosen)
     if left:
-        app.tell(LEFT_OUT, f"{app.name}: submodules that upstream.submodules does not name stay"
-                 f" empty: {listed(left)}", commit=commit)  # fmt: skip
+        app.tell(LEFT_OUT, f"{app.name}: submodules are left empty, because upstream.submodules"
+                 f" does not list them: {listed(left)}", commit=commit)  # fmt: skip
 
 
 def listed(paths: tuple[str, ...]) -> str:
-    """Name some paths, in a form that can be printed."""
+    """Return the first of some paths, with unprintable characters escaped."""
     shown = ", ".join(printable(path) for path in paths[:5])
     return f"{shown} and more" if len(paths) > 5 else shown
 

@@ -1,4 +1,4 @@
-"""The gates that a candidate passes, in their order: `run` obeys them, `plan` shows them."""
+"""The gates, in their order: `run` stops at the first that refuses, `plan` shows them all."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,21 +12,21 @@ from autoupdate.model.events import UNSIGNED
 from autoupdate.model.steps import Step
 from autoupdate.model.verdict import Verdict
 
-# Looks at a commit; the mirror has it already.
+# A gate is asked when the commit is already in the mirror.
 Gate = Callable[[App, str], Verdict]
 
-# Whether a commit is upstream's, and comes after what was deployed here.
+# Is the commit upstream's, and does it descend from what was deployed here?
 VERIFY: tuple[Gate, ...] = (signatures, unmoved_tag, lineage)
-# Whether it is a sane change to take.
+# Is it a sane change?
 GUARD: tuple[Gate, ...] = (*guard.GATES, *age.GATES)
-# Whether the commit that is deployed may be built once more: it passed the others when it came.
+# May the deployed commit be built again? It passed the other gates when it was deployed.
 DEPLOYED_ALREADY: tuple[Gate, ...] = (signatures,)
-# Whether a release that is built and rehearsed may be switched to now.
+# May a release that is built and rehearsed be switched to now?
 BEFORE_SWITCH: tuple[Gate, ...] = (window, hooks.may_run)
 
 
 class RefusedError(Exception):
-    """A gate does not let a commit pass; `verdict` says why."""
+    """A gate refuses a commit; `verdict` says why."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.reason)
@@ -34,7 +34,7 @@ class RefusedError(Exception):
 
 
 def pass_all(gates: Sequence[Gate], app: App, commit: str, *, force: bool) -> None:
-    """Raise RefusedError for the first gate that does not let a commit pass, even if forced."""
+    """Raise RefusedError for the first gate that refuses; `force` ignores forceable verdicts."""
     for gate in gates:
         verdict = gate(app, commit)
         if not verdict.passes and not (force and verdict.forceable):

@@ -1,7 +1,7 @@
-"""pin: the administrator's word that one commit, and no other, is to be deployed.
+"""pin: the administrator has chosen one commit to deploy, and no other.
 
-The next run brings it in, whether it is newer or older, and stays there. What a pin goes past is
-said in candidate.py and in the gates; signatures are not among it.
+The next run deploys it, even if it is older, and later runs keep it. Which gates do not check a
+pinned commit is said in candidate.py (`is_named`); signatures are always checked.
 """
 
 from autoupdate.app import App
@@ -14,7 +14,7 @@ FULL_NAMES = (40, 64)
 
 
 def wanted(app: App) -> Found:
-    """Return the commit to deploy: the pinned one, or else what upstream has.
+    """Return the commit to deploy: the pinned one, or else the one that upstream has.
 
     Raises UnreachableError, NoCandidateError.
     """
@@ -23,15 +23,16 @@ def wanted(app: App) -> Found:
 
 
 def full_name(app: App, name: str) -> str:
-    """Return the full name of a commit that is named by some digits.
+    """Return all digits of a commit of which some are given.
 
-    Raises ConfigurationError for what is no name, and for what the mirror cannot complete.
+    Raises ConfigurationError if these are not hexadecimal digits, or if not exactly one commit in
+    the mirror begins with them.
     """
     name = name.lower()
-    listing = f"this shows names: git ls-remote {redact(app.settings.upstream.url)}"
+    listing = f"to list commits: git ls-remote {redact(app.settings.upstream.url)}"
     if not name or name.strip("0123456789abcdef") or not 7 <= len(name) <= FULL_NAMES[-1]:
         raise ConfigurationError(
-            f'"{name}" is no name of a commit: seven or more hexadecimal digits are',
+            f'"{name}" is not a commit: give at least seven hexadecimal digits',
             listing,
         )
     if len(name) in FULL_NAMES:
@@ -40,6 +41,6 @@ def full_name(app: App, name: str) -> str:
     if not found:
         raise ConfigurationError(
             f"no commit in the mirror of {app.name}, or more than one, begins with {name}",
-            f"give its full name; {listing}",
+            f"give all its digits; {listing}",
         )
     return found

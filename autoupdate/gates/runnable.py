@@ -1,4 +1,4 @@
-"""Whether a release can run on this host: its directory is there, and so is its Python."""
+"""Whether a release can run on this host: its files and its Python still exist."""
 
 import os
 
@@ -9,17 +9,17 @@ from autoupdate.records.rows import Release
 
 
 def is_usable(paths: AppPaths, python: str, release: Release) -> bool:
-    """Tell whether a release is complete and its interpreter is still the host's.
+    """Return whether a release is complete and its interpreter is still the host's.
 
-    After an upgrade of the host, an environment made for the interpreter before it is useless.
-    `python` is the setting `build.python`.
+    An upgrade of the host replaces the interpreter; environments made for the old one no longer
+    work. `python` is the setting `build.python`.
     """
     interpreter = release.interpreter.partition(" ")[0]
     return is_complete(paths, release.id) and interpreter == os.path.realpath(python)
 
 
 def useless_current(paths: AppPaths, python: str, records: Records) -> Release | None:
-    """Return the current release, if it is not usable and no transaction is under way."""
+    """Return the current release if it cannot run and no transaction is unfinished."""
     current = records.release(linked_release(paths.current))
     if current is None or is_usable(paths, python, current) or records.unfinished():
         return None
@@ -27,5 +27,5 @@ def useless_current(paths: AppPaths, python: str, records: Records) -> Release |
 
 
 def is_complete(paths: AppPaths, release: str) -> bool:
-    """Tell whether the directory of a release is there with its environment."""
+    """Return whether the directory of a release exists, with its environment."""
     return os.path.exists(f"{paths.release(release)}/.venv/bin/python")

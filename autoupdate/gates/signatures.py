@@ -1,7 +1,7 @@
-"""verify: may a commit be taken, by its signatures and the keys that are trusted on this host?
+"""signature: is a commit signed by a key that is trusted on this host?
 
-What is found is kept for each commit. So `status` can tell any user who signed the current release
-and whether it is still trusted; a run judges that anew when keys or settings have changed.
+The result is recorded for each commit, so that `status` can show any user who signed the current
+release and whether it is still trusted. A run verifies it again when keys or settings change.
 """
 
 from typing import NamedTuple
@@ -21,12 +21,12 @@ from autoupdate.records.records import Records
 
 GATE = "signature"
 ADVICE = "what each verdict means: trust.md in /usr/share/doc/ipfs-accelerate-autoupdate"
-# Keys also expire: the current release is judged again after so many seconds.
+# In seconds. Keys expire, so the current release is verified again after that time.
 VALID_FOR = 24 * 3600
 
 
 class Judgement(NamedTuple):
-    """Whether a commit is trusted, who signed it, why, on which basis, and since when."""
+    """Whether a commit is trusted, who signed it, why, by which keys and settings, and when."""
 
     commit: str
     passes: bool
@@ -37,10 +37,10 @@ class Judgement(NamedTuple):
 
 
 def signatures(app: App, commit: str) -> Verdict:
-    """Say whether a candidate is signed as the host's policy wants it."""
+    """Refuse a candidate without the signatures that `trust` demands."""
     policy = app.settings.trust.signatures
     if policy == "off":
-        return Verdict(GATE, True, "signatures are not looked at (trust.signatures)")
+        return Verdict(GATE, True, "not checked (trust.signatures = off)")
     judged = judge(app, commit, tag_of(app, commit))
     if judged.passes or policy == "warn":
         return Verdict(GATE, True, judged.reason, warns=not judged.passes)
@@ -48,7 +48,7 @@ def signatures(app: App, commit: str) -> Verdict:
 
 
 def judge(app: App, commit: str, tag: str) -> Judgement:
-    """Verify a commit by the keys that are trusted now, and keep what came out."""
+    """Verify a commit with the keys that are trusted now, and record the result."""
     trust = app.settings.trust
     try:
         keys = app.trusted_keys()
@@ -64,7 +64,7 @@ def judge(app: App, commit: str, tag: str) -> Judgement:
 
 
 def weigh(trust: Trust, found: tuple[Signature, ...]) -> tuple[bool, str, str]:
-    """Return whether signatures suffice, whose they are, and why they do or do not."""
+    """Return whether signatures are sufficient, who made them, and the reason."""
     held = [against_list(trust, signature) for signature in found]
     commits = [signature for signature in held if signature.of == "commit"]
     tags = [signature for signature in held if signature.of != "commit"]
@@ -83,12 +83,12 @@ def weigh(trust: Trust, found: tuple[Signature, ...]) -> tuple[bool, str, str]:
 
 
 def missing(tag: bool) -> str:
-    """Say what there is not."""
-    return "no tag that was fetched leads to it" if tag else "nothing was verified"
+    """Return which signature is missing."""
+    return "no fetched tag points to it" if tag else "no signature of the commit was verified"
 
 
 def against_list(trust: Trust, signature: Signature) -> Signature:
-    """Hold a good signature against the list of fingerprints, if there is one."""
+    """Mark a good signature as not listed if `trust.fingerprints` is set and lacks its key."""
     if signature.state is not State.GOOD or not trust.fingerprints:
         return signature
     if set(signature.fingerprints) & set(trust.fingerprints):
@@ -97,7 +97,7 @@ def against_list(trust: Trust, signature: Signature) -> Signature:
 
 
 def review(app: App) -> None:
-    """Judge the current release once more if keys or settings are other ones; tell if that fell."""
+    """Verify the current release again if keys or settings changed; report if it is not trusted."""
     release = app.records.release(linked_release(app.paths.current))
     if app.settings.trust.signatures == "off" or release is None:
         return
@@ -109,7 +109,7 @@ def review(app: App) -> None:
     except StateError:
         raise
     except AutoupdateError as error:
-        reason = f"whether release {release.id} is still trusted is not known: {error.message}"
+        reason = f"cannot verify whether release {release.id} is still trusted: {error.message}"
         app.tell(STEP, f"{app.name}: {reason}", commit=release.commit, release=release.id)
         return
     if not now.passes and (before is None or before.passes):
@@ -118,7 +118,7 @@ def review(app: App) -> None:
 
 
 def is_valid(app: App, judged: Judgement) -> bool:
-    """Tell whether a judgement was made by the present keys and settings, and not long ago."""
+    """Return whether a judgement was made with the present keys and settings, and lately."""
     age = seconds(app.clock.now()) - seconds(judged.at)
     try:
         return 0 <= age < VALID_FOR and judged.basis == basis_of(
@@ -129,7 +129,7 @@ def is_valid(app: App, judged: Judgement) -> bool:
 
 
 def basis_of(trust: Trust, keys: Keys) -> str:
-    """Return a short name for keys and settings, another one when any of them changes."""
+    """Return a digest of keys and settings, to see when any of them changes."""
     import hashlib
     import json
 
@@ -137,19 +137,19 @@ def basis_of(trust: Trust, keys: Keys) -> str:
 
 
 def judgement(records: Records, commit: str) -> Judgement | None:
-    """Return what was found of a commit, if it was ever looked at."""
+    """Return the recorded judgement of a commit; None if it was never verified."""
     rows = records.rows('SELECT * FROM trusted WHERE "commit" = ?', [commit])
     return Judgement(rows[0][0], bool(rows[0][1]), *rows[0][2:]) if rows else None
 
 
 def signer_of(records: Records, commit: str) -> str:
-    """Return who signed a commit; empty if nobody who is trusted did, or nobody looked."""
+    """Return who signed a commit; empty without a trusted signature, or if never verified."""
     judged = judgement(records, commit)
     return judged.signer if judged else ""
 
 
 def keep(records: Records, judged: Judgement) -> None:
-    """Keep a judgement, and forget those of commits that are no longer here."""
+    """Record a judgement, and remove those of commits without a release."""
     with records.atomic():
         records.write('DELETE FROM trusted WHERE "commit" NOT IN (SELECT "commit" FROM releases)')
         records.write("INSERT OR REPLACE INTO trusted VALUES (?, ?, ?, ?, ?, ?)", judged)

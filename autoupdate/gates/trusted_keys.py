@@ -1,6 +1,6 @@
-"""Reads the keys that an app's administrator trusts: those in /etc/autoupdate/keys/NAME, no others.
+"""Reads the trusted keys of an app: those in /etc/autoupdate/keys/NAME, and no others.
 
-Done by the run, as root: the builds' user could have written none of them, and need not read them.
+The run reads them, as root: `_autoupdate` must not be able to write them, and need not read them.
 """
 
 import os
@@ -18,9 +18,9 @@ LARGEST = 4 << 20
 
 
 def trusted_keys(paths: Paths, app: str) -> Keys:
-    """Return the keys that are trusted for an app; below another root its owner stands for root.
+    """Return the trusted keys of an app; in tests, the caller stands for root.
 
-    Raises what `read` raises.
+    Raises ConfigurationError as `read` does.
     """
     owner = os.geteuid() if paths.root else 0
     return read(paths.keys(app), top=paths.root or "/", owner=owner)
@@ -29,25 +29,25 @@ def trusted_keys(paths: Paths, app: str) -> Keys:
 def read(directory: str, *, top: str = "/", owner: int = 0) -> Keys:
     """Return the keys in a directory.
 
-    Raises ConfigurationError for a directory or file that is not root's alone, that cannot be
-    read, or that is something else.
+    Raises ConfigurationError for a directory or file that users other than root can write, that
+    cannot be read, or that has another content.
     """
     try:
         names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
     except FileNotFoundError:
         names = []
     except OSError as error:
-        raise ConfigurationError(f"no key can be read: {describe(error)}") from None
+        raise ConfigurationError(f"keys cannot be read: {describe(error)}") from None
     openpgp = [(name, _read(directory, name, top, owner)) for name in names if _is_openpgp(name)]
     for name, text in openpgp:
         if not text.lstrip().startswith(BEGINNING):
             raise ConfigurationError(
-                f"{directory}/{name} holds no OpenPGP key in its ASCII form",
+                f"{directory}/{name} is not an ASCII-armored OpenPGP key",
                 f"gpg --armor --export FINGERPRINT >{directory}/{name}",
             )
         if PRIVATE in text:
             raise ConfigurationError(
-                f"{directory}/{name} holds a secret key, which must not be here",
+                f"{directory}/{name} contains a secret key; only public keys belong here",
                 f"gpg --armor --export FINGERPRINT >{directory}/{name}",
             )
     for name in names:
@@ -78,13 +78,13 @@ def _read(directory: str, name: str, top: str, owner: int) -> str:
     try:
         if fault := root_only.fault(path, top, owner):
             raise ConfigurationError(
-                f"no key is trusted: {fault}",
+                f"keys are not trusted: {fault}",
                 f"chown -R root: {directory} && chmod -R go-w {directory}",
             )
         with open(path, encoding="ascii" if _is_openpgp(name) else "utf-8") as file:
             text = file.read(LARGEST + 1)
     except OSError as error:
-        raise ConfigurationError(f"no key can be read: {describe(error)}") from None
+        raise ConfigurationError(f"keys cannot be read: {describe(error)}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(
             f"{path} is not text",

@@ -1,4 +1,4 @@
-"""The gate of the windows, and the run that systemd starts when the next one opens."""
+"""window: may services be switched now? And the run that systemd starts when a window opens."""
 
 from autoupdate.app import App
 from autoupdate.gates.runnable import is_usable
@@ -11,20 +11,20 @@ GATE = "window"
 
 
 def window(app: App, commit: str) -> Verdict:
-    """Tell whether the services may be switched now (`windows.allowed`).
+    """Refuse a switch outside `windows.allowed`.
 
-    A host that has nothing to run, or whose release cannot run any more, does not wait.
+    With nothing deployed, or a release that can no longer run, windows are not checked.
     """
     allowed = app.settings.windows.allowed
     if not allowed:
-        return Verdict(GATE, True, "no window is set")
+        return Verdict(GATE, True, "not set")
     from autoupdate.gates.calendar import fault, is_open, next_opening, parse
 
     current = app.records.release(linked_release(app.paths.current))
     if current is None or not is_usable(app.paths, app.settings.build.python, current):
-        return Verdict(GATE, True, "no release is in place that works", forceable=True)
+        return Verdict(GATE, True, "not checked: no working release is deployed", forceable=True)
     if said := fault(allowed):
-        # Only the switch needs it: what runs goes on, and services start.
+        # Only the switch is refused: services keep running, and may start.
         return Verdict(GATE, False, said, f"autoupdatectl config check {app.name}")
     windows = [parse(text) for text in allowed]
     now = float(seconds(app.clock.now()))
@@ -33,16 +33,16 @@ def window(app: App, commit: str) -> Verdict:
     opens = next_opening(windows, now)
     when = f"the next one opens at {write(opens)}" if opens else "none opens within two weeks"
     return Verdict(
-        GATE, False, f"outside of the windows ({', '.join(allowed)}); {when}",
+        GATE, False, f"outside the windows ({', '.join(allowed)}); {when}",
         f"to switch now: autoupdatectl run --force {app.name}", forceable=True,
     )  # fmt: skip
 
 
 def wait_for_opening(app: App, verdict: Verdict) -> None:
-    """Have a run started at the next opening, when it is a closed window that a release waits for.
+    """Schedule a run for the next opening, if a closed window is why a release waits.
 
-    systemd forgets it with a reboot: after that the first start of a service, or the next run by
-    the ordinary timer, asks for it again.
+    systemd forgets it at a reboot; the first start of a service, or the next run by the regular
+    timer, schedules it again.
     """
     from autoupdate.gates import calendar
     from autoupdate.gates.calendar import next_opening, parse, spread
@@ -55,5 +55,5 @@ def wait_for_opening(app: App, verdict: Verdict) -> None:
     if opens is None:
         return
     if fault := app.host.transient_units.run_at(app.name, opens, spread(windows, opens)):
-        app.tell(STEP, f"{app.name}: no run is planned for {write(opens)}, the ordinary timer has"
-                 f" to do: {fault}")  # fmt: skip
+        app.tell(STEP, f"{app.name}: cannot schedule a run for {write(opens)}, so the update waits"
+                 f" for a run by the regular timer: {fault}")  # fmt: skip

@@ -1,7 +1,7 @@
-"""One run, from the lock to its end: a module for each word of the sentence, in update.py.
+"""One run, from the lock to its end: one module for each step, called in order by update.py.
 
     recover → check → fetch → verify → guard → build → rehearse → activate → probation
     → confirm | roll back
 
-In comes an App, out goes an Outcome. May import the rooms from gates/ down.
+Each takes an App; a run returns an Outcome. May import the rooms from gates/ down.
 """

@@ -1,4 +1,4 @@
-"""activate: one atomic rename; whoever starts from now on gets the new release."""
+"""activate: one atomic rename switches `current`; services that start now get the new release."""
 
 from autoupdate.app import App, Outcome
 from autoupdate.gates import hooks
@@ -15,15 +15,15 @@ from autoupdate.update.roll_back import roll_back
 
 
 def get_ready(app: App, transaction: Transaction, *, force: bool) -> None:
-    """Do what comes right before the switch and may still say no, or fail.
+    """Do what comes right before the switch and may still stop the update.
 
-    Raises RefusedError when a window is closed or a hook says no; AutoupdateError.
+    Raises RefusedError if a window is closed or a hook fails, and AutoupdateError.
     """
     pass_all(BEFORE_SWITCH, app, transaction.commit, force=force)
     if refusal := hooks.before_update(app, transaction):
         raise RefusedError(refusal)
     try:
-        # Of a release that an earlier installation left, the mirror knows nothing to compare with.
+        # A release that is not in the records cannot be compared with the mirror.
         if transaction.previous and app.records.release(transaction.previous):
             save_local_changes(app, transaction)
         app.host.place(app.settings.path, app.paths)
@@ -35,28 +35,28 @@ def get_ready(app: App, transaction: Transaction, *, force: bool) -> None:
 def activate(app: App, transaction: Transaction, release: Release) -> tuple[str, ...] | Outcome:
     """Switch to a release; return the services that were stopped for it.
 
-    An outcome says that the switch failed, and how that was undone.
+    Returns an outcome if the switch failed and was undone.
     """
     stopped: tuple[str, ...] = ()
     try:
         app.records.enter(transaction.id, Step.ACTIVATE, app.clock.now())
         if app.settings.shared_snapshot and transaction.previous:
             stopped = copy_shared_files(app, transaction)
-        # Where the release that is left is gone, the one before it may be there.
+        # If the release that is switched from is gone, `previous` gets an older one.
         previous = transaction.previous or retention.before(app, release.id, "")
         switch(app.paths, release.id, previous)
         app.records.set_activated(release.id, app.clock.now())
     except (AutoupdateError, OSError) as error:
         return undo(app, transaction, str(error))
     except KeyboardInterrupt:
-        # Services may have been stopped for a copy of their files.
-        undo(app, transaction, "interrupted by hand")
+        # Services may have been stopped to copy their files.
+        undo(app, transaction, "interrupted by Ctrl+C")
         raise
     return stopped
 
 
 def undo(app: App, transaction: Transaction, reason: str) -> Outcome:
-    """End a transaction whose switch failed: undo it, or go on with the release that was left."""
+    """End a transaction whose switch failed: roll back if the new release is already current."""
     fault = HostFaultError(f"the switch failed: {reason}")
     if linked_release(app.paths.current) == transaction.release:
         return roll_back(app, transaction, fault.message)
@@ -67,9 +67,9 @@ def undo(app: App, transaction: Transaction, reason: str) -> Outcome:
 
 
 def copy_shared_files(app: App, transaction: Transaction) -> tuple[str, ...]:
-    """Stop the services and copy the shared files that a rollback puts back; return their names."""
+    """Stop the services and copy the shared files, for a rollback; return the stopped services."""
     running = tuple(service.name for service in look(app) if service.runs)
-    # Recorded first: whoever finishes or undoes this starts them again.
+    # Recorded first, so that a run which finishes or undoes this starts them again.
     app.records.set_services(transaction.id, running)
     app.host.services.stop(running)
     app.host.snapshots.take(transaction.id, app.settings.shared_snapshot)

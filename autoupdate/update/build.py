@@ -1,4 +1,4 @@
-"""build: a release in its final place, with an environment of its own, while the old one runs."""
+"""build: makes a release in its final directory, with its environment, while the old one runs."""
 
 from autoupdate.app import App
 from autoupdate.gates.guard import tell_left_out
@@ -12,7 +12,7 @@ from autoupdate.update.fetch import with_sound_mirror
 
 
 def build(app: App, transaction: Transaction, signer: str, *, force: bool) -> Release:
-    """Return the release that was built of the commit that `signer` signed.
+    """Build a release of the commit, which `signer` signed, and return it.
 
     Raises UpdateFailedError, HostFaultError, UnreachableError.
     """

@@ -1,10 +1,11 @@
-"""check: is there a commit to update to? Asks upstream, unless a hold or a pin answers already."""
+"""check: is there a commit to update to? Asks upstream, unless there is a hold or a pin."""
 
 from autoupdate.app import App, Outcome
 from autoupdate.gates import pin
 from autoupdate.gates.attempts import nothing_to_do
 from autoupdate.gates.hold import held
 from autoupdate.host.links import claim, linked_release
+from autoupdate.model.commits import kept
 from autoupdate.model.errors import Exit, NoCandidateError
 from autoupdate.model.events import CURRENT, DEFERRED, NO_CANDIDATE
 from autoupdate.model.steps import Result
@@ -12,7 +13,7 @@ from autoupdate.records import first_seen, tags
 
 
 class NothingToDoError(Exception):
-    """There is no commit to update to; `outcome` is how the run ends."""
+    """There is no commit to update to; `outcome` is that of the run."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.reason)
@@ -22,7 +23,7 @@ class NothingToDoError(Exception):
 def check(app: App, trigger: str, *, force: bool) -> str:
     """Return the commit to update to.
 
-    Raises NothingToDoError, UnreachableError, and ConfigurationError where `path` is taken.
+    Raises NothingToDoError, UnreachableError, and ConfigurationError if `path` is not our link.
     """
     if on_hold := held(app):
         raise NothingToDoError(note(app, on_hold))
@@ -37,7 +38,7 @@ def check(app: App, trigger: str, *, force: bool) -> str:
 
 
 def look_upstream(app: App) -> str:
-    """Return the commit that the track points to; a pin says it without asking upstream."""
+    """Return the commit that upstream has; with a pin the pinned one, without asking upstream."""
     found = pin.wanted(app)
     app.records.set_candidate(found.commit, app.clock.now())
     first_seen.note(app.records, found.commit, app.clock.now())
@@ -46,20 +47,19 @@ def look_upstream(app: App) -> str:
 
 
 def note(app: App, outcome: Outcome) -> Outcome:
-    """Log that a run has nothing to do, or may not do it."""
+    """Log why a run has nothing to do, and return its outcome."""
     kind = CURRENT if outcome.result is Result.CURRENT else DEFERRED
     if kind is CURRENT and app.records.attempts(outcome.commit):
-        # It failed to be built again for a reason that is gone, such as another build.python.
+        # It could not be built again, for a reason that is gone, such as a wrong build.python.
         app.records.forgive(outcome.commit)
     app.tell(kind, outcome.reason, commit=outcome.commit, release=outcome.release)
     return outcome
 
 
 def no_candidate(app: App, error: NoCandidateError) -> Outcome:
-    """Report that upstream has nothing that policy admits; with a release in place, that stays."""
+    """Log that upstream has no commit that `upstream.track` allows; a deployed release is kept."""
     release = linked_release(app.paths.current)
-    place = f"release {release} stays" if release else "nothing deployed"
-    reason = f"{app.name}: {error.message}; {place}"
+    reason = f"{app.name}: {error.message}; {kept(release)}"
     app.tell(NO_CANDIDATE, reason, release=release)
     result, code = (Result.DEFERRED, Exit.DONE) if release else (Result.FAILED, Exit.FAILED)
     return Outcome(result, code, reason, "", release, error.advice)

@@ -1,4 +1,4 @@
-"""confirm | roll back: what the probation says decides; a confirmed release is kept."""
+"""confirm | roll back: a release that passes its probation is confirmed, another is rolled back."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ from autoupdate.app import App, Outcome
 from autoupdate.gates import hooks
 from autoupdate.gates.lineage import raise_high_water
 from autoupdate.host.health import UnhealthyError
+from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import CONFIRMED
 from autoupdate.model.steps import Result
@@ -17,23 +18,24 @@ from autoupdate.update.roll_back import roll_back
 def confirm_or_roll_back(
     app: App, transaction: Transaction, probation: Callable[[], tuple[str, ...]]
 ) -> Outcome:
-    """Confirm the release if it stands its probation, which another process may have to end."""
+    """Confirm the release if it passes its probation, which another process may have to finish."""
     try:
         waiting = probation()
     except (UnhealthyError, AutoupdateError) as error:
         return roll_back(app, transaction, str(error))
     if waiting:
         commit, release = transaction.commit, transaction.release
-        reason = f"updated {app.name} to commit {commit}; {', '.join(waiting)} to follow"
+        starting = f"{', '.join(waiting)} will start on it"
+        reason = f"{app.name}: updated to commit {short(commit)}; {starting}"
         return Outcome(Result.UPDATED, Exit.DONE, reason, commit, release)
     return confirm(app, transaction)
 
 
 def confirm(app: App, transaction: Transaction) -> Outcome:
-    """Record that a release has proved itself, and remove those that are too many now."""
+    """Confirm a release, and remove the releases beyond `keep`."""
     commit, release = transaction.commit, transaction.release
-    reason = f"{app.name}: release {release} is confirmed at commit {commit}"
-    # What is told and what is recorded count together: nobody is told twice, or not at all.
+    reason = f"{app.name}: release {release} is confirmed at commit {short(commit)}"
+    # In one transaction of the database, so that no notification is lost or sent twice.
     with app.records.atomic():
         app.records.forgive(commit)
         raise_high_water(app, commit)

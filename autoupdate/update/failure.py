@@ -1,4 +1,4 @@
-"""What an update that failed before the switch leaves behind: no release, and the blame."""
+"""An update that failed before the switch: its release is removed, and the fault is recorded."""
 
 import os
 
@@ -7,6 +7,7 @@ from autoupdate.gates.backoff import MOST_HOST_FAULTS
 from autoupdate.gates.runnable import is_complete
 from autoupdate.gates.window import wait_for_opening
 from autoupdate.host.limits import free_space
+from autoupdate.model.commits import kept, short
 from autoupdate.model.errors import (
     AutoupdateError,
     DependenciesFailedError,
@@ -24,25 +25,24 @@ from autoupdate.records.rows import FailedEnvironment, Transaction
 from autoupdate.update import retention
 from autoupdate.update.staged import is_built
 
-# The package index changes: what cannot be installed today may be there tomorrow.
+# In seconds. The package index changes: what cannot be installed today may be there tomorrow.
 ENVIRONMENT_MEMORY = 24 * 3600
-# With less than this, in bytes, services fail to write their logs and state.
+# In bytes. With less than this, services cannot write their logs and state.
 LEAST_SPACE = 1 << 20
 
 
 def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outcome:
-    """End a transaction that failed before anything was switched: the services never noticed."""
+    """End a transaction that failed before the switch; the services were not touched."""
     transaction = app.records.transaction(transaction.id)
-    # Whatever the build left running ends here; the next request starts a worker anew.
+    # This ends all processes of the build; the next request starts a new worker.
     app.worker.close()
     before = free_space(app.paths.home)
     if transaction.release:
         retention.remove(app, transaction.release)
     error = whose_space(error, before, free_space(app.paths.home))
-    place = f"release {transaction.previous} stays" if transaction.previous else "nothing deployed"
     reason = (
-        f"update of {app.name} to commit {transaction.commit} failed in step {transaction.step}:"
-        f" {error.message}; {place}"
+        f"update of {app.name} to commit {short(transaction.commit)} failed in step"
+        f" {transaction.step}: {error.message}; {kept(transaction.previous)}"
     )
     blame(app, transaction, error)
     result = Result.UNREACHABLE if isinstance(error, UnreachableError) else Result.FAILED
@@ -53,9 +53,9 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
 
 
 def whose_space(error: AutoupdateError, before: int, after: int) -> AutoupdateError:
-    """Return the error that it is for a build to take most of the space that there was.
+    """Return the error to report: if the build used up most of the free space, it is to blame.
 
-    `before` and `after` are the free bytes before and after the release was removed.
+    `before` and `after` are the free bytes before and after its release was removed.
     """
     if isinstance(error, NoSpaceError) and after - before > after // 2:
         return UpdateFailedError(f"the build took {after - before >> 20} MiB: {error.message}")
@@ -63,10 +63,10 @@ def whose_space(error: AutoupdateError, before: int, after: int) -> AutoupdateEr
 
 
 def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
-    """End a transaction that policy stops before the switch; nobody is to blame.
+    """End a transaction that a gate stopped before the switch; the commit is not blamed.
 
-    A release that is complete is kept: it waits until the gates let it pass. Where nothing is
-    deployed yet, there is nothing to go on with, and that is a failure.
+    A complete release is kept, and waits until all gates let it pass. If nothing is deployed, this
+    is a failure.
     """
     transaction = app.records.transaction(transaction.id)
     app.worker.close()
@@ -74,11 +74,11 @@ def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
     if transaction.release and not built:
         retention.remove(app, transaction.release)
     deployed = bool(transaction.previous)
-    place = f"release {transaction.previous} stays" if deployed else "nothing deployed"
-    how = "is built and waits" if built else "is not taken"
-    reason = f"{app.name}: commit {transaction.commit} {how}: {verdict.reason}; {place}"
+    how = "is built and waits" if built else "is not deployed"
+    commit, place = short(transaction.commit), kept(transaction.previous)
+    reason = f"{app.name}: commit {commit} {how}: {verdict.reason}; {place}"
     result, code = (Result.DEFERRED, Exit.DONE) if deployed else (Result.FAILED, Exit.FAILED)
-    # Time does not change what is refused for other reasons than time.
+    # A verdict that is not about time does not change by itself.
     kind = DEFERRED if verdict.forceable else REFUSED
     app.tell(kind, reason, commit=transaction.commit, step=transaction.step)
     app.records.finish(transaction.id, result, code, reason, app.clock.now())
@@ -87,7 +87,7 @@ def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
 
 
 def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
-    """Put a bad commit into quarantine; count an attempt where the commit is not to blame."""
+    """Put a bad commit into quarantine; if it is not to blame, only count the attempt."""
     now = app.clock.now()
     if isinstance(error, UnreachableError | HostFaultError):
         counted = app.records.count_attempt(
@@ -96,16 +96,16 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
         if isinstance(error, UnreachableError) or counted.failed < MOST_HOST_FAULTS:
             return
     app.records.quarantine(transaction.commit, Step(transaction.step), error.message, now)
-    # It is not tried again, and so its dependencies are of no use.
+    # It is not tried again, so its dependencies are no longer needed.
     retention.tidy(app)
 
 
 def blame_for_running_badly(app: App, transaction: Transaction, fault: str) -> None:
-    """Put a commit that does not run into quarantine, unless nothing could run on this host now."""
+    """Put a commit that does not run into quarantine, unless nothing can run on this host now."""
     now = app.clock.now()
     trouble = trouble_of_the_host(app, transaction.release)
     if trouble:
-        reason = f"{fault}; not held against the commit, as {trouble}"
+        reason = f"{fault}; the commit is not put into quarantine, because {trouble}"
         app.tell(STEP, f"{app.name}: {reason}", commit=transaction.commit)
         app.records.count_attempt(transaction.commit, reason, now, interrupted=True)
     else:
@@ -113,40 +113,40 @@ def blame_for_running_badly(app: App, transaction: Transaction, fault: str) -> N
 
 
 def trouble_of_the_host(app: App, release: str) -> str:
-    """Return why services cannot run here whatever the commit is; empty if there is no reason."""
+    """Return why services cannot run on this host with any commit; empty if they can."""
     if not is_complete(app.paths, release):
-        return f"release {release} is not complete any more"
+        return f"release {release} is no longer complete"
     if free_space(app.paths.home) < LEAST_SPACE:
         return f"there is no space left in {app.paths.home}"
     facts = os.statvfs(app.paths.home)
-    # File systems without a fixed number of inodes say 0 of both.
+    # File systems without a fixed number of inodes report 0 for both.
     if facts.f_files and not facts.f_favail:
-        return f"there is no inode left in {app.paths.home}"
+        return f"there are no inodes left in {app.paths.home}"
     return ""
 
 
 def remember_environment(
     app: App, transaction: Transaction, environment: str, error: DependenciesFailedError
 ) -> None:
-    """Remember a set of dependencies that cannot be installed, for the next commits with it."""
+    """Record that a set of dependencies cannot be installed, for other commits with it."""
     app.records.add_failed_environment(
         FailedEnvironment(environment, transaction.commit, error.message, app.clock.now())
     )
 
 
 def refuse_failed_environment(app: App, environment: str) -> None:
-    """Raise UpdateFailedError for a set of dependencies that failed lately."""
+    """Raise UpdateFailedError if this set of dependencies failed lately."""
     known = app.records.failed_environment(environment)
     if known and 0 <= seconds(app.clock.now()) - seconds(known.since) < ENVIRONMENT_MEMORY:
         raise UpdateFailedError(
-            f"the same dependencies failed for commit {known.commit} at {known.since}:"
+            f"the same dependencies failed for commit {short(known.commit)} at {known.since}:"
             f" {known.reason}",
             f"autoupdatectl quarantine clear {known.commit}",
         )
 
 
 def close(app: App, transaction: Transaction, outcome: Outcome) -> Outcome:
-    """Record how a transaction ended in which nothing was to be done."""
+    """End a transaction that has nothing to do."""
     app.records.finish(
         transaction.id, outcome.result, outcome.exit_code, outcome.reason, app.clock.now()
     )

@@ -1,4 +1,4 @@
-"""fetch: the commit comes into the mirror; a mirror that turns out to be damaged is replaced."""
+"""fetch: gets the commit into the mirror; a damaged mirror is replaced by a new one."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,6 +9,7 @@ from autoupdate.gates.candidate import wanted_ref, wanted_tags
 from autoupdate.gates.runnable import is_complete
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
+from autoupdate.model.commits import short
 from autoupdate.model.errors import DamagedMirrorError
 from autoupdate.model.events import CANDIDATE, MIRROR_RENEWED
 from autoupdate.records import first_seen
@@ -20,11 +21,11 @@ Answer = TypeVar("Answer")
 
 
 def begin(app: App, commit: str, trigger: str) -> Transaction:
-    """Open the transaction of an update to a commit."""
+    """Begin the transaction of an update to a commit."""
     load_the_rest()
     runtime_files.set_stale(app.paths)
     current = linked_release(app.paths.current)
-    app.tell(CANDIDATE, f"{app.name}: new commit {commit} upstream", commit=commit)
+    app.tell(CANDIDATE, f"{app.name}: new commit {short(commit)} upstream", commit=commit)
     previous = current if current and is_complete(app.paths, current) else ""
     return app.records.transaction(app.records.begin(trigger, commit, previous, app.clock.now()))
 
@@ -40,11 +41,10 @@ def load_the_rest() -> None:
     from autoupdate.upstream import credentials  # noqa: F401
 
 
-
 def fetch(app: App, transaction: Transaction, *, force: bool) -> tuple[Transaction, Release | None]:
-    """Get the commit, or a release that an earlier run built of it and that waits.
+    """Fetch the commit, or find a waiting release that an earlier run built of it.
 
-    The branch may have moved on since the check: what came is taken, and the transaction names it.
+    If the branch moved since the check, the transaction goes on with the commit that was fetched.
     Raises NothingToDoError, UnreachableError, UpdateFailedError.
     """
     staged = take_staged(app, transaction)
@@ -59,7 +59,7 @@ def fetch(app: App, transaction: Transaction, *, force: bool) -> tuple[Transacti
 
 
 def fetch_commit(app: App, transaction: Transaction) -> Transaction:
-    """Fetch what is tracked, and name the release that is to be built of it."""
+    """Fetch what `upstream.track` names, and record the release that will be built of it."""
     commit = fetch_safely(app, transaction.commit)
     if commit != transaction.commit:
         app.records.set_candidate(commit, app.clock.now())
@@ -68,10 +68,10 @@ def fetch_commit(app: App, transaction: Transaction) -> Transaction:
 
 
 def name_release(app: App, transaction: Transaction, commit: str) -> Transaction:
-    """Record the commit that came, and the release that is to be built of it."""
+    """Record the fetched commit, and the release that will be built of it."""
     stamp = "".join(filter(str.isdigit, app.clock.now()))
     release = f"{stamp[:8]}T{stamp[8:]}Z-{commit[:12]}"
-    # A second build of one commit within a second must not meet the first one's directory.
+    # A second build of a commit in the same second needs a directory of its own.
     while app.records.release(release):
         release += "x"
     app.records.set_target(transaction.id, commit, release)
@@ -79,7 +79,7 @@ def name_release(app: App, transaction: Transaction, commit: str) -> Transaction
 
 
 def fetch_safely(app: App, commit: str) -> str:
-    """Fetch what is tracked, into a new mirror if this one is damaged; return what came."""
+    """Fetch, into a new mirror if this one is damaged; return the fetched commit."""
     try:
         return fetch_into_mirror(app, commit)
     except DamagedMirrorError as error:
@@ -88,7 +88,7 @@ def fetch_safely(app: App, commit: str) -> str:
 
 
 def with_sound_mirror(app: App, commit: str, work: Callable[[], Answer]) -> Answer:
-    """Do something with the mirror; if that is damaged, do it again with a new one."""
+    """Do `work` with the mirror; if it is damaged, do it again with a new one."""
     try:
         return work()
     except DamagedMirrorError as error:
@@ -98,14 +98,14 @@ def with_sound_mirror(app: App, commit: str, work: Callable[[], Answer]) -> Answ
 
 
 def fetch_into_mirror(app: App, commit: str) -> str:
-    """Fetch what is tracked; return the commit that came. Raises DamagedMirrorError."""
+    """Fetch, and return the fetched commit. Raises DamagedMirrorError."""
     upstream = app.settings.upstream
     ref, more = wanted_ref(app, commit), wanted_tags(app, commit)
     return app.worker.fetch(upstream.url, ref, upstream.timeout, more).commit
 
 
 def renew_mirror(app: App, error: DamagedMirrorError) -> None:
-    """Begin a new mirror; the damaged one is kept beside it."""
-    app.tell(MIRROR_RENEWED, f"{app.name}: the mirror is damaged and is fetched anew,"
-             f" the old one is kept as {app.paths.mirror}.damaged: {error.message}")  # fmt: skip
+    """Make a new mirror; the damaged one is kept next to it."""
+    kept = f"it is fetched again, and the old one is kept as {app.paths.mirror}.damaged"
+    app.tell(MIRROR_RENEWED, f"{app.name}: the mirror is damaged: {error.message}; {kept}")
     app.worker.renew_mirror()

@@ -1,4 +1,4 @@
-"""guard: is this a sane change to take? Judged from the mirror, before anything is built of it."""
+"""guard: is the commit a sane change? Checked in the mirror, before anything is built."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,6 @@ from autoupdate.update.fetch import with_sound_mirror
 def guard(
     app: App, transaction: Transaction, gates: Sequence[Gate] = GUARD, *, force: bool
 ) -> None:
-    """Raise RefusedError with the verdict of the first gate that does not let the commit pass."""
+    """Raise RefusedError with the verdict of the first gate that refuses the commit."""
     commit = transaction.commit
     with_sound_mirror(app, commit, lambda: pass_all(gates, app, commit, force=force))

@@ -1,4 +1,4 @@
-"""Local changes: what somebody edited in a release is saved as a stash before it is left."""
+"""Local changes to a release are saved as a stash before another release is switched to."""
 
 from autoupdate.app import App
 from autoupdate.model.errors import DamagedMirrorError
@@ -8,7 +8,7 @@ from autoupdate.update.fetch import with_sound_mirror
 
 
 def save_local_changes(app: App, transaction: Transaction) -> None:
-    """Save what somebody changed in the release that a transaction leaves, and name the files."""
+    """Save local changes to the release that is switched from, and log the files."""
     left = transaction.previous
     message = f"autoupdate: local changes in release {left}, saved {app.clock.now()}"
     paths = stash(app, transaction, message)
@@ -16,8 +16,8 @@ def save_local_changes(app: App, transaction: Transaction) -> None:
         named = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
         app.tell(
             STASHED,
-            f"{app.name}: local changes in release {left} saved as a stash ({named});"
-            f" see: sudo -u _autoupdate git -C {app.paths.mirror} stash list",
+            f"{app.name}: local changes to release {left} were saved as a stash ({named});"
+            f" to list them: sudo -u _autoupdate git -C {app.paths.mirror} stash list",
             release=left,
         )
 
@@ -32,7 +32,7 @@ def stash(app: App, transaction: Transaction, message: str) -> tuple[str, ...]:
             lambda: app.worker.save_local_changes(left, shared, message),
         )
     except DamagedMirrorError as error:
-        # The mirror has lost the commit of that release, and upstream does not have it any more.
-        reason = f"cannot be told from what upstream had there, and stay only in it: {error}"
-        app.tell(STEP, f"{app.name}: local changes in release {left} {reason}", release=left)
+        # The mirror has lost the commit of that release, and upstream no longer has it.
+        reason = f"cannot be saved, and are kept only in its directory: {error}"
+        app.tell(STEP, f"{app.name}: local changes to release {left} {reason}", release=left)
         return ()

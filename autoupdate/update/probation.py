@@ -1,4 +1,4 @@
-"""probation: the services restart on the new release, and are watched."""
+"""probation: restarts the services on the new release and watches them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +12,14 @@ from autoupdate.model.steps import Result, Step
 from autoupdate.records.records import Records
 from autoupdate.records.rows import Transaction
 
-# So many transactions without anything switched are not looked behind.
+# Only this many of the last transactions are searched.
 LOOK_BACK = 50
 
 
 def probation(app: App, transaction: Transaction, stopped: Sequence[str]) -> tuple[str, ...]:
-    """Restart the services and watch them, those included that were `stopped` for the switch.
+    """Restart the services, including those that were `stopped` for the switch, and watch them.
 
-    Returns those that cannot be watched yet, because they wait for the end of this run to start.
+    Returns the services that cannot be watched yet, because they start when this run has ended.
     Raises UnhealthyError, AutoupdateError.
     """
     baselines, waiting = restart(app, transaction, stopped)
@@ -34,13 +34,13 @@ def probation(app: App, transaction: Transaction, stopped: Sequence[str]) -> tup
 def restart(
     app: App, transaction: Transaction, stopped: Sequence[str]
 ) -> tuple[dict[str, Baseline], tuple[str, ...]]:
-    """Restart what runs; return what is to be watched, and what waits for this run to start.
+    """Restart the running services; return those to watch, and those that wait for this run.
 
     Raises AutoupdateError.
     """
     present = [service for service in look(app) if service.exists]
     waiting = tuple(service.name for service in present if service.waits_for_gate)
-    # Those that were stopped for a copy of their files, or restarted by a run that died since.
+    # Services that were stopped to copy their files, or that failed with the last release.
     down = left_broken(app.records)
     known = [*stopped, *(item.name for item in present if item.crashed and item.name in down)]
     running = [
@@ -61,12 +61,12 @@ def restart(
 
 
 def has_deployed(app: App, release: str) -> bool:
-    """Tell whether another release was deployed before this one, whatever became of it."""
+    """Return whether another release was ever deployed before this one."""
     return any(item.activated_at and item.id != release for item in app.records.releases())
 
 
 def left_broken(records: Records) -> list[str]:
-    """Return the services that ran on no release any more, unless it went well since then."""
+    """Return the services of the last rollback that failed, if no release has run since."""
     for transaction in records.history(LOOK_BACK):
         if transaction.result == Result.BROKEN:
             return transaction.services.split()
@@ -76,7 +76,7 @@ def left_broken(records: Records) -> list[str]:
 
 
 def retry_failed(app: App, present: Sequence[Service], restarted: Sequence[str]) -> None:
-    """Start what failed while there was no release that could run; the new one is not blamed."""
+    """Restart services that failed while no release could run; they are not watched."""
     failed = [item.name for item in present if item.crashed and item.name not in restarted]
     try:
         app.host.services.restart(failed)
@@ -85,7 +85,7 @@ def retry_failed(app: App, present: Sequence[Service], restarted: Sequence[str])
 
 
 def look(app: App) -> list[Service]:
-    """Look at the app's services; say it when there is nothing to look with."""
+    """Return the state of the app's services; log it if no service manager answers."""
     names = app.settings.services
     present = app.host.services.look(names)
     if names and not present:
@@ -94,7 +94,7 @@ def look(app: App) -> list[Service]:
 
 
 def answered(app: App, names: Sequence[str]) -> list[Service]:
-    """Look at services that are known to be there. Raises UnhealthyError without an answer."""
+    """Return the state of services that exist. Raises UnhealthyError if nothing answers."""
     seen = app.host.services.look(names)
     if names and not seen:
         raise UnhealthyError("no service manager answers")
@@ -102,14 +102,14 @@ def answered(app: App, names: Sequence[str]) -> list[Service]:
 
 
 def after_restart(services: Sequence[Service]) -> dict[str, Baseline]:
-    """Return what a restarted service is compared with: systemd then counts restarts from zero."""
+    """Return the baseline of restarted services; systemd counts their restarts from zero."""
     return {service.name: Baseline(service.invocation, 0) for service in services}
 
 
 def watch(app: App, baselines: Mapping[str, Baseline]) -> None:
-    """Wait for services to come up and watch them. Raises UnhealthyError."""
+    """Wait until services are up, then watch them. Raises UnhealthyError."""
     if baselines:
-        # From now on a service whose start waits for a run may start: the run waits for us.
+        # A service whose start waits for this run may start now; else both would wait.
         runtime_files.set_watching(app.paths)
         health = app.settings.health
         started = settle(app.host.services, baselines, health, app.clock)
@@ -117,7 +117,7 @@ def watch(app: App, baselines: Mapping[str, Baseline]) -> None:
 
 
 def announce(app: App, transaction: Transaction) -> None:
-    """Log the line that users look for."""
+    """Log the line that users search for."""
     app.tell(
         UPDATED,
         f"Successfully updated to commit: {transaction.commit}",

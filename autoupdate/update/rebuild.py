@@ -1,8 +1,8 @@
-"""The current commit once more: when its release cannot run here any longer.
+"""Builds the current commit again if its release can no longer run.
 
-Its environment may be of a Python that the host had before an upgrade, or its directory may be
-gone. Upstream's newest commit mends that when it comes in; but it may be kept back by what does not
-bear on this: a hold, a window, a quarantine, signatures, or an upstream that is out of reach.
+Its environment may be for a Python that an upgrade of the host removed, or its directory may be
+gone. A newer commit upstream would fix that, but a hold, a window, a quarantine, a missing
+signature or an unreachable upstream may prevent it; services must not stay down for that.
 """
 
 from autoupdate.app import App, Outcome
@@ -10,6 +10,7 @@ from autoupdate.gates.attempts import nothing_to_do
 from autoupdate.gates.order import DEPLOYED_ALREADY, RefusedError
 from autoupdate.gates.runnable import is_complete
 from autoupdate.host import runtime_files
+from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import STEP
 from autoupdate.records.rows import Release
@@ -21,13 +22,13 @@ from autoupdate.update.update import make_release, switch_over
 
 
 def rebuild(app: App, current: Release, trigger: str, *, force: bool) -> Outcome:
-    """Build the commit of the current release once more, and switch to that."""
+    """Build the commit of the current release again, and switch to the new release."""
     if nothing := nothing_to_do(app, current.commit, trigger, force=force):
         return note(app, nothing)
     complete = is_complete(app.paths, current.id)
-    why = "the host's Python is another one" if complete else "its environment is not there"
-    app.tell(STEP, f"{app.name}: release {current.id} cannot run any more, as {why};"
-             f" its commit {current.commit} is built again",
+    why = "the host's Python has changed" if complete else "its environment is missing"
+    app.tell(STEP, f"{app.name}: release {current.id} can no longer run, because {why};"
+             f" its commit {short(current.commit)} is built again",
              commit=current.commit, release=current.id)  # fmt: skip
     runtime_files.set_stale(app.paths)
     previous = current.id if complete else ""
@@ -35,7 +36,7 @@ def rebuild(app: App, current: Release, trigger: str, *, force: bool) -> Outcome
     transaction = app.records.transaction(number)
     try:
         transaction = name_release(app, transaction, current.commit)
-        # No window and no age is a reason to leave services down.
+        # Windows and ages are ignored: services must not stay down for them.
         release = make_release(
             app, transaction, None, verified_by=DEPLOYED_ALREADY, guarded_by=(), force=True
         )

@@ -1,4 +1,4 @@
-"""Finishes or undoes what a run that died has left, before anything else is done."""
+"""recover: finishes or undoes an interrupted run, before anything else is done."""
 
 import os
 
@@ -6,6 +6,7 @@ from autoupdate.app import App, Outcome
 from autoupdate.host import runtime_files
 from autoupdate.host.health import Baseline
 from autoupdate.host.links import linked_release, switch
+from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import RECOVERED, STEP
 from autoupdate.model.steps import Remedy, Result, Step, remedy
@@ -13,15 +14,15 @@ from autoupdate.records.rows import Transaction
 from autoupdate.update import retention
 from autoupdate.update.confirm import confirm_or_roll_back
 from autoupdate.update.probation import after_restart, probation, watch
-from autoupdate.update.roll_back import roll_back
+from autoupdate.update.roll_back import is_by_hand, roll_back
 from autoupdate.update.staged import is_built
 
 
 def recover(app: App) -> Outcome | None:
     """End the unfinished transaction, if there is one.
 
-    Returns an outcome only when it must stay open, because a service that it watches waits for
-    this very run.
+    Returns an outcome only if the transaction cannot end yet, because one of its services waits
+    for this run.
     """
     for cure in app.cures:
         if outcome := cure(app):
@@ -40,15 +41,16 @@ def recover(app: App) -> Outcome | None:
 
 
 def end(app: App, transaction: Transaction) -> Outcome | None:
-    """Finish or undo an unfinished transaction; an outcome says that it must stay open."""
-    # A first deployment that died before its release had a name has switched to nothing.
+    """Finish or undo an unfinished transaction; returns an outcome if it cannot end yet."""
+    # Both are empty if a first deployment died before its release had a name.
     linked = linked_release(app.paths.current)
     switched = bool(linked) and linked == transaction.release
     cure = remedy(Step(transaction.step), switched=switched)
+    what = "rollback from" if is_by_hand(transaction) else "update to"
     app.tell(
         RECOVERED,
-        f"{app.name}: the update to commit {transaction.commit} was interrupted in step"
-        f" {transaction.step}; now: {cure}",
+        f"{app.name}: the {what} commit {short(transaction.commit)} was interrupted in step"
+        f" {transaction.step}; {cure}",
         commit=transaction.commit,
         release=transaction.release,
         step=transaction.step,
@@ -59,11 +61,11 @@ def end(app: App, transaction: Transaction) -> Outcome | None:
     with runtime_files.activating(app.paths):
         if cure is Remedy.ROLL_BACK:
             faults = {item.commit: item.reason for item in app.records.quarantined()}
-            fault = faults.get(transaction.commit, "the roll back was interrupted")
+            fault = faults.get(transaction.commit, "the rollback was interrupted")
             roll_back(app, transaction, fault)
             return None
         if transaction.step == Step.ACTIVATE:
-            # It may have died after the switch and before this was recorded.
+            # The run may have died after the switch, but before this was recorded.
             app.records.set_activated(transaction.release, app.clock.now())
             stopped = transaction.services.split()
             confirm_or_roll_back(
@@ -74,33 +76,32 @@ def end(app: App, transaction: Transaction) -> Outcome | None:
 
 
 def sweep(app: App) -> None:
-    """Clear up after a run that died, or failed, between two things that belong together.
+    """Remove what a run left that died between two related changes.
 
-    Release directories that are on no record were about to be removed; or a state that was lost
-    knew of them.
+    Release directories without a record were about to be removed, or belong to a lost state.
     """
     current, previous = linked_release(app.paths.current), linked_release(app.paths.previous)
     if current and current == previous:
-        # Only one of the two renames of the switch was made; `current` is the one that counts.
+        # Only one of the two links was switched; `current` is the one that counts.
         previous = retention.before(app, current, "")
         switch(app.paths, current, previous)
     known = {release.id for release in app.records.releases()} | {current, previous}
     for release in sorted(set(os.listdir(app.paths.releases)) - known):
-        app.tell(RECOVERED, f"{app.name}: release {release} is on no record; it is removed",
+        app.tell(RECOVERED, f"{app.name}: release {release} is not in the records; it is removed",
                  release=release)  # fmt: skip
         retention.remove(app, release)
 
 
 def discard(app: App, transaction: Transaction) -> None:
-    """Remove a release that was not completed; one that was rehearsed waits for the next run."""
+    """Remove an incomplete release; one that is built and rehearsed waits for the next run."""
     finished = is_built(app, transaction) and transaction.step != Step.REHEARSE
     if transaction.release and not finished:
         retention.remove(app, transaction.release)
-    # Services that were stopped for a copy of shared files; nobody else starts them again.
+    # Services that were stopped to copy shared files must be started again.
     try:
         app.host.services.restart(transaction.services.split())
     except AutoupdateError as error:
-        # One that was masked since must not keep this from ever being ended.
+        # A service that is masked now must not keep this transaction open for ever.
         app.tell(STEP, f"{app.name}: {error.message}", commit=transaction.commit)
     app.host.snapshots.drop(transaction.id)
     reason = f"interrupted in step {transaction.step}; nothing was switched"
@@ -109,7 +110,7 @@ def discard(app: App, transaction: Transaction) -> None:
 
 
 def resume_or_leave(app: App, transaction: Transaction) -> Outcome | None:
-    """Go on with a probation, unless one of its services cannot start before this run ends."""
+    """Continue a probation, unless one of its services cannot start before this run ends."""
     watched = app.host.services.look(transaction.services.split())
     if not any(service.waits_for_gate for service in watched):
         resume(app, transaction)
@@ -120,15 +121,16 @@ def resume_or_leave(app: App, transaction: Transaction) -> Outcome | None:
 
 
 def resume(app: App, transaction: Transaction) -> Outcome:
-    """Go on with a probation that another process began, and confirm the release or roll back."""
+    """Continue a probation that another process began, and confirm the release or roll back."""
     return confirm_or_roll_back(app, transaction, lambda: watch_again(app, transaction))
 
 
 def watch_again(app: App, transaction: Transaction) -> tuple[str, ...]:
-    """Watch the services of a probation; nothing waits. Raises UnhealthyError, AutoupdateError.
+    """Watch the services of a probation; return an empty list, as none waits for this run.
 
-    Services that are down get a second chance: what ended that process may have ended them. After a
-    boot, those are left alone that do not start with it.
+    Services that are down are restarted once: what ended the other process may have ended them,
+    too. After a boot, services that do not start with it are left alone.
+    Raises UnhealthyError, AutoupdateError.
     """
     present = [
         item

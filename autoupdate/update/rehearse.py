@@ -1,4 +1,4 @@
-"""rehearse: the new release is tried out before production sees it."""
+"""rehearse: tests the new release before it is deployed."""
 
 from autoupdate.app import App
 from autoupdate.model.events import REHEARSED
@@ -7,7 +7,7 @@ from autoupdate.records.rows import Release, Transaction
 
 
 def rehearse(app: App, transaction: Transaction, release: Release) -> Release:
-    """Return the release, if it does what it should. Raises UpdateFailedError, HostFaultError."""
+    """Return the release if its tests pass. Raises UpdateFailedError, HostFaultError."""
     app.records.enter(transaction.id, Step.REHEARSE, app.clock.now())
     old = app.records.release(transaction.previous)
     same = old is not None and release.environment == old.environment

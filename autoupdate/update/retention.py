@@ -1,4 +1,4 @@
-"""Which releases stay on disk."""
+"""Which releases are kept on disk."""
 
 import os
 from contextlib import suppress
@@ -13,29 +13,29 @@ from autoupdate.worker.client import KEY
 
 
 def prune(app: App) -> None:
-    """Remove the oldest releases beyond `keep`; current and previous always stay."""
+    """Remove the oldest releases beyond `keep`; current and previous are always kept."""
     linked = {linked_release(app.paths.current), linked_release(app.paths.previous)}
     releases = [release.id for release in app.records.releases()]
     loose = [release for release in releases if release not in linked]
     surplus = loose[: max(0, len(releases) - app.settings.keep)]
     used = used_paths() if surplus else set()
     for release in surplus:
-        # A process of an old release goes on importing from it.
+        # A running process may still import files from it.
         if not is_used(app.paths.release(release), used):
             remove(app, release)
     tidy(app)
 
 
 def tidy(app: App) -> None:
-    """Remove the environments of which no release is made; if that fails, the next time does."""
+    """Remove environments that no release uses; if that fails, the next run tries again."""
     try:
         app.worker.tidy({release.environment for release in app.records.releases()})
     except AutoupdateError as error:
-        app.tell(STEP, f"{app.name}: unused environments stay for now: {error.message}")
+        app.tell(STEP, f"{app.name}: unused environments could not be removed: {error.message}")
 
 
 def has_loose_environments(app: App) -> bool:
-    """Tell whether there are environments of which no release is made."""
+    """Return whether there are environments that no release uses."""
     with suppress(FileNotFoundError):
         found = set(filter(KEY.fullmatch, os.listdir(app.paths.environments)))
         return bool(found - {release.environment for release in app.records.releases()})
@@ -43,32 +43,33 @@ def has_loose_environments(app: App) -> bool:
 
 
 def remove(app: App, release: str) -> None:
-    """Remove one release; what stays of it, the next run finds to be on no record."""
-    # Forgotten first: half of it must not pass for a release that could be gone back to.
+    """Remove one release; what is left of it has no record, and the next run removes it."""
+    # Its record goes first: half a release must not look like one to roll back to.
     app.records.forget_release(release)
     try:
         app.worker.remove(release)
     except AutoupdateError as error:
-        app.tell(STEP, f"{app.name}: release {release} stays for now: {error.message}",
+        app.tell(STEP, f"{app.name}: release {release} could not be removed: {error.message}",
                  release=release)  # fmt: skip
 
 
 def remove_unless_used(app: App, release: str) -> None:
-    """Remove one release, or leave it to `prune`, as long as a process runs from it."""
+    """Remove one release, unless a process runs from it; then `prune` removes it later."""
     if not is_used(app.paths.release(release), used_paths()):
         remove(app, release)
 
 
 def before(app: App, release: str, bad: str) -> str:
-    """Return the newest complete release older than one; what `previous` should lead to.
+    """Return the newest complete release that is older than `release`, except `bad`.
 
-    One whose commit is in quarantine is no way back, as long as there is another.
+    This is where `previous` should point. A release whose commit is in quarantine is returned only
+    if there is no other.
     """
     releases = app.records.releases()
     ids = [item.id for item in releases]
     older = releases[: ids.index(release)] if release in ids else []
     usable = [item for item in older if item.id != bad and is_complete(app.paths, item.id)]
     quarantined = {item.commit for item in app.records.quarantined()}
-    # False comes before True: the last one is the newest of those that are not in quarantine.
+    # False sorts before True: the last one is the newest that is not in quarantine.
     usable.sort(key=lambda item: item.commit not in quarantined)
     return usable[-1].id if usable else ""

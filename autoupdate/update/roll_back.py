@@ -1,4 +1,4 @@
-"""roll back: the release before runs again, and the commit that did not run is in quarantine."""
+"""roll back: deploys the previous release again; the commit that did not run is in quarantine."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from autoupdate.gates import hooks
 from autoupdate.gates.runnable import is_complete
 from autoupdate.host.health import UnhealthyError
 from autoupdate.host.links import linked_release, switch
+from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import BROKEN, ROLLED_BACK, STEP
 from autoupdate.model.steps import Result, Step
@@ -15,21 +16,26 @@ from autoupdate.update import retention
 from autoupdate.update.failure import blame_for_running_badly
 from autoupdate.update.probation import after_restart, answered, look, watch
 
+MANUAL = "manual action needed"
+
 
 def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
-    """Switch to the release before; restart, watch, and put the commit into quarantine."""
+    """Put the commit into quarantine, switch to the previous release, restart and watch."""
     transaction = app.records.transaction(transaction.id)
     commit, release = transaction.commit, transaction.release
     if transaction.step != Step.ROLL_BACK:
-        # In this order: a rollback that is interrupted must not take the same commit once more.
+        # First, so that an interrupted rollback does not deploy the same commit again.
         blame_for_running_badly(app, transaction, fault)
         app.records.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
         app.keep_second_copy()
+    bad = f"{app.name}: commit {short(commit)} does not run ({fault})"
+    if is_by_hand(transaction):
+        bad = f"{app.name}: the rollback from commit {short(commit)} failed ({fault})"
     good = release_before(app, transaction)
     if not good:
-        reason = f"{app.name}: commit {commit} does not run ({fault}), and there is no release"
-        return end(app, transaction, Result.BROKEN, f"{reason} to go back to; it was left in place")
-    app.tell(STEP, f"{app.name}: {fault}; going back to release {good}",
+        reason = f"{bad}; there is no release to roll back to, so it is kept; {MANUAL}"
+        return end(app, transaction, Result.BROKEN, reason)
+    app.tell(STEP, f"{app.name}: {fault}; rolling back to release {good}",
              commit=commit, release=good, step=Step.ROLL_BACK)  # fmt: skip
     hooks.before_roll_back(app, transaction)
     switch(app.paths, good, retention.before(app, good, release))
@@ -37,33 +43,33 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     try:
         run_again(app, transaction, good)
     except (UnhealthyError, AutoupdateError) as error:
-        reason = f"{app.name}: commit {commit} does not run ({fault}), and neither does {good} now"
-        return end(app, transaction, Result.BROKEN, f"{reason} ({error}); a person is needed")
+        reason = f"{bad}; release {good}, which is current now, does not run ({error}); {MANUAL}"
+        return end(app, transaction, Result.BROKEN, reason)
     app.host.snapshots.drop(transaction.id)
     if not is_by_hand(transaction):
         retention.remove_unless_used(app, release)
     before = app.records.release(good)
     reason = (
-        f"{app.name}: rolled back from commit {commit} to {before.commit if before else good}:"
-        f" {fault}"
+        f"{app.name}: rolled back from commit {short(commit)} to"
+        f" {short(before.commit) if before else good}: {fault}"
     )
     return end(app, transaction, Result.ROLLED_BACK, reason)
 
 
 def release_before(app: App, transaction: Transaction) -> str:
-    """Return the release to switch to; empty if there is none."""
+    """Return the release to roll back to; empty if there is none."""
     good = transaction.previous
     if good and is_complete(app.paths, good):
         return good
-    # It is gone itself; what ran before it may be there.
+    # The previous release is gone; use an older one.
     return retention.before(app, transaction.release, transaction.release)
 
 
 def run_again(app: App, transaction: Transaction, good: str) -> None:
-    """Put the services on the release before, and watch them. Raises UnhealthyError."""
+    """Restart the services on the release that is current again. Raises UnhealthyError."""
     names = concerned(app, transaction)
     if put_back(app, transaction, names):
-        app.tell(STEP, f"{app.name}: shared files put back as they were before",
+        app.tell(STEP, f"{app.name}: shared files restored as they were before the update",
                  commit=transaction.commit, release=good, step=Step.ROLL_BACK)  # fmt: skip
     present = [service for service in answered(app, names) if service.exists]
     app.host.services.restart([service.name for service in present])
@@ -71,14 +77,14 @@ def run_again(app: App, transaction: Transaction, good: str) -> None:
 
 
 def concerned(app: App, transaction: Transaction) -> list[str]:
-    """Return the services to put on the good release: those of the update, and what runs since."""
+    """Return the services to restart: those of the update, and those that were started since."""
     known = transaction.services.split()
     running = [service.name for service in look(app) if service.runs]
     return known + [name for name in running if name not in known]
 
 
 def put_back(app: App, transaction: Transaction, names: Sequence[str]) -> bool:
-    """Put shared files back, with the services stopped; tell whether there were any to put back."""
+    """Stop the services and restore the shared files; return whether there was a copy of them."""
     if not app.settings.shared_snapshot:
         return False
     app.host.services.stop(names)
@@ -86,12 +92,12 @@ def put_back(app: App, transaction: Transaction, names: Sequence[str]) -> bool:
 
 
 def is_by_hand(transaction: Transaction) -> bool:
-    """Tell whether an administrator asked for the rollback."""
+    """Return whether the administrator started the rollback."""
     return transaction.trigger == "rollback"
 
 
 def end(app: App, transaction: Transaction, result: Result, reason: str) -> Outcome:
-    """Record and tell that a release did not prove itself."""
+    """Record and report how a rollback ended."""
     broken = result is Result.BROKEN
     wanted = Exit.DONE if is_by_hand(transaction) else Exit.FAILED
     code = Exit.BROKEN if broken else wanted

@@ -1,4 +1,4 @@
-"""rollback: back to the previous or a named release by an administrator's word."""
+"""rollback: the administrator rolls back to the previous or a named release."""
 
 import os
 
@@ -17,9 +17,9 @@ BY_HAND = "rolled back by hand"
 
 
 def rollback(app: App, wanted: str) -> Outcome:
-    """Switch to another release, restart and watch; the commit that is left goes to quarantine.
+    """Roll back to another release; the commit of the current one is put into quarantine.
 
-    Raises ConfigurationError when there is no such release to go to.
+    Raises ConfigurationError if there is no such release, or it cannot run.
     """
     before = linked_release(app.paths.current)
     interrupted = app.records.unfinished()
@@ -37,32 +37,32 @@ def rollback(app: App, wanted: str) -> Outcome:
 
 
 def not_yet(app: App, unwatched: Outcome) -> Outcome:
-    """Tell that nothing was rolled back, as a probation goes on that this run cannot end."""
-    advice = f"wait for it, then type again: autoupdatectl rollback {app.name}"
+    """Return the outcome if nothing was rolled back, because a probation cannot end in this run."""
+    advice = f"wait until it ends, then run again: autoupdatectl rollback {app.name}"
     return unwatched._replace(exit_code=Exit.FAILED, advice=advice)
 
 
 def has_gone_back(interrupted: Transaction, before: str, current: str) -> bool:
-    """Tell whether to finish an interrupted run was to leave the release that was meant to be left.
+    """Return whether recovery has just done what was asked: switched from the release that ran.
 
-    One release further back is not what somebody means who types the same again.
+    Somebody who types the same again does not mean one release further back.
     """
     had_switched = interrupted.step == Step.ROLL_BACK or before == interrupted.release
     return had_switched and current != interrupted.release
 
 
 def ended(transaction: Transaction, current: str) -> Outcome:
-    """Return how an interrupted way back ended."""
+    """Return the outcome of a rollback that was interrupted and has now ended."""
     code = Exit.BROKEN if transaction.exit_code == Exit.BROKEN else Exit.DONE
     result, reason = Result(transaction.result), transaction.reason
     return Outcome(result, code, reason, transaction.commit, current)
 
 
 def begin(app: App, current: str, target: str) -> Transaction:
-    """Open the transaction of a way back, with everything that recovery needs, all at once."""
+    """Begin the transaction of a rollback and record at once all that recovery would need."""
     left, wanted = app.records.release(current), app.records.release(target)
     commit = left.commit if left else ""
-    # One that failed on the release that is left may well be why it is left.
+    # A failed service may be the reason for this rollback, so it is restarted, too.
     running = [item.name for item in look(app) if item.runs or item.active == "failed"]
     now = app.clock.now()
     with app.records.atomic():
@@ -72,30 +72,31 @@ def begin(app: App, current: str, target: str) -> Transaction:
         if commit:
             app.records.quarantine(commit, Step.PROBATION, BY_HAND, now)
         if wanted:
-            # Whoever goes to a release by hand lets its commit be tried, this one included.
+            # Its commit was chosen by hand, so it must not be in quarantine.
             app.records.forgive(wanted.commit)
     return app.records.transaction(number)
 
 
 def refuse_impossible(app: App, current: str, target: str, wanted: str) -> None:
-    """Raise ConfigurationError, with what could be typed, for a release that cannot be run."""
-    others = [item for item in app.records.releases() if item.id != current]
-    usable = [item.id for item in others if can_go_back_to(app, item)]
+    """Raise ConfigurationError if a release cannot run; the advice lists those that can."""
+    known = [item for item in app.records.releases() if item.id != current]
+    usable = [item.id for item in known if can_go_back_to(app, item)]
     if target in usable:
         return
-    advice = f"there are: {', '.join(usable)}" if usable else "there is no other release"
+    others = ", ".join(usable)
+    advice = f"you can roll back to: {others}" if others else "there is no other release"
     if not target:
-        raise ConfigurationError("there is no previous release to go back to", advice)
+        raise ConfigurationError("there is no previous release to roll back to", advice)
     if target == current:
-        raise ConfigurationError(f"release {target} is the current one already", advice)
+        raise ConfigurationError(f"release {target} is already the current one", advice)
     what = wanted or f"{target}, the previous one,"
     if is_complete(app.paths, target):
-        raise ConfigurationError(f"release {what} was made for a Python that is gone", advice)
-    raise ConfigurationError(f"there is no complete release {what} here", advice)
+        raise ConfigurationError(f"release {what} needs a Python that is not installed", advice)
+    raise ConfigurationError(f"release {what} does not exist or is not complete", advice)
 
 
 def can_go_back_to(app: App, release: Release) -> bool:
-    """Tell whether a release is complete, and the Python that it was made for is still there."""
+    """Return whether a release is complete, and the Python that it was built for still exists."""
     interpreter = release.interpreter.partition(" ")[0]
     python = os.path.realpath(f"{app.paths.release(release.id)}/.venv/bin/python")
     return is_complete(app.paths, release.id) and interpreter in ("", python)

@@ -1,4 +1,4 @@
-"""One run of an app, whoever started it: lock, update, remember how it ended."""
+"""One run of an app, whoever started it: lock, update, record how it ended."""
 
 import os
 from collections.abc import Callable
@@ -27,7 +27,7 @@ RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}
 
 
 def one_run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None) -> Outcome:
-    """Run one update under the lock of the app, or go back to a release (empty: the previous one).
+    """Run one update, or roll back to a release (empty: the previous one), under the app's lock.
 
     Raises BusyError and NotPermittedError; every other failure is an outcome.
     """
@@ -35,7 +35,7 @@ def one_run(app: App, *, wait: bool, force: bool = False, back_to: str | None = 
         started = app.clock.now()
         wishes = runtime_files.requests(app.paths)
         if back_to is None and wishes and runtime_files.is_fresh(app.paths):
-            # Another service's start has just had this looked at.
+            # The start of another service has just checked upstream.
             reason = f"{app.name}: the last check is still fresh"
             return Outcome(Result.CURRENT, Exit.DONE, reason)
         try:
@@ -48,7 +48,7 @@ def one_run(app: App, *, wait: bool, force: bool = False, back_to: str | None = 
         except DamagedStateError as error:
             app.records.close()
             app = app._replace(records=begin_anew(app.paths))
-            kept = f"kept as {app.paths.state}.damaged; a new one is begun"
+            kept = f"kept as {app.paths.state}.damaged; a new one was made"
             app.tell(STATE_RENEWED, f"{app.name}: {error.message}; {kept}")
             outcome = go_on(app, error)
             remember(app, outcome, started)
@@ -66,7 +66,7 @@ def by_hand(app: App, work: Callable[[], Outcome]) -> Outcome:
         started = app.clock.now()
         try:
             outcome = guarded(app, work)
-            # A slip of the pen is no news of the app.
+            # A mistyped command is not a run of the app.
             if outcome.result is not Result.REFUSED:
                 remember(app, outcome, started)
             return outcome
@@ -75,7 +75,7 @@ def by_hand(app: App, work: Callable[[], Outcome]) -> Outcome:
 
 
 def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> Outcome:
-    """Do what the run was started for; turn what goes wrong into an outcome."""
+    """Do what the run was started for; every error becomes an outcome."""
 
     by_timer = "TRIGGER_UNIT" in os.environ
     trigger = "start" if wishes else "timer" if by_timer else "manual"
@@ -85,7 +85,7 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
             return rollback(app, back_to)
         if wishes == {runtime_files.RECOVER}:
             unwatched = recover(app)
-            reason = f"{app.name}: nothing interrupted"
+            reason = f"{app.name}: no run was interrupted"
             return unwatched or Outcome(Result.CURRENT, Exit.DONE, reason)
         return update(app, trigger, force=force)
 
@@ -94,13 +94,13 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
     useless = useless_current(app.paths, app.settings.build.python, app.records)
     if useless and back_to is None:
         renewed = guarded(app, lambda: rebuild(app, useless, trigger, force=force))
-        # What is put off, because it has just failed, is no reason to call this a success.
+        # A rebuild that is only put off does not turn a failure into a success.
         return outcome if outcome.exit_code and renewed.result is Result.DEFERRED else renewed
     return outcome
 
 
 def put_link_back(app: App) -> None:
-    """Put our link where the services look, if somebody removed it while something is deployed."""
+    """Make the link at `path` again if somebody removed it while a release is deployed."""
     path = app.settings.path
     if linked_release(app.paths.current) and not os.path.lexists(path):
         try:
@@ -108,11 +108,11 @@ def put_link_back(app: App) -> None:
         except AutoupdateError as error:
             app.tell(FAILED, f"{app.name}: {error.message}; type: {error.advice}")
         else:
-            app.tell(RECOVERED, f"{app.name}: {path} was missing, and leads to the release again")
+            app.tell(RECOVERED, f"{app.name}: {path} was missing; it points to the release again")
 
 
 def guarded(app: App, work: Callable[[], Outcome]) -> Outcome:
-    """Turn what goes wrong into an outcome, but for a state that has to be begun anew."""
+    """Turn errors into an outcome, except that of a damaged state."""
     try:
         return work()
     except DamagedStateError:
@@ -124,7 +124,7 @@ def guarded(app: App, work: Callable[[], Outcome]) -> Outcome:
 
 
 def let_services_start(app: App, outcome: Outcome) -> None:
-    """Spare the next starts of services a check of upstream, where this run was as good as one."""
+    """Let the next starts of services skip the check, if this run was a successful one."""
     if outcome.exit_code != Exit.DONE:
         return
     app.host.hand_over_shared()
@@ -137,7 +137,7 @@ def let_services_start(app: App, outcome: Outcome) -> None:
 
 
 def go_on(app: App, error: DamagedStateError) -> Outcome:
-    """End with a new state what was begun with the damaged one."""
+    """End with a new state the run that found the old one damaged."""
     outcome = failed(app, error)
     try:
         recover(app)
@@ -147,7 +147,7 @@ def go_on(app: App, error: DamagedStateError) -> Outcome:
 
 
 def remember(app: App, outcome: Outcome, started: str) -> None:
-    """Record how the last run ended, for `status` and for the gate."""
+    """Record how this run ended, for `status` and for service starts."""
     with app.records.atomic():
         alerts.look(app, outcome, started)
         app.records.set_last_run(
@@ -161,7 +161,7 @@ def remember(app: App, outcome: Outcome, started: str) -> None:
 
 
 def report(app: App) -> None:
-    """Have the administrator told; what is not used costs nothing."""
+    """Send notifications and write metrics, if they are configured."""
     if app.settings.notify.urls:
         from autoupdate.records import outbox
 
@@ -174,14 +174,14 @@ def report(app: App) -> None:
 
 
 def may_start(app: App) -> bool:
-    """Tell whether services may start without another look at upstream."""
+    """Return whether services may start without another check of upstream."""
     if useless_current(app.paths, app.settings.build.python, app.records):
         return False
     return app.settings.start.if_update_fails == "start" or not stuck(app.records)
 
 
 def failed(app: App, error: AutoupdateError) -> Outcome:
-    """Turn an error that ended a run into its outcome, and log it."""
+    """Log the error that ended a run, and return its outcome."""
     reason = f"{app.name}: {error.message}"
     app.tell(FAILED, reason)
     result = RESULTS.get(error.exit_code, Result.FAILED)

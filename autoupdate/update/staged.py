@@ -1,6 +1,7 @@
-"""Releases that are built and rehearsed, and wait for the moment at which they may be switched to.
+"""Releases that are built and rehearsed, and wait until they may be switched to.
 
-They are those that were never activated. There is at most one: a newer commit's takes its place.
+These are the releases that were never activated. There is at most one: that of a newer commit
+replaces it.
 """
 
 from autoupdate.app import App
@@ -12,7 +13,7 @@ from autoupdate.update import retention
 
 
 def waiting(app: App) -> list[Release]:
-    """Return the releases that no run has switched to."""
+    """Return the releases that were never switched to."""
     linked = (linked_release(app.paths.current), linked_release(app.paths.previous))
     return [
         release
@@ -22,7 +23,7 @@ def waiting(app: App) -> list[Release]:
 
 
 def find_staged(app: App, commit: str) -> Release | None:
-    """Return the release that an earlier run built of a commit, if it can still be run."""
+    """Return the release that an earlier run built of a commit, if it can still run."""
     python = app.settings.build.python
     found = [
         item
@@ -33,9 +34,9 @@ def find_staged(app: App, commit: str) -> Release | None:
 
 
 def take_staged(app: App, transaction: Transaction) -> tuple[Transaction, Release] | None:
-    """Go on with the release that an earlier run built of this very commit; None without one.
+    """Continue with the release that an earlier run built of this commit; None without one.
 
-    What earlier runs built of other commits is of no use any more, and is removed.
+    Releases that earlier runs built of other commits are removed.
     """
     taken = find_staged(app, transaction.commit)
     for release in waiting(app):
@@ -44,11 +45,11 @@ def take_staged(app: App, transaction: Transaction) -> tuple[Transaction, Releas
     if taken is None:
         return None
     app.records.set_target(transaction.id, taken.commit, taken.id)
-    app.tell(STEP, f"{app.name}: release {taken.id} was built at {taken.created_at} and waits",
+    app.tell(STEP, f"{app.name}: continuing with release {taken.id}, built at {taken.created_at}",
              commit=taken.commit, release=taken.id, step=transaction.step)  # fmt: skip
     return app.records.transaction(transaction.id), taken
 
 
 def is_built(app: App, transaction: Transaction) -> bool:
-    """Tell whether the release of a transaction is complete."""
+    """Return whether the release of a transaction is built."""
     return app.records.release(transaction.release) is not None

@@ -1,9 +1,9 @@
-"""One update, step by step; each step is a module of this room.
+"""One update, step by step; each step is a module in this directory.
 
     recover → check → fetch → verify → guard → build → rehearse → activate → probation
     → confirm | roll back
 
-A step is recorded before it begins: what a dead run left is finished or undone by the next one.
+Each step is recorded before it begins, so that the next run can finish or undo an interrupted one.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ from autoupdate.update.verify import verify
 
 
 def update(app: App, trigger: str, *, force: bool = False) -> Outcome:
-    """Update to the newest commit upstream, if it is new; the whole of one run, under the lock.
+    """Update to the newest commit upstream, if it is new: a whole run, under the lock.
 
-    Raises AutoupdateError for what fails before there is a transaction.
+    Raises AutoupdateError for failures before there is a transaction.
     """
     if unwatched := recover(app):
         return unwatched
@@ -60,7 +60,7 @@ def make_release(
     guarded_by: Sequence[Gate] = GUARD,
     force: bool,
 ) -> Release:
-    """Return a release of the commit that production may see; `built` is one of an earlier run.
+    """Return a tested release of the commit; `built` is one that an earlier run made.
 
     Raises RefusedError, AutoupdateError.
     """
@@ -70,7 +70,7 @@ def make_release(
 
 
 def switch_over(app: App, transaction: Transaction, release: Release) -> Outcome:
-    """Switch to a release, restart the services and watch them; keep it, or undo that."""
+    """Switch to a release, restart the services and watch them; confirm it or roll back."""
     with runtime_files.activating(app.paths):
         switched = activate(app, transaction, release)
         if isinstance(switched, Outcome):

@@ -1,4 +1,4 @@
-"""verify: is it really upstream's commit, and does it come after what was deployed here?"""
+"""verify: is the commit signed, and does it descend from what was deployed here?"""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from autoupdate.update.fetch import with_sound_mirror
 def verify(
     app: App, transaction: Transaction, gates: Sequence[Gate] = VERIFY, *, force: bool
 ) -> str:
-    """Return who signed the commit; empty if nobody who is trusted did, or nobody looked.
+    """Return who signed the commit; empty without a trusted signature, or if none was checked.
 
-    Raises RefusedError with the verdict of the gate that does not let it pass.
+    Raises RefusedError with the verdict of the first gate that refuses the commit.
     """
     app.records.enter(transaction.id, Step.VERIFY, app.clock.now())
     commit = transaction.commit
