@@ -1,4 +1,4 @@
-"""config check and config show: everything that is wrong, and where each value comes from."""
+"""config check and config show: errors and warnings, and the file that sets each value."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.unit.cli.test_golden import compare
 
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
-    """Return a host with one app of the vendor and one of the administrator."""
+    """Return a host with one app, configured by the package."""
     paths = Paths(str(tmp_path))
     write(f"{paths.vendor}/apps/ipfs-accelerate.toml",
           'path = "/opt/app"\n[upstream]\nurl = "https://upstream.example/app.git"\n')  # fmt: skip
@@ -27,7 +27,7 @@ def write(file: str, text: str) -> None:
     Path(file).write_text(text)
 
 
-def test_every_fault_of_every_file(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_error_of_every_file(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     write(f"{paths.etc}/apps/ipfs-accelerate.toml", 'pathh = "/x"\nkeep = 0\n')
     write(f"{paths.etc}/apps/ipfs-accelerate.toml.d/10.toml", 'upstream = 3\n[build]\nextras = ""')
     write(f"{paths.etc}/apps/website.toml", "path = [\n")
@@ -41,7 +41,7 @@ def test_every_fault_of_every_file(paths: Paths, capsys: pytest.CaptureFixture[s
     }  # fmt: skip
 
 
-def test_what_is_odd(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     write(
         f"{paths.etc}/apps/ipfs-accelerate.toml",
         'path = "/tmp/app"\nservices = ["web.service", "api@1.service"]\n'
@@ -54,9 +54,7 @@ def test_what_is_odd(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     compare("config-check-warnings", check(json.loads(text)), Path(paths.root))
 
 
-def test_hook_and_address_that_are_of_no_use(
-    paths: Paths, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_hook_that_cannot_run(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     hook = f"{paths.hooks('ipfs-accelerate')}/pre-update.d/drain"
     write(hook, "#!/bin/sh\n")
     assert main(["config", "check", "ipfs-accelerate"], paths) == Exit.USAGE
@@ -97,7 +95,7 @@ def test_show(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     assert words.index("built-in defaults") < words.index("\n  path")
 
 
-def test_app_that_cannot_be_looked_at_does_not_hide_the_others(
+def test_app_that_cannot_be_checked_does_not_hide_the_others(
     paths: Paths, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(f"{paths.etc}/apps/Shop.toml", "")

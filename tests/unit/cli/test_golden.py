@@ -5,8 +5,6 @@ AUTOUPDATE_GOLDEN=write writes them again; read what changed before you commit i
 
 import os
 import re
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +34,12 @@ GATES = ("hold", "upstream", "earlier attempts", "fetch", "guard.max_deleted", "
 SINCE, END = "2098-12-30T08:00:00Z", "2099-01-03T18:00:00Z"
 # Versions of Python differ from host to host.
 PYTHON = re.compile(r"/usr/bin/python3\.\d+")
+# Texts have times by the clock of the host.
+pytestmark = pytest.mark.usefixtures("in_zone")
 
 
 def compare(name: str, text: str, root: Path) -> None:
-    """Compare a text with the one that was reviewed."""
+    """Compare a text with the reviewed one."""
     text = re.sub(r"\033\[[0-9;]*m", "", text).replace(str(root), "")
     text = PYTHON.sub("/usr/bin/python3.11", text).rstrip("\n") + "\n"
     file = GOLDEN / f"{name}.txt"
@@ -49,31 +49,21 @@ def compare(name: str, text: str, root: Path) -> None:
         GUARD.home = home
     assert text == file.read_text(), f"{file} says something else"
     for line in text.splitlines() if not name.startswith("error") else ():
-        # A name that is longer than a line is not broken, nor a command that is to be copied.
+        # A name that is longer than a line is not broken, nor a command that people copy.
         whole = " " not in line.strip()[: WIDTH // 2] or "    # " in line
         whole |= name == "doctor" and line.startswith("    ")
         assert len(line) <= WIDTH or whole, line
 
 
-@pytest.fixture(autouse=True)
-def time_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Show times in UTC, wherever the host is."""
-    monkeypatch.setenv("TZ", "UTC0")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    """Return a world with names of a usual length."""
+    """Return a world in a directory with a path of usual length."""
     return World(tmp_path)
 
 
 @pytest.fixture
 def deployed(world: World) -> World:
-    """Return a world with versions 1 and 2, and version 3 upstream."""
+    """Return a world with versions 1 and 2 deployed, and version 3 upstream."""
     world.deploy(1)
     world.deploy(2)
     world.upstream = commit(3)
@@ -95,7 +85,7 @@ def later(world: World) -> str:
 def told_by_plan(world: World, **chosen: Any) -> str:
     """Return what plan says."""
     told = facts(plan(world.twin().app, **chosen))
-    # Of each kind of gate one: that there are others is nothing to review.
+    # One gate of each kind is enough to review the layout.
     told["gates"] = [verdict for verdict in told["gates"] if verdict["gate"] in GATES]
     return words_of_plan(told)
 
@@ -219,7 +209,7 @@ def test_show(deployed: World) -> None:
 
 
 def test_history_of_many_refusals(deployed: World) -> None:
-    """A commit that policy refuses four times a day leaves what was before it in sight."""
+    """A commit that is refused again and again does not hide older updates."""
     deployed.worker.findings = deployed.worker.findings._replace(deleted=60)
     for _ in range(30):
         deployed.run()

@@ -1,4 +1,4 @@
-"""The command line: arguments, exit codes, what is printed."""
+"""The command line: arguments, exit codes, output."""
 
 import argparse
 import errno
@@ -20,8 +20,10 @@ from autoupdate.cli.render.status import status as words
 from autoupdate.model.errors import Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.events import STEP, Event
 from autoupdate.model.steps import Result
+from autoupdate.records import pin
 from autoupdate.reports.history import history
 from autoupdate.reports.status import status
+from tests.unit.cli.conftest import SetZone
 from tests.unit.effects import APP, SERVICES, commit
 from tests.unit.world import World
 
@@ -40,7 +42,7 @@ def configured(world: World) -> World:
 
 
 def facts(world: World) -> dict[str, Any]:
-    """Return what status tells, as a reader of its JSON gets it."""
+    """Return what `status --json` prints."""
     text = json.dumps(status(world.settings, world.paths, world.services))
     loaded: dict[str, Any] = json.loads(text)
     return loaded
@@ -96,7 +98,7 @@ def test_every_verb_has_its_function() -> None:
 
 
 def test_only_the_verb_that_is_asked_for_is_prepared() -> None:
-    """The up-to-date path of `run` does not pay for the others."""
+    """A run that finds nothing new must be fast: it does not load the parsers of other verbs."""
     assert [*choices(parser(["run", "demo"]))] == ["run"]
     assert [*choices(parser(["rum"]))] == [*choices(parser())] == [*VERBS]
 
@@ -158,7 +160,7 @@ def test_status_of_a_host_without_a_deployment(
 
 
 def test_shape_of_status(world: World) -> None:
-    """The keys that users' monitoring relies on."""
+    """The keys that monitoring relies on."""
     world.deploy(1)
     world.worker.faults["build"] = UpdateFailedError("broken")
     world.deploy(2)
@@ -219,7 +221,7 @@ def test_state_of_a_first_release_that_does_not_run(world: World) -> None:
     world.run()
     assert facts(world)["state"] == "failed"
     again = world.run()
-    assert again.result is Result.DEFERRED, "in place, but by no means up to date"
+    assert again.result is Result.DEFERRED, "it is current, but not up to date"
     assert "web.service failed" in again.reason
     assert facts(world)["state"] == "failed"
 
@@ -239,6 +241,42 @@ def test_words_of_status(world: World) -> None:
         assert said in text
 
 
+@pytest.mark.parametrize(
+    ("result", "exit_code", "reason", "shown"),
+    [
+        ("current", 0, f"{APP}: already up to date at commit {commit(1)[:12]}",
+         "up to date, checked 2 min ago (00:08) last success"),
+        ("current", 0, f"{APP}: nothing interrupted", "ended 2 min ago (00:08) nothing interrupt"),
+        ("unreachable", 69, f"{APP}: upstream https://x/y did not answer within 5 s",
+         "upstream unreachable, tried 2 min ago (00:08) upstream https://x/y did not answer"),
+        ("unreachable", 69, "update failed in step build: the package index cannot be reached",
+         "server unreachable, tried 2 min ago (00:08) update failed in step build"),
+        ("failed", 1, f"{APP}: disk full at 2099-01-01T00:07:00Z",
+         "failed 2 min ago (00:08) disk full at 2099-01-01 00:07"),
+    ],
+)  # fmt: skip
+def test_words_of_the_last_run(
+    world: World, result: str, exit_code: int, reason: str, shown: str, in_zone: SetZone
+) -> None:
+    """`status` claims no more than the records say."""
+    world.deploy(1)
+    last = {
+        "result": result, "exit_code": exit_code, "reason": reason,
+        "started_at": "2099-01-01T00:07:59Z", "finished_at": "2099-01-01T00:08:00Z",
+    }  # fmt: skip
+    text = words(facts(world) | {"last_run": last}, "2099-01-01T00:10:00Z")
+    plain = re.sub("\033\\[[0-9;]*m", "", text)
+    assert f"last run {shown}" in " ".join(plain.split())
+
+
+def test_pinned_app_says_nothing_about_upstream(world: World) -> None:
+    """A pin takes the place of the check, so upstream may have newer commits."""
+    world.deploy(1)
+    assert "last new commit seen" in words(facts(world), world.clock.now())
+    pin.put(world.records, pin.Pin(commit(1), world.clock.now()))
+    assert "last new commit seen" not in words(facts(world), world.clock.now())
+
+
 def test_history(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
     configured.deploy(1)
     configured.worker.faults["build"] = UpdateFailedError("broken")
@@ -254,14 +292,14 @@ def test_history(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class GoneTerminal(io.StringIO):
-    """What is left of a terminal whose connection broke."""
+    """A terminal whose connection broke."""
 
     def write(self, _: str) -> int:
         """Fail as the kernel does."""
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
-def test_step_that_cannot_be_printed_does_not_end_what_is_done(
+def test_step_that_cannot_be_printed_does_not_stop_the_verb(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = Event(STEP, f"{APP}: a step", APP)

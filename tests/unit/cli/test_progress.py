@@ -1,4 +1,4 @@
-"""What a terminal shows while a run is under way."""
+"""What a terminal shows during a run."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.unit.world import World
 
 
 class Drawn:
-    """Notes what would be drawn."""
+    """Notes what would be shown."""
 
     notes: list[str]
 
@@ -32,7 +32,7 @@ class Drawn:
 
 @pytest.fixture
 def notes() -> list[str]:
-    """Return what is drawn."""
+    """Return what is shown."""
     Drawn.notes = []
     return Drawn.notes
 

@@ -1,29 +1,13 @@
 """Times for people, in several time zones, and by a clock that was set."""
 
-import time
-from collections.abc import Callable, Iterator
-
 import pytest
 
 from autoupdate.cli.render.layout import wrapped
 from autoupdate.cli.render.when import ago, in_text, until
+from tests.unit.cli.conftest import SetZone
 
 NOW = "2026-11-28T21:45:00Z"
 BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
-
-
-@pytest.fixture
-def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Return what sets the time zone of the host (TZ in environ(7)); it begins with UTC."""
-
-    def put(zone: str) -> None:
-        monkeypatch.setenv("TZ", zone)
-        time.tzset()
-
-    put("UTC0")
-    yield put
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +28,7 @@ def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
         ("some day", "some day"),
     ],
 )
-def test_past(in_zone: Callable[[str], None], moment: str, said: str) -> None:
+def test_past(in_zone: SetZone, moment: str, said: str) -> None:
     assert ago(moment, NOW) == said
 
 
@@ -59,17 +43,17 @@ def test_past(in_zone: Callable[[str], None], moment: str, said: str) -> None:
         ("", ""),
     ],
 )
-def test_future(in_zone: Callable[[str], None], moment: str, said: str) -> None:
+def test_future(in_zone: SetZone, moment: str, said: str) -> None:
     assert until(moment, NOW) == said
 
 
-def test_clock_that_was_set_back(in_zone: Callable[[str], None]) -> None:
+def test_clock_that_was_set_back(in_zone: SetZone) -> None:
     assert ago("2026-11-28T21:46:01Z", NOW) == "2026-11-28 21:46 (the clock was set back)"
     in_zone(BERLIN)
     assert ago("2027-06-01T12:00:00Z", NOW) == "2027-06-01 14:00 (the clock was set back)"
 
 
-def test_time_zone_of_the_host(in_zone: Callable[[str], None]) -> None:
+def test_time_zone_of_the_host(in_zone: SetZone) -> None:
     in_zone(BERLIN)
     assert ago("2026-11-28T21:42:00Z", NOW) == "3 min ago (22:42)"
     assert until("2026-11-28T23:45:00Z", NOW) == "in 2 h (00:45)"
@@ -79,7 +63,7 @@ def test_time_zone_of_the_host(in_zone: Callable[[str], None]) -> None:
     assert ago("2026-11-26T21:42:00Z", NOW) == "2 days ago (2026-11-27 03:12)"
 
 
-def test_times_in_a_sentence(in_zone: Callable[[str], None]) -> None:
+def test_times_in_a_sentence(in_zone: SetZone) -> None:
     in_zone(BERLIN)
     said = "the next one opens at 2026-11-29T03:00:00Z; release 20261128T010203Z-0123456789ab waits"
     assert in_text(said) == (

@@ -1,4 +1,4 @@
-"""Metrics: what is written for node_exporter, when, and by which names."""
+"""Metrics: what is written for node_exporter, when, and under which names."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def text(world: World) -> str:
 
 
 def samples(world: World) -> dict[str, float]:
-    """Return all samples by name and labels, the app left out."""
+    """Return all samples by name and labels, without the app."""
     found = {}
     for line in text(world).splitlines():
         if not line.startswith("#"):
@@ -93,7 +93,7 @@ def test_what_waits(measured: World) -> None:
     assert found["staged"] == 1
 
 
-def test_check_that_fails_is_no_check(measured: World) -> None:
+def test_failed_check_does_not_count_as_a_check(measured: World) -> None:
     measured.deploy(1)
     before = samples(measured)
     measured.check_fault = UnreachableError("upstream does not answer")
@@ -124,7 +124,7 @@ def test_file_is_replaced_as_a_whole(measured: World) -> None:
     file = directory / f"autoupdate-{APP}.prom"
     before = file.stat()
     assert before.st_mode & 0o777 == 0o644
-    # What somebody else left there is not followed.
+    # A link that another user left there is not followed.
     (directory / f"{file.name}.new").symlink_to(measured.root / "elsewhere")
     measured.run()
     assert file.stat().st_ino != before.st_ino
@@ -132,7 +132,7 @@ def test_file_is_replaced_as_a_whole(measured: World) -> None:
     assert not (measured.root / "elsewhere").exists()
 
 
-def test_directory_that_is_missing_stops_nothing(measured: World) -> None:
+def test_missing_directory_does_not_stop_the_update(measured: World) -> None:
     os.rmdir(measured.settings.metrics.textfile)
     assert measured.deploy(1).result == Result.UPDATED
     (event,) = [event for event in measured.log.events if event.kind.name == "metrics-unwritable"]

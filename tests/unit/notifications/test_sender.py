@@ -1,4 +1,4 @@
-"""What the administrator is told: one message for each event, in order, without secrets."""
+"""Notifications: one message for each event, in order, without secrets."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,13 +37,13 @@ class Mailbox:
         return ""
 
     def events(self, url: str) -> list[str]:
-        """Return which events a URL was told of, in order."""
+        """Return the events that a URL was notified of, in order."""
         return [title.rpartition(": ")[2] for target, title, _ in self.messages if target == url]
 
 
 @pytest.fixture
 def told(tmp_path: Path) -> World:
-    """Return an app that tells everything to two URLs."""
+    """Return an app that notifies two URLs of every event."""
     return World(tmp_path, notify__urls=[MAIL, HOOK], notify__events=list(TOLD))
 
 
@@ -69,7 +69,7 @@ def test_a_cycle_of_events(told: World) -> None:
     mailbox = Mailbox()
     assert send(told, mailbox)
     events = ["updated", "updated", "rolled-back", "quarantined", "updated", "recovered"]
-    # They are more than come one by one; nothing is lost in one message about all of them.
+    # These are too many for one message each; the one message about all of them lists each.
     assert len(events) > MOST_SINGLE
     (_, title, text), (other, _, _) = mailbox.messages
     assert "6 events, last: recovered" in title
@@ -79,7 +79,7 @@ def test_a_cycle_of_events(told: World) -> None:
     assert len(mailbox.messages) == 2
 
 
-def test_nothing_new_is_no_event(told: World) -> None:
+def test_run_without_news_is_not_reported(told: World) -> None:
     told.deploy(1)
     send(told, Mailbox())
     sendings = told.transient_units.sendings
@@ -94,9 +94,9 @@ def test_target_that_is_down_gets_everything_later_in_order(told: World) -> None
     told.deploy(1)
     assert not send(told, mailbox)
     told.deploy(2)
-    assert not send(told, mailbox), "its time has not come"
+    assert not send(told, mailbox), "it is too early for the next attempt"
     mailbox.up = True
-    assert not send(told, mailbox), "neither has it now"
+    assert not send(told, mailbox), "it is still too early"
     told.clock.ahead += FIRST_WAIT
     assert send(told, mailbox)
     for url in (MAIL, HOOK):
@@ -152,7 +152,7 @@ def test_kill_between_sending_and_marking_repeats_one(told: World) -> None:
     assert mailbox.events(HOOK) == ["updated"] * 2
 
 
-def test_run_that_is_killed_tells_everything_once(tmp_path: Path) -> None:
+def test_killed_run_reports_everything_once(tmp_path: Path) -> None:
     number = 0
     while True:
         number += 1
@@ -173,7 +173,7 @@ def test_run_that_is_killed_tells_everything_once(tmp_path: Path) -> None:
     assert number > 30
 
 
-def test_same_failure_is_told_once(told: World) -> None:
+def test_same_failure_is_reported_once(told: World) -> None:
     told.deploy(1)
     told.check_fault = UnreachableError("upstream does not answer")
     for _ in range(3):
@@ -186,7 +186,7 @@ def test_same_failure_is_told_once(told: World) -> None:
     assert written(told) == ["updated", "failed", "recovered", "failed"]
 
 
-def test_stale_is_told_once_in_each_period(told: World) -> None:
+def test_stale_is_reported_once_in_each_period(told: World) -> None:
     told.deploy(1)
     told.check_fault = UnreachableError("upstream does not answer")
     for _ in range(16):
@@ -195,7 +195,7 @@ def test_stale_is_told_once_in_each_period(told: World) -> None:
     assert written(told) == ["updated", "failed", "stale", "stale"]
 
 
-def test_held_too_long_is_told_once_though_upstream_goes_on(told: World) -> None:
+def test_held_too_long_is_reported_once_although_newer_commits_follow(told: World) -> None:
     told.deploy(1)
     told.settings = settings(
         told.root, notify__urls=[MAIL], notify__events=["held-too-long"],
@@ -213,7 +213,7 @@ def test_held_too_long_is_told_once_though_upstream_goes_on(told: World) -> None
     assert not told.records.rows("SELECT * FROM remembered WHERE name = 'behind'")
 
 
-def test_what_waits_for_nothing_is_not_held(told: World) -> None:
+def test_without_a_waiting_commit_nothing_is_held_too_long(told: World) -> None:
     told.settings = settings(
         told.root, notify__urls=[MAIL], notify__events=["held-too-long"], windows__deadline="2d"
     )
@@ -224,7 +224,7 @@ def test_what_waits_for_nothing_is_not_held(told: World) -> None:
     assert written(told) == []
 
 
-def test_only_what_is_wanted_is_told(tmp_path: Path) -> None:
+def test_only_configured_events_are_reported(tmp_path: Path) -> None:
     world = World(tmp_path, notify__urls=[MAIL], notify__events=["failed"])
     world.deploy(1)
     assert written(world) == []
@@ -246,7 +246,7 @@ def test_state_holds_no_secret(told: World) -> None:
     }  # fmt: skip
 
 
-def test_what_is_for_no_target_is_given_up(told: World) -> None:
+def test_messages_for_a_removed_url_are_dropped(told: World) -> None:
     told.deploy(1)
     told.settings = settings(told.root, notify__urls=[HOOK])
     mailbox = Mailbox()
@@ -263,5 +263,5 @@ def test_what_is_for_no_target_is_given_up(told: World) -> None:
         ("to=ops%40mail.example", "to=ops%40…"),
     ],
 )
-def test_complaints_are_redacted(said: str, shown: str) -> None:
+def test_delivery_errors_are_redacted(said: str, shown: str) -> None:
     assert redact(said, MAIL) == shown

@@ -1,4 +1,4 @@
-"""doctor: each thing that can be wrong on a host is found, and nothing on a host that is well."""
+"""doctor: it finds each kind of problem, and none on a host without problems."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ TIMER, RUN = "autoupdate.timer", f"autoupdate@{APP}.service"
 
 
 class WellHost:
-    """A host on which all is well, until a test says otherwise."""
+    """A host without problems, until a test makes one."""
 
     def __init__(self, world: World) -> None:
         shared = world.paths.shared
@@ -37,7 +37,7 @@ class WellHost:
         self.upstream = ""
 
     def change(self, unit: str, **facts: str) -> None:
-        """Change what systemd says of a unit."""
+        """Change properties of a unit."""
         self.units[unit] = {**self.units[unit], **facts}
 
     def unit(self, name: str) -> dict[str, str]:
@@ -45,11 +45,11 @@ class WellHost:
         return self.units[name]
 
     def altered_files(self, package: str) -> list[str]:
-        """Return the files that are not the package's."""
+        """Return the files that changed since the installation of the package."""
         return self.altered
 
     def is_clock_right(self) -> bool:
-        """Tell whether the clock is synchronised."""
+        """Return whether the clock is synchronised."""
         return self.clock
 
     def owner(self, path: str) -> str:
@@ -62,13 +62,13 @@ class WellHost:
             raise UnreachableError(self.upstream)
 
     def has_builder(self) -> bool:
-        """Tell whether the builds' user is there."""
+        """Return whether the user _autoupdate exists."""
         return self.builder
 
 
 @pytest.fixture
 def deployed(tmp_path: Path) -> World:
-    """Return a world with something deployed."""
+    """Return a world with version 1 deployed."""
     world = World(tmp_path, shared=["state"])
     world.deploy(1)
     return world
@@ -76,7 +76,7 @@ def deployed(tmp_path: Path) -> World:
 
 @pytest.fixture
 def host(deployed: World) -> WellHost:
-    """Return a host that is well."""
+    """Return a host without problems."""
     return WellHost(deployed)
 
 
@@ -85,7 +85,7 @@ def found(world: World, host: WellHost) -> list[Finding]:
     return examine(Case(world.all_paths, world.settings, world.records, host, LATER))
 
 
-def test_a_host_that_is_well(deployed: World, host: WellHost) -> None:
+def test_host_without_problems(deployed: World, host: WellHost) -> None:
     assert found(deployed, host) == []
     text = words({"app": APP, "findings": [], "as_root": True})
     assert text.endswith("no problems found\033[0m")
@@ -124,7 +124,7 @@ def test_drop_in_that_an_administrator_masked(deployed: World, host: WellHost) -
     assert finding.mend == f"rm {override} && systemctl daemon-reload"
 
 
-def test_service_that_is_not_here_is_no_matter(deployed: World, host: WellHost) -> None:
+def test_service_that_does_not_exist_is_no_problem(deployed: World, host: WellHost) -> None:
     host.units["web.service"] = {"LoadState": "not-found"}
     assert found(deployed, host) == []
 
@@ -201,7 +201,7 @@ def test_old_update_system(deployed: World, host: WellHost) -> None:
     assert found(deployed, host)[1].mend.startswith("systemctl edit --full web.service")
 
 
-def test_what_was_put_aside(deployed: World, host: WellHost) -> None:
+def test_directories_that_are_no_longer_needed(deployed: World, host: WellHost) -> None:
     kept = Path(f"{deployed.settings.path}.before-autoupdate-20981201000000")
     kept.mkdir()
     damaged = Path(f"{deployed.paths.mirror}.damaged")

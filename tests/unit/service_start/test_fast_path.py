@@ -1,4 +1,4 @@
-"""The shortcut: taken only while nothing has changed, and then it leaves what a run leaves."""
+"""The fast path: taken only while nothing has changed; then it records what a run records."""
 
 import os
 import time
@@ -18,7 +18,7 @@ from tests.unit.world import World
 
 
 class Known:
-    """A world with version 1 in place, in which the last run left what it relied on."""
+    """A world with version 1 deployed, in which the last run wrote the facts for the fast path."""
 
     def __init__(self, world: World, directory: Path) -> None:
         self.world = world
@@ -40,7 +40,7 @@ class Known:
         self.outcome = world.run()
 
     def leave(self, began: float | None = None) -> bool:
-        """End the run; tell whether it left anything."""
+        """End the run; return whether it wrote the facts."""
         # The files above were made within the last second.
         moment = time.time() + 60 if began is None else began
         fast_path_writer.leave(self.world.app, self.outcome, self.world.all_paths, None, moment)
@@ -52,7 +52,7 @@ class Known:
         return self.upstream
 
     def look(self, *, for_a_start: bool = False) -> str:
-        """Take the shortcut."""
+        """Try the fast path."""
         return fast_path.find_nothing_new(
             self.world.all_paths, APP, for_a_start=for_a_start, ask=self.ask
         )
@@ -60,7 +60,7 @@ class Known:
 
 @pytest.fixture
 def place(world: World, tmp_path: Path, journal: Journal) -> Known:
-    """Return a world that the shortcut knows."""
+    """Return a world in which the fast path can be taken."""
     directory = tmp_path / "settings"
     directory.mkdir()
     return Known(world, directory)
@@ -82,7 +82,7 @@ def test_nothing_has_changed(place: Known, journal: Journal) -> None:
     assert [entry["AUTOUPDATE_EVENT"] for entry in journal.entries] == ["current"]
 
 
-def test_later_run_takes_the_place_of_the_look(place: Known) -> None:
+def test_later_run_replaces_the_record_of_the_fast_path(place: Known) -> None:
     place.leave()
     place.look()
     place.world.deploy(2)
@@ -91,7 +91,7 @@ def test_later_run_takes_the_place_of_the_look(place: Known) -> None:
     assert last.result == Result.UPDATED
 
 
-def test_other_answer_is_for_a_usual_run(place: Known) -> None:
+def test_other_commit_upstream_needs_a_usual_run(place: Known) -> None:
     place.leave()
     before = place.world.records.last_run()
     for answer in (commit(2), ""):
@@ -107,7 +107,7 @@ def replace_python(place: Known) -> None:
 
 
 def lose_environment(place: Known) -> None:
-    """Break the current release."""
+    """Remove the interpreter of the current release."""
     Path(place.world.paths.current, ".venv/bin/python").unlink()
 
 
@@ -143,7 +143,7 @@ def test_something_has_changed(place: Known, change: str, monkeypatch: pytest.Mo
     place.questions.clear()
     CHANGES[change](place)
     assert place.look() == ""
-    assert place.questions == [], "a usual run asks"
+    assert place.questions == [], "only the usual run asks"
 
 
 def test_busy(place: Known) -> None:
@@ -161,7 +161,7 @@ def test_start_after_another_start_does_not_ask(place: Known) -> None:
     assert len(place.questions) == 1
 
 
-def test_start_that_is_not_to_update_asks_nothing(place: Known) -> None:
+def test_start_without_updates_asks_nothing(place: Known) -> None:
     settings = place.world.settings
     place.world.settings = settings._replace(start=settings.start._replace(update=False))
     place.leave()
@@ -169,7 +169,7 @@ def test_start_that_is_not_to_update_asks_nothing(place: Known) -> None:
     assert place.questions == []
 
 
-def test_what_the_next_run_could_not_do_alone(place: Known) -> None:
+def test_runs_that_write_no_facts(place: Known) -> None:
     assert not place.leave(began=time.time() - 60), "settings may have changed after they were read"
     settings, outcome = place.world.settings, place.outcome
     for other in (
@@ -185,7 +185,7 @@ def test_what_the_next_run_could_not_do_alone(place: Known) -> None:
         assert not place.leave()
 
 
-def test_run_that_finds_nothing_leaves_word_and_failures_do_not(world: World) -> None:
+def test_only_runs_that_succeed_write_facts(world: World) -> None:
     world.deploy(1)
     world.effect_names.clear()
     world.run()
@@ -197,7 +197,7 @@ def test_run_that_finds_nothing_leaves_word_and_failures_do_not(world: World) ->
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "-x", ".x"])
-def test_words_that_are_no_app(name: str) -> None:
+def test_words_that_are_not_an_app(name: str) -> None:
     assert not fast_path.is_plain(name)
 
 
@@ -217,7 +217,7 @@ def test_question_is_for_one_ref() -> None:
     ("answer", "found"),
     [
         (f"000eversion 2\n0000003d{commit(1)} refs/heads/main\n0000", commit(1)),
-        # A prefix of ours, and what is no answer at all.
+        # A ref that only begins like ours, and broken answers.
         (f"0042{commit(1)} refs/heads/main-old\n0000", ""),
         (f"0036{'f' * 33} refs/heads/main\n0000", ""),
         ("<html>", ""),

@@ -1,4 +1,4 @@
-"""Whether a service may start, where the shell script could not decide by itself."""
+"""The gate: whether a service may start, for what units/pre-start cannot decide."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tests.unit.world import World
 
 
 class Gate:
-    """The gate of an app, with runs that are made up."""
+    """The gate of an app, with simulated runs."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -34,13 +34,13 @@ class Gate:
         file.write_text(f'path = {path}\n[upstream]\nurl = "https://x/y"\n[start]\n{start}\n')
 
     def close_windows(self) -> None:
-        """Let releases be switched in one minute of the week that is not now."""
+        """Allow switching only in one minute of the week, which is not now."""
         file = Path(self.world.all_paths.etc, "apps", f"{APP}.toml")
         day = f"{datetime.now(UTC) + timedelta(days=3):%a}"
         file.write_text(f'{file.read_text()}[windows]\nallowed = ["{day} 12:00-12:01 UTC"]\n')
 
     def start_run(self, app: str, enough: Callable[[], bool]) -> str:
-        """Start a run, as systemd would; say why that failed."""
+        """Start a run, as systemd would; return why it failed."""
         self.started.append(app)
         outcome = self.world.run()
         return self.fault or (f"unit of {app} failed" if outcome.exit_code else "")
@@ -69,7 +69,7 @@ def said(journal: Journal) -> list[str]:
     return [entry["AUTOUPDATE_EVENT"] for entry in journal.entries]
 
 
-def test_start_brings_the_new_commit_in(asked: Gate) -> None:
+def test_start_deploys_the_new_commit(asked: Gate) -> None:
     asked.world.upstream = commit(2)
     assert asked.ask() == 0
     assert asked.started == [APP]
@@ -78,7 +78,7 @@ def test_start_brings_the_new_commit_in(asked: Gate) -> None:
     assert history[0].trigger == "start"
 
 
-def test_no_start_waits_for_what_a_closed_window_keeps_back(asked: Gate) -> None:
+def test_no_start_waits_for_a_closed_window(asked: Gate) -> None:
     asked.close_windows()
     asked.world.upstream = commit(2)
     asked.fault = "the build takes for ever"
@@ -94,7 +94,7 @@ def test_first_deployment_is_waited_for(world: World, journal: Journal) -> None:
 
 
 def test_service_starts_on_the_release_before_a_rolled_back_one(asked: Gate) -> None:
-    """The host dealt with the bad commit: the service may start."""
+    """The bad commit was rolled back: the service may start."""
     asked.world.services.bad = {commit(2)}
     asked.world.deploy(2)
     assert asked.ask() == 0
@@ -119,7 +119,7 @@ def test_commit_that_cannot_be_built_blocks_every_start(asked: Gate, policy: str
     asked.configure(f'if_update_fails = "{policy}"')
     asked.world.worker.faults["build"] = UpdateFailedError("no such requirement")
     asked.world.upstream = commit(2)
-    # The first start tries; the second finds the commit in quarantine, where the run ends well.
+    # The first run fails; the second is deferred, as the commit is in quarantine.
     for _ in range(2):
         assert asked.ask() == (1 if policy == "block" else 0)
         runtime_files.set_stale(asked.world.paths)
@@ -140,13 +140,13 @@ def test_first_start_deploys(world: World, journal: Journal) -> None:
     assert world.current_commit() == commit(1)
 
 
-def test_run_that_switches_now_is_not_waited_for(asked: Gate) -> None:
+def test_start_does_not_wait_for_a_run_that_is_switching(asked: Gate) -> None:
     with runtime_files.activating(asked.world.paths):
         assert asked.ask() == 0
     assert asked.started == []
 
 
-def test_without_update_only_an_interrupted_run_is_looked_at(asked: Gate) -> None:
+def test_without_update_a_start_only_ends_an_interrupted_run(asked: Gate) -> None:
     asked.configure("update = false")
     asked.world.upstream = commit(2)
     assert asked.ask() == 0
@@ -158,7 +158,7 @@ def test_without_update_only_an_interrupted_run_is_looked_at(asked: Gate) -> Non
     assert asked.world.current_commit() == commit(1)
 
 
-def test_without_update_no_start_waits_for_a_run_that_is_alive(asked: Gate) -> None:
+def test_without_update_no_start_waits_for_a_running_update(asked: Gate) -> None:
     asked.configure("update = false")
     asked.world.records.begin("timer", commit(2), "", "t")
     with runtime_files.exclusive(asked.world.paths, APP, wait=False):
@@ -171,7 +171,7 @@ def test_without_update_no_start_waits_for_a_run_that_is_alive(asked: Gate) -> N
 def test_damaged_state_does_not_keep_services_down(
     asked: Gate, update: str, content: bytes
 ) -> None:
-    """A run begins it anew; also where a start asks for nothing but that."""
+    """A run replaces it, also with start.update = false."""
     asked.configure(f"update = {update}")
     asked.world.records.close()
     Path(asked.world.paths.state).write_bytes(content)
@@ -203,7 +203,7 @@ def test_systemctl_fails_without_a_run(asked: Gate, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(("took", "waited"), [(0.5, 3.5), (60, 0)])
 def test_refusals_are_slower_than_the_start_limit(asked: Gate, took: float, waited: float) -> None:
-    """systemd gives up on a unit that is refused more than five times in ten seconds."""
+    """systemd gives up on a unit that starts more than five times in ten seconds."""
     clock = asked.world.clock
     began = clock.seconds
 
@@ -233,7 +233,7 @@ def test_bad_settings_block(asked: Gate, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_gate_stops_waiting_when_another_process_watches(asked: Gate) -> None:
-    """The run that it waits for may itself wait for a probation, which waits for this service."""
+    """The run may wait for a probation, which waits for this service: a deadlock."""
     seen = []
 
     def wait(app: str, enough: Callable[[], bool]) -> str:
@@ -248,9 +248,7 @@ def test_gate_stops_waiting_when_another_process_watches(asked: Gate) -> None:
     assert seen == [False, False, True]
 
 
-def test_administrator_is_told_once_that_a_service_is_kept_down(
-    asked: Gate, journal: Journal
-) -> None:
+def test_service_that_is_kept_down_is_reported_once(asked: Gate, journal: Journal) -> None:
     file = Path(asked.world.all_paths.etc, "apps", f"{APP}.toml")
     told = '[notify]\nurls = ["json://hooks.example/secret"]\nevents = ["blocked"]\n'
     file.write_text(file.read_text() + told)
