@@ -25,82 +25,89 @@ PAGE = PROJECT / "docs" / "faults.md"
 HEAD = """\
 # Kills and faults
 
-Written by `tools/faults`; every number and every sentence in the tables is what its run saw. A
-run of one part replaces that part's section alone.
-The package runs on booted hosts with a systemd, a Git server, pip and services of their own.
-After each kill and fault this must be true, else it counts as an exception:
+`tools/faults` wrote this page. Every number and every sentence in the tables is what it observed.
+A run of one part replaces only the section of that part. The package runs on booted hosts, each
+with its own systemd, Git server, pip and services. After each kill and each fault, the following
+must be true. Otherwise it counts as an exception:
 
-- right after a kill: the services' path leads to one complete release (every file is its commit's,
-  the version files agree, its interpreter imports the application), and `status --json`, asked
-  by a user without rights, tells the current release and commit and that a run was interrupted;
-- a restart of a service works and it answers; the next `autoupdatectl run` ends with exit code 0
-  (both in either order, by chance);
-- then the newest good commit is current, all three services run it, nothing is unfinished;
-- and nothing is left: no release without a record, no incomplete release that passes for one,
-  no environment of no release, no temporary link, no lock or half pack in the mirror, no process
-  of the builds' user.
+- Right after a kill, the services' path leads to one complete release: every file belongs to its
+  commit, the version files agree, and its interpreter imports the application. `status --json`,
+  run by an unprivileged user, shows the current release and commit, and that a run was
+  interrupted.
+- A service can be restarted and answers. The next `autoupdatectl run` ends with exit code 0.
+  (These two are done in random order.)
+- Then the newest good commit is current, all three services run it, and no update is unfinished.
+- Nothing is left: no release without a record, no incomplete release that looks complete, no
+  environment without a release, no temporary link, no lock or incomplete pack in the mirror, no
+  process of the builds' user.
 
-After a fault, a run that is put off for some seconds after a failure is waited for, as the timer
-would do it.
+If the next run is deferred for some seconds after a fault, because an update has just failed, the
+test waits and runs again, like the timer.
 """
 
 KILLS = """\
 ## Kills
 
-Ways: *unit* is `systemctl start autoupdate@ipfs-accelerate` (for a roll back, `systemd-run`), of
-which the whole cgroup is killed; *service start* is a service's restart with its gate, of which
-the run's and the probation's cgroups are killed; *by hand* is `autoupdatectl run` or `rollback`
-in a shell, of which the process group is killed. At journal writes the command is started by a
-script that counts the statements written to `state.db` and dies before or after one of them; at
-random instants it is the package alone. Killed too early or too late for there to be a run: these
-are not counted as kills, but looked at all the same.
+The column "way" says how the update is started and what is killed. *unit*: `systemctl start
+autoupdate@ipfs-accelerate` (for a rollback, `systemd-run`); its whole cgroup is killed. *service
+start*: the restart of a service with its gate; the cgroups of the run and of the probation are
+killed. *by hand*: `autoupdatectl run` or `rollback` in a shell; its process group is killed.
+
+The column "where" says when. *journal write*: a script starts the command, counts the statements
+written to `state.db`, and dies before or after one of them. *random instant*: the package runs
+without that script. If the kill came too early or too late to hit a run, it is counted as "not
+under way"; the result is checked all the same.
 """
 
 ADOPTIONS = """\
 ## Adoptions
 
 `autoupdatectl adopt` of a checkout with 5,000 files, local edits, untracked files and running
-services is killed, each on a host of its own: at a random instant; or, run by the same script as
-above, before (Debian 12) or after (13) each statement written to `state.db`, each move that it
-makes and each write of the journal of its moves. What it left is found by the next run, by the
-start of a service, or by the next boot (after a power cut of the host, with the page cache kept).
-Then either everything is as before, byte for byte, mode, owner and time included, and a second
-adoption succeeds; or the app is adopted. Every byte is accounted for in the end.
+services is killed, each time on a new host: at a random instant; or, started by the same script
+as above, before (Debian 12) or after (Debian 13) each statement written to `state.db`, each move,
+and each write of the journal of its moves. The next run, the start of a service, or the next boot
+finds what it left. (Before the boot, all processes of the host are killed; the page cache is
+kept.) Then either everything is as before, byte for byte, with modes, owners and times, and a
+second adoption succeeds; or the app is adopted. In the end, no byte is lost.
 """
 
 FAULTS = """\
 ## Faults
 
-The run is held at the step, the fault is brought about, the run goes on, and the fault is over when
-the run has ended. "No space", "no inodes" and "read-only file system" have `/var/lib/autoupdate` on
-an ext4 of their own, on a loop device, filled up by root, or made read-only by the kernel's own
-reaction to an error (`remount,abort`). The services' own state lies there as well, so that one of
-them may end for want of space by itself. The network is cut for upstream and for the package
-index. The clock jumps for the run alone, by a wrapper around its clock: hosts share the machine's.
-"Memory limit" is a cgroup of the first version, set from outside, and the kernel's own killer;
-"build's processes killed" is SIGKILL to all processes of the builds' user. "Host killed" ends all
-its processes at once and boots it again, with the page cache kept.
+The run is stopped at the step, the fault is caused, and the run continues. When the run has
+ended, the fault is removed.
+
+- "No space", "no inodes", "read-only file system": `/var/lib/autoupdate` is on its own ext4 on a
+  loop device. Root fills it up, or the kernel makes it read-only as after an error
+  (`remount,abort`). The services' data is there, too, so a service may stop because there is no
+  space.
+- "Network": the connections to upstream and to the package index are cut.
+- "Clock": a wrapper changes the clock for the run only, because hosts share the machine's clock.
+- "Memory limit": a limit of a cgroup v1, set from outside; the kernel kills processes.
+- "Build's processes killed": SIGKILL to all processes of the builds' user.
+- "Host killed": all its processes are killed at once and the host boots again; the page cache is
+  kept.
 """
 
 POWER = """\
 ## Power cuts
 
-`/var/lib/autoupdate` lies on an ext4 whose block device remembers each write and each flush: a
-loop device on a file that a FUSE server of the tool's own keeps. An update, or one that is rolled
-back, is recorded; for each cut a disk is put together as it may be at a moment chosen by chance:
-everything before the last flush, and none, half (write by write, by chance) or all of what was
-written since. The host boots on that disk. After a cut in an update the same must hold as after a
-fault; after one in a roll back, the good release runs and the bad commit is in quarantine.
+`/var/lib/autoupdate` is on an ext4 whose block device records each write and each flush: a loop
+device on a file of a FUSE server that belongs to the tool. An update, or an update that is rolled
+back, is recorded. For each cut, the tool chooses a random moment and creates the disk as it may
+be then: everything before the last flush, and of the writes since then none, a random half, or
+all. The host boots with that disk. After a cut in an update, the same must be true as after a
+fault. After a cut in a rollback, the good release runs and the bad commit is in quarantine.
 """
 
 
 BAD = """\
 ## Bad commits
 
-Each comes in by `systemctl start autoupdate@ipfs-accelerate` on a host of its own, with the state
-on a small file system. Services are watched for 4 s and probed. *Away* is how long the HTTP service
-did not answer as the good release, asked every 10 ms or so, its own restarts included: the release
-that is bad is given its time to prove itself.
+Each bad commit is deployed by `systemctl start autoupdate@ipfs-accelerate` on its own host, with
+the state on a small file system. Services are watched for 4 s and probed. *away* is how long the
+HTTP service did not answer from the good release, when asked about every 10 ms. It includes the
+restarts and the time for which the bad release was watched.
 """
 
 
