@@ -142,8 +142,8 @@ def is_unmanaged(settings: Settings, app: AppPaths) -> bool:
 def start_unmanaged(paths: Paths, settings: Settings) -> int:
     """Let a service start from what is at `path`, and report that it is not managed."""
     tell(paths, settings.app, UNMANAGED,
-         f"{settings.app} is not managed: {settings.path} is {describe(settings.path)};"
-         " the service starts from it, without updates")  # fmt: skip
+         f"{settings.app}: {settings.path} is {describe(settings.path)}; the service starts from"
+         " it, without updates")  # fmt: skip
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from autoupdate.cli.render.layout import FAINT, GREEN, RED, STRONG, coloured, wrapped
+from autoupdate.cli.render.layout import FAINT, GREEN, RED, STRONG, WIDTH, coloured, wrapped
 from autoupdate.model.sizes import counted
 
 
@@ -14,7 +14,9 @@ def doctor(told: dict[str, Any]) -> str:
     else:
         lines = [f"{told['app']}: {coloured('no problems found', GREEN)}"]
     for finding in findings:
-        lines += ["", *wrapped(f"{coloured(finding['about'], STRONG)}: {finding['what']}", 80)]
+        about = finding["about"]
+        first, *more = wrapped(f"{about}: {finding['what']}", WIDTH)
+        lines += ["", first.replace(about, coloured(about, STRONG), 1), *more]
         # Administrators copy the command: it is on one line, however long.
         lines.append(f"    {finding['mend']}")
     if not told["as_root"]:

@@ -1,7 +1,7 @@
 """Texts that a person has looked at, and that the commands must still print.
 
 What differs from run to run is replaced by words in angle brackets. AUTOUPDATE_GOLDEN=write writes
-them anew: look at the difference before you commit it.
+them again: look at the difference before you commit it.
 """
 
 import difflib
@@ -13,7 +13,10 @@ from pathlib import Path
 MASKS = (
     (r"\b[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}x*\b", "<release>"),
     (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", "<time>"),
-    (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\b", "<time>"),
+    # With the spaces that fill a column.
+    (r"\b[0-9,]+ (s|min|h|days?) ago \(([0-9-]{10} )?[0-9:]{5}\)( +(?=  ))?", "<time> ago"),
+    (r"\bin [0-9,]+ (s|min|h|days?) \(([0-9-]{10} )?[0-9:]{5}\)", "in <time>"),
+    (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?\b", "<time>"),
     (r"\b20[0-9]{12}\b", "<stamp>"),
     (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:<port>"),
     (r"\b(process|pid) [0-9]+", r"\1 <number>"),
@@ -40,7 +43,8 @@ class Golden:
         # The name of a release ends with that of its commit.
         text = re.sub(*MASKS[0], text)
         for word in sorted(self.names, key=len, reverse=True):
-            text = text.replace(word, self.names[word])
+            # It may be broken at the end of a line.
+            text = re.sub(r"\s+".join(map(re.escape, word.split())), self.names[word], text)
         for pattern, replacement in MASKS[1:]:
             text = re.sub(pattern, replacement, text)
         return text
