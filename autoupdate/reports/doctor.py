@@ -266,16 +266,16 @@ def old_system(case: Case) -> Iterator[Finding]:
         change = f"{item.line}{{/{re.escape(old_updaters.SCRIPT)}/s/^/# /}}"
         commented_out = f"sed --in-place '{change}' {shlex.quote(item.file)}"
         if item.kind == old_updaters.CRON:
-            mend = commented_out
+            fix = commented_out
         elif item.kind == old_updaters.TIMER:
-            mend = f"systemctl disable --now {item.unit}"
+            fix = f"systemctl disable --now {item.unit}"
         elif item.file.startswith(case.paths.administrators_units) and "\n" not in item.text:
-            mend = f"{commented_out} && systemctl daemon-reload"
+            fix = f"{commented_out} && systemctl daemon-reload"
         else:
-            mend = f"systemctl edit --full {item.unit}    # delete the line"
+            fix = f"systemctl edit --full {item.unit}    # delete the line"
         yield Finding(item.place,
                       f"still runs the old update script ({item.kind}): {item.text.strip()}",
-                      mend)  # fmt: skip
+                      fix)  # fmt: skip
 
 
 def leftovers(case: Case) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ GOOD, BAD = ("active", "reloading", "refreshing"), ("failed",)
 
 
 def status(facts: dict[str, Any], now: str) -> str:
-    """Return where an app stands, or where each of several does."""
+    """Return the state of an app, or of several."""
     if "apps" in facts:
         return "\n\n".join(status(one, now) for one in facts["apps"])
     meaning, colour = STATES[facts["state"]]
