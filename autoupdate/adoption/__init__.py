@@ -1,5 +1,5 @@
-"""Taking over a checkout that something else updated until now, and giving a plain one back.
+"""Adopts a checkout that an old updater maintained until now, and gives a plain checkout back.
 
-In come a directory and an app, out goes an Outcome. Every move is in a journal before it is made,
-so that it can be undone. May import the rooms from update/ down.
+Takes an app and a directory, returns an Outcome. A journal lists every move before it is made, so
+that it can be undone. May import the rooms from update/ down.
 """

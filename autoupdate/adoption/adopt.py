@@ -1,7 +1,7 @@
-"""adopt: an existing checkout becomes a managed app, and not a byte of it is lost.
+"""adopt: turns an existing checkout into a managed app, and loses no byte of it.
 
-look → copy for the builds' user → fetch → build, all while the services run from the old
-directory; then the change over. The old directory is kept, with everything that was not moved.
+examine → copy for the builds' user → fetch → build, all while the services run from the old
+directory; then change_over.py. The old directory is kept, with everything that was not moved.
 """
 
 import os
@@ -16,10 +16,10 @@ from autoupdate.adoption.adoptable import (
     refuse_shared,
 )
 from autoupdate.adoption.change_over import change_over, running, sweep
-from autoupdate.adoption.disable_old_updaters import refuse_running, refuse_what_stays
+from autoupdate.adoption.disable_old_updaters import refuse_running, refuse_late_drop_ins
 from autoupdate.adoption.duplicate import duplicate, needed
 from autoupdate.adoption.host_changes import HostChanges
-from autoupdate.adoption.old_updaters import Legacy, find
+from autoupdate.adoption.old_updaters import OldUpdater, find
 from autoupdate.adoption.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
 from autoupdate.app import App, Outcome
 from autoupdate.gates.order import BEFORE_SWITCH, RefusedError, pass_all
@@ -28,6 +28,7 @@ from autoupdate.gates.space import RESERVE
 from autoupdate.host.links import linked_release, switch
 from autoupdate.host.shared import OPEN, is_handed_over
 from autoupdate.model.checkout import Checkout, TakenOver
+from autoupdate.model.commits import short
 from autoupdate.model.errors import (
     AutoupdateError,
     Exit,
@@ -53,16 +54,16 @@ def adopt(
     leave_commits: bool = False,
     look_only: bool = False,
 ) -> Outcome:
-    """Take over the checkout at a path, or only tell about it; under the app's lock.
+    """Adopt the checkout at a path; with `look_only` only report about it. Needs the app's lock.
 
-    Raises ConfigurationError for what cannot be taken over as it stands; nothing is changed then.
+    Raises ConfigurationError if it cannot be adopted as it is; then nothing is changed.
     """
     if unwatched := recover(app):
         return unwatched
     legacy = tuple(item for item in find(host.paths) if item.concerns(path))
     refuse_path(app, path)
     refuse_shared(app, path)
-    refuse_what_stays(host.paths, legacy)
+    refuse_late_drop_ins(host.paths, legacy)
     check_space_for_copies(app, path)
     checkout = examine(app, path, host)
     refuse_other_upstream(app, path, checkout)
@@ -78,7 +79,7 @@ def adopt(
     try:
         staged = take_staged(app, transaction)
         transaction, built = staged or (name_release(app, transaction, taken.base), None)
-        # An administrator's word goes past what is a matter of time.
+        # The administrator's command ignores gates that are about time.
         make_release(app, transaction, built, force=True)
         pass_all(BEFORE_SWITCH, app, transaction.commit, force=True)
         journal = plan(app, path, stamp, transaction, legacy)
@@ -91,30 +92,30 @@ def adopt(
 
 
 def check_space_for_copies(app: App, path: str) -> None:
-    """Raise HostFaultError when a copy of the checkout does not fit beside it."""
+    """Raise HostFaultError when there is not enough space for a copy of the checkout."""
     copies = [item for item in app.settings.shared if crosses(app, f"{path}/{item}")]
     wanted = RESERVE + needed(path, app.settings.shared)
     wanted += sum(needed(f"{path}/{item}", ()) for item in copies)
     free = shutil.disk_usage(app.paths.home).free
     if free < wanted:
         raise HostFaultError(
-            f"too little space to look at a copy of {path}: {wanted >> 20} MiB are needed below"
+            f"not enough space for a copy of {path}: {wanted >> 20} MiB are needed below"
             f" {app.paths.home}, {free >> 20} MiB are free",
-            f"free some, or move large files out of {path}",
+            f"free some space, or move large files out of {path}",
         )
 
 
 def crosses(app: App, place: str) -> bool:
-    """Tell whether a shared path is on another file system than our directories."""
+    """Return whether a shared path is on another file system than our directories."""
     return relocation.exists(place) and os.lstat(place).st_dev != os.stat(app.paths.home).st_dev
 
 
 def examine(app: App, path: str, host: HostChanges) -> Checkout:
-    """Look at a copy of the checkout, as the builds' user."""
+    """Examine a copy of the checkout, as the builds' user."""
     copied = duplicate(path, app.paths.adopting, app.settings.shared, host.builder)
     if copied.odd:
-        app.tell(STEP, f"{app.name}: {named(copied.odd)} stay in the old directory alone, as they"
-                 " are no files")  # fmt: skip
+        app.tell(STEP, f"{app.name}: sockets, pipes and devices are kept only in the old directory"
+                 f" ({named(copied.odd)})")  # fmt: skip
     return app.worker.examine_checkout(app.settings.shared)
 
 
@@ -131,28 +132,28 @@ def tell(
     path: str,
     checkout: Checkout,
     taken: TakenOver,
-    legacy: Sequence[Legacy],
+    legacy: Sequence[OldUpdater],
 ) -> None:
-    """Log what was found, and where it goes."""
+    """Log what was found, and what happens to it."""
     branch = checkout.branch or "no branch"
-    app.tell(STEP, f"{app.name}: {path} is at commit {checkout.commit} ({branch}), with"
+    app.tell(STEP, f"{app.name}: {path} is at commit {short(checkout.commit)} ({branch}), with"
              f" {checkout.modified_count} changed, {checkout.untracked_count} untracked and"
              f" {checkout.ignored_count} ignored paths, {checkout.stashes} stashes,"
-             f" {taken.local} commits of its own", commit=checkout.commit)  # fmt: skip
+             f" {taken.local} commits that upstream lacks", commit=checkout.commit)  # fmt: skip
     if taken.saved:
         paths = checkout.modified + checkout.untracked
         app.tell(STASHED, f"{app.name}: local changes in {path} saved as a stash ({named(paths)});"
                  f" see: sudo -u _autoupdate git -C {app.paths.mirror} stash list")  # fmt: skip
     if checkout.ignored:
-        app.tell(STEP, f"{app.name}: ignored files stay in the old directory alone"
+        app.tell(STEP, f"{app.name}: ignored files are kept only in the old directory"
                  f" ({named(checkout.ignored)})")  # fmt: skip
     for item in legacy:
-        app.tell(STEP, f"{app.name}: {item.kind} of the old update system, to be disabled:"
+        app.tell(STEP, f"{app.name}: {item.kind} of the old updater, to be disabled:"
                  f" {item.place}: {item.text.strip()}")  # fmt: skip
     for process in host.processes_in(path):
         if process.unit not in app.settings.services:
-            app.tell(STEP, f"{app.name}: process {process.pid} uses {path}, and stays in the old"
-                     f" directory: {process.command}")  # fmt: skip
+            app.tell(STEP, f"{app.name}: process {process.pid} uses {path}, and will use the old"
+                     f" directory until it ends: {process.command}")  # fmt: skip
 
 
 def named(paths: Sequence[str]) -> str:
@@ -161,21 +162,21 @@ def named(paths: Sequence[str]) -> str:
 
 
 def begin(app: App, commit: str) -> Transaction:
-    """Open the transaction of an adoption; an app that was given back has a release before it."""
+    """Open the transaction of an adoption; an app that was given back has a previous release."""
     current = linked_release(app.paths.current)
     previous = current if current and is_complete(app.paths, current) else ""
     return app.records.transaction(app.records.begin(ADOPT, commit, previous, app.clock.now()))
 
 
 def plan(
-    app: App, path: str, stamp: str, transaction: Transaction, legacy: Sequence[Legacy]
+    app: App, path: str, stamp: str, transaction: Transaction, legacy: Sequence[OldUpdater]
 ) -> Journal:
-    """Return every change that is to be made, in its order."""
+    """Return the journal, with every change in its order."""
     kept, aside = f"{path}.before-autoupdate-{stamp}", f"{app.paths.legacy}/{stamp}"
     os.makedirs(aside, mode=0o700, exist_ok=True)
     open_shared(app, path)
     current = app.paths.current
-    # A link that is made beside the directory takes its place.
+    # The link is made next to the directory; then the two change places.
     moves = [
         Move(LINK, kept, current),
         Move(EXCHANGE, path, kept, relocation.inode(path), current),
@@ -192,7 +193,7 @@ def plan(
 
 
 def move_shared(app: App, path: str, kept: str, aside: str, shared: str) -> list[Move]:
-    """Return the moves that bring a shared path into ours; what was seeded there is put aside."""
+    """Return the moves of a shared path to the shared directory; what exists there is put aside."""
     target, moves = f"{app.paths.shared}/{shared}", []
     seed = relocation.inode(target)
     if seed:
@@ -210,7 +211,7 @@ def move_shared(app: App, path: str, kept: str, aside: str, shared: str) -> list
 
 
 def open_shared(app: App, path: str) -> None:
-    """Let what is moved in keep its owners: the directory counts as handed over from now on."""
+    """Mark the shared directory as handed over, so that what is moved in keeps its owners."""
     if app.settings.shared and not is_handed_over(app.paths):
         facts = os.stat(path)
         os.chown(app.paths.shared, facts.st_uid, facts.st_gid)
@@ -218,6 +219,6 @@ def open_shared(app: App, path: str) -> None:
 
 
 def activate(app: App, transaction: Transaction) -> None:
-    """Let `current` lead to the new release."""
+    """Switch `current` to the new release."""
     switch(app.paths, transaction.release, transaction.previous)
     app.records.set_activated(transaction.release, app.clock.now())

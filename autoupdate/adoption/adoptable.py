@@ -1,4 +1,4 @@
-"""What of an existing checkout cannot be taken over as it stands, and what to type then."""
+"""The reasons why a checkout cannot be adopted as it is, each with what to do about it."""
 
 import os
 import re
@@ -6,32 +6,37 @@ import re
 from autoupdate.app import App
 from autoupdate.host.links import is_managed
 from autoupdate.model.checkout import Checkout, TakenOver
+from autoupdate.model.commits import short
 from autoupdate.model.errors import ConfigurationError
+from autoupdate.model.sizes import counted
 
 
 def refuse_path(app: App, path: str) -> None:
-    """Raise ConfigurationError for a path that is no checkout of this app."""
+    """Raise ConfigurationError for a path that is not a checkout of this app."""
     if path != app.settings.path:
         raise ConfigurationError(
             f"{app.name} has the path {app.settings.path}, not {path}",
             f'set path = "{path}" in /etc/autoupdate/apps/{app.name}.toml, or name the other app',
         )
     if is_managed(path, app.paths):
-        raise ConfigurationError(f"{path} is managed already", f"autoupdatectl status {app.name}")
+        raise ConfigurationError(
+            f"{path} is already managed by autoupdate", f"autoupdatectl status {app.name}"
+        )
     if os.path.realpath(path) != path:
         raise ConfigurationError(
-            f"{path} leads to {os.path.realpath(path)} by a symbolic link",
-            "set path to where the directory really is",
+            f"{path} leads through a symbolic link to {os.path.realpath(path)}",
+            "set path to the real directory",
         )
     if not os.path.isdir(f"{path}/.git") or os.path.islink(f"{path}/.git"):
-        raise ConfigurationError(f"{path} is no Git checkout with a .git directory of its own")
+        raise ConfigurationError(f"{path} is not a Git checkout with its own .git directory")
     if os.path.ismount(path):
         raise ConfigurationError(
-            f"{path} is a mount point, which cannot be renamed", "mount it one directory further up"
+            f"{path} is a mount point, which cannot be renamed",
+            "mount the file system one directory higher",
         )
     if os.path.exists(f"{path}/.git/objects/info/alternates"):
         raise ConfigurationError(
-            f"{path} borrows its Git objects from another repository",
+            f"{path} uses Git objects of another repository",
             f"git -C {path} repack -a -d, then remove {path}/.git/objects/info/alternates",
         )
 
@@ -43,12 +48,13 @@ def refuse_shared(app: App, path: str) -> None:
         above = os.path.dirname(place)
         if os.path.realpath(above) != above:
             raise ConfigurationError(
-                f"{place} lies behind a symbolic link", f"share what {above} leads to"
+                f"{place} is below a symbolic link",
+                f"set shared to the real path of {above}",
             )
         if os.path.islink(place) and not os.path.isabs(os.readlink(place)):
             raise ConfigurationError(
-                f"{place} is a relative symbolic link, which would lead elsewhere",
-                "make it an absolute one",
+                f"{place} is a relative symbolic link, which would point elsewhere after the move",
+                "make it an absolute link",
             )
         if os.path.ismount(place):
             raise ConfigurationError(
@@ -57,26 +63,26 @@ def refuse_shared(app: App, path: str) -> None:
 
 
 def refuse_other_upstream(app: App, path: str, checkout: Checkout) -> None:
-    """Raise ConfigurationError when the checkout comes from somewhere else."""
+    """Raise ConfigurationError when the checkout comes from another repository."""
     wanted = same_place(app.settings.upstream.url)
     if wanted in {same_place(url) for url in checkout.urls}:
         return
-    told = ", ".join(checkout.urls) or "nowhere"
+    urls = ", ".join(checkout.urls) or "nowhere"
     raise ConfigurationError(
-        f"{path} comes from {told}, not from upstream.url {app.settings.upstream.url}",
+        f"{path} comes from {urls}, not from upstream.url {app.settings.upstream.url}",
         f"correct upstream.url in /etc/autoupdate/apps/{app.name}.toml",
     )
 
 
 def same_place(url: str) -> str:
-    """Return what two addresses of one repository have in common, however it is reached."""
+    """Return host and path of a repository's URL, the same for all ways to reach it."""
     found = re.fullmatch(r"(?:[a-z+]+://)?(?:[^@/]*@)?([^/:]*)(?::[0-9]*)?[:/]+(.*)", url)
     host, path = found.groups() if found else ("", url)
     return f"{host.lower()}/{path.strip('/').removesuffix('.git')}"
 
 
 def refuse_local_commits(app: App, path: str, taken: TakenOver, *, leave_commits: bool) -> None:
-    """Raise ConfigurationError where services run commits that upstream does not have."""
+    """Raise ConfigurationError if the checkout has commits that upstream does not have."""
     if not taken.base:
         raise ConfigurationError(
             f"{path} has no commit in common with {app.settings.upstream.track} of upstream",
@@ -84,8 +90,9 @@ def refuse_local_commits(app: App, path: str, taken: TakenOver, *, leave_commits
         )
     if taken.local and not leave_commits:
         raise ConfigurationError(
-            f"{path} has {taken.local} commits that {app.settings.upstream.track} does not have;"
-            f" the services would go on with commit {taken.base}, the newest one that both have",
-            "push them first; or, as they are kept in the mirror below refs/autoupdate/adopted/,"
-            f" go on without them: autoupdatectl adopt --leave-commits {path} {app.name}",
+            f"{path} has {counted(taken.local, 'commit')} that {app.settings.upstream.track} lacks;"
+            f" the services would run commit {short(taken.base)}, the newest that both have",
+            "push them first; or adopt without them (they are kept in the mirror, below"
+            " refs/autoupdate/adopted/):"
+            f" autoupdatectl adopt --leave-commits {path} {app.name}",
         )

@@ -1,7 +1,7 @@
-"""activate → probation → confirm | undo, where a whole directory is taken over or given back.
+"""activate → probation → confirm | undo, for a directory that is adopted or given back.
 
-Before the first change everything is in the journal (relocation.py). Until it is confirmed, the
-way out of every trouble is the way back: the old directory, byte for byte, and its services.
+The journal (relocation.py) lists every change before the first one. Until it is confirmed, any
+failure is undone: the old directory is restored byte for byte, and its services start again.
 """
 
 import shutil
@@ -15,6 +15,7 @@ from autoupdate.host import runtime_files
 from autoupdate.host.health import UnhealthyError
 from autoupdate.host.links import remove_link, replace_link
 from autoupdate.host.services import Service
+from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import ADOPTED, BROKEN, GIVEN_BACK, RECOVERED, ROLLED_BACK, STEP
 from autoupdate.model.steps import Result, Step, may_follow
@@ -53,37 +54,37 @@ def activate(
     journal: Journal,
     switch: Callable[[], None],
 ) -> None:
-    """activate: with the services stopped, and nothing of the old system left that could run."""
+    """activate: disable the old updaters, stop the services, make the moves."""
     app.records.enter(transaction.id, Step.ACTIVATE, app.clock.now())
     app.records.set_services(transaction.id, journal.services)
-    disable_old_updaters.retire(host.paths, found(journal), backups(app, journal), host.units)
+    disable_old_updaters.disable(host.paths, found(journal), backups(app, journal), host.units)
     if journal.legacy:
-        # It may have begun since somebody looked.
+        # An old updater may have started since the first check.
         disable_old_updaters.refuse_running(host.processes_in(journal.path))
     app.host.services.stop(journal.services)
-    # First, as a link that leads nowhere would keep services from asking their gate.
+    # First: with a dangling link, services would fail before they ask their gate.
     switch()
     for move in journal.moves:
         relocation.make(move, host.copy)
 
 
 def backups(app: App, journal: Journal) -> str:
-    """Return the directory of what one adoption puts aside."""
+    """Return the directory for what one adoption puts aside."""
     return f"{app.paths.legacy}/{journal.stamp}"
 
 
 def running(services: Sequence[Service]) -> tuple[str, ...]:
-    """Return the names of services that are to be stopped, those at their very start included."""
+    """Return the names of the services to stop; those that wait for their gate, too."""
     return tuple(item.name for item in services if item.runs or item.waits_for_gate)
 
 
 def end_interrupted(app: App, host: HostChanges) -> Outcome | None:
-    """Finish what was confirmed; undo what was not."""
+    """Finish an interrupted change if it was confirmed; otherwise undo it."""
     journal = relocation.read(app.paths)
     if journal is None:
         return None
     cure = "finished" if journal.confirmed else "undone"
-    app.tell(RECOVERED, f"{app.name}: {journal.verb} of {journal.path} was interrupted, and is"
+    app.tell(RECOVERED, f"{app.name}: {journal.verb} of {journal.path} was interrupted; it is"
              f" {cure} now", commit=journal.commit, release=journal.release)  # fmt: skip
     if journal.confirmed:
         complete(app, journal)
@@ -93,7 +94,7 @@ def end_interrupted(app: App, host: HostChanges) -> Outcome | None:
 
 
 def complete(app: App, journal: Journal) -> Outcome:
-    """confirm: the services have proved themselves; the old directory stays where it is."""
+    """confirm: the services passed the probation; the old directory is kept."""
     if not journal.confirmed:
         journal = journal._replace(confirmed=True)
         relocation.write(app.paths, journal)
@@ -116,13 +117,13 @@ def complete(app: App, journal: Journal) -> Outcome:
 
 
 def sweep(app: App) -> None:
-    """Remove what was only made for this."""
+    """Remove the temporary directories."""
     for directory in (app.paths.adopting, app.paths.leaving):
         shutil.rmtree(directory, ignore_errors=True)
 
 
 def record(app: App, journal: Journal) -> None:
-    """Write down what an adoption left, for `doctor`, `release-path` and people."""
+    """Write what an adoption left to a file, for `doctor`, `release-path` and people."""
     facts = journal._asdict() | {"at": app.clock.now(), "legacy": [
         {"kind": item.kind, "place": item.place, "text": item.text} for item in found(journal)
     ]}  # fmt: skip
@@ -130,24 +131,25 @@ def record(app: App, journal: Journal) -> None:
 
 
 def done(app: App, journal: Journal) -> str:
-    """Say what was done, and what becomes of what was left."""
+    """Say what was done, and what to do with what was left."""
     if journal.verb == ADOPT:
         return (
-            f"{app.name}: adopted {journal.path} at commit {journal.commit}; the old directory is"
-            f" kept as {journal.kept} until `autoupdatectl doctor` says that it may go"
+            f"{app.name}: adopted {journal.path} at commit {short(journal.commit)}; the old"
+            f" directory is kept as {journal.kept};"
+            " `autoupdatectl doctor` reports when it can be removed"
         )
     return (
-        f"{app.name}: gave {journal.path} back as a plain checkout of commit {journal.commit};"
-        f" nothing is updated any more. Type: systemctl disable --now autoupdate.timer"
+        f"{app.name}: {journal.path} is a plain checkout of commit {short(journal.commit)} now, and"
+        " is not updated any more; to stop the timer: systemctl disable --now autoupdate.timer"
     )
 
 
 def undo(app: App, host: HostChanges, journal: Journal, fault: str) -> Outcome:
-    """Put everything back as it was, and start the services on it."""
+    """Undo every change, and start the services again."""
     transaction = app.records.unfinished()
     if transaction and may_follow(Step(transaction.step), Step.ROLL_BACK):
         app.records.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
-    app.tell(STEP, f"{app.name}: {fault}; everything goes back to where it was",
+    app.tell(STEP, f"{app.name}: {fault}; every change is undone now",
              commit=journal.commit, step=Step.ROLL_BACK)  # fmt: skip
     present = [service for service in look(app) if service.exists]
     app.host.services.stop([service.name for service in present if service.runs])
@@ -158,7 +160,7 @@ def undo(app: App, host: HostChanges, journal: Journal, fault: str) -> Outcome:
         start_again(app, journal, present)
     except (AutoupdateError, UnhealthyError) as error:
         result, code = Result.BROKEN, Exit.BROKEN
-        reason += f"; its services do not run as before, either: {error}; a person is needed"
+        reason += f"; its services did not start again, either: {error}; manual action needed"
     if transaction:
         app.records.finish(transaction.id, result, code, reason, app.clock.now())
         if journal.verb == ADOPT and transaction.release:
@@ -185,7 +187,7 @@ def put_back(app: App, host: HostChanges, journal: Journal) -> None:
 def start_again(app: App, journal: Journal, present: Sequence[Service]) -> None:
     """Start the services that ran before, and watch them. Raises AutoupdateError, UnhealthyError.
 
-    Whoever waits for its gate starts by itself when this run ends.
+    A service that waits for its gate starts when this run ends.
     """
     stopped = [
         service

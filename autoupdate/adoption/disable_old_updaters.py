@@ -1,10 +1,10 @@
-"""Disables what still runs the old auto-update.sh, so that an undone adoption enables it again."""
+"""Disables the old updaters (auto-update.sh); if an adoption is undone, enables them again."""
 
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from autoupdate.adoption.old_updaters import CRON, SCRIPT, START, TIMER, Legacy, before_start
+from autoupdate.adoption.old_updaters import CRON, SCRIPT, START, TIMER, OldUpdater, before_start
 from autoupdate.host.links import remove_link, sync_directory
 from autoupdate.host.processes import Process
 from autoupdate.host.services import Units
@@ -13,18 +13,18 @@ from autoupdate.model.errors import ConfigurationError, HostFaultError
 from autoupdate.model.paths import Paths
 
 REMARK = "# disabled by autoupdatectl adopt: "
-# Before our gate's drop-in, whose line comes after what this one resets.
+# Sorts before the drop-in of our gate, so that it does not reset the line of the gate.
 DROP_IN = "40-without-auto-update.conf"
 
 
-def refuse_what_stays(paths: Paths, found: Sequence[Legacy]) -> None:
-    """Raise ConfigurationError for a line before a start that no drop-in of ours can take out."""
+def refuse_late_drop_ins(paths: Paths, found: Sequence[OldUpdater]) -> None:
+    """Raise ConfigurationError for an ExecStartPre= line that our drop-in cannot remove."""
     for item in found:
         late = os.path.basename(item.file) > DROP_IN and item.file.endswith(".conf")
         if item.kind == START and late:
             raise ConfigurationError(
-                f"{item.place} runs the old update before {item.unit} starts: {item.text.strip()}",
-                f"take that line out of {item.file}, then: systemctl daemon-reload",
+                f"{item.place} runs the old updater before {item.unit} starts: {item.text.strip()}",
+                f"remove that line from {item.file}, then: systemctl daemon-reload",
             )
 
 
@@ -33,12 +33,12 @@ def refuse_running(processes: Sequence[Process]) -> None:
     for process in processes:
         if SCRIPT in process.command:
             raise HostFaultError(
-                f"the old update runs now (process {process.pid}: {process.command})",
-                "wait until it has ended, then type the same again",
+                f"the old updater is running now (process {process.pid}: {process.command})",
+                "wait until it has ended, then try again",
             )
 
 
-def retire(paths: Paths, found: Sequence[Legacy], backups: str, units: Units) -> None:
+def disable(paths: Paths, found: Sequence[OldUpdater], backups: str, units: Units) -> None:
     """Back up and disable all that was found. Raises HostFaultError, UpdateFailedError, OSError."""
     if not found:
         return
@@ -55,13 +55,13 @@ def retire(paths: Paths, found: Sequence[Legacy], backups: str, units: Units) ->
         units.reload()
 
 
-def has_units(found: Sequence[Legacy]) -> bool:
-    """Tell whether the service manager is concerned."""
+def has_units(found: Sequence[OldUpdater]) -> bool:
+    """Return whether any of them is a unit, not a cron line."""
     return any(item.kind != CRON for item in found)
 
 
-def restore_files(paths: Paths, found: Sequence[Legacy]) -> None:
-    """Enable again, in files, what `retire` disabled; what was changed since then stays."""
+def restore_files(paths: Paths, found: Sequence[OldUpdater]) -> None:
+    """Enable again, in files, what `disable` disabled; changes since then are kept."""
     for item in found:
         if item.kind == CRON:
             remove_link(temporary(item.file))
@@ -75,8 +75,8 @@ def restore_files(paths: Paths, found: Sequence[Legacy]) -> None:
                 os.rmdir(os.path.dirname(file))
 
 
-def restore_units(found: Sequence[Legacy], units: Units) -> None:
-    """Tell the service manager of what `restore_files` did, and switch timers on again."""
+def restore_units(found: Sequence[OldUpdater], units: Units) -> None:
+    """Reload unit files after `restore_files`, and enable timers again."""
     if has_units(found):
         units.reload()
     for item in found:
@@ -85,41 +85,41 @@ def restore_units(found: Sequence[Legacy], units: Units) -> None:
 
 
 def drop_in(paths: Paths, unit: str) -> str:
-    """Return the file that takes the old script out of a service's start."""
+    """Return the drop-in that removes the old script from a service's start."""
     return f"{paths.administrators_units}/{unit}.d/{DROP_IN}"
 
 
 def without_script(paths: Paths, unit: str) -> str:
-    """Return a drop-in that repeats the lines before a service's start but for the old script's.
+    """Return a drop-in that repeats the ExecStartPre= lines of a service without the old script's.
 
-    Lines of such a list cannot be taken out one by one (systemd.service(5)).
+    Single lines of such a list cannot be removed (systemd.service(5)).
     """
     earlier = [file for name, file in drop_ins(paths, unit).items() if name < DROP_IN]
     lines = before_start(unit_files(paths, ".service")[unit], *earlier)
     kept = [item.text for item in lines if SCRIPT not in item.value]
     return "\n".join([
-        "# The lines before the start of this service, without the one that ran auto-update.sh.",
-        "# Written by autoupdatectl adopt; yours to change.",
+        "# The ExecStartPre= lines of this service, without the one that ran auto-update.sh.",
+        "# Written by autoupdatectl adopt; you may change it.",
         "[Service]", "ExecStartPre=", *kept, "",
     ])  # fmt: skip
 
 
 def back_up(file: str, backups: str) -> None:
-    """Keep a copy of a file as it is now, under its whole name; an older copy stays."""
+    """Copy a file to `backups`, under its full path as a name; an existing copy is kept."""
     copy = f"{backups}/{file.strip('/').replace('/', '_')}"
     if not os.path.exists(copy):
         with open(file, "rb") as stream:
             replace(copy, stream.read(), mode=0o600)
 
 
-def _comment_out(item: Legacy) -> None:
+def _comment_out(item: OldUpdater) -> None:
     lines = _lines(item.file)
     if item.text not in lines:
-        raise HostFaultError(f"{item.place} was changed meanwhile", "try it again")
+        raise HostFaultError(f"{item.place} was changed meanwhile", "try again")
     _write(item.file, [REMARK + line if line == item.text else line for line in lines])
 
 
-def _comment_in(item: Legacy) -> None:
+def _comment_in(item: OldUpdater) -> None:
     with suppress(FileNotFoundError):
         lines = _lines(item.file)
         if REMARK + item.text in lines:
@@ -160,6 +160,6 @@ def replace(
 
 
 def temporary(file: str) -> str:
-    """Return the name under which a file is written before it gets its own."""
+    """Return the temporary name under which a file is written."""
     directory, name = os.path.split(os.path.realpath(file))
     return f"{directory}/.{name}.autoupdate"

@@ -13,13 +13,13 @@ from autoupdate.host.links import DIRECTORY, READ
 from autoupdate.host.process import Identity
 
 GIT_DATA = ("HEAD", "index", "packed-refs", "shallow", "objects", "refs", "logs", "info")
-# Made again from the rest, or a work tree of its own.
+# Byte code, which Python makes again, and the .git of other repositories.
 NEVER = frozenset({".git", "__pycache__"})
 ENVIRONMENT = ".venv"
 
 
 class Duplicate(NamedTuple):
-    """What was copied, in bytes, and the paths that are no file, directory or link."""
+    """The copied bytes, and the paths that are not a file, a directory or a link."""
 
     bytes: int
     odd: tuple[str, ...]
@@ -28,7 +28,7 @@ class Duplicate(NamedTuple):
 class Copier:
     """Copies files of other users into a directory that only root can reach meanwhile.
 
-    They belong to `owner` then, and are for nobody else unless `open_to_all`.
+    The copies belong to `owner`; with `open_to_all`, others may read them.
     """
 
     def __init__(self, owner: Identity | None, *, open_to_all: bool = False) -> None:
@@ -38,7 +38,7 @@ class Copier:
         self.odd: list[str] = []
 
     def tree(self, source: str, target: str, skip: frozenset[str], never: frozenset[str]) -> None:
-        """Copy a directory but for some relative paths, and some names wherever they are."""
+        """Copy a directory without the relative paths in `skip` and the names in `never`."""
         descriptor = os.open(source, DIRECTORY)
         try:
             self._directory(descriptor, target, "", skip, never)
@@ -120,7 +120,7 @@ def needed(checkout: str, shared: tuple[str, ...]) -> int:
 
 
 def look(name: str, directory: int) -> os.stat_result | None:
-    """Look at something in a directory that is in use; None when it has gone meanwhile."""
+    """Return the status of a name in a directory that is in use; None if it is gone."""
     try:
         return os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:

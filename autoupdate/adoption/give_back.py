@@ -1,7 +1,7 @@
-"""release-path: the services get a plain checkout again, where our link is now.
+"""release-path: gives back a plain checkout in the place of our link.
 
-It is made while they run: the commit of the current release, with an environment that knows its
-later place. Then the shared files move back into it, and it takes the place of the link.
+The checkout is made while the services run: the commit of the current release, with an environment
+for its final path. Then the shared files are moved back into it, and it replaces the link.
 """
 
 import os
@@ -25,8 +25,10 @@ from autoupdate.app import App, Outcome
 from autoupdate.host.links import is_managed, linked_release
 from autoupdate.host.process import Identity
 from autoupdate.host.shared import owner
+from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, HostFaultError, describe
 from autoupdate.model.events import STEP
+from autoupdate.model.sizes import counted
 from autoupdate.model.steps import Result, Step
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.update.local_changes import save_local_changes
@@ -35,7 +37,7 @@ from autoupdate.update.recover import recover
 
 
 def give_back(app: App, host: HostChanges) -> Outcome:
-    """Give a plain checkout back; the whole of it, under the app's lock.
+    """Give back a plain checkout. Needs the app's lock.
 
     Raises ConfigurationError when there is nothing to give back.
     """
@@ -63,23 +65,23 @@ def current_release(app: App) -> Release:
     path, release = app.settings.path, app.records.release(linked_release(app.paths.current))
     if release is None or not is_managed(path, app.paths):
         raise ConfigurationError(
-            f"{path} is not managed, so there is nothing to give back",
+            f"{path} is not managed by autoupdate, so there is nothing to give back",
             f"autoupdatectl status {app.name}",
         )
     return release
 
 
 def refuse_leftovers(new: str) -> None:
-    """Raise ConfigurationError for what an interrupted attempt left beside the path."""
+    """Raise ConfigurationError for what an interrupted attempt left next to the path."""
     if relocation.exists(new):
         raise ConfigurationError(
-            f"{new} lies in the way, perhaps left by an attempt that was interrupted",
+            f"{new} already exists; an interrupted attempt may have left it",
             f"look at it, then remove it: rm -r {new}",
         )
 
 
 def begin(app: App, release: Release) -> Transaction:
-    """Open the transaction; there is no new release in it."""
+    """Open the transaction; it has no new release."""
     now = app.clock.now()
     number = app.records.begin(RELEASE_PATH, release.commit, release.id, now, Step.BUILD)
     return app.records.transaction(number)
@@ -88,11 +90,11 @@ def begin(app: App, release: Release) -> Transaction:
 def make_checkout(
     app: App, host: HostChanges, transaction: Transaction, release: Release, new: str
 ) -> None:
-    """Make the checkout beside the path, for the user that had the old one, or has the services."""
+    """Make the checkout next to the path, for the owner of the old one or the services' user."""
     settings = app.settings
     kind, _, name = settings.upstream.track.partition(":")
     branch = name if kind == "branch" else ""
-    app.tell(STEP, f"{app.name}: making a plain checkout of commit {release.commit}",
+    app.tell(STEP, f"{app.name}: making a plain checkout of commit {short(release.commit)}",
              commit=release.commit, release=release.id, step=Step.BUILD)  # fmt: skip
     save_local_changes(app, transaction)
     shutil.rmtree(app.paths.leaving, ignore_errors=True)
@@ -102,7 +104,7 @@ def make_checkout(
     stashes = app.worker.make_checkout(
         release.id, settings.path, settings.upstream.url, branch, settings.shared
     )
-    # Nothing of the builds' user writes there any more, when root begins to read.
+    # No process of the builds' user may write there when root starts to read.
     app.worker.close()
     try:
         copier = Copier(new_owner(app), open_to_all=True)
@@ -110,12 +112,12 @@ def make_checkout(
         os.sync()
     except OSError as error:
         raise HostFaultError(describe(error)) from None
-    app.tell(STEP, f"{app.name}: {new} is ready, with {stashes} stashes in it",
+    app.tell(STEP, f"{app.name}: {new} is ready, with {counted(stashes, 'stash', 'stashes')} in it",
              commit=release.commit, step=Step.BUILD)  # fmt: skip
 
 
 def new_owner(app: App) -> Identity | None:
-    """Return whose the checkout is to be: the adopted one's owner, or else the services' user."""
+    """Return the owner for the checkout: that of the adopted one, or else the services' user."""
     if os.geteuid() != 0:
         return None
     kept = relocation.kept_directory(app.paths)
@@ -126,7 +128,7 @@ def new_owner(app: App) -> Identity | None:
 
 
 def plan(app: App, release: Release, new: str) -> Journal:
-    """Return every change that is to be made, in its order."""
+    """Return the journal, with every change in its order."""
     path, current = app.settings.path, app.paths.current
     moves: list[Move] = []
     for shared in app.settings.shared:
@@ -143,7 +145,7 @@ def plan(app: App, release: Release, new: str) -> Journal:
 
 
 def move_back(app: App, new: str, shared: str) -> list[Move]:
-    """Return the moves that bring a shared path into the checkout, where it is not present."""
+    """Return the moves of a shared path back into the checkout, which does not have it."""
     source, target, moves = f"{app.paths.shared}/{shared}", f"{new}/{shared}", []
     parts = shared.split("/")[:-1]
     for depth in range(1, len(parts) + 1):

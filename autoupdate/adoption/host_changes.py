@@ -1,7 +1,7 @@
-"""What taking a directory over changes outside of our own directories, and how it is undone.
+"""The changes that adoption makes outside of our own directories, and how they are undone.
 
-A run that finds an interrupted take-over may be confined by its unit, and then has systemd start
-this module, which puts everything back as the journal says.
+A run that finds an interrupted adoption may be confined by its unit. Then systemd starts this
+module, which undoes the changes in the journal.
 """
 
 import errno
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from autoupdate.adoption import disable_old_updaters, relocation
 from autoupdate.adoption.manifest import manifest
-from autoupdate.adoption.old_updaters import Legacy
+from autoupdate.adoption.old_updaters import OldUpdater
 from autoupdate.adoption.relocation import Copy, Journal
 from autoupdate.host.log import say
 from autoupdate.host.process import Identity, NotStartedError, TimedOutError, base_environment, run
@@ -23,13 +23,13 @@ from autoupdate.model.errors import AutoupdateError, BrokenError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.worker.link import LIBRARY
 
-# Shared data may be large, and is on two file systems then.
+# Shared data may be large; it is copied only between two file systems.
 COPY_LIMIT = 4 * 3600.0
 PUT_BACK_LIMIT = 600.0
 
 
 class HostChanges(NamedTuple):
-    """The host that directories are moved on, and the effects that this takes."""
+    """The paths of the host, and the effects that adoption has on it."""
 
     paths: Paths
     units: Units
@@ -47,7 +47,7 @@ def real(paths: Paths, builder: Identity | None) -> HostChanges:
 def copy_whole(source: str, target: str) -> None:
     """Copy with owners, modes, times and links, and compare byte for byte (cp(1)).
 
-    What an interrupted copy left at the target goes first. Raises HostFaultError.
+    What an interrupted copy left at the target is removed first. Raises HostFaultError.
     """
     environment = base_environment("/root")
     before = manifest(source)
@@ -65,7 +65,7 @@ def copy_whole(source: str, target: str) -> None:
             raise HostFaultError(f"{source} cannot be copied: {done.stderr.strip()}")
     if not before == manifest(target) == manifest(source):
         raise HostFaultError(
-            f"{source} changed while it was copied", "end the processes that write there"
+            f"{source} changed while it was copied", "stop the processes that write there"
         )
 
 
@@ -76,19 +76,19 @@ def undo(paths: Paths, journal: Journal) -> None:
     disable_old_updaters.restore_files(paths, found(journal))
     copied = any(move.do == relocation.COPY for move in journal.moves)
     if journal.verb == relocation.RELEASE_PATH and not copied and os.path.isdir(journal.kept):
-        # What the services wrote there was moved back; a copy may hold what they wrote since.
+        # What the services wrote there was moved back. A copy is kept: it may have newer data.
         shutil.rmtree(journal.kept)
     if not relocation.exists(journal.path):
-        raise FileNotFoundError(errno.ENOENT, "it cannot be seen from here", journal.path)
+        raise FileNotFoundError(errno.ENOENT, "it is not visible to this process", journal.path)
 
 
-def found(journal: Journal) -> list[Legacy]:
-    """Return what a journal says of the old update system."""
-    return [Legacy(*item) for item in journal.legacy]
+def found(journal: Journal) -> list[OldUpdater]:
+    """Return the old updaters in a journal."""
+    return [OldUpdater(*item) for item in journal.legacy]
 
 
 def put_back(paths: Paths, app: AppPaths, journal: Journal) -> None:
-    """Undo, by systemd's hand where ours are tied. Raises BrokenError."""
+    """Undo the changes; where this process is confined, systemd does it. Raises BrokenError."""
     try:
         undo(paths, journal)
     except OSError as error:
@@ -112,13 +112,13 @@ def put_back(paths: Paths, app: AppPaths, journal: Journal) -> None:
 
 def _stuck(app: AppPaths, reason: str) -> BrokenError:
     return BrokenError(
-        f"the directory cannot be put back as {app.relocation} says: {reason}",
-        "mend that, then type: autoupdatectl run",
+        f"the changes listed in {app.relocation} cannot be undone: {reason}",
+        "fix that, then type: autoupdatectl run",
     )
 
 
 def main(arguments: list[str]) -> int:
-    """Put back what the journal of an app names: HOME RUN."""
+    """Undo the changes in the journal of an app. Arguments: HOME RUN."""
     app = AppPaths(*arguments)
     try:
         journal = relocation.read(app)

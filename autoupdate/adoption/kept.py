@@ -13,7 +13,7 @@ DAYS = 7
 
 
 class Kept(NamedTuple):
-    """An old directory: since when (RFC 3339), and why it must stay; empty when it may go."""
+    """An old directory: since when (RFC 3339), and why it must be kept; empty if it need not be."""
 
     directory: str
     since: str
@@ -21,10 +21,10 @@ class Kept(NamedTuple):
 
 
 def kept_directories(path: str, records: Records | None, now: str) -> list[Kept]:
-    """Return the old directories beside a path.
+    """Return the old directories next to a path.
 
-    One may go a week after its adoption, when an update has come in since: by then nothing that
-    only the old directory has was missed.
+    One may be removed a week after its adoption, if an update was made since: until then somebody
+    may miss something that only the old directory has.
     """
     above, name = os.path.split(path)
     stamps = [entry.removeprefix(f"{name}{MARK}") for entry in entries(above)
@@ -37,18 +37,18 @@ def kept_directories(path: str, records: Records | None, now: str) -> list[Kept]
 
 
 def moment(stamp: str) -> str:
-    """Return the time of day that is the end of a kept directory's name."""
+    """Return the time in the name of a kept directory, as RFC 3339 in UTC."""
     day = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}"
     return f"{day}T{stamp[8:10]}:{stamp[10:12]}:{stamp[12:]}Z"
 
 
 def must_stay(records: Records | None, since: str, now: str) -> str:
-    """Return why a directory that is kept since then must stay, or nothing."""
+    """Return why a directory that is kept since then must still be kept, or nothing."""
     left = DAYS * 24 * 3600 - (seconds(now) - seconds(since))
     if left > 0:
         return f"it is kept for {DAYS} days"
     # The adoption itself ends later than the moment that the directory is named after.
     query = "SELECT 1 FROM transactions WHERE result = ? AND \"trigger\" <> 'adopt'"
     if records is None or not records.rows(f"{query} AND finished_at > ?", [Result.UPDATED, since]):
-        return "no update has come in since it is kept"
+        return "no update was made since then"
     return ""

@@ -1,4 +1,4 @@
-"""The account of a directory tree: every byte, owner, mode and time, to compare with another."""
+"""Lists a directory tree with contents, owners, modes and times, to compare it with another."""
 
 import hashlib
 import os
@@ -25,9 +25,9 @@ class Entry(NamedTuple):
 
 
 def manifest(directory: str) -> dict[str, Entry]:
-    """Return the account of everything below a directory, by relative path; follows no link.
+    """Return an entry for everything below a directory, by relative path; follows no link.
 
-    A path that is no directory is accounted for as "." alone. Raises OSError.
+    A path that is not a directory gives only the entry ".". Raises OSError.
     """
     facts = os.lstat(directory)
     holder = os.open(os.path.dirname(directory), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

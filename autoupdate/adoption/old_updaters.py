@@ -1,6 +1,6 @@
-"""Finds what still runs the old auto-update.sh: cron lines, timers, lines before a service's start.
+"""Finds the old updaters: cron lines, timers and ExecStartPre= lines that run auto-update.sh.
 
-Reads only. A file that this user may not read counts as empty: ask as root to see everything.
+Reads only. A file that this user may not read counts as empty; root sees everything.
 """
 
 import os
@@ -13,7 +13,7 @@ SCRIPT = "auto-update.sh"
 CRON, TIMER, START = "cron line", "timer", "line before a service's start"
 
 
-class Legacy(NamedTuple):
+class OldUpdater(NamedTuple):
     """One place that runs the old script; `unit` is empty for a cron line."""
 
     kind: str
@@ -24,33 +24,33 @@ class Legacy(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it stands, for people."""
+        """The file and line, for people."""
         return f"{self.file}:{self.line}"
 
     def concerns(self, path: str) -> bool:
-        """Tell whether it is about the checkout at a path, which it may name by its end alone."""
+        """Return whether it is about the checkout at a path; its last part is enough."""
         return f"{os.path.basename(path)}/" in self.text
 
 
-def find(paths: Paths) -> list[Legacy]:
+def find(paths: Paths) -> list[OldUpdater]:
     """Return everything on this host that runs the old script."""
     return cron_lines(paths) + timers(paths) + start_lines(paths)
 
 
-def cron_lines(paths: Paths) -> list[Legacy]:
+def cron_lines(paths: Paths) -> list[OldUpdater]:
     """Return the lines of all crontabs (crontab(5)) that run the old script."""
     files = [paths.crontab]
     for directory in paths.crontabs:
         files += [f"{directory}/{name}" for name in entries(directory) if name[0] != "."]
     return [
-        Legacy(CRON, file, number, line)
+        OldUpdater(CRON, file, number, line)
         for file in files
         for number, line in enumerate(lines(file), start=1)
         if SCRIPT in line and not line.lstrip().startswith("#")
     ]
 
 
-def timers(paths: Paths) -> list[Legacy]:
+def timers(paths: Paths) -> list[OldUpdater]:
     """Return the enabled timers whose service runs the old script."""
     services, found = unit_files(paths, ".service"), []
     for timer, file in unit_files(paths, ".timer").items():
@@ -59,7 +59,7 @@ def timers(paths: Paths) -> list[Legacy]:
         named = [item.value for item in directives(file) if item.key == "Unit"]
         service = named[-1] if named else f"{timer.removesuffix('.timer')}.service"
         found += [
-            Legacy(TIMER, item.file, item.line, item.text, timer)
+            OldUpdater(TIMER, item.file, item.line, item.text, timer)
             for item in (directives(services[service]) if service in services else ())
             if item.key == "ExecStart" and SCRIPT in item.value
         ]
@@ -67,7 +67,7 @@ def timers(paths: Paths) -> list[Legacy]:
 
 
 def is_enabled(paths: Paths, unit: str) -> bool:
-    """Tell whether some target wants a unit, by an administrator's word."""
+    """Return whether an administrator enabled a unit."""
     directory = paths.administrators_units
     return any(
         os.path.lexists(f"{directory}/{name}/{unit}")
@@ -76,10 +76,10 @@ def is_enabled(paths: Paths, unit: str) -> bool:
     )
 
 
-def start_lines(paths: Paths) -> list[Legacy]:
-    """Return the ExecStartPre lines of services that run the old script and still count."""
+def start_lines(paths: Paths) -> list[OldUpdater]:
+    """Return the ExecStartPre= lines of services that run the old script and are in effect."""
     return [
-        Legacy(START, item.file, item.line, item.text, unit)
+        OldUpdater(START, item.file, item.line, item.text, unit)
         for unit, file in unit_files(paths, ".service").items()
         for item in before_start(file, *drop_ins(paths, unit).values())
         if SCRIPT in item.value
@@ -87,7 +87,7 @@ def start_lines(paths: Paths) -> list[Legacy]:
 
 
 def before_start(*files: str) -> list[Directive]:
-    """Return the ExecStartPre lines of a unit's files that count; an empty one resets the list."""
+    """Return the ExecStartPre= lines that are in effect; an empty one resets the list."""
     counting: list[Directive] = []
     for file in files:
         for item in directives(file):

@@ -1,7 +1,7 @@
-"""Moves of whole directories, one step each, written down before the first one is made.
+"""Moves of whole directories, each in one step; a journal lists them before the first is made.
 
-Whoever finds the journal of a run that died knows from the names alone how far it came. Below a
-directory of other users no symbolic link is followed, in no part of a path.
+If a run dies, names and inode numbers show how far it got. No symbolic link is followed in any part
+of a path, as other users can write to some of the directories.
 """
 
 import json
@@ -18,17 +18,17 @@ from autoupdate.model.paths import AppPaths
 ADOPT, RELEASE_PATH = "adopt", "release-path"
 RENAME, EXCHANGE, COPY = "rename", "exchange", "copy"
 DIRECTORY, LINK, UNLINK = "directory", "link", "unlink"
-# Copies a file or directory with everything; the target is not there yet.
+# Copies a file or directory with its metadata; the target does not exist yet.
 Copy = Callable[[str, str], None]
 
 
 class Move(NamedTuple):
     """One change of the file system.
 
-    `inode`: what a RENAME or EXCHANGE moves, by which it is known wherever it is found; of a COPY,
-    what is at the target before, if anything. Of LINK and UNLINK, the target is what the link leads
-    to. EXCHANGE lets a directory at the source and a link at the target, which leads to `link`,
-    change places: there is always something where services look.
+    `inode` identifies what a RENAME or EXCHANGE moves; for a COPY, what exists at the target
+    before, if anything. The target of LINK and UNLINK is what the link points to. EXCHANGE makes a
+    directory at the source and a link to `link` at the target change places, so that the services'
+    path always exists.
     """
 
     do: str
@@ -39,11 +39,11 @@ class Move(NamedTuple):
 
 
 class Journal(NamedTuple):
-    """What is to be undone, for as long as it is not `confirmed`.
+    """The changes that are to be undone, unless they are `confirmed`.
 
-    `kept` is where the old directory goes, or the plain checkout comes from; `links`: the releases
-    that `current` and `previous` led to; `services`: those that ran; `legacy`: what runs the old
-    update system.
+    `kept` is where the old directory goes, or where the plain checkout comes from; `links`: the
+    releases that `current` and `previous` pointed to; `services`: those that ran; `legacy`: the old
+    updaters.
     """
 
     verb: str
@@ -80,13 +80,13 @@ def read(paths: AppPaths) -> Journal | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenError(
-            f"{paths.relocation} cannot be read, and so nothing is undone: {error!r}",
-            "what it was about says: journalctl -t autoupdate",
+            f"{paths.relocation} cannot be read, so nothing was undone: {error!r}",
+            "to see what was being done: journalctl -t autoupdate",
         ) from None
 
 
 def kept_directory(paths: AppPaths) -> str:
-    """Return the old directory that the last adoption kept; empty if nothing tells of one."""
+    """Return the old directory that the last adoption kept; empty if none is recorded."""
     try:
         with open(paths.adopted, encoding="utf-8") as stream:
             return str(json.load(stream)["kept"])
@@ -95,7 +95,7 @@ def kept_directory(paths: AppPaths) -> str:
 
 
 def clear(paths: AppPaths) -> None:
-    """Forget the journal: nothing is to be undone any more."""
+    """Remove the journal: nothing is left to undo."""
     with suppress(FileNotFoundError):
         os.unlink(paths.relocation)
         sync_directory(paths.home)
@@ -113,7 +113,7 @@ def write_json(file: str, facts: dict[str, Any]) -> None:
 
 
 def make(move: Move, copy: Copy) -> None:
-    """Make one move. Raises OSError, and BrokenError when something lies in the way."""
+    """Make one move. Raises OSError, and BrokenError when the target already exists."""
     if move.do == LINK:
         with parent(move.source) as (directory, name):
             os.symlink(move.target, name, dir_fd=directory)
@@ -137,14 +137,14 @@ def undo(move: Move, stamp: str) -> None:
     if move.do == LINK:
         _unlink(move.source, move.target)
     elif move.do == UNLINK:
-        # Whoever needs the link once more makes it: see EXCHANGE.
+        # Undoing the EXCHANGE makes the link again.
         return
     elif move.do == DIRECTORY:
-        # Only where nothing else came in since.
+        # Only if it is still empty.
         with suppress(OSError), parent(move.target) as (directory, name):
             os.rmdir(name, dir_fd=directory)
     elif move.do == COPY:
-        # The original is in its place; what was written since then into the copy is kept, too.
+        # The original is in its place. The copy is kept, too, with what was written to it since.
         if exists(move.target) and inode(move.target) != move.inode:
             rename(move.target, f"{move.target}.undone-{stamp}")
     elif inode(move.target) == move.inode:
@@ -157,7 +157,7 @@ def undo(move: Move, stamp: str) -> None:
 
 
 def exists(path: str) -> bool:
-    """Tell whether there is something at a path; a link that leads nowhere counts."""
+    """Return whether something exists at a path; a dangling link counts."""
     return inode(path) != 0
 
 
@@ -171,11 +171,11 @@ def inode(path: str) -> int:
 
 
 def rename(source: str, target: str) -> None:
-    """Rename durably; never onto something. Raises OSError, BrokenError."""
+    """Rename durably; never overwrites. Raises OSError, BrokenError."""
     if exists(target):
         raise BrokenError(
-            f"{target} is there already, and so {source} stays where it is",
-            f"look at both, and move away what is not needed: ls -la {source} {target}",
+            f"{target} already exists, so {source} was not moved",
+            f"look at both, and move one of them away: ls -la {source} {target}",
         )
     with parent(source) as (left, old), parent(target) as (entered, new):
         os.rename(old, new, src_dir_fd=left, dst_dir_fd=entered)
@@ -185,9 +185,9 @@ def rename(source: str, target: str) -> None:
 
 @contextmanager
 def parent(path: str) -> Iterator[tuple[int, str]]:
-    """Open the directory that a path is in, following no symbolic link; give the name there, too.
+    """Open the parent directory of a path without following links; yield it and the last name.
 
-    Raises OSError, ENOTDIR for a link on the way.
+    Raises OSError: ENOTDIR for a link on the way.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     *parts, name = path.strip("/").split("/")
@@ -203,17 +203,17 @@ def parent(path: str) -> Iterator[tuple[int, str]]:
 
 
 def _exchange(directory: str, link: str, target: str) -> None:
-    """Let a directory and a link to `target`, which is made where it is missing, change places.
+    """Make a directory and a link to `target` change places; a missing link is made first.
 
-    Raises OSError, and BrokenError where something else is in the place of the link.
+    Raises OSError, and BrokenError if something else is in the place of the link.
     """
     if not exists(link):
         make(Move(LINK, link, target), _no_copy)
     with parent(directory) as (left, old), parent(link) as (right, new):
         if _target(new, right) != target:
             raise BrokenError(
-                f"{link} is not a link to {target} any more, and so {directory} stays where it is",
-                f"look at both, and move away what is not needed: ls -la {link} {directory}",
+                f"{link} is not a link to {target} any more, so {directory} was not moved",
+                f"look at both, and move one of them away: ls -la {link} {directory}",
             )
         try:
             exchange(old, new, left_directory=left, right_directory=right)
@@ -229,7 +229,7 @@ def _exchange(directory: str, link: str, target: str) -> None:
 
 def _unlink(link: str, target: str) -> None:
     with suppress(FileNotFoundError), parent(link) as (directory, name):
-        # Whatever else is there now is not ours.
+        # Anything else there was not made by us.
         if _target(name, directory) == target:
             os.unlink(name, dir_fd=directory)
             os.fsync(directory)

@@ -1,4 +1,4 @@
-"""Two names change places in one step, so that neither is missing at any moment (renameat2(2))."""
+"""Makes two names change places in one step: neither is ever missing (renameat2(2))."""
 
 import ctypes
 import errno
@@ -6,15 +6,15 @@ import os
 import sys
 
 RENAME_EXCHANGE = 2
-# What a file system answers that cannot do it, or a kernel or container that does not know it.
+# The errors of a file system, a kernel or a container that does not support this.
 UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 _library = ctypes.CDLL(None, use_errno=True)
 
 
 def exchange(left: str, right: str, *, left_directory: int, right_directory: int) -> None:
-    """Let the names in two open directories change places. Raises OSError."""
-    # As Python's own os.rename does, for those who audit.
+    """Make the names in two open directories change places. Raises OSError."""
+    # Like Python's own os.rename, for audit hooks.
     sys.audit("os.rename", left, right, left_directory, right_directory)
     names = [ctypes.c_char_p(os.fsencode(name)) for name in (left, right)]
     if _library.renameat2(left_directory, names[0], right_directory, names[1], RENAME_EXCHANGE):

@@ -1,5 +1,5 @@
-"""The host: one thing of it a module, such as services, processes, links, logs, probes.
+"""The host: a module for each part of it, such as services, processes, links, logs, probes.
 
-In come plain values, out go plain values or a clear error. Effects that a test has to replace are
+Takes plain values, returns plain values or raises a clear error. Effects that tests replace are
 behind protocols. May import config/ and model/.
 """

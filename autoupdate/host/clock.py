@@ -7,7 +7,7 @@ class Clock:
     """The host's clocks."""
 
     def monotonic(self) -> float:
-        """Return seconds that only go forward."""
+        """Return the seconds of a clock that only goes forward."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:

@@ -1,16 +1,17 @@
-"""What directories take of the disk."""
+"""The disk space that directories take."""
 
 import os
 
 BLOCK = 512
-# A file of an environment has a name there, and one in each release that is made of it.
+# A file of an environment has one name there, and one in each release that is copied from it.
 MOST_NAMES = 2
 
 
 def own_bytes(directory: str) -> int:
     """Return the bytes on disk of a directory's files, as stat(2) counts them.
 
-    Left out are files that more than one other directory shares. Raises OSError.
+    Files with more than MOST_NAMES names are left out: other directories share them.
+    Raises OSError.
     """
     total = 0
     with os.scandir(directory) as entries:

@@ -1,7 +1,7 @@
 """probation: do the restarted services come up on the new release, and stay up?
 
-`is-active` alone would lie for a service with Restart=always: a crash between two looks shows
-only in its invocation, process and restart counter.
+`systemctl is-active` alone is not enough for a service with Restart=always: only the invocation,
+the process and the restart counter show a crash between two looks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,9 +12,9 @@ from autoupdate.host.probes import describe
 from autoupdate.host.services import Service, Services
 
 LOOK_EVERY = 0.25
-# In a restart by hand, a service may be seen down between its stop and its start.
+# How many looks in a row may find a service down between stop and start of a manual restart.
 PAUSE_OF_A_RESTART = 3
-# Tries a probe once; gives what was wrong, or nothing.
+# Tries a probe once; returns what was wrong, or nothing.
 Attempt = Callable[[Probe], str]
 
 
@@ -22,7 +22,7 @@ class Clock(Protocol):
     """Time that only goes forward, in seconds."""
 
     def monotonic(self) -> float:
-        """Return the time since some moment."""
+        """Return the seconds since some fixed moment."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -33,7 +33,7 @@ class UnhealthyError(Exception):
 
 
 class Baseline(NamedTuple):
-    """What to compare a start with: the invocation before it, the restarts that are no fault."""
+    """The invocation before the restart, and the automatic restarts that do not count."""
 
     invocation: str
     restarts: int
@@ -42,30 +42,30 @@ class Baseline(NamedTuple):
 def settle(
     services: Services, baselines: Mapping[str, Baseline], health: Health, clock: Clock
 ) -> list[Service]:
-    """Wait until every service is up in an invocation of its own; return them as they are then.
+    """Wait until every service is up in a new invocation; return their states at that moment.
 
     Raises UnhealthyError for one that fails, or takes longer than `health.start_timeout`.
     """
     deadline = clock.monotonic() + health.start_timeout
     while True:
         present = services.look(list(baselines))
-        anew = [
+        restarted = [
             service
             for service in present
             if service.invocation != baselines[service.name].invocation
         ]
-        for service in anew:
-            complain_if_down(service, baselines[service.name].restarts)
-        started = [service for service in anew if service.active == "active"]
+        for service in restarted:
+            raise_if_down(service, baselines[service.name].restarts)
+        started = [service for service in restarted if service.active == "active"]
         if len(started) == len(baselines):
             return started
         if clock.monotonic() > deadline:
             if not present:
-                raise UnhealthyError("no service manager answers")
+                raise UnhealthyError("the service manager does not answer")
             waiting = [service for service in present if service not in started]
             late = next((item for item in waiting if not was_stopped(services, item)), None)
             if late is None:
-                # An administrator wants them down.
+                # An administrator stopped them.
                 return started
             raise UnhealthyError(
                 f"{late.name} was not up {health.start_timeout:g} s after its restart"
@@ -75,7 +75,7 @@ def settle(
 
 
 def was_stopped(services: Services, service: Service) -> bool:
-    """Tell whether somebody stopped a service since it was started."""
+    """Return whether somebody stopped a service since it was started."""
     return service.active == "inactive" and services.was_told_to_stop(service)
 
 
@@ -89,7 +89,7 @@ class Probing:
         self.begin()
 
     def begin(self) -> None:
-        """Begin anew, as after a start of the service."""
+        """Start over, as after a start of the service."""
         self.due = self.clock.monotonic()
         self.counts_from = self.due + self.probe.grace
         self.passed = False
@@ -124,10 +124,10 @@ class Watching:
         self.stopped = False
 
     def look(self, present: Service) -> bool:
-        """Tell whether the service is up. Raises UnhealthyError when it did not stay up."""
+        """Return whether the service is up. Raises UnhealthyError when it did not stay up."""
         if self.stopped and present.invocation == self.started.invocation:
             return False
-        complain_if_down(present, self.started.restarts)
+        raise_if_down(present, self.started.restarts)
         if present.runs and present.active != "activating":
             self._compare(present)
             self.away_since, self.looks_down, self.stopped = None, 0, False
@@ -142,7 +142,7 @@ class Watching:
 
     def _compare(self, present: Service) -> None:
         if present.invocation != self.started.invocation:
-            # systemd has counted no restart of its own: somebody ordered this one.
+            # systemd counted no automatic restart, so somebody ordered this one.
             self.started = present
             self.until = self.clock.monotonic() + self.health.soak
         elif present.main_pid != self.started.main_pid:
@@ -152,7 +152,7 @@ class Watching:
             )
 
     def _away(self, present: Service) -> None:
-        """Wait for a service that is being restarted; complain when it stays away."""
+        """Wait for a service that is being restarted. Raises UnhealthyError if it stays down."""
         now = self.clock.monotonic()
         if self.away_since is None:
             self.away_since = now
@@ -176,7 +176,7 @@ def soak(
     """Watch services for `health.soak` seconds, and until the last try of each probe has passed.
 
     Raises UnhealthyError when one did not stay up, or a probe failed. One that an administrator
-    restarts meanwhile is watched for as long again; one that is stopped by hand is left alone.
+    restarts meanwhile is watched for `health.soak` again; one that is stopped is left alone.
     """
     watched = {service.name: Watching(service, services, health, clock) for service in started}
     probings = [
@@ -202,10 +202,10 @@ def soak(
         clock.sleep(LOOK_EVERY)
 
 
-def complain_if_down(service: Service, restarts: int) -> None:
+def raise_if_down(service: Service, restarts: int) -> None:
     """Raise UnhealthyError if a service failed, or is being restarted by its Restart= line."""
-    # In a restart that somebody ordered, a service may look failed between its stop and its start:
-    # when its own start was under way, or when it does not end well.
+    # In a restart that somebody ordered, a service may be "failed" between stop and start: if its
+    # own start was interrupted, or if it exits with an error.
     if service.active == "failed" and not service.has_job:
         raise UnhealthyError(f"{service.name} failed ({service.result})")
     if service.sub.startswith("auto-restart") or service.restarts > restarts:

@@ -1,7 +1,7 @@
-"""The administrator's hooks as files: found, looked at, run as root.
+"""The administrator's hooks: finds them, checks their files, and runs them as root.
 
-Only what nobody but root could have written may run: neither the file nor a directory above it
-belongs to anybody else, or can be written by a group or by others.
+A hook may run only if nobody but root could have written it: the file and all directories above it
+belong to root, and neither a group nor others can write to them.
 """
 
 import os
@@ -15,7 +15,7 @@ from autoupdate.host.process import NotStartedError, TimedOutError, run
 from autoupdate.model.paths import Paths
 
 PRE, POST = "pre-update.d", "post-update.d"
-# The names that run-parts(8) takes; what an editor or dpkg leaves has others.
+# The names that run-parts(8) accepts; files that an editor or dpkg leaves have others.
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -38,7 +38,7 @@ class HostHooks:
     """The hooks of one app on this host."""
 
     def __init__(self, directory: str, *, top: str = "/", owner: int = 0) -> None:
-        """Take those in a directory; what is above `top` is not looked at (for tests)."""
+        """Use the hooks in a directory. For tests: what is above `top` is not checked."""
         self.directory = directory
         self.top = top
         self.owner = owner
@@ -50,7 +50,7 @@ class HostHooks:
         return [hook for hook in hooks if not os.path.isdir(hook)]
 
     def overlooked(self) -> list[str]:
-        """Return the programs that never run: their name, or their directory, has the wrong one."""
+        """Return the programs that never run, because they or their directory have a wrong name."""
         stages = [name for name in _names(self.directory) if name not in (PRE, POST)]
         places = [f"{self.directory}/{name}" for name in stages]
         for stage in (PRE, POST):
@@ -68,7 +68,7 @@ class HostHooks:
         except OSError as error:
             return f"{error.filename}: {error.strerror}"
         if not stat.S_ISREG(mode):
-            return f"{hook} is no file"
+            return f"{hook} is not a regular file"
         return "" if mode & 0o111 else f"{hook} is not executable"
 
     def run(
@@ -81,8 +81,8 @@ class HostHooks:
             return str(error), []
         lines = done.stdout.decode(errors="replace").splitlines() + done.stderr.splitlines()
         if done.returncode < 0:
-            return f"was ended by signal {-done.returncode}", lines
-        return f"ended with exit code {done.returncode}" if done.returncode else "", lines
+            return f"was killed by signal {-done.returncode}", lines
+        return f"failed with exit code {done.returncode}" if done.returncode else "", lines
 
 
 def _names(directory: str) -> list[str]:
@@ -93,6 +93,6 @@ def _names(directory: str) -> list[str]:
 
 
 def host_hooks(paths: Paths, name: str) -> HostHooks:
-    """Return the hooks of an app; below another root, as in tests, its owner stands for root."""
+    """Return the hooks of an app. For tests: below another root, its owner counts as root."""
     owner = os.geteuid() if paths.root else 0
     return HostHooks(paths.hooks(name), top=paths.root or "/", owner=owner)

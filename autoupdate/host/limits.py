@@ -1,11 +1,11 @@
-"""Limits for what another side decides the size of (getrlimit(2)): files and memory."""
+"""Limits for sizes that somebody else decides (getrlimit(2)): files and memory."""
 
 import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# What a worker leaves of the free space to others, in bytes.
+# The free space that a worker must leave, in bytes.
 LEAST_SPACE = 32 << 20
 FILE_SIZE, MEMORY = resource.RLIMIT_FSIZE, resource.RLIMIT_DATA
 
@@ -14,8 +14,8 @@ FILE_SIZE, MEMORY = resource.RLIMIT_FSIZE, resource.RLIMIT_DATA
 def limited(**most: int) -> Iterator[None]:
     """Limit this process and those that it starts meanwhile: `file_size`, `memory`, in bytes.
 
-    A program that writes more ends by SIGXFSZ; one that needs more memory does not get it, which
-    in Python is a MemoryError.
+    A program that writes more is killed by SIGXFSZ; one that needs more memory does not get it: in
+    Python, a MemoryError.
     """
     kinds = {"file_size": FILE_SIZE, "memory": MEMORY}
     before = {kinds[name]: resource.getrlimit(kinds[name]) for name in most}
@@ -31,11 +31,11 @@ def limited(**most: int) -> Iterator[None]:
 
 
 def limit_memory(most: int) -> Callable[[], None]:
-    """Return what limits the memory of the process that calls it, in bytes, for good."""
+    """Return a function that limits the memory of the calling process, in bytes, for good."""
     return lambda: resource.setrlimit(MEMORY, (most, most))
 
 
 def free_space(directory: str) -> int:
-    """Return the bytes that users without rights may still write there (statvfs(3))."""
+    """Return the bytes that unprivileged users can still write there (statvfs(3))."""
     facts = os.statvfs(directory)
     return facts.f_bavail * facts.f_frsize

@@ -7,7 +7,7 @@ from autoupdate.host.process import NotStartedError, TimedOutError, base_environ
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import AppPaths
 
-# Flags of open(2) for what another user may have put there: no link is followed, no FIFO awaited.
+# Flags of open(2) for files of other users: do not follow links, do not wait for a FIFO.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -31,8 +31,8 @@ def switch(paths: AppPaths, release: str, previous: str) -> None:
 
 
 def replace_link(target: str, link: str) -> None:
-    """Let a symbolic link lead to another target, without a moment in which it is missing."""
-    # A fixed name: what a dead run left is overwritten by the next one.
+    """Make a symbolic link point to another target; it is never missing meanwhile."""
+    # A fixed name: the next run overwrites what a killed run left.
     temporary = f"{link}.new"
     remove_link(temporary)
     os.symlink(target, temporary)
@@ -41,7 +41,7 @@ def replace_link(target: str, link: str) -> None:
 
 
 def remove_link(link: str) -> None:
-    """Remove a symbolic link if it is there."""
+    """Remove a symbolic link if it exists."""
     with suppress(FileNotFoundError):
         os.unlink(link)
 
@@ -56,7 +56,7 @@ def sync_directory(directory: str) -> None:
 
 
 def is_managed(path: str, paths: AppPaths) -> bool:
-    """Tell whether the services' path is our link."""
+    """Return whether the services' path is our link."""
     try:
         return os.readlink(path) == paths.current
     except OSError:
@@ -64,10 +64,14 @@ def is_managed(path: str, paths: AppPaths) -> bool:
 
 
 def describe(path: str) -> str:
-    """Say what lies where our link should be."""
+    """Say what exists in the place of our link."""
+    return f"{_kind(path)}, not managed by autoupdate"
+
+
+def _kind(path: str) -> str:
     if os.path.islink(path):
-        return f"a link to {os.readlink(path)}, not ours"
-    return "a directory, not ours" if os.path.isdir(path) else "a file, not ours"
+        return f"a link to {os.readlink(path)}"
+    return "a directory" if os.path.isdir(path) else "a file"
 
 
 def claim(path: str, paths: AppPaths) -> None:
@@ -79,20 +83,21 @@ def claim(path: str, paths: AppPaths) -> None:
         return
     if os.path.lexists(path):
         raise ConfigurationError(
-            f"{path} lies in the way: it is {describe(path)}; nothing was changed",
-            f"take it over: autoupdatectl adopt {path}; or set another path",
+            f"{path} already exists and is not managed by autoupdate: it is {_kind(path)};"
+            " nothing was changed",
+            f"to manage it: autoupdatectl adopt {path}; or set another path",
         )
     parent = os.path.dirname(path)
     if not os.path.isdir(parent):
         raise ConfigurationError(
-            f"{path} cannot be made: {parent} is no directory", f"mkdir -p {parent}"
+            f"{path} cannot be created: {parent} is not a directory", f"mkdir -p {parent}"
         )
 
 
 def place(path: str, paths: AppPaths) -> None:
-    """Put our link where the services look for the app.
+    """Create our link at the services' path.
 
-    Raises ConfigurationError, with the command to type, when it cannot be put there.
+    Raises ConfigurationError, with the command to type, when it cannot be created.
     """
     if is_managed(path, paths):
         return
@@ -102,11 +107,11 @@ def place(path: str, paths: AppPaths) -> None:
         sync_directory(os.path.dirname(path))
     except OSError as error:
         link = ["ln", "--symbolic", "--no-target-directory", "--", paths.current, path]
-        # The unit's sandbox shows most of the host read-only; systemd can place the one link.
+        # In the unit's sandbox most of the host is read-only; systemd can create the link.
         command = ["systemd-run", "--quiet", "--wait", "--collect", "--", *link]
         with suppress(NotStartedError, TimedOutError):
             run(command, environment=base_environment("/root"), timeout=60)
         if not is_managed(path, paths):
             raise ConfigurationError(
-                f"{path} cannot be made: {error.strerror}", " ".join(link)
+                f"{path} cannot be created: {error.strerror}", " ".join(link)
             ) from None

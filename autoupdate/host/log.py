@@ -24,9 +24,9 @@ class HostLog:
         self.file = file
 
     def write(self, event: Event) -> None:
-        """Record one event in both; output of builds goes to the journal alone.
+        """Record one event in both; the output of builds goes only to the journal.
 
-        A file that cannot be written must not stop an update: the journal is told.
+        If the file cannot be written, the update continues, and the journal gets an event.
         """
         to_journal(event)
         if event.kind.priority >= DEBUG:
@@ -59,9 +59,9 @@ def fields_of(event: Event) -> list[str]:
 
 
 def goes_to_journal(descriptor: int) -> bool:
-    """Tell whether systemd connected a descriptor to the journal (JOURNAL_STREAM, systemd.exec(5)).
+    """Return whether a descriptor is connected to the journal (systemd.exec(5), JOURNAL_STREAM).
 
-    What is logged must not be printed there as well.
+    What is logged must then not be printed, too.
     """
     try:
         status = os.fstat(descriptor)

@@ -8,7 +8,7 @@ def append_line(file: str, message: str) -> None:
     """Append one line with the local time to the log file. Raises OSError."""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S")
     line = f"[{stamp}] {printable(message)}\n".encode()
-    # Opened for each line, so that logrotate may take the file away at any time.
+    # Opened for each line, so that logrotate can rename the file at any time.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(file, flags, 0o640)
     try:
@@ -18,7 +18,7 @@ def append_line(file: str, message: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Escape what could begin another line or move a cursor; upstream has a say in messages."""
+    """Escape what could start a new line or move the cursor; messages contain upstream's text."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
@@ -28,7 +28,7 @@ def printable(text: str) -> str:
 def send(fields: list[str]) -> None:
     """Send fields, each NAME=VALUE, to the journal; without one (a container) nothing happens."""
     try:
-        # systemd.journal itself imports ten times as much, on the path of every service start.
+        # systemd.journal imports ten times as much, and every service start would wait for that.
         from systemd._journal import sendv
     except ImportError:
         return

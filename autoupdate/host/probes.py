@@ -7,12 +7,12 @@ from contextlib import suppress
 from autoupdate.config.settings import Probe
 from autoupdate.host.process import Identity, NotStartedError, TimedOutError, base_environment, run
 
-# More of a page than this is not looked at.
+# At most this much of a page is read, in bytes.
 LONGEST_BODY = 1_000_000
 
 
 def describe(probe: Probe) -> str:
-    """Return what is probed, as messages name it."""
+    """Return the name of a probe for messages."""
     target = {"http": probe.url, "tcp": probe.address, "command": " ".join(probe.command)}
     owner = f" of {probe.service}" if probe.service else ""
     return f"probe {target[probe.type]}{owner}"
@@ -32,7 +32,7 @@ def _tcp(probe: Probe) -> str:
     try:
         socket.create_connection((host.strip("[]"), int(port)), probe.timeout).close()
     except (OSError, UnicodeError) as error:
-        # A host name that cannot be written in the domain name system is no error of the system's.
+        # UnicodeError: a host name that cannot be encoded for DNS; it has no strerror.
         return f"no connection: {getattr(error, 'strerror', '') or error}"
     return ""
 
@@ -79,7 +79,7 @@ def _get(probe: Probe) -> tuple[int, str]:
         with suppress(OSError):
             connected.shutdown(socket.SHUT_RDWR)
 
-    # The limit of the socket is for each piece; a server that drips must not hold us up.
+    # The timeout of the socket is for each read; a slow server could exceed it many times.
     timer = threading.Timer(probe.timeout, cut_off)
     timer.start()
     try:

@@ -37,7 +37,7 @@ def find_user(name: str) -> Identity | None:
 
 
 class Completed(NamedTuple):
-    """How a process ended, and what it said."""
+    """The exit status of a process, and its output."""
 
     returncode: int
     stdout: bytes
@@ -53,7 +53,7 @@ class NotStartedError(Exception):
 
 
 def base_environment(home: str) -> dict[str, str]:
-    """Return the environment of every child: nothing is inherited but the host's proxies."""
+    """Return the environment of every child: only the host's proxies are inherited."""
     environment = {"PATH": SEARCH_PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HOME": home}
     for name in PROXIES:
         for spelling in (name, name.upper()):
@@ -100,7 +100,7 @@ def run_unless(
     timeout: float,
     enough: Callable[[], bool],
 ) -> Completed | None:
-    """Run a command to its end; end it, and return None, as soon as `enough` says so.
+    """Run a command to its end; kill it, and return None, as soon as `enough` returns true.
 
     Raises TimedOutError after `timeout` seconds, NotStartedError if the program is missing.
     """
@@ -131,7 +131,7 @@ def start(
     own_session: bool = True,
     before: Callable[[], None] | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start a process, in a session of its own unless told, with pipes to its input and output.
+    """Start a process, by default in its own session, with pipes to its input and output.
 
     `before` is called in the new process, before the program is loaded.
     Raises NotStartedError if the program is missing.
@@ -158,20 +158,20 @@ def start(
 
 
 def kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """End whatever is left of a process and its group, and collect it."""
-    # Nothing may be left of the group, or only processes of other users.
+    """Kill what is left of a process and its process group, and reap it."""
+    # The group may be gone, or have only processes of other users.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe:
-            # What was written to a process that had ended already is lost.
+            # Unsent input of a process that has ended is lost.
             with suppress(BrokenPipeError):
                 pipe.close()
 
 
 def builder() -> Identity | None:
-    """Return the user that git, pip and upstream's code run as; None: whoever runs this."""
+    """Return the user that git, pip and upstream's code run as; None: the caller's own."""
     if os.geteuid() != 0:
         return None
     identity = find_user(BUILDER)

@@ -1,11 +1,11 @@
-"""Which releases processes still run from, service or not (proc(5))."""
+"""Finds the processes that use a directory, whether they belong to a service or not (proc(5))."""
 
 import os
 from typing import NamedTuple
 
 
 def used_paths() -> set[str]:
-    """Return the working directories and mapped files of all processes that can be looked at."""
+    """Return the working directories and mapped files of all processes that can be inspected."""
     found = set()
     for process in filter(str.isdecimal, os.listdir("/proc")):
         for link in ("cwd", "root", "exe"):
@@ -22,12 +22,12 @@ def used_paths() -> set[str]:
 
 
 def is_used(directory: str, paths: set[str]) -> bool:
-    """Tell whether one of the paths is the directory or lies in it."""
+    """Return whether one of the paths is the directory or is inside it."""
     return any(path == directory or path.startswith(f"{directory}/") for path in paths)
 
 
 class Process(NamedTuple):
-    """A process: its number, its command line, and the unit that it belongs to."""
+    """A process: its id, its command line, and the unit that it belongs to."""
 
     pid: str
     command: str

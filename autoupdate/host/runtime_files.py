@@ -1,4 +1,4 @@
-"""What lasts until the next boot, in /run: the lock, the marker, the freshness stamp, requests."""
+"""The files in /run, which last until the next boot: lock, marker, freshness stamp, requests."""
 
 import errno
 import fcntl
@@ -14,9 +14,9 @@ from autoupdate.model.paths import AppPaths
 # Longer than a run may take: fetch, build and probation at their limits.
 LONGEST_WAIT = 3 * 3600.0
 LOOK_AGAIN = 0.1
-# What a gate wishes: an update, or only that an interrupted run is finished or undone.
+# What a gate requests: an update, or only to finish or undo an interrupted run.
 UPDATE, RECOVER = "update", "recover"
-# States of proc(5) of a process whose parent has not yet been told that it ended.
+# States (proc(5)) of a process that has ended, but was not reaped.
 ENDED = ("Z", "X")
 
 
@@ -29,7 +29,7 @@ def exclusive(paths: AppPaths, app: str, *, wait: bool) -> Iterator[None]:
     """
     try:
         os.makedirs(paths.run, mode=0o755, exist_ok=True)
-        # Unreadable for others: whoever may open it could hold it, and block every update.
+        # Not readable for others: who can open the file can lock it, and so block every update.
         descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except PermissionError as error:
         raise NotPermittedError(f"{error.filename}: {error.strerror}", "try it with sudo") from None
@@ -44,7 +44,7 @@ def exclusive(paths: AppPaths, app: str, *, wait: bool) -> Iterator[None]:
 
 @contextmanager
 def opening_state(paths: AppPaths) -> Iterator[None]:
-    """Keep others from opening the state while it may have to be begun anew; for a moment only."""
+    """Keep others from opening the state while a damaged one may be replaced; for a moment only."""
     os.makedirs(paths.run, mode=0o755, exist_ok=True)
     descriptor = os.open(paths.opening, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -69,19 +69,19 @@ def _acquire(descriptor: int, app: str, deadline: float) -> None:
 
 
 def is_running(paths: AppPaths) -> bool:
-    """Tell whether a run of the app holds the lock; also for users who cannot open it (proc(5))."""
+    """Return whether a run of the app holds the lock; works for all users (proc(5), locks)."""
     try:
         lock = os.stat(paths.lock)
         with open("/proc/locks", encoding="ascii") as locks:
             found = [line.split() for line in locks if f":{lock.st_ino} " in line]
     except OSError:
         return False
-    # A file of another user may have the same number, in another file system.
+    # In another file system, a file of another user may have the same inode number.
     return any(words[1] == "FLOCK" and _may_be_of(lock.st_uid, words[4]) for words in found)
 
 
 def _may_be_of(owner: int, pid: str) -> bool:
-    """Tell whether a process is an owner's, or cannot be seen."""
+    """Return whether a process belongs to a user, or is not visible here."""
     try:
         return os.stat(f"/proc/{pid}").st_uid == owner
     except FileNotFoundError:
@@ -90,7 +90,7 @@ def _may_be_of(owner: int, pid: str) -> bool:
 
 @contextmanager
 def activating(paths: AppPaths) -> Iterator[None]:
-    """Let the gate pass services at once while this process switches releases and watches."""
+    """Let services start without waiting while this process switches releases and watches."""
     _write(paths.activating, f"{os.getpid()} {start_time('self')}\n")
     try:
         yield
@@ -99,22 +99,22 @@ def activating(paths: AppPaths) -> Iterator[None]:
 
 
 def set_watching(paths: AppPaths) -> None:
-    """Tell in the marker that the switch is made, and the services are watched now."""
+    """Record in the marker that the switch is done, and the services are being watched."""
     _write(paths.activating, f"{os.getpid()} {start_time('self')} watching\n")
 
 
 def is_watching(paths: AppPaths) -> bool:
-    """Tell whether a living process watches services after a switch."""
+    """Return whether a living process watches services after a switch."""
     return _marker(paths)[1:] == ["watching"]
 
 
 def is_activating(paths: AppPaths) -> bool:
-    """Tell whether a living process switches releases now."""
+    """Return whether a living process is switching releases or watching services."""
     return bool(_marker(paths))
 
 
 def _marker(paths: AppPaths) -> list[str]:
-    """Return the words of a living process's marker, without its process id."""
+    """Return the fields of a living process's marker, without its process id."""
     try:
         with open(paths.activating, encoding="ascii") as marker:
             pid, *words = marker.read().split()
@@ -126,7 +126,7 @@ def _marker(paths: AppPaths) -> list[str]:
 def start_time(pid: str) -> str:
     """Return the start time of a process in clock ticks since boot: field 22 of proc(5)'s stat.
 
-    Raises OSError where there is no such process, or one that ended and was not asked how.
+    Raises OSError if there is no such process, or if it has ended and was not reaped.
     """
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
         # The command name, in brackets, may itself hold spaces and brackets.
@@ -137,20 +137,20 @@ def start_time(pid: str) -> str:
 
 
 def set_fresh(paths: AppPaths, seconds: float, python: str, files: Sequence[str]) -> None:
-    """Let starts of services do without a check of upstream for some time.
+    """Let services start without a check of upstream for some time.
 
-    Not for longer than `python` is what it is now, the current release is there, and none of the
-    settings' `files` has changed; units/pre-start reads the same lines.
+    That ends earlier when `python` changes, the current release is missing, or one of the settings'
+    `files` changes. units/pre-start reads the same lines.
     """
     lines = [str(int(_uptime() + seconds)), *stamp(paths, python, files)]
     _write(paths.fresh, "".join(f"{line}\n" for line in lines))
-    # Shells compare whole seconds: what changes within this one must count as newer.
+    # Shells compare whole seconds: a change within this second must count as newer.
     moment = int(time.time()) - 1
     os.utime(paths.fresh, (moment, moment))
 
 
 def stamp(paths: AppPaths, python: str, files: Sequence[str]) -> list[str]:
-    """Return of what freshness depends, but for the time."""
+    """Return what freshness depends on, apart from the time."""
     return [python, os.path.realpath(python), _in_use(paths), *files]
 
 
@@ -159,7 +159,7 @@ def _in_use(paths: AppPaths) -> str:
 
 
 def is_fresh(paths: AppPaths) -> bool:
-    """Tell whether the last check is still good enough for a service's start."""
+    """Return whether the last check is recent enough for a service's start."""
     try:
         with open(paths.fresh, encoding="utf-8", errors="surrogateescape") as stamp:
             until, python, interpreter, in_use, *files = stamp.read().splitlines()
@@ -182,13 +182,13 @@ def _changed_since(file: str, moment: int) -> bool:
 
 
 def set_stale(paths: AppPaths) -> None:
-    """Make the next start of a service look at upstream and at the transaction."""
+    """Make the next start of a service check upstream and the transaction."""
     remove_link(paths.fresh)
 
 
 @contextmanager
 def request(paths: AppPaths, wish: str) -> Iterator[None]:
-    """Tell the runs of this app what a service's start wishes of them, for as long as it waits."""
+    """Leave a request for the runs of this app while a service's start waits for them."""
     os.makedirs(paths.requests, mode=0o755, exist_ok=True)
     file = f"{paths.requests}/{os.getpid()}"
     _write(file, f"{start_time('self')} {wish}\n")
@@ -199,7 +199,7 @@ def request(paths: AppPaths, wish: str) -> Iterator[None]:
 
 
 def requests(paths: AppPaths) -> set[str]:
-    """Return what the services' starts wish that wait now; a killed gate does not count."""
+    """Return the requests of service starts that wait now; a killed gate does not count."""
     wishes = set()
     with suppress(FileNotFoundError):
         for pid in os.listdir(paths.requests):

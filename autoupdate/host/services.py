@@ -12,12 +12,12 @@ PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,Invocat
 LONGEST_STOP = 600.0
 # sd-messages(3): SD_MESSAGE_UNIT_STOPPING.
 UNIT_STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
-# Before the main process: the service waits for its ExecStartPre lines, our gate among them.
+# Before the main process: the service waits for its ExecStartPre= commands, such as our gate.
 BEFORE_START = ("start-pre", "condition")
 
 
 class Service(NamedTuple):
-    """One service at one moment; `invocation` is another one after each start."""
+    """The state of one service at one moment; `invocation` changes with each start."""
 
     name: str
     load: str
@@ -29,7 +29,7 @@ class Service(NamedTuple):
     invocation: str
     user: str
     has_job: bool = False
-    """Whether systemd is about to start or to stop it, or does so now."""
+    """Whether systemd has a job for it: a start or a stop that is queued or under way."""
 
     @property
     def exists(self) -> bool:
@@ -38,24 +38,24 @@ class Service(NamedTuple):
 
     @property
     def waits_for_gate(self) -> bool:
-        """Whether its start waits for the gate, and with it perhaps for us."""
+        """Whether its start waits for the gate, and so perhaps for this run."""
         return self.active == "activating" and self.sub in BEFORE_START
 
     @property
     def runs(self) -> bool:
-        """Whether it is up, or trying to be."""
+        """Whether it is up, or starting."""
         return self.active in ("active", "reloading", "refreshing") or (
             self.active == "activating" and not self.waits_for_gate
         )
 
     @property
     def never_started(self) -> bool:
-        """Whether nobody has started it since the host's boot, nor is about to."""
+        """Whether it was not started since the host's boot, and has no job."""
         return self.active == "inactive" and not self.invocation and not self.has_job
 
     @property
     def crashed(self) -> bool:
-        """Whether it failed, or waits for the restart that its Restart= line gives it."""
+        """Whether it failed, or waits for an automatic restart (Restart=)."""
         return self.active == "failed" or self.sub.startswith("auto-restart")
 
 
@@ -72,20 +72,20 @@ class Services(Protocol):
         """Stop services and wait for it. Raises UpdateFailedError if one does not stop."""
 
     def was_told_to_stop(self, service: Service) -> bool:
-        """Tell whether somebody ordered the stop of a service that ran as it is given here."""
+        """Return whether somebody ordered systemd to stop this invocation of a service."""
 
     def watch_later(self, app: str) -> None:
         """Start the unit that watches a release after the services' start."""
 
 
 class Units(Protocol):
-    """What the end of an older update system needs of the service manager."""
+    """What disabling the old updater needs of the service manager."""
 
     def switch(self, timer: str, *, on: bool) -> None:
         """Enable and start a timer, or disable and stop it. Raises UpdateFailedError."""
 
     def reload(self) -> None:
-        """Have unit files read again. Raises UpdateFailedError."""
+        """Make systemd reload its unit files. Raises UpdateFailedError."""
 
 
 class Systemd:
@@ -105,7 +105,7 @@ class Systemd:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
         if not names:
             return
-        # A service that crashed too often would otherwise be refused its next start.
+        # Otherwise systemd refuses the next start of a service that crashed too often.
         self._systemctl("reset-failed", "--", *names)
         answer = self._systemctl("restart", "--no-block", "--", *names)
         if answer is None or answer.returncode:
@@ -122,10 +122,10 @@ class Systemd:
             raise UpdateFailedError(f"{', '.join(names)} cannot be stopped: {reason}")
 
     def was_told_to_stop(self, service: Service) -> bool:
-        """Tell whether somebody ordered the stop of a service that ran as it is given here.
+        """Return whether somebody ordered systemd to stop this invocation of a service.
 
-        systemd tells the journal of each order to stop; of a process that ends by itself it does
-        not (systemd.journal-fields(7)).
+        systemd writes each order to stop to the journal, but not when a process ends by itself
+        (systemd.journal-fields(7)).
         """
         fields = [
             "_PID=1", f"UNIT={service.name}", f"INVOCATION_ID={service.invocation}",
@@ -147,11 +147,11 @@ class Systemd:
             raise UpdateFailedError(f"{timer} cannot be {verb}d: {reason}")
 
     def reload(self) -> None:
-        """Have unit files read again. Raises UpdateFailedError."""
+        """Make systemd reload its unit files. Raises UpdateFailedError."""
         answer = self._systemctl("daemon-reload")
         if answer is None or answer.returncode:
             reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
-            raise UpdateFailedError(f"unit files cannot be read again: {reason}")
+            raise UpdateFailedError(f"unit files cannot be reloaded: {reason}")
 
     def _systemctl(self, *arguments: str, timeout: float = 60) -> Completed | None:
         return insist(lambda: self._ask("systemctl", *arguments, timeout=timeout))

@@ -1,4 +1,4 @@
-"""What outlives a release: made once, from the repository's copy, for the services' user."""
+"""The shared paths: made once, from the repository's copy, for the services' user."""
 
 import os
 import shutil
@@ -25,14 +25,14 @@ CLOSED, OPEN = 0o700, 0o755
 
 
 class Owner(NamedTuple):
-    """Whose the shared paths are: the user, None for the one who runs this; not known at first."""
+    """The user that gets the shared paths, None for the caller; not known without services."""
 
     user: Identity | None
     known: bool
 
 
 def owner(services: Services, names: Sequence[str]) -> Owner:
-    """Find out who the services run as: the user of the first one on this host that has one."""
+    """Return the user that the services run as: that of the first service with a user."""
     if os.geteuid() != 0:
         return Owner(None, known=True)
     seen = services.look(names)
@@ -41,12 +41,12 @@ def owner(services: Services, names: Sequence[str]) -> Owner:
         user = find_user(service.user) if service.user else None
         if user:
             return Owner(user, known=True)
-    # Without services, or without a service manager, nothing will ever tell more.
+    # If there are no services to ask, or no service manager, root is the final answer.
     return Owner(None, known=bool(present) or not seen)
 
 
 def is_handed_over(paths: AppPaths) -> bool:
-    """Tell whether the shared paths belong to those who use them, or there are none."""
+    """Return whether the shared paths were given to the services' user, or do not exist."""
     try:
         return os.stat(paths.shared).st_mode & 0o777 != CLOSED
     except FileNotFoundError:
@@ -61,7 +61,7 @@ def hand_over(settings: Settings, paths: AppPaths, services: Services) -> None:
     if not whose.known:
         return
     if whose.user:
-        # Until the directory opens, nobody but root can change what is in it.
+        # Until the directory is opened, only root can change what is in it.
         for _, directories, files, descriptor in os.fwalk(paths.shared):
             for name in directories + files:
                 _give(name, whose.user, descriptor)
@@ -78,8 +78,8 @@ def provide(
 ) -> None:
     """Make every shared path that is missing, from the release's own copy if it has one.
 
-    The copy is read as the builds' user and written as the services' user, so that nothing that
-    upstream wrote is followed by root. Raises UpdateFailedError.
+    The copy is read as the builds' user and written as the services' user, so that root follows no
+    link of upstream's. Raises UpdateFailedError.
     """
     if not settings.shared:
         return
@@ -96,16 +96,16 @@ def _seed(
     paths: AppPaths, path: str, source: str, builder: Identity | None, user: Identity | None
 ) -> None:
     """Make one shared path from the release's copy, or an empty directory."""
-    # A fixed name: what a dead run left is overwritten by the next one.
+    # A fixed name: the next run overwrites what a killed run left.
     scratch = f"{paths.home}/seed"
     shutil.rmtree(scratch, ignore_errors=True)
     os.mkdir(scratch, 0o700)
     try:
         _give(scratch, user)
-        # Where upstream has a link, what it leads to is meant, if that is in the release.
+        # A link in the repository stands for its target, which must be in the release.
         real = os.path.realpath(source)
         if not real.startswith(f"{os.path.realpath(paths.releases)}/"):
-            raise UpdateFailedError(f"shared path {path} is a link that leaves the release")
+            raise UpdateFailedError(f"shared path {path} is a link that leads out of the release")
         seed = f"{scratch}/seed"
         if os.path.isdir(real):
             _make_directory(seed, user)
@@ -124,7 +124,7 @@ def _seed(
 def _take_over(paths: AppPaths, path: str, builder: Identity | None) -> bool:
     """Move the services' data out of the current release, where a purge of this package put it.
 
-    Tells whether there was any. The services go on writing through a link in its place.
+    Returns whether there was any. Running services write to it through a link in its old place.
     """
     current = linked_release(paths.current)
     place = f"{paths.release(current)}/{path}"
@@ -150,7 +150,7 @@ def _give(place: str, user: Identity | None, directory: int | None = None) -> No
 
 
 def _move_in(seeded: str, shared: str, path: str, user: Identity | None) -> None:
-    """Move a seed to its place; that directory is the services' user's, so no link is followed."""
+    """Move a seed to its place; no link is followed, as the services' user can write there."""
     *parents, name = path.split("/")
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(shared, flags)
@@ -171,7 +171,7 @@ def _move_in(seeded: str, shared: str, path: str, user: Identity | None) -> None
 def _copy(
     source: str, path: str, builder: Identity | None, target: str, user: Identity | None
 ) -> None:
-    """Copy a path of a release into another directory, keeping its place in it (tar(1))."""
+    """Copy a path of a release into another directory, under the same relative path (tar(1))."""
     environment = base_environment("/nonexistent")
     try:
         packed = run(

@@ -1,5 +1,7 @@
-"""Copies of shared files whose format moves with the code: taken before the switch, put back by
-a roll back. Read and written as the services' user, so that root follows no link of theirs."""
+"""Copies of shared files whose format depends on the code; a rollback restores them.
+
+They are read and written as the services' user, so that root follows no link of that user's.
+"""
 
 import glob
 import os
@@ -21,10 +23,10 @@ class Snapshots(Protocol):
         """Copy the files that match; return how many. Raises HostFaultError."""
 
     def restore(self, number: int) -> bool:
-        """Put the copies back; tell whether there were any. Raises HostFaultError."""
+        """Restore the copies; return whether there were any. Raises HostFaultError."""
 
     def drop(self, number: int) -> None:
-        """Forget the copies."""
+        """Delete the copies."""
 
 
 class SharedSnapshots:
@@ -42,7 +44,7 @@ class SharedSnapshots:
             for pattern in patterns
             for path in sorted(glob.glob(f"{glob.escape(shared)}/{pattern}"))
         ]
-        # A run that died after its transaction had ended may have left the copies of that.
+        # A run that died after the end of its transaction may have left its copies.
         shutil.rmtree(self.paths.snapshots, ignore_errors=True)
         if not found:
             return 0
@@ -55,12 +57,12 @@ class SharedSnapshots:
         archive = f"{directory}/files.tar"
         self._tar(["--create", "--file", f"{archive}.new", "--directory", shared, "--", *found])
         self._tool(["sync", f"{archive}.new"])
-        # Only a whole archive has this name.
+        # Only a complete archive has this name.
         self._tool(["mv", "--", f"{archive}.new", archive])
         return len(found)
 
     def restore(self, number: int) -> bool:
-        """Put the copies back; tell whether there were any. Raises HostFaultError."""
+        """Restore the copies; return whether there were any. Raises HostFaultError."""
         archive = f"{self._directory(number)}/files.tar"
         if not os.path.exists(archive):
             return False
@@ -69,7 +71,7 @@ class SharedSnapshots:
         return True
 
     def drop(self, number: int) -> None:
-        """Forget the copies."""
+        """Delete the copies."""
         shutil.rmtree(self._directory(number), ignore_errors=True)
 
     def _directory(self, number: int) -> str:

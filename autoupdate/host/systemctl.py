@@ -1,4 +1,4 @@
-"""What systemctl(1) is told by a systemd that hears nobody just now."""
+"""Repeats calls of systemctl(1) that fail while systemd re-executes itself."""
 
 import os
 import time
@@ -8,23 +8,23 @@ from autoupdate.host.process import Completed
 
 # sd_booted(3).
 BOOTED = "/run/systemd/system"
-# After an upgrade of its package systemd executes itself anew (systemctl(1), daemon-reexec).
-# Whoever asks meanwhile is told, with one of these, nothing that lasts.
+# After an upgrade of its package systemd re-executes itself (systemctl(1), daemon-reexec). Calls
+# meanwhile fail with one of these messages.
 UNHEARD = (
     "Connection refused",
     "Connection reset by peer",
     "Transport endpoint is not connected",
     "disconnected from message bus without replying",
 )
-# In seconds; that takes a fraction of one.
+# In seconds; the re-execution takes less than one.
 PATIENCE = 30.0
 PAUSE = 0.5
 
 
 def insist(ask: Callable[[], Completed | None], *, booted: str = BOOTED) -> Completed | None:
-    """Ask systemd until it has heard, for half a minute at most; return what was said last.
+    """Repeat a call until systemd answers, for at most PATIENCE seconds; return the last result.
 
-    Where there is no systemd nobody waits. What is asked may be asked twice.
+    Without systemd the first result is returned. The call may be executed more than once.
     """
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -37,5 +37,5 @@ def insist(ask: Callable[[], Completed | None], *, booted: str = BOOTED) -> Comp
 
 
 def is_unheard(answer: Completed) -> bool:
-    """Tell whether systemctl failed because its connection was lost, or there was none."""
+    """Return whether systemctl failed because it lost its connection, or got none."""
     return bool(answer.returncode) and any(words in answer.stderr for words in UNHEARD)

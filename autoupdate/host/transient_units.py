@@ -1,4 +1,4 @@
-"""What systemd starts for an app later, or beside a run: it must not be waited for."""
+"""What systemd starts for an app later, or in parallel with a run, which does not wait for it."""
 
 import time
 from typing import Protocol
@@ -7,31 +7,31 @@ from autoupdate.host.process import NotStartedError, TimedOutError, base_environ
 
 
 class TransientUnits(Protocol):
-    """What is left for systemd to start."""
+    """Starts units without waiting for them."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
-        """Have a run started at a moment (seconds since 1970), or up to `spread` seconds later.
+        """Schedule a run at a moment (seconds since 1970), or up to `spread` seconds later.
 
-        Replaces what was planned before; returns why that failed, or nothing.
+        Replaces an earlier schedule; returns why that failed, or nothing.
         """
 
     def run_now(self, app: str) -> None:
-        """Have a run started that nobody waits for."""
+        """Start a run, without waiting for it."""
 
     def send(self, app: str) -> None:
-        """Have the outbox of an app emptied, by a process that nobody waits for."""
+        """Start the process that sends the outbox of an app, without waiting for it."""
 
 
 class SystemdTransientUnits:
     """The service manager of the host, by systemd-run(1) and systemctl(1)."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
-        """Have a run started at a moment, or up to `spread` seconds later.
+        """Schedule a run at a moment, or up to `spread` seconds later.
 
-        Replaces what was planned before; returns why that failed, or nothing.
+        Replaces an earlier schedule; returns why that failed, or nothing.
         """
         unit = f"autoupdate-window-{app}"
-        # Most often there is no timer of an earlier run, and systemctl complains.
+        # Usually there is no timer of an earlier run, and systemctl reports an error.
         _order("systemctl", "stop", "--", f"{unit}.timer")
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
         return _order(
@@ -42,12 +42,12 @@ class SystemdTransientUnits:
         )  # fmt: skip
 
     def run_now(self, app: str) -> None:
-        """Have a run started that nobody waits for; where that fails, the timer starts one."""
+        """Start a run, without waiting for it; if that fails, the timer starts one."""
         _order("systemctl", "start", "--no-block", "--", f"autoupdate@{app}.service")
 
     def send(self, app: str) -> None:
-        """Have the outbox of an app emptied, by a process that nobody waits for."""
-        # Where that fails the messages wait for the next run; there is nobody to tell.
+        """Start the process that sends the outbox of an app, without waiting for it."""
+        # If that fails, the messages wait for the next run.
         _order("systemctl", "start", "--no-block", "--", f"autoupdate-notify@{app}.service")
 
 

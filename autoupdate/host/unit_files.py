@@ -1,4 +1,4 @@
-"""Reads unit files as text (systemd.syntax(7)), to find what systemd itself does not tell."""
+"""Reads unit files as text (systemd.syntax(7)), to find what systemd itself does not report."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from autoupdate.model.paths import Paths
 
 
 class Directive(NamedTuple):
-    """One assignment of a unit file: where it begins, and its lines as they stand there."""
+    """One assignment of a unit file: its first line, and its text as written there."""
 
     file: str
     line: int
@@ -19,7 +19,7 @@ class Directive(NamedTuple):
 
 
 def unit_files(paths: Paths, suffix: str) -> dict[str, str]:
-    """Return the file of each unit with a suffix, by its name; the strongest directory wins."""
+    """Return the file of each unit with a suffix, by name, from the directory that has priority."""
     found: dict[str, str] = {}
     for directory in paths.unit_directories:
         for name in entries(directory):
@@ -57,14 +57,14 @@ def directives(file: str) -> list[Directive]:
 
 
 def lines(file: str) -> list[str]:
-    """Return the lines of a text file; none of one that this user cannot read."""
+    """Return the lines of a text file; none if this user cannot read it."""
     with suppress(OSError), open(file, encoding="utf-8", errors="surrogateescape") as stream:
         return stream.read().splitlines()
     return []
 
 
 def entries(directory: str) -> list[str]:
-    """Return the names in a directory in their order; none of one that is not there."""
+    """Return the sorted names in a directory; none if it cannot be read or does not exist."""
     with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
         return sorted(os.listdir(directory))
     return []

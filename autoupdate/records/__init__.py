@@ -1,5 +1,5 @@
-"""What is remembered of an app: state.db, its copies, and one module for each small table.
+"""The stored state of an app: state.db, its copies, and one module for each small table.
 
-In and out go the values of rows.py. What they mean for an update is for gates/ and update/ to say.
+Takes and returns the values of rows.py; gates/ and update/ decide what they mean for an update.
 May import the rooms from host/ down.
 """

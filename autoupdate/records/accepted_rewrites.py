@@ -1,4 +1,4 @@
-"""The commits that an administrator accepted whatever their history is (accept-rewrite)."""
+"""The commits that an administrator accepted despite a rewritten history (accept-rewrite)."""
 
 from autoupdate.records.records import Records
 

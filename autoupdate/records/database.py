@@ -1,4 +1,4 @@
-"""The SQLite file behind the store: its tables, how it is opened, and what its errors mean."""
+"""The SQLite file: its tables, how it is opened, and what its errors mean."""
 
 import os
 import sqlite3
@@ -8,7 +8,7 @@ from typing import Any
 
 from autoupdate.model.errors import HostFaultError
 
-# Each entry leads from one version of the schema to the next; what has been released never changes.
+# Each entry migrates from one schema version to the next. Released entries never change.
 MIGRATIONS = (
     """
 CREATE TABLE releases (
@@ -84,7 +84,7 @@ CREATE TABLE remembered (name TEXT PRIMARY KEY, about TEXT NOT NULL, since TEXT 
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
-# What a file can answer that is no good, or no good any more.
+# The errors of a file that is damaged, or is not a database.
 ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
@@ -93,11 +93,11 @@ class StateError(HostFaultError):
 
 
 class DamagedStateError(StateError):
-    """The file that holds the state is no database any more."""
+    """The file with the state is damaged, or is not a database."""
 
 
 def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
-    """Open the file, for a writer making its tables first. Raises StateError."""
+    """Open the file; for a writer, create or migrate its tables first. Raises StateError."""
     try:
         if not read_only:
             _make_private(path)
@@ -114,16 +114,16 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
 
 
 def _make_private(path: str) -> None:
-    """Let nobody else open the file, or lock it; its journal gets the same mode from SQLite."""
+    """Keep others from opening and locking the file; SQLite gives its journal the same mode."""
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    # By name: to open and close it would end SQLite's own locks of this process (fcntl(2)).
+    # By name: opening and closing the file would release this process's locks on it (fcntl(2)).
     if os.stat(path).st_mode & 0o077:
         os.chmod(path, 0o600)
 
 
 def filled(version: int, tables: Mapping[str, Sequence[Sequence[Any]]]) -> sqlite3.Connection:
-    """Return a state in memory with these rows, which a version of the schema wrote."""
+    """Return a state in memory with these rows, which have the schema of a version."""
     made = sqlite3.connect(":memory:", isolation_level=None)
     _migrate(made, 0, version)
     made.execute("BEGIN")
@@ -136,27 +136,27 @@ def filled(version: int, tables: Mapping[str, Sequence[Sequence[Any]]]) -> sqlit
 
 
 def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a copy in memory of what is open."""
+    """Return a copy in memory of an open state."""
     copied = sqlite3.connect(":memory:", isolation_level=None)
     connection.backup(copied)
     return copied
 
 
 def fault(path: str, done: str, error: sqlite3.Error | UnicodeDecodeError) -> StateError:
-    """Return our error for one of SQLite's."""
+    """Return our error for one of SQLite's errors."""
     # An extended code has the kind of error in its lowest byte (sqlite.org/rescode).
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     damaged = code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    # Somebody took the file away, or put another one in its place, while it was open.
+    # Somebody removed or replaced the file while it was open.
     damaged |= code == sqlite3.SQLITE_READONLY_DBMOVED
-    # Texts, and names of tables, that are none any more.
+    # Damaged texts, or damaged names of tables.
     damaged |= isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error)
     kind = DamagedStateError if damaged else StateError
     return kind(f"{path} cannot be {done}: {error}")
 
 
 def refuse_newer(path: str, version: int) -> None:
-    """Raise StateError for what this version of the package cannot read."""
+    """Raise StateError for a schema that is newer than this version of the package."""
     if version > SCHEMA_VERSION:
         raise StateError(
             f"{path} was written by a newer version of this package (schema {version},"
@@ -172,14 +172,14 @@ def _prepare(connection: sqlite3.Connection, path: str, *, read_only: bool) -> s
         if not version:
             raise DamagedStateError(f"{path} is empty")
         return connection if version == SCHEMA_VERSION else _migrated_copy(connection, version)
-    # With EXTRA the deletion of the rollback journal is durable, too (sqlite.org/pragma).
+    # With EXTRA, the deletion of the rollback journal is durable, too (sqlite.org/pragma).
     connection.execute("PRAGMA synchronous = EXTRA")
     _migrate(connection, version)
     return connection
 
 
 def _migrate(connection: sqlite3.Connection, version: int, to: int = SCHEMA_VERSION) -> None:
-    """Bring the tables up to date, each migration in a transaction of its own."""
+    """Migrate the tables, each version in its own transaction."""
     for number, migration in enumerate(MIGRATIONS[version:to], start=version + 1):
         connection.executescript(
             f"BEGIN EXCLUSIVE; {migration} PRAGMA user_version = {number}; COMMIT;"
@@ -187,9 +187,9 @@ def _migrate(connection: sqlite3.Connection, version: int, to: int = SCHEMA_VERS
 
 
 def _migrated_copy(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
-    """Return an older state as this version has it, in memory: who reads must not write.
+    """Return an older state migrated in memory, as a reader must not write to the file.
 
-    After an upgrade of the package that is how things stand until the next run.
+    Needed after an upgrade of the package, until the next run migrates the file.
     """
     copy = sqlite3.connect(":memory:", isolation_level=None)
     connection.backup(copy)
@@ -206,8 +206,8 @@ def _connect(path: str, mode: str) -> sqlite3.Connection:
 def _connect_to_copy(path: str) -> sqlite3.Connection:
     """Open a copy of a file that a run left in the middle of a commit.
 
-    Only a writer may roll that back (sqlite.org/lockingv3, hot journals), and who reads must not
-    wait for the next run to see how things stand.
+    Only a writer can roll that back (sqlite.org/lockingv3, hot journals), and a reader must not
+    wait for the next run.
     """
     import shutil
     import tempfile
@@ -222,11 +222,11 @@ def _connect_to_copy(path: str) -> sqlite3.Connection:
                 shutil.copyfile(path, copy)
                 after = os.stat(journal)
             except FileNotFoundError:
-                # The next run has begun, and has rolled it back.
+                # The next run has started, and rolled it back.
                 return _connect(path, "ro")
             if (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns):
                 break
         connection = _connect(copy, "rw")
-        # This rolls back; what is open stays readable when its name is gone.
+        # This rolls back. An open file can be read after its name is removed.
         connection.execute("SELECT count(*) FROM transactions")
         return connection

@@ -1,6 +1,6 @@
-"""The high-water mark: the newest commit that ever proved itself here, whatever runs now.
+"""The high-water mark: the newest commit that was ever confirmed on this host.
 
-A candidate is compared with it and not with the current release: after a way back, that is older.
+A candidate is compared with it, not with the current release, which is older after a rollback.
 """
 
 from typing import NamedTuple

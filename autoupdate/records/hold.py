@@ -14,13 +14,13 @@ class Hold(NamedTuple):
 
 
 def read(records: Records) -> Hold | None:
-    """Return the last hold that was not lifted, even if its end has come."""
+    """Return the last hold that was not lifted, even if it has expired."""
     rows = records.rows("SELECT since, until, reason FROM hold")
     return Hold(*rows[0]) if rows else None
 
 
 def find(records: Records, now: str) -> Hold | None:
-    """Return the hold that is in force; one whose end has come is none any more."""
+    """Return the hold that is in force; an expired one does not count."""
     found = read(records)
     return found if found and (not found.until or now < found.until) else None
 

@@ -1,7 +1,8 @@
 """Notifications that are still to be sent: one row for each event and each of `notify.urls`.
 
-A run only writes rows; notify.py sends them, in another process. A URL holds secrets and any user
-may read the state, so a row names its target by scheme and number alone, such as "mailtos#1".
+A run only writes rows; another process (notifications/sender.py) sends them. URLs contain secrets,
+and any user may read which messages wait. So a row names its target by scheme and number, such as
+"mailtos#1".
 """
 
 from collections import Counter
@@ -12,9 +13,9 @@ from autoupdate.config.settings import Notify
 from autoupdate.model.events import Kind
 from autoupdate.records.records import Records
 
-# What a run, or the start of a service, comes upon again and again is told once, until it changes.
+# Events that every run or service start repeats. They are sent once, until their message changes.
 REPEATED = ("failed", "blocked", "refused", "unsigned", "untrusted")
-# For how long what was sent, or could not be, stays in the state.
+# How many days sent messages, and those that cannot be sent, are kept.
 KEPT_DAYS = 30
 
 
@@ -32,7 +33,7 @@ class Row(NamedTuple):
 
 
 def targets(urls: Sequence[str]) -> dict[str, str]:
-    """Return the URLs by a name that tells nothing secret: the scheme, and a number."""
+    """Return the URLs by a name without secrets: the scheme, and a number."""
     seen: Counter[str] = Counter()
     named = {}
     for url in urls:
@@ -44,7 +45,7 @@ def targets(urls: Sequence[str]) -> dict[str, str]:
 
 
 def put(records: Records, settings: Notify, kind: Kind, message: str, now: str) -> None:
-    """Add an event to the outbox, if it is one that the administrator wants to be told."""
+    """Add an event to the outbox, if the administrator wants to be notified of it."""
     if kind.told_as not in settings.events or (
         kind.told_as in REPEATED and message == last_message(records, kind.told_as)
     ):
@@ -59,7 +60,7 @@ def put(records: Records, settings: Notify, kind: Kind, message: str, now: str) 
 
 
 def last_message(records: Records, event: str) -> str:
-    """Return the last message about an event; empty after it was told that updates work again."""
+    """Return the last message about an event; empty if updates have worked again since."""
     rows = records.rows(
         "SELECT event, message FROM outbox WHERE event IN (?, 'recovered', 'updated')"
         " ORDER BY id DESC LIMIT 1",
@@ -69,7 +70,7 @@ def last_message(records: Records, event: str) -> str:
 
 
 def is_waiting(records: Records) -> bool:
-    """Tell whether anything is still to be sent."""
+    """Return whether anything is still to be sent."""
     return bool(records.rows("SELECT 1 FROM outbox WHERE sent_at = '' LIMIT 1"))
 
 
@@ -80,21 +81,21 @@ def pending(records: Records, target: str) -> list[Row]:
 
 
 def mark_sent(records: Records, rows: Sequence[Row], now: str) -> None:
-    """Remember that messages were taken by their target."""
+    """Record that messages were delivered."""
     with records.atomic():
         for row in rows:
             records.write("UPDATE outbox SET sent_at = ? WHERE id = ?", [now, row.id])
 
 
 def postpone(records: Records, row: Row, next_at: str) -> None:
-    """Remember that a message was not taken, and when to try again."""
+    """Record that a message was not delivered, and when to try again."""
     records.write(
         "UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE id = ?", [next_at, row.id]
     )
 
 
 def clean(records: Records, known: Sequence[str], long_ago: str) -> int:
-    """Forget what is old, or meant for targets that are gone; return how many were never sent."""
+    """Delete old messages and those for removed targets; return how many were never sent."""
     marks = ", ".join("?" * len(known))
     gone = f"sent_at = '' AND (created_at < ? OR target NOT IN ({marks}))"
     lost = records.rows(f"SELECT count(*) FROM outbox WHERE {gone}", [long_ago, *known])[0][0]  # noqa: S608

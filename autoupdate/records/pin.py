@@ -6,7 +6,7 @@ from autoupdate.records.records import Records
 
 
 class Pin(NamedTuple):
-    """The commit to stay at, and since when (RFC 3339 UTC)."""
+    """The pinned commit, and since when it is pinned (RFC 3339 UTC)."""
 
     commit: str
     since: str
@@ -19,12 +19,12 @@ def find(records: Records) -> Pin | None:
 
 
 def put(records: Records, pin: Pin) -> None:
-    """Pin a commit, in place of an earlier one; whoever names it lets it be tried again."""
+    """Pin a commit, in place of an earlier one; earlier failures of the commit are cleared."""
     with records.atomic():
         records.write("INSERT OR REPLACE INTO pin VALUES (1, ?, ?)", pin)
         records.forgive(pin.commit)
 
 
 def remove(records: Records) -> None:
-    """Follow upstream again."""
+    """Remove the pin."""
     records.write("DELETE FROM pin")

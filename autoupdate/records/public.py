@@ -1,7 +1,7 @@
-"""What every user may know of the state: a copy for those who may not open `state.db`.
+"""What every user may read of the state: a copy, because only root may open `state.db`.
 
-Whoever may open a file may lock it, and SQLite waits for such a lock: users who may open the state
-could keep every update from being written down. The copy is never locked by us, only replaced.
+Whoever can open a file can lock it, and SQLite waits for such a lock. So users who could open the
+state could block every update. The copy is never locked, only replaced.
 """
 
 import json
@@ -12,10 +12,10 @@ from contextlib import suppress
 from autoupdate.records import database
 from autoupdate.records.database import StateError
 
-# Each table, as others see it; all 100,000 transactions of a long life are not copied at each step.
+# Each table as others see it. A long history is not copied, as this is done at each step.
 TABLES = {
     "releases": "SELECT * FROM releases ORDER BY rowid",
-    # An open one, the last hundred, and the last update of all (kept.py).
+    # An open one, the last hundred, and the last update (adoption/kept.py).
     "transactions": """
 SELECT * FROM transactions WHERE finished_at = '' UNION
 SELECT * FROM (SELECT * FROM transactions ORDER BY id DESC LIMIT 100) UNION
@@ -31,11 +31,11 @@ SELECT * FROM (SELECT * FROM transactions WHERE result = 'updated' AND "trigger"
     "trusted": """
 SELECT * FROM trusted
 WHERE "commit" IN (SELECT "commit" FROM releases UNION SELECT "commit" FROM candidate)""",
-    # How many wait for whom; what they say is for those who are told.
+    # How many messages wait for each target, without their text.
     "outbox": """
 SELECT id, event, '', created_at, target, attempts, next_at, '' FROM outbox WHERE sent_at = ''""",
 }
-# What comes of a copy that was not written by us.
+# The errors that a copy in another form can cause.
 NOT_OURS = (
     OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
     sqlite3.Error,
@@ -48,10 +48,10 @@ def file_beside(state: str) -> str:
 
 
 def write(connection: sqlite3.Connection, state: str) -> None:
-    """Make the copy what the state is now; who writes holds SQLite's lock against other writers.
+    """Write the copy; the caller holds SQLite's lock against other writers.
 
-    It is flushed, so that a power cut leaves this copy or the one before. One that cannot be made
-    is worse than none: the one before goes.
+    It is flushed, so that a power cut leaves this copy or the previous one. If it cannot be
+    written, the previous copy is removed, as it would be wrong.
     """
     tables = {name: connection.execute(query).fetchall() for name, query in TABLES.items()}
     text = json.dumps({"schema": database.SCHEMA_VERSION, "tables": tables}, indent=0)
@@ -71,7 +71,7 @@ def write(connection: sqlite3.Connection, state: str) -> None:
 
 
 def is_for_me(state: str) -> bool:
-    """Tell whether the caller may read the copy alone."""
+    """Return whether the caller may read only the copy."""
     return os.path.exists(state) and not os.access(state, os.R_OK)
 
 
@@ -87,8 +87,8 @@ def connect(state: str) -> sqlite3.Connection:
     except NOT_OURS as error:
         said = error.strerror if isinstance(error, OSError) else "it is damaged"
         raise StateError(
-            f"{file}, the copy of the state for other users than root, cannot be read: {said}",
-            "try it with sudo; the next run writes the copy anew",
+            f"{file}, the copy of the state for users other than root, cannot be read: {said}",
+            "try it with sudo; the next run writes the copy again",
         ) from None
 
 

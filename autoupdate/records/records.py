@@ -1,6 +1,6 @@
-"""What must not be forgotten: releases, transactions, the last run, quarantine. SQLite, one file.
+"""The durable state: releases, transactions, the last run, quarantine, in one SQLite file.
 
-Only root may open it; what any user may read of it is in a copy (public.py). Each write is durable
+Only root may open it; other users read a copy (public.py). Each write is durable
 when its method returns.
 """
 
@@ -38,10 +38,10 @@ class Records:
             self._connection = database.connect(path, read_only=read_only)
         self._publish()
         self.entered: Callable[[Step], None] = lambda _: None
-        """Called when a transaction has begun a step."""
+        """Called when a transaction has started a step."""
 
     def in_memory(self) -> "Records":
-        """Return a copy that is gone when it is closed, to find out what would be written."""
+        """Return a copy in memory, to find out what would be written."""
         copied = Records.__new__(Records)
         copied._path = self._path
         copied._last_look = self._last_look
@@ -55,14 +55,14 @@ class Records:
         self._connection.close()
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Ask; for the modules that keep tables of their own. Raises StateError."""
+        """Run a query, for the modules with their own tables. Raises StateError."""
         try:
             return self._connection.execute(query, values).fetchall()
         except database.ERRORS as error:
             raise database.fault(self._path, "read", error) from None
 
     def write(self, query: str, values: Sequence[Any] = ()) -> int:
-        """Change something, durably; return the number of the new row. Raises StateError."""
+        """Execute a change, durably; return the id of the new row. Raises StateError."""
         number = self._execute(query, values)
         self._publish()
         return number
@@ -74,10 +74,10 @@ class Records:
             raise database.fault(self._path, "written", error) from None
 
     def _publish(self) -> None:
-        """Let other users know, once several writes that count together are complete."""
+        """Write the copy for other users, unless several writes are still incomplete."""
         if not self._is_public or self._connection.in_transaction:
             return
-        # No other writer may come between what is read here and the copy of it.
+        # No other writer may change the state while it is copied.
         self._execute("BEGIN IMMEDIATE")
         try:
             public.write(self._connection, self._path)
@@ -88,7 +88,7 @@ class Records:
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
-        """Make several writes count together, or none of them; within another one, with that."""
+        """Make several writes one SQLite transaction; a nested call belongs to the outer one."""
         if self._connection.in_transaction:
             yield
             return
@@ -97,7 +97,7 @@ class Records:
             yield
             self.write("COMMIT")
         finally:
-            # After some errors SQLite itself has rolled back already.
+            # After some errors SQLite has already rolled back.
             if self._connection.in_transaction:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
@@ -112,15 +112,15 @@ class Records:
         return Release(*rows[0]) if rows else None
 
     def add_release(self, release: Release) -> None:
-        """Remember a release that was built completely."""
+        """Record a release that was built completely."""
         self.write("INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", release)
 
     def set_activated(self, release: str, at: str) -> None:
-        """Remember when a release was switched to."""
+        """Record when a release was activated."""
         self.write("UPDATE releases SET activated_at = ? WHERE id = ?", [at, release])
 
     def forget_release(self, release: str) -> None:
-        """Forget a release whose directory is gone."""
+        """Delete the record of a release whose directory is gone."""
         self.write("DELETE FROM releases WHERE id = ?", [release])
 
     def begin(
@@ -138,7 +138,7 @@ class Records:
         return number
 
     def add_transaction(self, transaction: Transaction) -> None:
-        """Take over a transaction as it stood in the second copy of the state."""
+        """Add a transaction from the second copy of the state."""
         with self.atomic():
             self.write(
                 "INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", transaction
@@ -189,7 +189,7 @@ class Records:
         return [StepTaken(*row) for row in self.rows(query, [number])]
 
     def finish(self, number: int, result: Result, exit_code: int, reason: str, at: str) -> None:
-        """Record how a transaction ended; its step stays, to show how far it came."""
+        """Record how a transaction ended; its step is kept, to show how far it got."""
         with self.atomic():
             self._end_step(number, at)
             self.write(
@@ -199,13 +199,13 @@ class Records:
             )
 
     def history(self, limit: int, before: int = 1 << 62) -> list[Transaction]:
-        """Return the last transactions, newest first; those before a number, if it is given."""
+        """Return the last transactions before a number, newest first."""
         query = "SELECT * FROM transactions WHERE id < ? ORDER BY id DESC LIMIT ?"
         return [Transaction(*row) for row in self.rows(query, [before, limit])]
 
     def set_last_run(self, run: LastRun, *, success: bool) -> None:
-        """Remember the last run, and that it was a success."""
-        # What looks alone have found since the last run was a success, too.
+        """Record the last run, and whether it was a success."""
+        # Since the last run, the fast path may have recorded a success.
         last_success = run.finished_at if success else self.last_success_at()
         with suppress(FileNotFoundError):
             os.unlink(self._last_look)
@@ -223,7 +223,7 @@ class Records:
         return LastRun(*rows[0]) if rows else None
 
     def last_success_at(self) -> str | None:
-        """Return when a run last ended well; None for never."""
+        """Return when a run last succeeded; None for never."""
         look = self._look()
         if look:
             return look.finished_at
@@ -231,7 +231,7 @@ class Records:
         return rows[0][0] if rows else None
 
     def _look(self) -> LastRun | None:
-        """Return the run that found everything as the last one here left it (shortcut.py)."""
+        """Return the last run of service_start/fast_path.py, which found nothing new."""
         try:
             with open(self._last_look, encoding="utf-8") as file:
                 started, finished, reason = file.read().splitlines()
@@ -240,7 +240,7 @@ class Records:
         return LastRun(Result.CURRENT, 0, started, finished, reason)
 
     def set_candidate(self, commit: str, at: str) -> None:
-        """Remember the newest commit upstream; the time stays while the commit stays."""
+        """Record the newest commit upstream; for the same commit, the first time is kept."""
         self.write(
             "INSERT INTO candidate VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET"
             ' "commit" = excluded."commit", seen_at = excluded.seen_at'
@@ -254,7 +254,7 @@ class Records:
         return Candidate(*rows[0]) if rows else None
 
     def quarantine(self, commit: str, step: str, reason: str, at: str) -> None:
-        """Put a commit where it is not tried again."""
+        """Put a commit into quarantine, so that it is not tried again."""
         self.write(
             "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?)", [commit, step, reason, at]
         )
@@ -266,7 +266,7 @@ class Records:
                 self.write(f'DELETE FROM {table} WHERE "commit" = ?', [commit])  # noqa: S608
 
     def count_attempt(self, commit: str, reason: str, at: str, *, interrupted: bool) -> Attempts:
-        """Count one more attempt that failed or was interrupted, not by the commit's fault."""
+        """Count an attempt that failed or was interrupted, but not because of the commit."""
         self.write(
             'INSERT INTO attempts VALUES (?, ?, ?, ?, ?) ON CONFLICT ("commit") DO UPDATE SET'
             " failed = failed + excluded.failed, interrupted = interrupted + excluded.interrupted,"
@@ -279,16 +279,16 @@ class Records:
         return counted
 
     def attempts(self, commit: str) -> Attempts | None:
-        """Return how often a commit could not be brought in."""
+        """Return how often a commit could not be deployed."""
         rows = self.rows('SELECT * FROM attempts WHERE "commit" = ?', [commit])
         return Attempts(*rows[0]) if rows else None
 
     def all_attempts(self) -> list[Attempts]:
-        """Return all commits that could not be brought in."""
+        """Return all commits that could not be deployed."""
         return [Attempts(*row) for row in self.rows("SELECT * FROM attempts ORDER BY rowid")]
 
     def add_failed_environment(self, failed: FailedEnvironment) -> None:
-        """Remember a set of dependencies that cannot be installed."""
+        """Record a set of dependencies that cannot be installed."""
         self.write("INSERT OR REPLACE INTO failed_environments VALUES (?, ?, ?, ?)", failed)
 
     def failed_environment(self, environment: str) -> FailedEnvironment | None:

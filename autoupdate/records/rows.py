@@ -1,4 +1,4 @@
-"""What is remembered, as values: one row of a table each. Times are RFC 3339 in UTC."""
+"""The stored values: a class for the rows of each table. Times are RFC 3339 in UTC."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class Release(NamedTuple):
 
 
 class Attempts(NamedTuple):
-    """How often a commit could not be brought in for reasons that are not its own."""
+    """How often a commit could not be deployed, for reasons other than the commit."""
 
     commit: str
     failed: int
@@ -44,7 +44,7 @@ class StepTaken(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """One attempt to bring a commit in; `services` are those it restarted or that wait for it."""
+    """One attempt to deploy a commit; `services` are those it restarted or that wait for it."""
 
     id: int
     trigger: str
@@ -70,7 +70,7 @@ class Quarantined(NamedTuple):
 
 
 class LastRun(NamedTuple):
-    """The last run of all, also one that found nothing to do."""
+    """The last run, even if it had nothing to do."""
 
     result: str
     exit_code: int

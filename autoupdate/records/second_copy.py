@@ -1,4 +1,4 @@
-"""The second copy of what must outlive `state.db`: written beside it, read when that is lost."""
+"""A second copy of the important state, next to `state.db`; read when that is lost or damaged."""
 
 import json
 import os
@@ -22,13 +22,13 @@ def facts_file(state: str) -> str:
 
 
 def has_facts(state: str) -> bool:
-    """Tell whether there is a second copy, and none that a power cut has left half written."""
+    """Return whether there is a second copy, and no half-written one after a power cut."""
     file = facts_file(state)
     return os.path.exists(file) and not os.path.exists(f"{file}.new")
 
 
 def write(records: Records, state: str) -> None:
-    """Write releases, quarantine and an open transaction beside the database; atomic, durable."""
+    """Write releases, quarantine and an open transaction to the copy; atomic and durable."""
     unfinished, mark = records.unfinished(), high_water.read(records)
     held, pinned = hold.read(records), pin.find(records)
     facts = {
@@ -59,7 +59,7 @@ def saved_high_water(state: str) -> HighWater | None:
 
 
 def open_state(paths: AppPaths, damaged: Callable[[DamagedStateError], None]) -> Records:
-    """Open the state; one that is missing or damaged is filled from its second copy."""
+    """Open the state; if it is missing or damaged, restore it from the second copy."""
     with runtime_files.opening_state(paths):
         try:
             if os.path.exists(paths.state) and os.path.getsize(paths.state):
@@ -81,7 +81,7 @@ def _begin_anew(state: str) -> Records:
             os.replace(f"{state}{suffix}", f"{state}.damaged{suffix}")
         with suppress(FileNotFoundError):
             os.unlink(f"{state}.new{suffix}")
-    # It gets its name when it is complete: if we die before, the next run finds none, as we did.
+    # It gets its name when it is complete. If this run dies before, the next one starts over.
     records = Records(f"{state}.new")
     restore(records, state)
     records.close()
@@ -91,7 +91,7 @@ def _begin_anew(state: str) -> Records:
 
 
 def restore(records: Records, state: str) -> None:
-    """Fill a new database from the second copy; a copy that cannot be read gives nothing."""
+    """Fill a new database from the second copy; a copy that cannot be read is ignored."""
     try:
         with open(facts_file(state), encoding="utf-8") as stream:
             facts = json.load(stream)
@@ -114,8 +114,8 @@ def restore(records: Records, state: str) -> None:
 
 
 def _as_it_may_be(transaction: Transaction) -> Transaction:
-    """Return an open transaction with the furthest step that it may have come to unrecorded."""
+    """Return an open transaction at the last step that it may have reached, unrecorded."""
     if transaction.step in (Step.PROBATION, Step.ROLL_BACK):
         return transaction
-    # Whoever finds that nothing was switched discards it, and else restarts the services.
+    # If nothing was switched, recovery discards it; otherwise it restarts the services.
     return transaction._replace(step=Step.ACTIVATE)

@@ -1,6 +1,6 @@
-"""The tags that were seen upstream, where each led when it was first seen, and the chosen one.
+"""The tags seen upstream, the commit that each first pointed to, and the chosen tag.
 
-A tag is a name for one commit for ever. One that leads elsewhere later is never followed there.
+A tag is the name of one commit for ever. A tag that moves later is not followed.
 """
 
 from autoupdate.model.track import Found
@@ -8,7 +8,7 @@ from autoupdate.records.records import Records
 
 
 def remember(records: Records, found: Found, at: str) -> None:
-    """Record which tag was chosen, and the tags that were never seen before."""
+    """Record which tag was chosen, and the tags that are new."""
     if not found.tag:
         return
     known = commits(records)
@@ -22,7 +22,7 @@ def remember(records: Records, found: Found, at: str) -> None:
 
 
 def commits(records: Records) -> dict[str, str]:
-    """Return the commit that each known tag led to when it was first seen."""
+    """Return the commit that each known tag pointed to when it was first seen."""
     return dict(records.rows('SELECT name, "commit" FROM tags'))
 
 
@@ -33,5 +33,5 @@ def chosen(records: Records) -> str:
 
 
 def let_move(records: Records, name: str, commit: str) -> None:
-    """Record that a tag leads elsewhere now, as somebody accepted it."""
+    """Record the new commit of a moved tag, which an administrator accepted."""
     records.write('UPDATE tags SET "commit" = ? WHERE name = ?', [commit, name])

@@ -1,4 +1,4 @@
-"""How the remote repository is reached: the question for its newest commit, credentials, git.
+"""Access to the remote repository: its newest commit, credentials, the environment of git.
 
-In come the settings of upstream, out go names of commits. May import the rooms from records/ down.
+Takes the settings of upstream, returns commits. May import the rooms from records/ down.
 """

@@ -1,9 +1,9 @@
-"""What upstream asks of who fetches: read anew for each exchange, and lent to git for its time.
+"""The credentials for upstream: read again for each exchange, and lent to git for its duration.
 
-The run reads the files, which are root's, and puts copies where only the builds' user can read
-them, in memory (/run), until the exchange is over. Secrets are never among the words of a command,
-nor in a configuration of git's. git gives a token to the host of upstream's URL and to no other,
-as git-credential-store(1) does.
+The run reads root's files, and puts copies in memory (/run) where only the builds' user can read
+them, until the exchange has ended. Secrets are never in the arguments of a command, nor in a
+configuration file of git. git sends a token only to the host of upstream's URL
+(git-credential-store(1)).
 """
 
 import os
@@ -19,21 +19,21 @@ from autoupdate.host.process import Identity
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPermittedError
 from autoupdate.upstream.git_environment import CONFIGURATION, SSH, Access, is_open
 
-# A value like this names one of systemd's credentials (systemd.exec(5), LoadCredential=).
+# A value with this prefix names a credential of systemd (systemd.exec(5), LoadCredential=).
 CREDENTIAL = "credential:"
-# What forges take for the user of a token; those that look at it have upstream.username.
+# The user name that forges accept with a token; where it matters there is upstream.username.
 TOKEN_USER = "x-access-token"  # noqa: S105 - a name, no password
 LARGEST = 1 << 20
-# git-config(1), safe.directory: for one exchange, and for repositories that root has named or made.
+# git-config(1), safe.directory: for one exchange, and for repositories that root chose or made.
 ANY_OWNER = b"[safe]\n\tdirectory = *\n"
 
 
 @contextmanager
 def lend(upstream: Upstream, directory: str, identity: Identity | None) -> Iterator[Access]:
-    """Yield how to reach upstream; what was lent for it is gone afterwards.
+    """Yield how to reach upstream; the copies of credentials are removed afterwards.
 
-    `directory` is where the copies are put. An error that is raised meanwhile loses every secret
-    from its message. Raises ConfigurationError for files that others may read or change.
+    `directory` is where the copies are put. Secrets are removed from the message of an error that
+    is raised meanwhile. Raises ConfigurationError for files that others may read or change.
     """
     url, user, password = split(upstream.url)
     if is_open(upstream):
@@ -58,12 +58,12 @@ def lend(upstream: Upstream, directory: str, identity: Identity | None) -> Itera
 def environment(
     upstream: Upstream, url: str, user: str, password: str, place: str, identity: Identity | None
 ) -> dict[str, str]:
-    """Copy what git needs to a place of its own; return what leads git there."""
+    """Copy credentials to `place`; return the environment variables that make git use them."""
     configuration = {}
     if password:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):
-            raise ConfigurationError("upstream.token_file is for an http or https upstream.url")
+            raise ConfigurationError("upstream.token_file needs an http or https upstream.url")
         known = f"{parts.scheme}://{quote(user, '')}:{quote(password, '')}@{parts.netloc}\n"
         file = put(place, "token", known.encode(), identity)
         configuration["credential.helper"] = f"store --file={shlex.quote(file)}"
@@ -83,8 +83,8 @@ def environment(
                   "-oGlobalKnownHostsFile=/dev/null"]  # fmt: skip
     found = {"GIT_SSH_COMMAND": shlex.join(words)}
     if url.startswith("file:"):
-        # The administrator named the repository, whoever owns it. git-upload-pack(1) gets nothing
-        # of the configuration in the environment, but reads this file.
+        # The administrator chose the repository, whoever owns it. git-upload-pack(1) ignores
+        # configuration in the environment, but reads this file.
         found["GIT_CONFIG_GLOBAL"] = put(place, "gitconfig", ANY_OWNER, identity)
     if identity:
         os.chown(place, identity.uid, identity.gid)
@@ -95,19 +95,19 @@ def environment(
 
 
 def split(url: str) -> tuple[str, str, str]:
-    """Return an http or https URL without user and password, then these two; others as they are."""
+    """Return an http or https URL without user and password, then these two; others unchanged."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or "@" not in parts.netloc:
         return url, "", ""
     known, _, host = parts.netloc.rpartition("@")
     user, _, password = known.partition(":")
-    # A token alone stands in the place of the user.
+    # In a URL, a token alone is in the place of the user name.
     user, password = (user, password) if password else ("", user)
     return urlunsplit(parts._replace(netloc=host)), unquote(user), unquote(password)
 
 
 def read(value: str, key: str, *, secret: bool) -> bytes:
-    """Read the file of a setting, empty for none; `secret`: nobody else may be able to do that.
+    """Read the file of a setting, empty for none; `secret`: nobody else may be able to read it.
 
     Raises ConfigurationError, NotPermittedError.
     """
@@ -118,8 +118,9 @@ def read(value: str, key: str, *, secret: bool) -> bytes:
         directory = os.environ.get("CREDENTIALS_DIRECTORY")
         if not directory:
             raise ConfigurationError(
-                f"{key}: a credential of systemd's is there in the unit alone",
-                "systemctl start autoupdate@APP, with LoadCredential= in a drop-in for it",
+                f"{key}: a credential of systemd exists only in the unit",
+                "set LoadCredential= in a drop-in of autoupdate@APP.service, then: systemctl start"
+                " autoupdate@APP.service",
             )
         path = f"{directory}/{value.removeprefix(CREDENTIAL)}"
     try:
@@ -131,9 +132,11 @@ def read(value: str, key: str, *, secret: bool) -> bytes:
     with open(descriptor, "rb") as file:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
-            raise ConfigurationError(f"{key}: {path} is no file")
+            raise ConfigurationError(f"{key}: {path} is not a regular file")
         if facts.st_uid not in (0, os.geteuid()):
-            raise ConfigurationError(f"{key}: {path} is not root's", f"chown root: {path}")
+            raise ConfigurationError(
+                f"{key}: {path} does not belong to root", f"chown root: {path}"
+            )
         if facts.st_mode & (0o077 if secret else 0o022):
             what = "read" if secret else "change"
             advice = f"chmod {'600' if secret else '644'} {path}"
@@ -152,7 +155,7 @@ def make_place(directory: str) -> str:
         if name.startswith("access-") and not os.path.exists(f"/proc/{process}"):
             shutil.rmtree(f"{directory}/{name}", ignore_errors=True)
     place = f"{directory}/access-{os.getpid()}"
-    # What a namesake of this process left; nobody else may make anything here.
+    # Left by an earlier process with the same id; only root can write here.
     shutil.rmtree(place, ignore_errors=True)
     os.mkdir(place, 0o700)
     return place

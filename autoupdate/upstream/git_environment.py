@@ -1,4 +1,4 @@
-"""How every git process here is confined: no configuration but this, no prompt, no hook."""
+"""The environment of every git process: only this configuration, no prompts, no hooks."""
 
 import re
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ CONFIGURATION = {
     "fetch.recurseSubmodules": "false",
     "submodule.recurse": "false",
     "protocol.version": "2",
-    # What was fetched stays one file, to which a limit can be set.
+    # Keep a fetched pack as one file, whose size can be limited.
     "fetch.unpackLimit": "1",
     # A server that sends less than 1,000 bytes a second for a minute has hung.
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
     "advice.detachedHead": "false",
-    # As many as there are processors, from 100 files on.
+    # One worker per processor, if there are at least 100 files.
     "checkout.workers": "0",
     "user.name": "autoupdate",
     "user.email": "autoupdate@localhost",
@@ -32,20 +32,20 @@ CONFIGURATION = {
 
 
 class Access(NamedTuple):
-    """The address to fetch from, without secrets, and what git's environment needs beside."""
+    """The URL to fetch from, without secrets, and additional variables for git's environment."""
 
     url: str
     environment: dict[str, str]
 
 
-# Without the host's or a user's configuration; no question, no learning of keys.
+# No configuration of the host or a user, no prompts, no updates of known host keys.
 SSH = ("ssh", "-F/dev/null", "-oBatchMode=yes", "-oConnectTimeout=30", "-oUpdateHostKeys=no")
 
 
 def is_open(upstream: Upstream) -> bool:
-    """Tell whether upstream asks nothing of who fetches, so that nothing is lent to git."""
+    """Return whether upstream can be reached without credentials or other files for git."""
     user_in_url = "@" in upstream.url and upstream.url.startswith("http")
-    # git reads no repository of another user's, unless it is told that it may.
+    # git refuses a repository of another user, unless its configuration allows it.
     is_local = upstream.url.startswith("file:")
     files = (upstream.token_file, upstream.ssh_key, upstream.known_hosts, upstream.ca_file)
     return not (user_in_url or is_local or upstream.proxy or any(files))
@@ -54,7 +54,7 @@ def is_open(upstream: Upstream) -> bool:
 def git_environment(home: str, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a git process whose home directory is `home`.
 
-    `more` is configuration that it gets besides.
+    `more` is additional configuration.
     """
     configuration = {**CONFIGURATION, **(more or {})}
     environment = base_environment(home) | {
@@ -80,18 +80,18 @@ def redact(words: str) -> str:
     return re.sub(r"([a-z][a-z0-9+.-]*://)[^/\s']+@", r"\1***@", words)
 
 
-# What git says when ssh has failed; the line before it is that of ssh itself.
+# What git says when ssh failed; the line above it is from ssh itself.
 SSH_FAILED = "fatal: Could not read from remote repository."
 WRONG_HOST = "Host key verification failed."
 
 
 def complaint(stderr: str) -> str:
-    """Return the line of git's complaints that says most, without secrets."""
+    """Return the most useful line of git's error messages, without secrets."""
     lines = [line.strip() for line in redact(stderr).splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
     line = next((line for line in telling if line.startswith("fatal:")), "")
     if line == SSH_FAILED and lines.index(line):
         line = lines[lines.index(line) - 1]
     if line == WRONG_HOST:
-        line = "the key of its host is none of those in upstream.known_hosts"
+        line = "the host key is not in upstream.known_hosts"
     return (line or (telling or lines or ["git gave no reason"])[0]).removeprefix("fatal: ")

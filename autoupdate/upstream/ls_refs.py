@@ -1,7 +1,7 @@
-"""Asks upstream for one ref, with as little as that takes: no subprocess module, one exchange.
+"""Asks upstream for one ref, as cheaply as possible: no subprocess module, one exchange.
 
-Over HTTP, Git's own helper is spoken to (gitremote-helpers(7), stateless-connect), because
-git-ls-remote(1) has a server list all its refs and picks one itself.
+Over HTTP this uses Git's own helper (gitremote-helpers(7), stateless-connect), because
+git-ls-remote(1) makes the server list all its refs, and then selects one itself.
 """
 
 import os
@@ -10,13 +10,13 @@ import time
 
 HELPER = "/usr/lib/git-core/git-remote-http"
 GIT = "/usr/bin/git"
-# An answer about one ref is short.
+# Limit for an answer about one ref, in bytes.
 LONGEST_ANSWER = 1_000_000
 # signal(7); the module of that name costs 3 ms.
 SIGKILL = 9
-# For how long, in seconds, an answer is as good as one to the same question asked again.
+# How long an answer is reused for the same question, in seconds.
 RECENT = 2.0
-# What upstream said to the shortcut, for the usual way: by address and ref, when, which commit.
+# Answers that the fast path got, for the full check: by URL and ref, the time and the commit.
 _said: dict[tuple[str, str], tuple[float, str]] = {}
 
 
@@ -29,11 +29,11 @@ def ask(
     timeout: float,
     digits: int = 40,
 ) -> str:
-    """Return the commit that a ref points to; nothing if upstream did not say so plainly.
+    """Return the commit that a ref points to, or nothing without a clear answer.
 
-    `user`: the user and the group that git runs as. `digits`: the length of a commit's name.
-    Never raises for what upstream or the network does: whoever gets nothing asks anew in the
-    usual way, which finds out why.
+    `user`: the user and the group that git runs as. `digits`: the length of a commit hash.
+    Faults of upstream or the network raise no error: without an answer the caller asks again by
+    git-ls-remote(1), which finds the reason.
     """
     deadline = time.monotonic() + timeout
     if is_over_http(url):
@@ -49,17 +49,17 @@ def ask(
 
 
 def is_over_http(url: str) -> bool:
-    """Tell whether an upstream can be asked for one ref alone."""
+    """Return whether upstream can be asked for only one ref."""
     return url.startswith(("http://", "https://"))
 
 
 def remember(url: str, ref: str, commit: str) -> None:
-    """Keep an answer for whoever asks the same next."""
+    """Keep an answer for the next caller with the same question."""
     _said[url, ref] = (time.monotonic(), commit)
 
 
 def recall(url: str, ref: str) -> str | None:
-    """Return an answer of just now that was kept, once; None if nobody asked."""
+    """Return a recent answer that was kept, and forget it; None if there is none."""
     moment, commit = _said.pop((url, ref), (0.0, None))
     return commit if time.monotonic() - moment < RECENT else None
 
@@ -74,7 +74,7 @@ def _ask_helper(
 ) -> str:
     with Conversation([HELPER, url, url], environment, user, deadline) as helper:
         helper.say(b"stateless-connect git-upload-pack\n")
-        # Anything else than an empty line: a server without protocol 2, or no server.
+        # Anything but an empty line: no server, or one without protocol 2.
         if helper.line() != b"\n":
             return ""
         helper.say(question(ref, "sha1" if digits == 40 else "sha256"))
@@ -95,14 +95,14 @@ def _packet(content: bytes) -> bytes:
 
 
 def find(answer: bytes, ref: str, digits: int) -> str:
-    """Return the commit of a ref in what a server said (gitprotocol-common(5), pkt-line)."""
+    """Return the commit of a ref in a server's answer (gitprotocol-common(5), pkt-line)."""
     while answer:
         try:
             length = int(answer[:4], 16)
         except ValueError:
             return ""
         commit, _, found = answer[4:length].rstrip(b"\n").partition(b" ")
-        # Lengths below 4 are marks without content; the server's capabilities come first.
+        # Lengths below 4 are special packets without content; the capabilities come first.
         if found == ref.encode() and len(commit) == digits:
             return commit.decode(errors="replace")
         answer = answer[max(length, 4) :]
@@ -110,7 +110,7 @@ def find(answer: bytes, ref: str, digits: int) -> str:
 
 
 class Conversation:
-    """A process that is spoken to; with its process group it ends with the `with` block."""
+    """A process with pipes; it is killed with its process group at the end of the `with` block."""
 
     def __init__(
         self,
@@ -131,14 +131,14 @@ class Conversation:
         os.close(said)
 
     def __enter__(self) -> "Conversation":
-        """Begin to talk."""
+        """Return the conversation."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it with everything that it started."""
+        """Kill the process and its process group."""
         self.say_no_more()
         os.close(self.output)
-        # It is not collected yet, so the number is still its own; its group may be gone already.
+        # It is not reaped yet, so the process id is still its own; its group may be gone.
         os.kill(self.pid, SIGKILL)
         try:
             os.killpg(self.pid, SIGKILL)
@@ -147,27 +147,27 @@ class Conversation:
         os.waitpid(self.pid, 0)
 
     def say(self, words: bytes) -> None:
-        """Write; a process that has ended does not hear it."""
+        """Write to its input; ignored if it has ended."""
         try:
             os.write(self.input, words)
         except BrokenPipeError:
             pass
 
     def say_no_more(self) -> None:
-        """Let it see the end of its input."""
+        """Close its input."""
         if self.input >= 0:
             os.close(self.input)
             self.input = -1
 
     def line(self) -> bytes:
-        """Return the next line; without its end when nothing more comes."""
+        """Return the next line; an incomplete one at the end of the output."""
         while b"\n" not in self.unread and self._read():
             pass
         line, end, self.unread = self.unread.partition(b"\n")
         return line + end
 
     def rest(self) -> bytes:
-        """Return everything up to the end; nothing when that does not come in time."""
+        """Return the rest of the output; nothing if its end does not come in time."""
         while self._read():
             if len(self.unread) > LONGEST_ANSWER:
                 return b""
@@ -189,7 +189,7 @@ def _become(
     stdin: int,
     stdout: int,
 ) -> None:
-    """Turn this process into another one; never returns."""
+    """Execute a command in this process; never returns."""
     try:
         os.setsid()
         os.dup2(stdin, 0)

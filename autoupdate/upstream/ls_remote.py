@@ -7,6 +7,7 @@ from autoupdate.config.settings import Upstream
 from autoupdate.host.limits import limit_memory
 from autoupdate.host.process import Identity, NotStartedError, TimedOutError, run
 from autoupdate.model.errors import ConfigurationError, NoCandidateError, UnreachableError
+from autoupdate.model.sizes import counted
 from autoupdate.model.track import (
     COMMIT,
     HEADS,
@@ -21,7 +22,7 @@ from autoupdate.model.track import (
 from autoupdate.upstream.git_environment import complaint, git_environment, redact
 from autoupdate.upstream.ls_refs import ask, is_over_http, recall
 
-# What a list of refs may need of memory: that of a million of them.
+# Memory limit for a list of refs, in bytes: enough for a million of them.
 MOST_MEMORY = 512 << 20
 
 
@@ -31,10 +32,10 @@ def check(
     identity: Identity | None,
     access: Mapping[str, str] | None = None,
 ) -> Found:
-    """Return the commit that the track points to; `access` is what credentials.lend gave for it.
+    """Return the commit that the track points to; `access` is what credentials.lend yielded.
 
     Raises UnreachableError when upstream does not answer as a repository, ConfigurationError
-    when it does but has no such branch, NoCandidateError when it has no tag that the track admits.
+    when it does but has no such branch, NoCandidateError when it has no tag that matches the track.
     """
     environment = git_environment(home) | dict(access or {})
     if ref := branch_ref(upstream.track):
@@ -47,7 +48,7 @@ def check(
 def find_branch(
     upstream: Upstream, ref: str, environment: Mapping[str, str], identity: Identity | None
 ) -> str:
-    """Return the commit of a branch, by one question for it alone where that is enough."""
+    """Return the commit of a branch; ask only for this ref where that is possible."""
     begun = time.monotonic()
     commit = recall(upstream.url, ref)
     if commit is None:
@@ -62,14 +63,14 @@ def find_branch(
     url, branch = redact(upstream.url), ref.removeprefix(HEADS)
     # A web page that answers in place of the server looks to Git like a repository without refs.
     if not list_refs(upstream, [], [], environment, identity):
-        raise UnreachableError(f"upstream {url} shows no branch at all, nor {branch}")
+        raise UnreachableError(f"upstream {url} has no branches at all, also not {branch}")
     raise ConfigurationError(f"upstream {url} has no branch {branch}", "correct upstream.track")
 
 
 def ask_for(
     upstream: Upstream, ref: str, environment: Mapping[str, str], identity: Identity | None
 ) -> str:
-    """Return the commit of one ref; nothing where upstream did not say it, for whatever reason."""
+    """Return the commit of one ref, or nothing if upstream gave no clear answer."""
     if not is_over_http(upstream.url):
         return ""
     user = (identity.uid, identity.gid) if identity else None
@@ -79,7 +80,7 @@ def ask_for(
 
 
 def no_answer(upstream: Upstream) -> UnreachableError:
-    """Return the error for an upstream that keeps us waiting."""
+    """Return the error for an upstream that does not answer in time."""
     url = redact(upstream.url)
     return UnreachableError(f"upstream {url} did not answer within {upstream.timeout:g} s")
 
@@ -87,18 +88,17 @@ def no_answer(upstream: Upstream) -> UnreachableError:
 def find_tag(
     upstream: Upstream, environment: Mapping[str, str], identity: Identity | None
 ) -> Found:
-    """Return the tag with the highest version that the track admits."""
+    """Return the matching tag with the highest version."""
     refs = list_refs(upstream, ["--tags"], [], environment, identity)
     chosen, admitted = choose(upstream.track, tags(refs))
     if chosen:
         return Found(chosen.commit, chosen.name, tuple(admitted))
     url = redact(upstream.url)
     if not refs and not list_refs(upstream, [], [], environment, identity):
-        raise UnreachableError(f"upstream {url} shows no branch and no tag at all")
+        raise UnreachableError(f"upstream {url} has no branches and no tags at all")
     there = sum(ref.startswith(TAGS) and not ref.endswith("^{}") for ref in refs)
     raise NoCandidateError(
-        f"policy yields no candidate: none of the {there} tags of upstream {url} is a version"
-        f" that {upstream.track} admits",
+        f"no tag upstream matches {upstream.track} ({counted(there, 'tag')} at {url})",
         "correct upstream.track, or wait for such a tag",
     )
 
@@ -112,8 +112,8 @@ def list_refs(
 ) -> dict[str, str]:
     """Return the commits of refs by git-ls-remote(1). Raises UnreachableError.
 
-    By its kind (--heads, --tags) a server is asked for no other refs; patterns only choose among
-    those that it sent.
+    With a kind (--heads, --tags) the server sends no other refs; patterns only select among those
+    that it sent.
     """
     url = redact(upstream.url)
     try:
@@ -129,14 +129,14 @@ def list_refs(
     except NotStartedError as error:
         raise ConfigurationError(str(error), "apt install git") from None
     if "ut of memory" in answer.stderr:
-        raise UnreachableError(f"upstream {url} talks without an end: {complaint(answer.stderr)}")
+        raise UnreachableError(f"upstream {url} sends too many refs: {complaint(answer.stderr)}")
     if answer.returncode:
         raise UnreachableError(f"upstream {url} cannot be read: {complaint(answer.stderr)}")
     return parse(answer.stdout.decode(errors="replace"))
 
 
 def parse(answer: str) -> dict[str, str]:
-    """Return the commits by ref of an answer to git-ls-remote(1); odd lines are left out."""
+    """Return the commits by ref in the output of git-ls-remote(1); other lines are skipped."""
     commits = {}
     for line in answer.split("\n"):
         commit, _, ref = line.partition("\t")

@@ -8,7 +8,7 @@ from autoupdate.worker.orphans import become_subreaper
 from autoupdate.worker.server import Server, enter_confinement, serve
 
 if __name__ == "__main__":
-    # It led here; what is built must not see it.
+    # It was only needed to find this package; builds must not inherit it.
     os.environ.pop("PYTHONPATH", None)
     become_subreaper()
     own = AppPaths(home=sys.argv[1], run="")

@@ -1,4 +1,4 @@
-"""What an update needs done by the builds' user: the requests, and what their answers mean."""
+"""The requests that a run makes to the worker, and their answers as values."""
 
 import os
 import re
@@ -27,9 +27,10 @@ from autoupdate.upstream.git_environment import Access
 from autoupdate.worker.environment.linked_copy import provide
 from autoupdate.worker.link import WorkerLink
 
-# The most that a fetch may take of memory, and of what the host has, half; git unpacks by pieces.
+# Memory limit of a fetch, in bytes; at most half of the host's memory. That is enough: git reads a
+# pack piece by piece.
 MOST_MEMORY = 4 << 30
-# The name of an environment (environment.py).
+# The key of an environment (environment.py).
 KEY = re.compile(r"[0-9a-f]{24}")
 
 
@@ -41,7 +42,7 @@ class Fetched(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a build will need: its environment, by key, and whether that is there; free bytes."""
+    """What a build needs: its environment, by key; `reused`: it exists already. `free`: bytes."""
 
     environment: str
     interpreter: str
@@ -50,47 +51,47 @@ class Plan(NamedTuple):
 
 
 class Worker(Protocol):
-    """What an update needs done by the builds' user."""
+    """The worker, as an update uses it."""
 
     watched: Callable[[str], None]
-    """Told how far something is, for whoever sits before a terminal; not for the log."""
+    """Called with lines of progress, for a terminal; they are not logged."""
 
     def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
         """Fetch a ref or commit, and tags. Raises UnreachableError, DamagedMirrorError."""
 
     def verify(self, commit: str, on: str, tag: str, keys: Keys) -> tuple[Signature, ...]:
-        """Tell what the signatures of a commit and its tags are worth. Raises DamagedMirrorError"""
+        """Verify the signatures of a commit and its tags. Raises DamagedMirrorError."""
 
     def relation(self, base: str, commit: str) -> str:
-        """Tell what a commit is to another: descends, ancestor, diverged, or unknown."""
+        """Return how a commit relates to `base`: descends, ancestor, diverged, or unknown."""
 
     def renew_mirror(self) -> None:
-        """Begin a new mirror in place of a damaged one."""
+        """Put a damaged mirror aside, and make a new, empty one."""
 
     def inspect(self, commit: str, deployed: str, asked: tuple[str, ...]) -> Findings:
         """Compare a commit of the mirror with the deployed one (empty: none).
 
-        `asked` are paths of which to tell whether the commit has them. Raises UpdateFailedError.
+        `asked` are paths; the answer says which of them the commit has. Raises UpdateFailedError.
         """
 
     def resolve(self, name: str) -> str:
-        """Return the full name of a commit of the mirror, or nothing. Raises UpdateFailedError."""
+        """Return the full hash of a commit of the mirror, or nothing. Raises UpdateFailedError."""
 
     def compare(self, commit: str, since: str) -> Changes:
-        """Tell what a commit brings compared with another. Raises UpdateFailedError."""
+        """Return what a commit changes compared with `since`. Raises UpdateFailedError."""
 
     def forecast(self, commit: str, deployed: str, build: Build) -> Forecast:
         """Find out what the build of a commit would need. Raises UpdateFailedError."""
 
     def check_out(self, release: str, commit: str) -> None:
-        """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
+        """Check out a commit as a release. Raises UpdateFailedError, DamagedMirrorError."""
 
     def add_submodules(
         self, release: str, commit: str, upstream: Upstream, max_release: int
     ) -> None:
         """Fetch the submodules of `upstream.submodules`, and write them into a release.
 
-        None may take more than `max_release` bytes of the disk.
+        Each may take at most `max_release` bytes of disk space.
         Raises UnreachableError, UpdateFailedError.
         """
 
@@ -98,7 +99,7 @@ class Worker(Protocol):
         """Find out what the build of a release needs. Raises UpdateFailedError."""
 
     def build(self, release: str, shared: tuple[str, ...], build: Build) -> int:
-        """Build the environment of a release; return the bytes that it took.
+        """Build the environment of a release; return the bytes of disk space that it takes.
 
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
@@ -106,9 +107,10 @@ class Worker(Protocol):
     def rehearse(
         self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
     ) -> tuple[str, ...]:
-        """Try a release out; return what is merely odd. Raises UpdateFailedError.
+        """Test a release; return warnings. Raises UpdateFailedError.
 
-        With the `same_packages` as `previous`, these are not looked at again.
+        `same_packages`: the packages are those of `previous`, so only the app's own requirements
+        are checked.
         """
 
     def save_local_changes(
@@ -117,31 +119,31 @@ class Worker(Protocol):
         """Save local changes of a release as a stash; return the changed paths."""
 
     def examine_checkout(self, shared: tuple[str, ...]) -> Checkout:
-        """Look at the copy of an old checkout. Raises UpdateFailedError."""
+        """Examine the copy of an old checkout. Raises UpdateFailedError."""
 
     def take_over_checkout(self, shared: tuple[str, ...], name: str, message: str) -> TakenOver:
-        """Take over into the mirror what only the old checkout has. Raises HostFaultError."""
+        """Copy into the mirror what only the old checkout has. Raises HostFaultError."""
 
     def make_checkout(
         self, release: str, path: str, url: str, branch: str, shared: tuple[str, ...]
     ) -> int:
-        """Make a plain checkout of a release, with an environment for a path.
+        """Make a plain checkout of a release, with an environment that works at `path`.
 
-        Returns how many stashes are in it. Raises UpdateFailedError, HostFaultError.
+        Returns the number of stashes in it. Raises UpdateFailedError, HostFaultError.
         """
 
     def remove(self, release: str) -> None:
         """Remove a release."""
 
     def tidy(self, environments: set[str]) -> None:
-        """Remove all environments but these."""
+        """Remove all environments except these."""
 
     def close(self) -> None:
-        """End the worker with everything that it started."""
+        """End the worker and every process that it started."""
 
 
 class WorkerProcess(WorkerLink):
-    """The workshop in a process of the builds' user."""
+    """The worker as a process of the builds' user."""
 
     def __init__(
         self,
@@ -154,15 +156,15 @@ class WorkerProcess(WorkerLink):
         access: Callable[[], AbstractContextManager[Access]] | None = None,
         most: int = 1 << 40,
     ) -> None:
-        """Start nothing yet.
+        """Prepare a worker; its process starts with the first request.
 
-        `unconfined` is called when a worker starts on a kernel that cannot confine it, `access`
-        for what upstream asks of who fetches; `most` is the size of what one fetch may bring.
+        `unconfined` is called when it starts on a kernel that cannot confine it. `access` lends the
+        credentials for a fetch. `most` is the size limit of one fetch, in bytes.
         """
         super().__init__(paths, identity, environment, output, unconfined)
         self.access = access
         self.most = most
-        # Several gates ask for the same, and what a commit holds never changes.
+        # Several gates ask the same question, and a commit never changes.
         self._inspected: dict[tuple[str, str, tuple[str, ...]], Findings] = {}
 
     def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
@@ -176,24 +178,24 @@ class WorkerProcess(WorkerLink):
             done = self.ask("fetch", request, timeout, "fetch", UnreachableError)
         commit = done.get("commit")
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
-            raise UpdateFailedError(f"the worker's answer names no commit: {commit!r}")
+            raise UpdateFailedError(f"the worker's answer has no commit: {commit!r}")
         return Fetched(commit, str(done.get("subject", "")))
 
     def verify(self, commit: str, on: str, tag: str, keys: Keys) -> tuple[Signature, ...]:
-        """Tell what the signatures of a commit and its tags are worth. Raises DamagedMirrorError"""
+        """Verify the signatures of a commit and its tags. Raises DamagedMirrorError."""
         request = {"commit": commit, "on": on, "tag": tag, "keys": keys._asdict()}
-        done = self.ask("verify", request, 300, "verification of signatures")
+        done = self.ask("verify", request, 300, "check of signatures")
         return from_answer(done.get("signatures"))
 
     def relation(self, base: str, commit: str) -> str:
-        """Tell what a commit is to another: descends, ancestor, diverged, or unknown."""
-        done = self.ask("relation", {"base": base, "commit": commit}, 300, "look at the history")
+        """Return how a commit relates to `base`: descends, ancestor, diverged, or unknown."""
+        done = self.ask("relation", {"base": base, "commit": commit}, 300, "comparison of history")
         return str(done.get("relation"))
 
     def renew_mirror(self) -> None:
-        """Begin a new mirror in place of a damaged one."""
+        """Put a damaged mirror aside, and make a new, empty one."""
         self.close()
-        # The directory above is ours, and closed to the builds' user.
+        # Done here: the worker cannot write to the directory above, which is root's.
         mirror, aside = self.paths.mirror, f"{self.paths.mirror}.damaged"
         try:
             shutil.rmtree(aside, ignore_errors=True)
@@ -202,13 +204,13 @@ class WorkerProcess(WorkerLink):
             if self.identity:
                 os.chown(mirror, self.identity.uid, self.identity.gid)
         except OSError as error:
-            raise HostFaultError(f"{mirror} cannot be made anew: {error.strerror}") from None
-        self.ask("begin_mirror", {}, 600, "renewal of the mirror")
+            raise HostFaultError(f"{mirror} cannot be replaced: {error.strerror}") from None
+        self.ask("begin_mirror", {}, 600, "replacement of the mirror")
 
     def inspect(self, commit: str, deployed: str, asked: tuple[str, ...]) -> Findings:
         """Compare a commit of the mirror with the deployed one (empty: none).
 
-        `asked` are paths of which to tell whether the commit has them. Raises UpdateFailedError.
+        `asked` are paths; the answer says which of them the commit has. Raises UpdateFailedError.
         """
         request = {"commit": commit, "deployed": deployed, "asked": asked}
         key = (commit, deployed, asked)
@@ -217,12 +219,12 @@ class WorkerProcess(WorkerLink):
         return self._inspected[key]
 
     def resolve(self, name: str) -> str:
-        """Return the full name of a commit of the mirror, or nothing. Raises UpdateFailedError."""
+        """Return the full hash of a commit of the mirror, or nothing. Raises UpdateFailedError."""
         found = str(self.ask("resolve", {"name": name}, 60, "search for a commit").get("commit"))
         return found if COMMIT.fullmatch(found) and found.startswith(name) else ""
 
     def compare(self, commit: str, since: str) -> Changes:
-        """Tell what a commit brings compared with another. Raises UpdateFailedError."""
+        """Return what a commit changes compared with `since`. Raises UpdateFailedError."""
         request = {"commit": commit, "since": since}
         return read_changes(self.ask("compare", request, 300, "comparison"))
 
@@ -232,15 +234,15 @@ class WorkerProcess(WorkerLink):
         return read_forecast(self.ask("forecast", request, 60, "forecast"))
 
     def check_out(self, release: str, commit: str) -> None:
-        """Make the work tree of a release. Raises UpdateFailedError, DamagedMirrorError."""
-        self.ask("check_out", {"release": release, "commit": commit}, 600, "check out")
+        """Check out a commit as a release. Raises UpdateFailedError, DamagedMirrorError."""
+        self.ask("check_out", {"release": release, "commit": commit}, 600, "checkout")
 
     def add_submodules(
         self, release: str, commit: str, upstream: Upstream, max_release: int
     ) -> None:
         """Fetch the submodules of `upstream.submodules`, and write them into a release.
 
-        None may take more than `max_release` bytes of the disk.
+        Each may take at most `max_release` bytes of disk space.
         Raises UnreachableError, UpdateFailedError.
         """
         if not upstream.submodules:
@@ -268,7 +270,7 @@ class WorkerProcess(WorkerLink):
         )
 
     def build(self, release: str, shared: tuple[str, ...], build: Build) -> int:
-        """Build the environment of a release; return the bytes that it took.
+        """Build the environment of a release; return the bytes of disk space that it takes.
 
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
@@ -277,20 +279,21 @@ class WorkerProcess(WorkerLink):
         done = self.ask("prepare", request, build.timeout, "build", UpdateFailedError)
         key = done.get("key")
         if not isinstance(key, str) or not KEY.fullmatch(key):
-            raise UpdateFailedError(f"the worker's answer names no environment: {key!r}")
+            raise UpdateFailedError(f"the worker's answer has no environment: {key!r}")
         environment, place = f"{self.paths.environments}/{key}", self.paths.release(release)
         provide(environment, self.paths.linking, place, self.identity)
         request["key"] = key
         self.ask("finish", request, build.timeout, "build", UpdateFailedError, begun)
-        # What others write meanwhile must not count, as free space would.
+        # The sizes of the files are added up, as others may use up free space meanwhile.
         return own_bytes(self.paths.release(release))
 
     def rehearse(
         self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
     ) -> tuple[str, ...]:
-        """Try a release out; return what is merely odd. Raises UpdateFailedError.
+        """Test a release; return warnings. Raises UpdateFailedError.
 
-        With the `same_packages` as `previous`, these are not looked at again.
+        `same_packages`: the packages are those of `previous`, so only the app's own requirements
+        are checked.
         """
         request = {
             "release": release, "previous": previous, "commands": settings.commands,
@@ -308,31 +311,31 @@ class WorkerProcess(WorkerLink):
         return tuple(str(path) for path in done.get("paths", ()))
 
     def examine_checkout(self, shared: tuple[str, ...]) -> Checkout:
-        """Look at the copy of an old checkout. Raises UpdateFailedError."""
-        done = self.ask("examine_checkout", {"shared": shared}, 600, "look at the checkout")
+        """Examine the copy of an old checkout. Raises UpdateFailedError."""
+        done = self.ask("examine_checkout", {"shared": shared}, 600, "inspection of the checkout")
         commit = done.get("commit")
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
-            raise UpdateFailedError(f"the worker's answer names no commit: {commit!r}")
+            raise UpdateFailedError(f"the worker's answer has no commit: {commit!r}")
         lists = {key: tuple(value) for key, value in done.items() if isinstance(value, list)}
         return Checkout(**{**done, **lists})
 
     def take_over_checkout(self, shared: tuple[str, ...], name: str, message: str) -> TakenOver:
-        """Take over into the mirror what only the old checkout has. Raises HostFaultError."""
+        """Copy into the mirror what only the old checkout has. Raises HostFaultError."""
         request = {"shared": shared, "name": name, "message": message}
-        done = self.ask("take_over_checkout", request, 1800, "take-over of the checkout")
+        done = self.ask("take_over_checkout", request, 1800, "import of the checkout")
         return TakenOver(str(done.get("base")), int(done["local"]), bool(done["saved"]))
 
     def make_checkout(
         self, release: str, path: str, url: str, branch: str, shared: tuple[str, ...]
     ) -> int:
-        """Make a plain checkout of a release, with an environment for a path.
+        """Make a plain checkout of a release, with an environment that works at `path`.
 
-        Returns how many stashes are in it. Raises UpdateFailedError, HostFaultError.
+        Returns the number of stashes in it. Raises UpdateFailedError, HostFaultError.
         """
         request = {
             "release": release, "path": path, "url": url, "branch": branch, "shared": shared,
         }  # fmt: skip
-        done = self.ask("make_checkout", request, 1800, "plain checkout")
+        done = self.ask("make_checkout", request, 1800, "creation of the plain checkout")
         return int(done["stashes"])
 
     def remove(self, release: str) -> None:
@@ -340,7 +343,7 @@ class WorkerProcess(WorkerLink):
         self.ask("remove", {"release": release}, 600, "removal")
 
     def tidy(self, environments: set[str]) -> None:
-        """Remove all environments but these."""
+        """Remove all environments except these."""
         self.ask("tidy", {"environments": sorted(environments)}, 600, "removal")
 
 

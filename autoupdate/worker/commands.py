@@ -1,6 +1,7 @@
-"""Runs the commands of a build and of a rehearsal, each with the places that it may write to.
+"""Runs the commands of a build and of a rehearsal, each with limits on where it may write.
 
-Part of the worker. What a command prints goes to the run line by line, as the worker's answers do.
+Part of the worker. The output of a command is sent to the run line by line, as the worker's answers
+are.
 """
 
 import json
@@ -18,17 +19,17 @@ from autoupdate.host.process import LOOK_EVERY, base_environment, start
 from autoupdate.worker.confinement import prepared
 from autoupdate.worker.orphans import end_descendants
 
-# Of the output of a command more is passed on, but not kept.
+# All output of a command is passed on, but only its last lines are kept. Longer lines are split.
 MOST_LINES, LONGEST_LINE = 5000, 16_384
 
 
 def command(words: Sequence[str], directory: str, additions: dict[str, str]) -> tuple[int, str]:
-    """Run one command of the host's own; pass its output on line by line, and return it."""
+    """Run a program of the host; pass its output on, and return its exit status and output."""
     return pass_on(words, directory, {**os.environ, **additions})
 
 
 class Build:
-    """Runs the commands of one build. `places` tells where it may write at that moment."""
+    """Runs the commands of one build. `places` returns where they may write at that moment."""
 
     def __init__(self, places: Callable[[], Sequence[str]]) -> None:
         self.places = places
@@ -39,30 +40,30 @@ class Build:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove the directory for what the build leaves."""
+        """Remove the scratch directory."""
         self._scratch.cleanup()
 
     def command(
         self, words: Sequence[str], directory: str, additions: dict[str, str]
     ) -> tuple[int, str]:
-        """Run one command of the build, as `command` does."""
+        """Run one command of the build, like the function `command`."""
         home = self._scratch.name
         environment = {**os.environ, "HOME": home, "TMPDIR": home, **additions}
         places = [*self.places(), home]
-        # A build that fills the disk would take the services down with it.
+        # A build must not fill the disk: services would fail, too.
         most = max(LEAST_SPACE, free_space(places[0]) - LEAST_SPACE)
         try:
             with limited(file_size=most):
                 return pass_on(words, directory, environment, places)
         finally:
-            # What comes next trusts what it finds: nothing of the build changes it any more.
+            # The next steps rely on these files: no process of the build may change them later.
             end_descendants()
 
 
 def try_out(words: Sequence[str], release: str, writable: Sequence[str]) -> tuple[int, str]:
-    """Run one command of a rehearsal: it gets nothing of this host, and changes nothing.
+    """Run one command of a rehearsal, with a clean environment.
 
-    Releases are not writable for services, either.
+    It cannot write to the release, as services cannot either.
     """
     with scratch_directory() as home:
         environment = base_environment(home)
@@ -73,7 +74,7 @@ def try_out(words: Sequence[str], release: str, writable: Sequence[str]) -> tupl
 
 
 def scratch_directory() -> "tempfile.TemporaryDirectory[str]":
-    """Make a directory for the time of a command; what upstream does to it is no error of ours."""
+    """Make a temporary directory for a command; failures to remove it are ignored."""
     return tempfile.TemporaryDirectory(prefix="autoupdate-", ignore_cleanup_errors=True)
 
 
@@ -85,7 +86,7 @@ def pass_on(
 ) -> tuple[int, str]:
     """Run a command; pass its output on line by line, and return its status and its output.
 
-    `writable` are the only places that it may write to; None: those of this worker.
+    `writable` are the only places where it may write; None: the same as this worker.
     """
     with prepared(writable) if writable is not None else nullcontext(None) as restrict:
         process = start(
@@ -112,7 +113,7 @@ def pass_on(
 def lines_of(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
     """Yield what a process prints, line by line, until it has ended.
 
-    What it leaves running must not keep us waiting by its hold on the output: it is ended.
+    Processes that it leaves behind are killed: they may keep its output open, and would block us.
     """
     assert process.stdout is not None  # noqa: S101 - for the type checker: a pipe
     rest = b""

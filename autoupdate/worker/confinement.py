@@ -1,9 +1,9 @@
-"""What a process may write to: Landlock, which needs no rights (landlock(7), kernel documentation
-userspace-api/landlock).
+"""Limits where a process may write, with Landlock, which needs no privileges.
 
-A restriction is for ever, and for every child. It bears on files, and from newer kernels on keeps
-a process from sending signals to those outside; these cannot be traced or looked into either.
-Reading is left to the permissions of the files: a build may need anything that this host has.
+Sources: landlock(7), and userspace-api/landlock in the kernel's documentation. A restriction is
+permanent, and all children inherit it. It covers changes of files and, with newer kernels, signals
+to processes outside; those cannot be traced or inspected, either. Reading is not restricted: a
+build may need any file of the host that its user can read.
 """
 
 import ctypes
@@ -16,16 +16,16 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 CREATE_RULESET_VERSION = 1
 RULE_PATH_BENEATH = 1
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
-# Without the second version, no file could be linked or renamed from one directory to another.
+# The first version forbids all links and renames from one directory to another.
 LEAST_VERSION = 2
-# linux/landlock.h: the rights to change something, by the version that brought them.
+# linux/landlock.h: the rights to change something, and the version that introduced them.
 WRITE_FILE, TRUNCATE, IOCTL_DEVICE = 1 << 1, 1 << 14, 1 << 15
 REMOVE_AND_MAKE = sum(1 << bit for bit in range(4, 13))
 REFER = 1 << 13
 SCOPES = (1 << 0) | (1 << 1)  # abstract sockets, signals
 VERSION_OF_TRUNCATE, VERSION_OF_NETWORK, VERSION_OF_SCOPES = 3, 4, 6
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - semaphores of multiprocessing are made there
-# What programs write to without leaving anything there, and where they share memory.
+# Devices that programs write to and that store nothing, and shared memory.
 HARMLESS = (
     "/dev/null",
     "/dev/zero",
@@ -58,15 +58,14 @@ def version() -> int:
 
 
 def is_possible() -> bool:
-    """Tell whether this kernel can confine a process as it is done here."""
+    """Return whether this kernel's Landlock is new enough to confine a process."""
     return version() >= LEAST_VERSION
 
 
 def confine(writable: Sequence[str]) -> None:
-    """Let this process and its children write to these files and directories alone.
+    """Allow this process and its children to write only to these files and directories.
 
-    Of what is not there, nothing is allowed. Does nothing where it is not possible.
-    Raises OSError.
+    Paths that do not exist are ignored. Does nothing where `is_possible` is false. Raises OSError.
     """
     with prepared(writable) as restrict:
         restrict()
@@ -74,7 +73,7 @@ def confine(writable: Sequence[str]) -> None:
 
 @contextmanager
 def prepared(writable: Sequence[str]) -> Iterator[Callable[[], None]]:
-    """Yield what confines the process that calls it, as `confine` does; cheap after a fork(2)."""
+    """Yield a function that confines the calling process, like `confine`; cheap after a fork(2)."""
     if not is_possible():
         yield lambda: None
         return
@@ -91,16 +90,16 @@ def prepared(writable: Sequence[str]) -> Iterator[Callable[[], None]]:
 
 
 def hide() -> None:
-    """Keep processes of the same user from looking into this one (PR_SET_DUMPABLE, prctl(2))."""
+    """Keep processes of the same user from inspecting this one (PR_SET_DUMPABLE, prctl(2))."""
     _call(_library.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
 def _make(writable: Sequence[str]) -> int:
-    """Make a set of rules; return its descriptor, which an exec(3) closes."""
+    """Make a ruleset; return its descriptor, which is closed on exec(3)."""
     known = version()
     files = WRITE_FILE | (TRUNCATE if known >= VERSION_OF_TRUNCATE else 0)
     everything = files | REMOVE_AND_MAKE | REFER
-    # An older kernel takes a shorter description.
+    # Older kernels expect a shorter structure.
     size = 8 if known < VERSION_OF_NETWORK else 16 if known < VERSION_OF_SCOPES else 24
     description = _Ruleset(everything, 0, SCOPES if known >= VERSION_OF_SCOPES else 0)
     ruleset = _call(_library.syscall(CREATE_RULESET, ctypes.byref(description), size, 0))

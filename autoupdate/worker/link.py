@@ -1,4 +1,4 @@
-"""The run's link to the worker: starts it as the builds' user, asks, and believes little."""
+"""The run's link to the worker: starts it as the builds' user, sends requests, checks answers."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from autoupdate.worker.orphans import become_subreaper, end_descendants
 COMMAND = ("/usr/bin/python3", "-sP", "-m", "autoupdate.worker")
 # The directory that the package is in.
 LIBRARY = os.path.abspath(f"{os.path.dirname(__file__)}/../..")
-# What a worker may blame; everything else is the commit's fault.
+# The errors that a worker may report; any other one counts as the commit's fault.
 ERRORS: dict[str, type[AutoupdateError]] = {
     kind.__name__: kind
     for kind in (
@@ -37,14 +37,14 @@ ERRORS: dict[str, type[AutoupdateError]] = {
         UnreachableError,
     )
 }
-# One line of a worker; more than this is no answer of ours.
+# Limit for one line of a worker, in bytes.
 LONGEST_LINE = 1_000_000
 LOOK_EVERY = 0.05
 TAKING_SPACE = ("fetch", "check_out", "prepare", "finish")
 
 
 class WorkerLink:
-    """A worker in a process of its own, started when it is first asked something."""
+    """A worker in its own process, which starts with the first request."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class WorkerLink:
         output: Callable[[str], None],
         unconfined: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start nothing yet; `unconfined` is called when a worker starts on such a kernel."""
+        """Prepare a worker; `unconfined` is called if the kernel cannot confine it."""
         self.paths = paths
         self.identity = identity
         # The worker must be of the same version as this run, wherever that was loaded from.
@@ -67,10 +67,10 @@ class WorkerLink:
         self._takes_space = False
 
     def close(self) -> None:
-        """End the worker with everything that it started."""
+        """End the worker and every process that it started."""
         if self._process:
             kill_group(self._process)
-            # As root, this process has no other children than the worker's.
+            # As root, this process has no children but the worker's.
             if self.identity:
                 end_descendants()
             self._process = None
@@ -85,14 +85,14 @@ class WorkerLink:
         late: type[AutoupdateError] = HostFaultError,
         begun: float | None = None,
     ) -> dict[str, Any]:
-        """Ask the worker; `late` is the error for an answer that does not come in time.
+        """Send a request, and return the answer; `late` is the error after a timeout.
 
-        The time counts from `begun` (time.monotonic), for what takes more than one request.
+        The limit counts from `begun` (time.monotonic), for work that takes several requests.
         """
         deadline = (time.monotonic() if begun is None else begun) + timeout
         self._takes_space = do in TAKING_SPACE
         if self._process and self._process.poll() is not None:
-            # It died while there was nothing to do, and nothing is lost by it.
+            # It died while it was idle, so nothing is lost.
             self.close()
         if self._process is None:
             self._process = self._start()
@@ -121,16 +121,16 @@ class WorkerLink:
                 become_subreaper()
             if not is_possible():
                 self.unconfined()
-                # Said once in each run, however many workers that takes.
+                # Reported once in each run, however many workers it starts.
                 self.unconfined = lambda: None
             return start(
                 [*COMMAND, self.paths.home], environment=self.environment, identity=self.identity
             )
         except NotStartedError as error:
-            raise HostFaultError(f"no worker: {error}") from None
+            raise HostFaultError(f"the worker did not start: {error}") from None
 
     def _message(self, deadline: float, what: str) -> dict[str, Any] | None:
-        """Read one line of the worker, made sure to be an object; None when the time is over."""
+        """Read one line of the worker as a JSON object; None when the time is up."""
         while b"\n" not in self._unread:
             chunk = self._read(deadline)
             if chunk is None:
@@ -144,13 +144,13 @@ class WorkerLink:
         return understand(line)
 
     def _read(self, deadline: float) -> bytes | None:
-        """Read what is there; None when the time is over, empty when the worker is gone."""
+        """Read what has arrived; None when the time is up, empty when the worker is gone."""
         assert self._process is not None  # noqa: S101 - for the type checker
         assert self._process.stdout is not None  # noqa: S101
         left = deadline - time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
-            # Whoever never stops talking does not get more time by it.
+            # A worker does not get more time by writing output.
             while left > 0 and not selector.select(min(left, LOOK_EVERY)):
                 if self._takes_space:
                     self._leave_space()
@@ -160,14 +160,14 @@ class WorkerLink:
         return self._process.stdout.read1(65536)  # type: ignore[attr-defined,no-any-return]
 
     def _leave_space(self) -> None:
-        """End a worker before it takes the last space, which others on this host need as well."""
+        """End a worker before it fills the disk, which others on this host need, too."""
         if free_space(self.paths.home) < LEAST_SPACE:
             self.close()
-            raise NoSpaceError(f"it was stopped, as less than {LEAST_SPACE >> 20} MiB are left")
+            raise NoSpaceError(f"it was stopped because less than {LEAST_SPACE >> 20} MiB are free")
 
 
 def understand(line: bytes) -> dict[str, Any]:
-    """Return what a worker says in one line; nothing if it is no object of JSON."""
+    """Parse one line of a worker; return an empty message if it is not a JSON object."""
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):
@@ -176,7 +176,7 @@ def understand(line: bytes) -> dict[str, Any]:
 
 
 def result(message: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the answer in a message; None for one without. Raises the error that it tells of."""
+    """Return the answer in a message, or None. Raises the error that the message reports."""
     if isinstance(message.get("done"), dict):
         return dict(message["done"])
     if "failed" in message:
@@ -186,5 +186,5 @@ def result(message: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def storable(text: str) -> str:
-    """Return a text of upstream's so that every file takes it: names there may be no UTF-8."""
+    """Escape what UTF-8 cannot encode: names in upstream's repository may be other bytes."""
     return text.encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Processes that a build leaves behind: found wherever they went, and ended.
+"""Finds and kills the processes that a build leaves behind, daemons included.
 
 A process that leaves its group and its session (a daemon) becomes the child of the nearest
 subreaper above it when its parent ends (prctl(2)); the run makes itself that subreaper.
@@ -10,12 +10,12 @@ import signal
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
-# Rounds of killing: each one may meet children that were forked during the one before.
+# Rounds of killing: each may find children that were forked during the previous one.
 MOST_ROUNDS = 200
 
 
 def become_subreaper() -> None:
-    """Let this process inherit the orphans of its descendants. Raises OSError."""
+    """Make this process the parent of its descendants' orphans. Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
     if library.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         number = ctypes.get_errno()
@@ -23,7 +23,7 @@ def become_subreaper() -> None:
 
 
 def end_descendants() -> None:
-    """Kill and collect every process below this one."""
+    """Kill and reap all descendants of this process."""
     for _ in range(MOST_ROUNDS):
         below = descendants(os.getpid())
         if not below:
@@ -38,7 +38,7 @@ def end_descendants() -> None:
 
 
 def descendants(ancestor: int) -> list[int]:
-    """Return the processes below one, the nearest first (proc(5))."""
+    """Return the descendants of a process, the nearest first (proc(5))."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if not name.isdecimal():
@@ -59,7 +59,7 @@ def descendants(ancestor: int) -> list[int]:
 
 
 def _collect() -> None:
-    """Reap what has ended, so that it is no longer listed."""
+    """Reap ended children, so that they are no longer listed."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

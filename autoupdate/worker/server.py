@@ -1,6 +1,6 @@
-"""The worker: everything that touches what upstream wrote, as a user without rights.
+"""The worker: does everything that handles upstream's files, as an unprivileged user.
 
-A child of the run. It reads requests from its standard input, one JSON object a line, and
+A child of the run. It reads requests from its standard input, one JSON object per line, and
 answers with JSON lines: {"output": …} while it works, then {"done": …} or {"failed": …}.
 """
 
@@ -41,7 +41,7 @@ from autoupdate.worker.orphans import end_descendants
 from autoupdate.worker.repository.comparison import compare
 from autoupdate.worker.repository.forecast import forecast
 from autoupdate.worker.repository.inspection import full_name, inspect
-from autoupdate.worker.repository.mirror import Mirror, link_shared, said_by_git
+from autoupdate.worker.repository.mirror import Mirror, link_shared, named, said_by_git
 from autoupdate.worker.signatures.verification import verify
 
 if TYPE_CHECKING:
@@ -58,43 +58,45 @@ class Server:
     def fetch(
         self, url: str, wanted: str, tags: list[str], access: dict[str, str], most: int, memory: int
     ) -> dict[str, Any]:
-        """Fetch a ref or commit into the mirror, and tags, if these limits in bytes are enough."""
+        """Fetch a ref or commit, and tags, into the mirror. The limits are in bytes."""
         self.mirror.clear_leftovers()
         try:
             with limited(file_size=most, memory=memory), changed_environment(access):
                 return self.mirror.fetch(url, wanted, tuple(tags))._asdict()
         except MemoryError:
-            raise UnreachableError(f"upstream {url} talks without an end") from None
+            raise UnreachableError(
+                f"upstream {url} sends more than the memory limit of a fetch allows"
+            ) from None
         except AutoupdateError:
             received = self.mirror.half_received()
-            # It is of no use, and may be much.
+            # An incomplete pack is useless, and may be large.
             self.mirror.clear_leftovers()
             if received >= most:
                 raise UnreachableError(
                     f"upstream {url} sends more than guard.max_fetch, {in_words(most)}, for"
-                    f" {wanted}",
-                    "if that is what it has, raise guard.max_fetch",
+                    f" {named(wanted)}",
+                    "if upstream is expected to have that much, raise guard.max_fetch",
                 ) from None
             raise
 
     def verify(self, commit: str, on: str, tag: str, keys: dict[str, Any]) -> dict[str, Any]:
-        """Tell what the signatures of a commit and of its tags are worth."""
+        """Verify the signatures of a commit and of its tags."""
         openpgp = tuple((str(name), str(text)) for name, text in keys["openpgp"])
         known = Keys(openpgp, keys["allowed_signers"], keys["revoked_keys"])
         found = verify(self.paths.mirror, commit, on, tag, known)
         return {"signatures": [signature._asdict() for signature in found]}
 
     def relation(self, base: str, commit: str) -> dict[str, Any]:
-        """Tell what a commit is to another one."""
+        """Return how a commit relates to another one."""
         return {"relation": self.mirror.relation(base, commit)}
 
     def begin_mirror(self) -> dict[str, Any]:
-        """Begin a new mirror in place of a damaged one."""
+        """Make a new mirror in place of a damaged one."""
         self.mirror.open()
         return {}
 
     def inspect(self, commit: str, deployed: str, asked: list[str]) -> dict[str, Any]:
-        """Tell what a commit holds, and how it differs from the deployed one."""
+        """Return what a commit contains, and how it differs from the deployed one."""
         try:
             return inspect(self.paths.mirror, commit, deployed, asked)._asdict()
         except UpdateFailedError as error:
@@ -103,12 +105,12 @@ class Server:
             raise DamagedMirrorError(f"{self.paths.mirror}: {error.message}") from None
 
     def resolve(self, name: str) -> dict[str, Any]:
-        """Complete the abbreviated name of a commit."""
+        """Return the full hash of an abbreviated commit."""
         # Before the first fetch no commit is known.
         return {"commit": full_name(self.paths.mirror, name) if self.mirror.is_made() else ""}
 
     def compare(self, commit: str, since: str) -> dict[str, Any]:
-        """Tell what a commit brings compared with another one."""
+        """Return what a commit changes compared with another one."""
         return compare(self.paths.mirror, commit, since)._asdict()
 
     def forecast(self, commit: str, deployed: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +119,7 @@ class Server:
         return forecast(self.paths.mirror, commit, deployed, builder, free)._asdict()
 
     def check_out(self, release: str, commit: str) -> dict[str, Any]:
-        """Make the work tree of a release."""
+        """Check out a commit as a release."""
         self.mirror.check_out(self.paths.release(release), commit)
         return {}
 
@@ -142,12 +144,12 @@ class Server:
         return {}
 
     def plan(self, release: str, settings: dict[str, Any]) -> dict[str, Any]:
-        """Find out which environment a release needs, and how much space it takes."""
+        """Find out which environment a release needs, and how much space is free."""
         environment = self._builder(settings, command).plan(self.paths.release(release))
         return {**environment._asdict(), "free": free_space(self.paths.releases)}
 
     def prepare(self, release: str, shared: list[str], settings: dict[str, Any]) -> dict[str, Any]:
-        """Link what is shared, and install what a release depends on."""
+        """Link the shared paths, and install the dependencies of a release."""
         directory = self.paths.release(release)
         link_shared(directory, self.paths.shared, tuple(shared))
         with commands.Build(lambda: self.writable(directory)) as build:
@@ -161,15 +163,15 @@ class Server:
         with commands.Build(lambda: self.writable(directory)) as build:
             self._builder(settings, build.command).finish(directory, key)
         self.mirror.note_built_files(directory, tuple(shared))
-        # What a power cut must not lose, before anything points to it (sync(1)).
+        # Everything must be on the disk before a link points to it (sync(1)).
         command(["sync", "--file-system", self.paths.releases], "/", {})
         return {}
 
     def writable(self, directory: str) -> list[str]:
-        """Return where the build of a release may write, beside a directory for what it drops."""
+        """Return where the build of a release may write, besides its scratch directory."""
         environments = self.paths.environments
         made = [f"{environments}/{key}" for key in os.listdir(environments)]
-        # Others use what is complete; only one that is still being made is this build's own.
+        # Other releases use the complete environments; an incomplete one belongs to this build.
         return [directory, *caches(), *(path for path in made if not is_complete(path))]
 
     def _builder(self, settings: dict[str, Any], command: Command) -> EnvironmentBuilder:
@@ -187,7 +189,7 @@ class Server:
         smoke: bool,
         same_packages: bool,
     ) -> dict[str, Any]:
-        """Try a release out; nothing that this starts stays."""
+        """Test a release; then kill every process that is left."""
         former = self.paths.release(previous) if previous else ""
         try:
             warnings = rehearse(
@@ -204,11 +206,11 @@ class Server:
         return {"paths": self.mirror.save_local_changes(directory, tuple(shared), message)}
 
     def examine_checkout(self, shared: list[str]) -> dict[str, Any]:
-        """Look at the copy of an old checkout."""
+        """Examine the copy of an old checkout."""
         return self._old_checkout(shared).examine()._asdict()
 
     def take_over_checkout(self, shared: list[str], name: str, message: str) -> dict[str, Any]:
-        """Take over into the mirror what only the old checkout has."""
+        """Copy into the mirror what only the old checkout has."""
         from autoupdate.worker.repository.old_checkout import take_over
 
         return take_over(self.mirror, self._old_checkout(shared), name, message)
@@ -233,7 +235,7 @@ class Server:
         return {}
 
     def tidy(self, environments: list[str]) -> dict[str, Any]:
-        """Remove all environments but these."""
+        """Remove all environments except these."""
         kept = {*environments, uv.DIRECTORY, uv.MISSING}
         for key in set(os.listdir(self.paths.environments)) - kept:
             shutil.rmtree(f"{self.paths.environments}/{key}")
@@ -242,7 +244,7 @@ class Server:
 
 @contextmanager
 def changed_environment(changes: dict[str, str]) -> Iterator[None]:
-    """Give the processes that are started meanwhile some variables."""
+    """Set environment variables for the processes that the block starts."""
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
     try:
@@ -256,7 +258,7 @@ def changed_environment(changes: dict[str, str]) -> Iterator[None]:
 
 
 def caches() -> list[str]:
-    """Return the directories in which the installers keep what they downloaded; made if need be."""
+    """Return the cache directories of the installers; creates them if they are missing."""
     found = [os.environ[name] for name in CACHES if name in os.environ]
     for directory in found:
         os.makedirs(directory, exist_ok=True)
@@ -264,9 +266,9 @@ def caches() -> list[str]:
 
 
 def enter_confinement(paths: AppPaths) -> None:
-    """Give up what this worker does not need: it writes to what is the builds' user's, if at all.
+    """Limit where this worker can write: the app's directory, its own home, scratch space, caches.
 
-    Its children inherit that; what a build may write to is less (commands.py).
+    Its children inherit that; a build may write to less (commands.py).
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     hide()
@@ -275,17 +277,17 @@ def enter_confinement(paths: AppPaths) -> None:
 
 
 def serve(server: Server) -> None:
-    """Answer requests until the run closes the pipe, or is there no more."""
+    """Answer requests until the run closes the pipe or ends."""
     try:
         for line in sys.stdin:
             respond(server, json.loads(line))
     except BrokenPipeError:
-        # The run was ended in the middle of a request. What is still to be written goes nowhere.
+        # The run ended during a request. Discard what is still in the output buffer.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def respond(server: Server, request: dict[str, Any]) -> None:
-    """Do what is asked for, and answer."""
+    """Execute one request, and answer it."""
     try:
         done = getattr(server, request["do"])(**request["with"])
     except AutoupdateError as error:

@@ -7,7 +7,7 @@
 | fast-forward       | a version too high for any true one    | tag v999.0 has no signature        |
 | freeze             | the same commit for ever               | last new commit seen ...           |
 | endless data       | see test_endless.py                    | sends more than guard.max_fetch    |
-| mix-and-match      | a signed old tag under a new name      | it is that of a tag called 'v2.0'  |
+| mix-and-match      | a signed old tag under a new name      | it belongs to a tag called 'v2.0'  |
 | extraneous         | another package under the name of one  | do not match the hashes            |
 |   dependencies     |   that upstream names with its hash    |                                    |
 | wrong software     | another project of a trusted key       | rewritten history: ...             |
@@ -190,7 +190,7 @@ def test_mix_and_match(guarded: Guarded) -> None:
     assert guarded.site.updates_to(third)
     bare = guarded.upstream.bare
     run("git", "-C", bare, "update-ref", "refs/tags/v9.0", "refs/tags/v2.0")
-    assert "it is that of a tag called 'v2.0'" in guarded.site.run().reason
+    assert "it belongs to a tag called 'v2.0'" in guarded.site.run().reason
     run("git", "-C", bare, "update-ref", "-d", "refs/tags/v9.0")
     # A tree of one commit with the signature of another.
     text = run("git", "-C", bare, "cat-file", "commit", third).stdout

@@ -28,7 +28,7 @@ def test_pack_without_an_end(quick: Site) -> None:
     outcome = quick.run()
     assert (outcome.result, outcome.exit_code) == (Result.UNREACHABLE, Exit.UNREACHABLE)
     assert "sends more than guard.max_fetch, 5 MiB" in outcome.reason
-    assert outcome.advice == "if that is what it has, raise guard.max_fetch"
+    assert outcome.advice == "if upstream is expected to have that much, raise guard.max_fetch"
     assert time.monotonic() - begun < 30
     # Nothing of it stays.
     assert size(quick.app_paths.mirror) - before < LIMIT / 10
@@ -43,7 +43,7 @@ def test_words_without_an_end(quick: Site) -> None:
     quick.server.mode = Mode.ENDLESS_CHATTER
     outcome = quick.run()
     assert outcome.exit_code == Exit.UNREACHABLE
-    assert "upstream talks without an end" in outcome.reason
+    assert "upstream sends messages without an end" in outcome.reason
     quick.server.mode = Mode.GOOD
     assert quick.run(force=True).result is Result.UPDATED
 
@@ -58,4 +58,4 @@ def test_refs_without_an_end(quick: Site, monkeypatch: pytest.MonkeyPatch) -> No
     assert outcome.exit_code == Exit.UNREACHABLE, outcome
     assert quick.releases() == [quick.current]
     assert not [name for name in os.listdir(quick.app_paths.mirror) if "tmp" in name]
-    assert "talks without an end" in outcome.reason
+    assert "sends too many refs" in outcome.reason

@@ -44,7 +44,7 @@ def test_hook_that_says_no(site: Site) -> None:
     site.upstream.commit(2)
     outcome = site.run()
     assert outcome.result == Result.DEFERRED
-    assert "ended with exit code 4: the backup is running" in outcome.reason
+    assert "failed with exit code 4: the backup is running" in outcome.reason
     assert len(site.releases()) == 2, "the release waits"
 
 
@@ -67,5 +67,5 @@ def test_hook_that_others_can_write(site: Site) -> None:
     site.upstream.commit(2)
     outcome = site.run()
     assert outcome.result == Result.DEFERRED
-    assert "10-check can be written by others than root" in outcome.reason
+    assert "10-check can be written by users other than root" in outcome.reason
     assert not ran.exists()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.model.commits import short
 from autoupdate.model.steps import Result
 from tests.integration.site import Site
 from tools.lib.hosts.hostile import NO_COMMIT, PROGRAM, SUBMODULE, Entry, Hostile, marker
@@ -142,7 +143,7 @@ def test_path_longer_than_the_kernel_takes(victim: tuple[Site, Hostile]) -> None
     commit = hostile.publish(entry)
     outcome = site.run()
     assert outcome.result is Result.FAILED
-    assert f"commit {commit} cannot be checked out" in outcome.reason
+    assert f"commit {short(commit)} cannot be checked out" in outcome.reason
     assert site.run().result is Result.DEFERRED
 
 

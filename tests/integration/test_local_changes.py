@@ -218,7 +218,7 @@ def test_shared_path_that_is_a_link_out_of_the_release(deployed: Site, target: s
     commit_with_link(deployed, "models", target)
     outcome = deployed.run()
     assert outcome.result is Result.FAILED
-    assert "shared path models is a link that leaves the release" in outcome.reason
+    assert "shared path models is a link that leads out of the release" in outcome.reason
     assert (deployed.current, deployed.releases()) == (before, [before])
     assert sorted(os.listdir(deployed.app_paths.shared)) == ["logs", "state"]
     assert not os.path.exists(f"{deployed.app_paths.home}/seed")

@@ -108,7 +108,7 @@ def test_packages_of_the_release_before_are_known(
     release, old = releases
     release.install("rehearsed", "Requires-Dist: other>=2\n")
     assert smoke(release, old, same_packages=True) == [
-        "rehearsed needs other>=2, and 1 is installed"
+        "rehearsed needs other>=2, but 1 is installed"
     ]
 
 

@@ -237,7 +237,7 @@ def test_file_that_holds_no_key(signers: Signers, objects: Objects) -> None:
     commit = objects.commit("message", signers.by_openpgp("good"))
     keys = Keys((("odd.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nx\n"),))
     (found,) = verify(str(objects.directory), commit, "commit", "", keys)
-    assert (found.state, found.detail) == (State.UNVERIFIABLE, "odd.asc holds no OpenPGP key")
+    assert (found.state, found.detail) == (State.UNVERIFIABLE, "odd.asc contains no OpenPGP key")
 
 
 def test_ssh_keygen_that_is_missing(

@@ -65,10 +65,10 @@ def test_others_stay_empty_and_are_named(modular: Modular) -> None:
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("ext::sh -c touch% {owned}", "is not to be asked: 'ext::sh -c touch"),
-        ("file://{served}/other.git", "is not to be asked: 'file:"),
-        ("{served}/other.git", "is not to be asked: '/"),
-        ("--upload-pack=touch {owned}", "is not to be asked: '--upload-pack"),
+        ("ext::sh -c touch% {owned}", "is not allowed: 'ext::sh -c touch"),
+        ("file://{served}/other.git", "is not allowed: 'file:"),
+        ("{served}/other.git", "is not allowed: '/"),
+        ("--upload-pack=touch {owned}", "is not allowed: '--upload-pack"),
     ],
 )
 def test_addresses_that_are_not_asked(modular: Modular, address: str, said: str) -> None:
@@ -89,7 +89,7 @@ def test_submodule_that_is_not_there(modular: Modular) -> None:
     assert outcome.exit_code == Exit.UNREACHABLE
     assert "submodule vendor: " in outcome.reason
     modular.commit(3, "../other.git", "12" * 20)
-    assert "did not give 1212" in site.run().reason
+    assert "did not send commit 1212" in site.run().reason
 
 
 def test_commit_without_the_chosen_submodule(modular: Modular) -> None:

@@ -73,14 +73,14 @@ def test_ssh_with_a_key_and_a_pinned_host_key(over_ssh: OverSsh) -> None:
     # Nothing of it is learnt or kept: the next exchange takes the files as they are then.
     over_ssh.site.upstream.commit(version=3)
     over_ssh.trust(over_ssh.server.make_key("another_host_key"))
-    assert over_ssh.is_refused("the key of its host is none of those in upstream.known_hosts")
+    assert over_ssh.is_refused("the host key is not in upstream.known_hosts")
     over_ssh.trust(over_ssh.server.host_key)
     assert over_ssh.site.run(force=True).result is Result.UPDATED
 
 
 def test_ssh_host_that_is_not_listed(over_ssh: OverSsh) -> None:
     over_ssh.known_hosts.write_text(f"elsewhere {over_ssh.server.public(over_ssh.server.key)}")
-    assert over_ssh.is_refused("the key of its host is none of those in upstream.known_hosts")
+    assert over_ssh.is_refused("the host key is not in upstream.known_hosts")
 
 
 def test_ssh_key_that_is_not_let_in(over_ssh: OverSsh) -> None:

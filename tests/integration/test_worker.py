@@ -27,14 +27,14 @@ SHELL = ("/bin/sh", "-c")
 @pytest.mark.parametrize(
     ("command", "said", "code"),
     [
-        (("/no/such/program",), "no worker: /no/such/program cannot be started", Exit.FAILED),
+        (("/no/such/program",), "the worker did not start: /no/such/program cannot be started", Exit.FAILED),
         ((*SHELL, "exit 1"), "its worker died", Exit.FAILED),
         ((*SHELL, "read line; kill -9 $$"), "fetch ended without an answer", Exit.FAILED),
         ((*SHELL, "read line; head -c 3000000 /dev/zero"), "without an answer", Exit.FAILED),
         # Only a network is as slow as that.
         ((*SHELL, "read line; sleep 60"), "fetch did not end within 3 s", Exit.UNREACHABLE),
         ((*SHELL, "read line; while :; do echo '[1]'; done"), "within 3 s", Exit.UNREACHABLE),
-        ((*SHELL, """read line; echo '{"done": {}}'"""), "names no commit: None", Exit.FAILED),
+        ((*SHELL, """read line; echo '{"done": {}}'"""), "has no commit: None", Exit.FAILED),
         ((*SHELL, """read line; echo '{"failed": "x", "kind": "Exit"}'"""), "x;", Exit.FAILED),
     ],
 )

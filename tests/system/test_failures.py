@@ -96,10 +96,10 @@ def test_unmanaged_app_starts(app: DemoApp, upstream: Upstream) -> None:
     app.start()
 
     app.wait_up()
-    assert "is not managed" in host.journal(SERVICES[0])
+    assert "not managed by autoupdate" in host.journal(SERVICES[0])
     refused = host.run("autoupdatectl", "run", check=False)
     assert refused.returncode == 2
-    assert "lies in the way" in refused.stderr
+    assert "already exists and is not managed by autoupdate" in refused.stderr
     assert app.status()["state"] == "unmanaged"
 
 

@@ -50,7 +50,7 @@ def test_only_what_is_signed_runs(
     host.systemctl("start", RUN, timeout=300)
     current = deployed_app.status()["current"]
     assert current["trusted"] is False
-    assert "allowed_signers can be written by others than root" in current["trust_reason"]
+    assert "allowed_signers can be written by users other than root" in current["trust_reason"]
     left = host.run("ps", "-u", "_autoupdate", "-o", "args=", check=False).stdout
     assert left == "", "an agent of gpg stayed"
     signers.close()

@@ -1,5 +1,5 @@
-"""The virtual environment of a release: installed by uv or pip, copied, tried out.
+"""The virtual environment of a release: installed by uv or pip, copied, tested.
 
-In come a work tree and the settings of a build, out goes a finished `.venv` or the reason why there
-is none. Runs what upstream wrote.
+Takes a work tree and the settings of a build; makes a complete `.venv`, or reports why it cannot.
+Runs upstream's code.
 """

@@ -1,9 +1,9 @@
-"""The editable install of the app in a release, taken over from the release before.
+"""The editable install of the app in a release, copied from an earlier release if possible.
 
-Such an install is a few small files that lead to the release's directory. To make them, a build
-back end is loaded, which takes longer than all the rest of an update. It is traced (trace.py)
-which of the app's files it read; as long as these are the same, its result is, too, but for the
-path of the release. Runs in the worker.
+An editable install is a few small files that point to the release's directory. The build back end
+that makes them takes longer than all the rest of an update. So trace.py records which of the app's
+files the back end reads. While these are unchanged, its result is the same except for the path of
+the release, and can be copied. Runs in the worker.
 """
 
 import hashlib
@@ -14,22 +14,26 @@ from base64 import urlsafe_b64encode
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-# More than an editable install writes: something else is kept in there.
+# Files of an editable install are smaller than this. Larger ones are something else.
 LARGEST = 1 << 20
-# What a build leaves in a directory, and what never decides about an installation.
+# Files that a build leaves, and directories that do not influence an install.
 LEFT_BY_BUILDS = (".egg-info", ".dist-info", ".pyc", "__pycache__")
 NOT_OF_THE_APP = (".git", ".venv", "build")
 
 
 class Trace(NamedTuple):
-    """What a build back end looked at, by paths in the release; None: more than can be told."""
+    """The files and directories that a build back end read, as paths in the release."""
 
     files: tuple[str, ...]
     directories: tuple[str, ...]
 
 
 def read_trace(log: str, release: str) -> Trace | None:
-    """Read what trace.py wrote while the app of a release was installed."""
+    """Read what trace.py wrote while the app of a release was installed.
+
+    None: there is no trace, or the back end did something that a trace does not cover: it started a
+    process, wrote to the release, or read its Git data.
+    """
     try:
         with open(log, encoding="utf-8") as stream:
             records = [json.loads(line) for line in stream]
@@ -48,7 +52,7 @@ def read_trace(log: str, release: str) -> Trace | None:
                 return None
             (files if kind == "read" else directories).add(path)
             if kind == "read":
-                # Whether a file beside it exists may have been asked without a trace.
+                # Tests whether a file next to it exists leave no trace.
                 directories.add(os.path.dirname(path))
     return Trace(tuple(sorted(files)), tuple(sorted(directories))) if records else None
 
@@ -65,7 +69,7 @@ def _is_left_by_build(path: str) -> bool:
 
 
 def inputs(release: str, trace: Trace) -> str:
-    """Return a digest of what a build back end would find in a release."""
+    """Return a digest of what a build back end would read in a release."""
     digest = hashlib.sha256()
     for path in trace.files:
         try:
@@ -88,7 +92,7 @@ def inputs(release: str, trace: Trace) -> str:
 
 
 def keep(memory: str, venv: str, release: str, trace: Trace | None) -> None:
-    """Remember how the app of a release is installed in an environment, for those after it.
+    """Record how the app of a release is installed in an environment, for later releases.
 
     Raises OSError.
     """
@@ -102,7 +106,7 @@ def keep(memory: str, venv: str, release: str, trace: Trace | None) -> None:
     }  # fmt: skip
     temporary = f"{memory}.new"
     with suppress(FileNotFoundError):
-        # Written anew: what lies there may be a link of upstream's.
+        # Removed first: upstream may have put a link there.
         os.unlink(temporary)
     with open(temporary, "x", encoding="utf-8") as stream:
         json.dump(facts, stream)
@@ -110,7 +114,10 @@ def keep(memory: str, venv: str, release: str, trace: Trace | None) -> None:
 
 
 def take_over(memory: str, release: str) -> bool:
-    """Install the app in a release as in the one that is remembered, if that is the same work."""
+    """Install the app in a release by copying the recorded install; return whether that worked.
+
+    It does not if the inputs of the build back end have changed, or if nothing is recorded.
+    """
     try:
         facts = _read_json(memory)
         trace = Trace(*facts["trace"])
@@ -119,7 +126,7 @@ def take_over(memory: str, release: str) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         return False
     venv = f"{release}/.venv"
-    # That of the release with which the dependencies were installed came with them.
+    # The environment still has the install of the release that it was first made for.
     former = _own_facts(venv)
     for path in _recorded(venv):
         with suppress(FileNotFoundError):
@@ -139,7 +146,7 @@ def _write(venv: str, facts: dict[str, Any], release: str) -> None:
             content = _record(content.decode("utf-8", "surrogateescape"), path, written)
         os.makedirs(os.path.dirname(f"{venv}/{path}"), exist_ok=True)
         with suppress(FileNotFoundError):
-            # Written in place, it would change for other releases as well.
+            # Removed first: other releases have hard links to this file.
             os.unlink(f"{venv}/{path}")
         with open(f"{venv}/{path}", "xb") as stream:
             stream.write(content)
@@ -147,7 +154,7 @@ def _write(venv: str, facts: dict[str, Any], release: str) -> None:
 
 
 def _record(text: str, record: str, written: dict[str, bytes]) -> bytes:
-    """Write RECORD with the digests of what was written (PyPA, recording installed projects)."""
+    """Return RECORD with the digests of the written files (PyPA, recording installed projects)."""
     top = os.path.dirname(os.path.dirname(record))
     lines = []
     for line in text.splitlines():
@@ -161,7 +168,10 @@ def _record(text: str, record: str, written: dict[str, bytes]) -> bytes:
 
 
 def installed_files(venv: str, release: str) -> dict[str, tuple[int, str]] | None:
-    """Return mode and text of each file of the app's install, RECORD last; None: not like that."""
+    """Return mode and text of each file of the app's install, RECORD last.
+
+    None: it is not an install that can be copied.
+    """
     paths = _recorded(venv)
     if not paths:
         return None
@@ -177,7 +187,7 @@ def installed_files(venv: str, release: str) -> dict[str, tuple[int, str]] | Non
                 text = stream.read()
         except OSError:
             return None
-        # As it would be in the release's own environment.
+        # With the path that it has in the release's own environment.
         text = text.replace(venv, f"{release}/.venv")
         found[path] = (os.stat(place).st_mode & 0o777, text)
     return found if any(release in text for _, text in found.values()) else None
@@ -189,7 +199,7 @@ def _read_json(file: str) -> dict[str, Any]:
 
 
 def _own_facts(venv: str) -> list[str]:
-    """Return the .dist-info directory of what is installed editable in an environment."""
+    """Return the .dist-info directories of the editable installs in an environment."""
     found = []
     for library in os.listdir(f"{venv}/lib"):
         top = f"{venv}/lib/{library}/site-packages"
@@ -203,10 +213,10 @@ def _own_facts(venv: str) -> list[str]:
 
 
 def _recorded(venv: str) -> list[str]:
-    """Return the files of what is installed editable, by their paths in the environment."""
+    """Return the files of the editable install, as paths in the environment."""
     facts = _own_facts(venv)
     if len(facts) != 1:
-        # None, or others beside the app: what belongs to which is not told here.
+        # There is none, or it is not clear which of several is the app's.
         return []
     (directory,) = facts
     top = os.path.dirname(directory)

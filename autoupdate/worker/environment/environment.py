@@ -2,8 +2,8 @@
 
 The dependencies are installed once for each key into `environments/KEY`; a release's own `.venv`
 is a copy of that by hard links (linked_copy.py), in which the app itself is then installed. So a
-commit that changes no dependency downloads and unpacks nothing, and yet no release shares a file
-name with another. Runs in the worker, as the builds' user.
+commit that changes no dependency downloads and unpacks nothing, and still each release has a
+directory of its own. Runs in the worker, as the builds' user.
 """
 
 import glob
@@ -25,11 +25,11 @@ from autoupdate.worker.environment.linked_copy import BUILD_TOOLS, COMPLETE, INS
 from autoupdate.worker.environment.uv import Command
 
 MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
-# From about this number of modules on, several processes compile faster than one.
+# With more modules than this, several processes compile faster than one.
 MANY_FILES = 200
-# What is installed in an environment.
+# The file that lists the packages of an environment.
 VERSIONS = "installed-versions.txt"
-# The directory of what traces a build, while that runs.
+# The directory of the tracer (trace.py) during a build.
 TRACER = "tracer"
 DEFAULT_REQUIREMENTS = next(
     tuple(setting.default) for setting in SETTINGS if setting.key == "build.requirements"
@@ -42,7 +42,7 @@ INDEX_OPTIONS = {
 
 
 class Environment(NamedTuple):
-    """The environment of a release: its key, and the interpreter it was made with."""
+    """The environment of a release: key, interpreter, and whether it exists already."""
 
     key: str
     interpreter: str
@@ -60,7 +60,7 @@ class EnvironmentBuilder:
 
     @property
     def installer(self) -> Installer:
-        """What installs packages, chosen by the setting `build.installer` when it is needed."""
+        """The package installer, chosen by `build.installer` when it is first needed."""
         if self._installer is None:
             self._installer = self._choose()
         return self._installer
@@ -74,33 +74,35 @@ class EnvironmentBuilder:
         if program:
             return Installer("uv", program)
         if wanted == "uv":
-            raise UpdateFailedError("build.installer is uv, which is neither here nor to be had")
+            raise UpdateFailedError(
+                "build.installer is uv, but uv is not installed and cannot be downloaded"
+            )
         return Installer("pip", "")
 
     def plan(self, release: str) -> Environment:
-        """Return which environment a release needs, and whether it is there already."""
+        """Return which environment a release needs, and whether it exists already."""
         interpreter = self._interpreter()
         key = self._key(release, self._manifests(release), interpreter)
         return Environment(key, interpreter, is_complete(f"{self.environments}/{key}"))
 
     def prepare(self, release: str) -> str:
-        """Install what a release depends on, unless that was done before; return the key.
+        """Install the dependencies of a release, unless an environment has them; return its key.
 
-        Raises DependenciesFailedError, UpdateFailedError, or the host's or the network's fault.
+        Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
         planned = self.plan(release)
         if not planned.reused:
             self._install_dependencies(
                 release, f"{self.environments}/{planned.key}", planned.interpreter
             )
-        # Upstream may have something of that name.
+        # The repository may have something of that name.
         remove(f"{release}/.venv")
         return planned.key
 
     def finish(self, release: str, key: str) -> None:
         """Install the app in the `.venv` of a release, a copy of the environment of that key.
 
-        Raises UpdateFailedError, or the host's or the network's fault.
+        Raises UpdateFailedError, HostFaultError, UnreachableError.
         """
         template = f"{self.environments}/{key}"
         adapt(f"{release}/.venv", template)
@@ -109,7 +111,7 @@ class EnvironmentBuilder:
         os.chmod(f"{release}/.venv", 0o755)  # noqa: S103 - services run from it
 
     def _manifests(self, release: str) -> list[str]:
-        """Return the files of a release that decide about its dependencies."""
+        """Return the files of a release that define its dependencies."""
         requirements = []
         for path in self.build.requirements:
             if os.path.isfile(f"{release}/{path}"):
@@ -133,8 +135,10 @@ class EnvironmentBuilder:
         """Return the interpreter's real path and version."""
         python = self.build.python
         if not os.access(python, os.X_OK):
-            # No fault of the commit.
-            raise HostFaultError(f"build.python: {python} is no program", "apt install python3")
+            # Not the commit's fault.
+            raise HostFaultError(
+                f"build.python: {python} is not an executable file", "apt install python3"
+            )
         status, output = self.command([python, "-I", "-VV"], "/", {})
         if status:
             raise UpdateFailedError(f"{python} does not run: {summary(output)}")
@@ -155,7 +159,7 @@ class EnvironmentBuilder:
 
     def _install_dependencies(self, release: str, template: str, interpreter: str) -> None:
         shutil.rmtree(template, ignore_errors=True)
-        # There before anything is run, so that this directory can be written to, and no other.
+        # Made before anything runs: a build may write to its own environment, and to no other.
         os.makedirs(template)
         self._do(
             self.installer.create(self.build.python, template), release, DependenciesFailedError
@@ -168,7 +172,8 @@ class EnvironmentBuilder:
             arguments += ["--requirement", file]
             index += index_options(file)
         if any(map(has_hashes, self._requirements_in(release))):
-            # With hashes everything must have one, and a directory cannot (pip-install(1)).
+            # In hash-checking mode everything needs a hash, and a directory cannot have one
+            # (pip-install(1)).
             self._do(self.installer.install(template, arguments), release, DependenciesFailedError)
             arguments = []
         arguments += self.build.extra_requirements
@@ -177,7 +182,7 @@ class EnvironmentBuilder:
             arguments += ["--editable", f"{release}{extras}"]
             target = ["--target", f"{template}/{BUILD_TOOLS}", *index]
             tools = [*target, *build_requirements(release), "wheel"]
-            # Few of their files are ever loaded.
+            # Few of their files are ever loaded, so they are not compiled.
             command = self.installer.install(template, tools, compiled=False)
             self._do(command, release, DependenciesFailedError)
         found = self._install_traced(release, template, arguments) if arguments else None
@@ -186,7 +191,7 @@ class EnvironmentBuilder:
         if not self.installer.program:
             self._compile(f"{template}/bin/python", f"{template}/lib")
         forget_locks(template, f"{template}/{BUILD_TOOLS}")
-        # What bears these names was left by what was installed: nothing of it is believed.
+        # A package may have installed files with these names; they must be ours.
         for name in (VERSIONS, INSTALL, COMPLETE):
             remove(f"{template}/{name}")
         write_versions(template)
@@ -199,7 +204,7 @@ class EnvironmentBuilder:
     def _install_traced(
         self, release: str, template: str, arguments: Sequence[str]
     ) -> "editable.Trace | None":
-        """Install what is left, the app included; return what its build back end looked at."""
+        """Install the remaining requirements and the app; return what its build back end read."""
         log = f"{template}/trace"
         additions = {"PYTHONPATH": self._tracer(template), trace.VARIABLE: log}
         command = self.installer.install(template, arguments)
@@ -207,9 +212,9 @@ class EnvironmentBuilder:
         return self._traced(template, log, release)
 
     def _traced(self, venv: str, log: str, release: str) -> "editable.Trace | None":
-        """Return what was traced, and remove the tracer."""
+        """Return the trace, and remove it and the tracer."""
         found = editable.read_trace(log, release)
-        # A build can have removed them.
+        # The build may have removed them.
         for place in (f"{venv}/{TRACER}", log):
             remove(place)
         return found
@@ -236,7 +241,7 @@ class EnvironmentBuilder:
         additions = {"PYTHONPATH": paths, trace.VARIABLE: log}
         status, _ = self.command(offline, release, {**self._additions(), **additions})
         if status:
-            # A build back end may ask for more than pyproject.toml says (PEP 517, dynamic).
+            # A build back end may need more than pyproject.toml lists (PEP 517).
             self._do(command, release, UpdateFailedError)
         found = self._traced(venv, log, release)
         forget_locks(venv)
@@ -251,14 +256,14 @@ class EnvironmentBuilder:
         return directory
 
     def _compile(self, python: str, directory: str) -> None:
-        """Compile what can be compiled; a file that cannot be is upstream's, and may be unused."""
-        # The release's own environment was compiled with its template.
+        """Compile the modules in a directory. Errors are ignored: upstream may not use the file."""
+        # The release's environment was compiled before it was copied.
         names = sorted(set(os.listdir(directory)) - {".venv", ".git"})
         places = [place for name in names if is_code(place := f"{directory}/{name}")]
         if places:
-            # For a few files, more processes take longer than one.
+            # For a few files, several processes take longer than one.
             together = ["-j0"] if has_many_files(places) else []
-            # -S: what is installed is not needed, and takes longer to find than to compile a file.
+            # -S: installed packages are not needed, and finding them takes longer than compiling.
             words = [python, "-I", "-S", "-m", "compileall", "-q", *together, *places]
             self.command(words, "/", {})
 
@@ -278,17 +283,17 @@ class EnvironmentBuilder:
 
 
 def is_complete(environment: str) -> bool:
-    """Tell whether all dependencies were installed in an environment."""
+    """Return whether all dependencies were installed in an environment."""
     return os.path.exists(f"{environment}/{COMPLETE}")
 
 
 def is_code(place: str) -> bool:
-    """Tell whether there may be something to compile."""
+    """Return whether there may be something to compile."""
     return (os.path.isdir(place) and not os.path.islink(place)) or place.endswith(".py")
 
 
 def has_many_files(places: Sequence[str]) -> bool:
-    """Tell whether there is so much to compile that all processors should take part."""
+    """Return whether several processes compile these files faster than one."""
     files = 0
     for place in places:
         for _, _, names in os.walk(place):
@@ -299,19 +304,19 @@ def has_many_files(places: Sequence[str]) -> bool:
 
 
 def is_installable(release: str) -> bool:
-    """Tell whether the app can be installed as a package."""
+    """Return whether the app can be installed as a package."""
     return any(os.path.isfile(f"{release}/{name}") for name in ("pyproject.toml", "setup.py"))
 
 
 def forget_locks(*places: str) -> None:
-    """Remove the files by which uv locks what it installs into: any user could write to them."""
+    """Remove the lock files of uv, to which every user could write."""
     for place in places:
         with suppress(FileNotFoundError):
             os.unlink(f"{place}/.lock")
 
 
 def has_hashes(file: str) -> bool:
-    """Tell whether a requirements file says by their hashes which packages may be installed."""
+    """Return whether a requirements file has hashes of packages (pip-install(1), --hash)."""
     with open(file, encoding="utf-8", errors="replace") as stream:
         return re.search(r"(^|\s)--(hash=|require-hashes)", stream.read()) is not None
 
@@ -326,7 +331,7 @@ def build_requirements(release: str) -> list[str]:
     except (OSError, KeyError, TypeError, ValueError):
         return ["setuptools"]
     if not isinstance(requires, list):
-        # The installer will say what is wrong with it; a word is no list of its letters.
+        # The installer reports the error. A string must not be read as a list of letters.
         return ["setuptools"]
     return [str(requirement) for requirement in requires] or ["setuptools"]
 
@@ -339,7 +344,7 @@ def included_files(path: str) -> list[str]:
 
 
 def index_options(path: str) -> list[str]:
-    """Return the options of a requirements file that say where packages are looked for."""
+    """Return the options of a requirements file that say where to look for packages."""
     options = []
     with open(path, encoding="utf-8", errors="replace") as stream:
         for line in stream:
@@ -352,7 +357,7 @@ def index_options(path: str) -> list[str]:
 
 
 def write_versions(environment: str) -> None:
-    """Write down what is installed in an environment, as a requirements file of exact versions."""
+    """List the packages of an environment, in a requirements file with exact versions."""
     pattern = f"{glob.escape(environment)}/lib/*/site-packages/*.dist-info"
     names = [os.path.basename(path).removesuffix(".dist-info") for path in glob.glob(pattern)]
     lines = sorted("{}=={}\n".format(*name.rsplit("-", 1)) for name in names if "-" in name)
@@ -361,7 +366,7 @@ def write_versions(environment: str) -> None:
 
 
 def adapt(copy: str, template: str) -> None:
-    """Write anew what holds the path of the environment that this is a copy of."""
+    """Replace the path of the copied environment in the scripts and pyvenv.cfg of the copy."""
     for file in [f"{copy}/pyvenv.cfg", *glob.glob(f"{glob.escape(copy)}/bin/*")]:
         if os.path.islink(file) or not os.path.isfile(file):
             continue
@@ -377,7 +382,7 @@ def adapt(copy: str, template: str) -> None:
 
 
 def remove(place: str) -> None:
-    """Remove a file, a link or a directory, if it is there."""
+    """Remove a file, a link or a directory, if it exists."""
     if os.path.isdir(place) and not os.path.islink(place):
         shutil.rmtree(place)
     elif os.path.lexists(place):

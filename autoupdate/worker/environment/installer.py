@@ -15,7 +15,7 @@ from autoupdate.model.errors import (
 
 
 class Installer(NamedTuple):
-    """What installs packages; `program` is the path of uv, or empty for pip."""
+    """A package installer; `program` is the path of uv, or empty for pip."""
 
     name: str
     program: str
@@ -31,11 +31,11 @@ class Installer(NamedTuple):
         return [] if self.program else self.install(directory, ["--upgrade", "pip"])
 
     def complete(self, directory: str, interpreter: str) -> list[str]:
-        """Return the command that adds what `python -m venv` would have put there, if need be.
+        """Return the command that adds what `python -m venv` would have installed; empty for pip.
 
-        It comes last and compiles nothing, as these modules outnumber most apps' and hardly run.
+        It runs last and compiles nothing, as these packages have many modules and are rarely used.
         """
-        # From Python 3.12 on, that is pip alone (venv).
+        # From Python 3.12 on, venv installs only pip.
         older = re.search(r"Python 3\.([0-9]|1[01])\b", interpreter)
         seeds = ["pip", "setuptools"] if older else ["pip"]
         return self.install(directory, seeds, compiled=False) if self.program else []
@@ -45,14 +45,14 @@ class Installer(NamedTuple):
     ) -> list[str]:
         """Return the command that installs into a virtual environment.
 
-        `compiled`: uv compiles all that is in the environment, as pip does what it installs.
+        `compiled`: uv compiles the whole environment. pip always compiles what it installs.
         """
         python = f"{directory}/bin/python"
         if self.program:
             options = ["--no-progress", "--python", python]
             options += ["--compile-bytecode"] if compiled else []
             return [self.program, "pip", "install", *options, *arguments]
-        # -P: the release's directory must not take pip's place.
+        # -P: a module in the release's directory must not be loaded in the place of pip.
         return [
             python, "-P", "-m", "pip", "install",
             "--no-input", "--disable-pip-version-check", "--progress-bar=off", *arguments,
@@ -63,14 +63,14 @@ CACHES = ("PIP_CACHE_DIR", "UV_CACHE_DIR")
 
 
 def cache_environment(home: str) -> dict[str, str]:
-    """Return where the installers keep what they downloaded, and how they behave."""
+    """Return the environment variables of the installers: their caches and options."""
     return {
         "PIP_CACHE_DIR": f"{home}/pip",
         "UV_CACHE_DIR": f"{home}/uv",
-        # The host's certificate authorities count for uv as they do for pip and git.
+        # uv trusts the host's certificate authorities, as pip and git do.
         "UV_NATIVE_TLS": "true",
         "UV_PYTHON_DOWNLOADS": "never",
-        # A build can write to the cache, and so into every environment that shares its files.
+        # A build can write to the cache, so no environment may have hard links to it.
         "UV_LINK_MODE": "copy",
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - private to the unit
     }
@@ -89,7 +89,7 @@ HOST_TROUBLE = (
 
 
 def fault(status: int, output: str, otherwise: type[UpdateFailedError]) -> AutoupdateError:
-    """Return the error for a command of a build that failed: whose fault it is, and why."""
+    """Return the error for a failed command of a build; its class says whose fault it is."""
     reason = summary(output)
     if any(words in output for words in NO_SPACE):
         return NoSpaceError(reason)
@@ -108,7 +108,7 @@ def summary(output: str) -> str:
     errors = [
         line for line in lines if line.lower().startswith(("error", "\u00d7", "\u2570\u2500\u25b6"))
     ]
-    # What uv names last is the cause of all that it named before.
+    # The last cause that uv prints is the root cause.
     causes = [line for line in lines if line.startswith("cause: ")]
     chosen = [*errors[-1:], *causes[-1:]] if causes else errors[-2:]
     chosen = chosen or lines[-2:] or ["no output"]

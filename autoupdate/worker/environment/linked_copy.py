@@ -1,8 +1,8 @@
 """build: the `.venv` of a release, a copy of its environment by hard links.
 
-Such copies share their files. So that no build can change those of another release in place, the
-files become root's; the directories of a copy are the builds' user's, who may put files of its own
-in the places of these. Done by the run itself, while nothing of upstream's is running.
+Such copies share their files. The files become root's, so that no build can change those of another
+release. The directories of a copy belong to the builds' user, who can replace files there. The run
+itself does this, while no process of a build is running.
 """
 
 import os
@@ -17,14 +17,15 @@ from autoupdate.model.errors import HostFaultError
 
 # Made when all dependencies are installed; the last file to become root's.
 COMPLETE = "complete"
-# What an environment holds for its own use: the app's build tools, and how the app was installed.
+# Not copied to releases: the app's build tools, and the record of how the app was installed.
 BUILD_TOOLS, INSTALL = "build-tools", "install.json"
 
 
 def provide(environment: str, scratch: str, release: str, owner: Identity | None) -> None:
     """Give a release its `.venv`, a copy of a complete environment. Raises HostFaultError.
 
-    It is made at `scratch`, where only this process's user can write; `owner` gets its directories.
+    It is made at `scratch`, where only this process's user can write. Its directories are given to
+    `owner`.
     """
     try:
         if not is_sealed(environment):
@@ -38,14 +39,14 @@ def provide(environment: str, scratch: str, release: str, owner: Identity | None
 
 
 def is_sealed(environment: str) -> bool:
-    """Tell whether all files of an environment belong to this process's user. Raises OSError."""
+    """Return whether all files of an environment belong to this process's user. Raises OSError."""
     return os.lstat(f"{environment}/{COMPLETE}").st_uid == os.geteuid()
 
 
 def seal(environment: str) -> None:
-    """Take the files of an environment from the builds' user. Raises OSError.
+    """Change the owner of an environment's files to this process's user. Raises OSError.
 
-    No link is followed, and what is no plain file stays as it is.
+    Links are not followed; anything but a regular file is left unchanged.
     """
     for place, _, files, directory in os.fwalk(environment):
         kept = (COMPLETE, INSTALL) if place == environment else ()
@@ -57,7 +58,7 @@ def seal(environment: str) -> None:
 
 
 def take(name: str, directory: int) -> None:
-    """Make a plain file this process's user's, for all to read and for no other to write."""
+    """Give a regular file to this process's user; others can read it, but not write to it."""
     if not stat.S_ISREG(os.lstat(name, dir_fd=directory).st_mode):
         return
     file = os.open(name, READ, dir_fd=directory)
@@ -71,10 +72,10 @@ def take(name: str, directory: int) -> None:
 
 
 def link(environment: str, scratch: str, owner: Identity | None) -> None:
-    """Copy an environment to a new directory: links to its files, its symbolic links as they are.
+    """Copy an environment to a new directory, with hard links to its files.
 
-    What is for its own use is left out. The copy is closed to other users, as installers lock a
-    file in there, until it is finished (environment.py). Raises OSError.
+    Other users cannot open the copy until it is finished (environment.py), as installers lock a
+    file in it. Raises OSError.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     os.mkdir(scratch, 0o700)
@@ -89,7 +90,7 @@ def copy_entries(
     mode: int = 0o755,
     left_out: tuple[str, ...] = (),
 ) -> None:
-    """Copy what is in a directory: links, directories, and of plain files another name."""
+    """Copy the contents of a directory; regular files become hard links."""
     with os.scandir(source) as entries:
         for entry in entries:
             name = entry.name
@@ -103,7 +104,7 @@ def copy_entries(
                     copy_entries(inner, copy, owner)
             elif entry.is_file(follow_symlinks=False):
                 os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
-    # Given away when nothing is written to it any more.
+    # Last: then this process does not write to the directory any more.
     os.fchmod(target, mode)
     if owner:
         os.fchown(target, owner.uid, owner.gid)
@@ -111,7 +112,7 @@ def copy_entries(
 
 @contextmanager
 def opened(directory: str, parent: int | None = None) -> Iterator[int]:
-    """Yield the descriptor of a directory that is no symbolic link. Raises OSError."""
+    """Yield the descriptor of a directory. Raises OSError, also for a symbolic link."""
     descriptor = os.open(directory, DIRECTORY, dir_fd=parent)
     try:
         yield descriptor

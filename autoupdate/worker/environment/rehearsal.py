@@ -1,6 +1,6 @@
-"""rehearse: tries a new release out, before production sees it.
+"""rehearse: tests a new release before the services are switched to it.
 
-Runs in the worker, as the builds' user, with an environment that holds nothing of this host.
+Runs in the worker, as the builds' user, with a clean environment.
 """
 
 import json
@@ -16,12 +16,12 @@ from autoupdate.worker.environment import installer
 SMOKE_TEST = f"{os.path.dirname(os.path.abspath(__file__))}/smoke.py"
 MOST_WARNINGS = 10
 
-# Runs a command in a release, which may write to some directories; gives exit status and output.
+# Runs a command in a release, with write access to some directories; returns status and output.
 Try = Callable[[Sequence[str], str, Sequence[str]], tuple[int, str]]
 
 
 class Report(NamedTuple):
-    """What the smoke test found: scripts that cannot be imported, and why; packages that clash."""
+    """What the smoke test found: scripts that cannot be imported, and why; unmet requirements."""
 
     broken: dict[str, str]
     conflicts: list[str]
@@ -36,11 +36,11 @@ def rehearse(
     smoke: bool,
     same_packages: bool = False,
 ) -> list[str]:
-    """Test a release: the smoke test first, then each command; return what is merely odd.
+    """Test a release: the smoke test first, then each command; return warnings.
 
-    `previous` is the directory of the deployed release; empty for none. With the `same_packages`
-    as that, what is odd about these is known.
-    Raises UpdateFailedError for the first thing that fails.
+    `previous` is the directory of the deployed release; empty for none. With `same_packages`, the
+    release has the same packages, and only the app's own requirements are checked.
+    Raises UpdateFailedError for the first failure.
     """
     whose = "own" if same_packages else "all"
     warnings = smoke_test(release, previous, try_out, whose) if smoke else []
@@ -59,8 +59,8 @@ def rehearse(
 def smoke_test(release: str, previous: str, try_out: Try, whose: str) -> list[str]:
     """Import the app's console scripts. Raises UpdateFailedError for one that this commit broke.
 
-    One that is broken in the deployed release as well cannot be what production lives on: a
-    warning, like packages that do not fit each other; to fail for those would be to fail for ever.
+    A script that is broken in the deployed release, too, is a warning, and so are unmet
+    requirements: as an error they could fail every update.
     """
     new = report(release, try_out, whose)
     broken = new.broken
@@ -69,7 +69,7 @@ def smoke_test(release: str, previous: str, try_out: Try, whose: str) -> list[st
         if script not in old:
             raise UpdateFailedError(
                 f"its console script {script} cannot be imported: {reason}",
-                "if that does not matter here: rehearse.smoke = false",
+                "if this script is not used on this host, set rehearse.smoke = false",
             )
     warnings = [
         f"console script {script} cannot be imported: {broken[script]}" for script in broken

@@ -1,8 +1,8 @@
 """The smoke test: `smoke.py RELEASE REPORT WHOSE`, run by the release's own interpreter.
 
-Writes to REPORT, as JSON, the console scripts of the app that cannot be imported, with the reason,
-and what does not fit the requirements of "all" installed packages, or of the app's "own". Needs
-nothing but the standard library, as it runs where this package is not installed.
+Writes a JSON file: the console scripts of the app that cannot be imported, each with the reason,
+and the unmet requirements of "all" installed packages or of the app's "own". Uses only the standard
+library, because this package is not installed in a release.
 """
 
 import importlib
@@ -19,7 +19,7 @@ LONGEST_REASON = 300
 
 
 def main(release: str, report: str, whose: str) -> None:
-    """Test the release; leave at once, whatever it has started."""
+    """Test the release; then exit at once."""
     distributions = list(importlib.metadata.distributions())
     own = [item for item in distributions if belongs_to(item, release)]
     found = {
@@ -28,12 +28,12 @@ def main(release: str, report: str, whose: str) -> None:
     }
     with open(report, "w", encoding="utf-8", errors="backslashreplace") as file:
         json.dump(found, file)
-    # Threads of upstream's modules could keep this process for ever.
+    # Without this, threads of upstream's modules could keep the process running.
     os._exit(0)
 
 
 def belongs_to(distribution: importlib.metadata.Distribution, release: str) -> bool:
-    """Tell whether a distribution was installed from the release's directory (PEP 610)."""
+    """Return whether a distribution was installed from the release's directory (PEP 610)."""
     origin = distribution.read_text("direct_url.json")
     if origin:
         url = json.loads(origin).get("url", "")
@@ -49,12 +49,12 @@ def broken_scripts(
     """Yield the name of each script that cannot be imported, and why."""
     for distribution in distributions:
         for script in distribution.entry_points:
-            # One that belongs to an extra may lack what that extra would have installed.
+            # A script of an extra may need packages that only this extra installs.
             if script.group not in GROUPS or script.extras:
                 continue
             try:
                 script.load()
-            except (Exception, SystemExit) as error:  # whatever upstream's code may raise
+            except (Exception, SystemExit) as error:  # upstream's code may raise anything
                 reason = f"{type(error).__name__}: {error}"
                 yield script.name, reason[:LONGEST_REASON]
 
@@ -63,7 +63,7 @@ def conflicts(
     looked_at: list[importlib.metadata.Distribution],
     distributions: list[importlib.metadata.Distribution],
 ) -> Iterator[str]:
-    """Yield what is missing or of the wrong version, as `pip check` does."""
+    """Yield packages that are missing or have the wrong version, as `pip check` does."""
     looked_at = [item for item in looked_at if item.requires]
     requirements = requirement_parser() if looked_at else None
     if requirements is None:
@@ -82,11 +82,11 @@ def conflicts(
             if version is None:
                 yield f"{name} needs {wanted}, which is not installed"
             elif not wanted.specifier.contains(version, prereleases=True):
-                yield f"{name} needs {wanted}, and {version} is installed"
+                yield f"{name} needs {wanted}, but {version} is installed"
 
 
 def requirement_parser() -> Any:
-    """Return the module that understands PEP 508, pip's own if need be; None without either."""
+    """Return a module that parses PEP 508, or pip's copy of it; None without either."""
     for name in ("packaging.requirements", "pip._vendor.packaging.requirements"):
         try:
             return importlib.import_module(name)
@@ -96,7 +96,7 @@ def requirement_parser() -> Any:
 
 
 def canonical(name: str) -> str:
-    """Return the one spelling of a package's name (PEP 503)."""
+    """Return the normalised name of a package (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

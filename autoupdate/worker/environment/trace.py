@@ -1,4 +1,4 @@
-"""Source of the `sitecustomize` of a build back end: writes down which files the back end looks at.
+"""Source of a `sitecustomize` module that records which files a build back end reads.
 
 Built on Python's audit events (PEP 578); see editable.py.
 """
@@ -39,7 +39,7 @@ def end():
         stream.write(json.dumps(sorted(seen)) + "\\n")
 
 
-# The installer itself starts the back end, and reads what is in the key of the environment.
+# Not in the installer itself: what it reads is part of the environment's key already.
 if log and sys.orig_argv[1:2] != ["-P"] and "pip" not in sys.orig_argv:
     sys.addaudithook(hear)
     atexit.register(end)

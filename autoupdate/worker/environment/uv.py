@@ -1,6 +1,6 @@
-"""uv, the quick installer: found on the host, or fetched once, pinned by hash, for the app alone.
+"""uv, the fast installer: that of the host, or one that is downloaded for the app, pinned by hash.
 
-Debian 12 and 13 have no package of it. Its settings are the host's: uv.toml, or else pip.conf.
+Debian 12 and 13 have no package of it. It uses the host's settings: uv.toml, or else pip.conf.
 """
 
 import configparser
@@ -12,21 +12,21 @@ from collections.abc import Callable, Sequence
 from autoupdate.host.links import sync_directory
 from autoupdate.host.process import SEARCH_PATH
 
-# Runs a command in a directory with additions to the environment; gives its exit status and output.
+# Runs a command in a directory, with added environment variables; returns status and output.
 Command = Callable[[Sequence[str], str, dict[str, str]], tuple[int, str]]
 
 VERSION = "0.13.9"
-# Of the wheels for manylinux, as the index has them: x86_64, aarch64.
+# SHA-256 of the manylinux wheels on PyPI: x86_64, aarch64.
 HASHES = (
     "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19",
     "5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe",
 )
-# Among the environments, where a build may write as long as it is not complete.
+# A directory next to the environments; a build may write to it until it is complete.
 DIRECTORY = f"uv-{VERSION}"
 COMPLETE = "complete"
-# Made when it could not be had, which is then not tried again for some time.
+# Made when the download failed; its time says when that was.
 MISSING = f"{DIRECTORY}.missing"
-# Seconds until it is tried again where it could not be had.
+# Seconds until a failed download is tried again.
 AGAIN = 86_400.0
 PIP_SETTINGS = ("/etc/pip.conf", "/etc/xdg/pip/pip.conf")
 UV_SETTINGS = "/etc/uv/uv.toml"
@@ -34,14 +34,14 @@ YES = ("1", "true", "yes", "on")
 
 
 def find(environments: str) -> str:
-    """Return the path of uv, of the host or fetched before; nothing if there is none."""
+    """Return the path of uv, the host's or the downloaded one, or nothing."""
     program = f"{environments}/{DIRECTORY}/bin/uv"
     fetched = os.path.exists(f"{environments}/{DIRECTORY}/{COMPLETE}")
     return shutil.which("uv", path=SEARCH_PATH) or (program if fetched else "")
 
 
 def fetch(environments: str, python: str, command: Command) -> str:
-    """Fetch uv by pip, from the index that the host is set up for; return its path, or nothing."""
+    """Download uv with pip, from the index that the host uses; return its path, or nothing."""
     directory = f"{environments}/{DIRECTORY}"
     if _has_failed_lately(f"{environments}/{MISSING}"):
         return ""
@@ -61,7 +61,7 @@ def fetch(environments: str, python: str, command: Command) -> str:
     for words in commands:
         status, _ = command(words, "/", {})
         if status:
-            # What is not complete may be written to by builds.
+            # Builds could write to an incomplete one.
             shutil.rmtree(directory)
             os.makedirs(f"{environments}/{MISSING}", exist_ok=True)
             os.utime(f"{environments}/{MISSING}")
@@ -83,9 +83,9 @@ def _has_failed_lately(mark: str) -> bool:
 def settings(
     uv_settings: str = UV_SETTINGS, pip_settings: Sequence[str] = PIP_SETTINGS
 ) -> dict[str, str]:
-    """Return the host's settings of pip as uv takes them, unless uv has settings of its own.
+    """Return the host's settings of pip as variables of uv; none if uv has settings of its own.
 
-    pip looks for a package in all indexes alike, and so does uv then (UV_INDEX_STRATEGY).
+    pip looks for a package in all indexes; UV_INDEX_STRATEGY makes uv do the same.
     """
     if os.path.exists(uv_settings):
         return {}
@@ -93,7 +93,7 @@ def settings(
     try:
         parser.read(pip_settings, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError, OSError):
-        # pip will say what is wrong with it.
+        # pip reports what is wrong with the file.
         return {}
     found: dict[str, list[str]] = {}
     for section in ("global", "install"):

@@ -1,5 +1,5 @@
-"""Git as the worker uses it: the mirror, work trees, what is in a commit.
+"""Git as the worker uses it: the mirror, work trees, the contents of a commit.
 
-In come names of commits and releases, out go values of model/. Everything read here was chosen by
-upstream. May import worker/environment/.
+Takes commits and releases, returns values of model/. Upstream controls everything that is read
+here. May import worker/environment/.
 """

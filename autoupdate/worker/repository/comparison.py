@@ -1,9 +1,10 @@
-"""What lies between two commits of the mirror, for `plan` and `show`.
+"""The differences between two commits of the mirror, for `plan` and `show`.
 
 Runs in the worker, as the builds' user.
 """
 
 from autoupdate.model.changes import Changed, Changes, Logged
+from autoupdate.model.commits import short
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.worker.repository.inspection import answers, ask, has, has_an_end
 
@@ -11,19 +12,19 @@ MOST_COMMITS, MOST_PATHS, LONGEST_TEXT = 20, 50, 200
 
 
 def compare(repository: str, commit: str, since: str) -> Changes:
-    """Tell what a commit brings compared with an older one (empty: none).
+    """Return what a commit changes compared with an older one (empty: none).
 
     Raises UpdateFailedError when git cannot read the commit.
     """
     if not has(repository, commit):
-        raise UpdateFailedError(f"the mirror does not have commit {commit}")
+        raise UpdateFailedError(f"the mirror does not have commit {short(commit)}")
     if not since or not has(repository, since):
         return Changes(False, 0, log(repository, [commit], 1), 0, ())
     paths, files = changed(repository, since, commit)
     commits = ask(repository, ["rev-list", "--count", f"{since}..{commit}", "--"], [])
     entries = log(repository, [f"{since}..{commit}"], MOST_COMMITS)
     if not entries:
-        # Back to an older commit.
+        # The commit is older than `since`.
         entries = log(repository, [commit], 1)
     return Changes(True, int(commits), entries, files, paths)
 

@@ -1,7 +1,7 @@
 """What the build of a commit would need, without checking it out; for `plan`.
 
-Runs in the worker, as the builds' user. The few files that decide about dependencies are written
-to a directory of their own, and the builder is asked about that, as it is about a release.
+Runs in the worker, as the builds' user. The few files that define the dependencies are written to a
+temporary directory, for which the builder plans as for a release.
 """
 
 import os
@@ -21,9 +21,9 @@ MOST_LINES, LONGEST_LINE = 20, 200
 def forecast(
     repository: str, commit: str, deployed: str, builder: EnvironmentBuilder, free: int
 ) -> Forecast:
-    """Tell which environment a commit needs, and what differs from the deployed one (empty: none).
+    """Return which environment a commit needs, and what differs from the deployed one (or empty).
 
-    Raises UpdateFailedError when the commit cannot be built with the settings as they are.
+    Raises UpdateFailedError when the commit cannot be built with these settings.
     """
     requirements = builder.build.requirements
     with tempfile.TemporaryDirectory() as after, tempfile.TemporaryDirectory() as before:
@@ -47,7 +47,7 @@ def forecast(
 def export(
     repository: str, commit: str, directory: str, requirements: Sequence[str]
 ) -> dict[str, bytes]:
-    """Write the files that decide about a commit's dependencies; return them by path."""
+    """Write the files that define a commit's dependencies; return them by path."""
     found: dict[str, bytes] = {}
     pending = [*MANIFESTS, *requirements]
     while pending and len(found) < MOST_MANIFESTS:
@@ -73,7 +73,7 @@ def included(path: str, names: Sequence[str]) -> list[str]:
 
 
 def blob(repository: str, name: str) -> bytes | None:
-    """Return the content of a file of a commit; None if there is none, or it is no manifest."""
+    """Return the content of a file of a commit; None if it is missing, no file, or too long."""
     if "\n" in name:
         return None
     facts = ask(repository, ["cat-file", "--batch-check=%(objecttype) %(objectsize)"], [name])
@@ -84,7 +84,7 @@ def blob(repository: str, name: str) -> bytes | None:
 
 
 def lines(files: dict[str, bytes]) -> set[str]:
-    """Return the lines of requirements files that mean something."""
+    """Return the lines of requirements files, without comments and empty lines."""
     texts = [content.decode(errors="replace") for path, content in files.items()
              if path not in MANIFESTS]  # fmt: skip
     stripped = (line.partition(" #")[0].strip() for text in texts for line in text.splitlines())
@@ -92,5 +92,5 @@ def lines(files: dict[str, bytes]) -> set[str]:
 
 
 def cut(found: set[str]) -> tuple[str, ...]:
-    """Return the first lines of some, none of them very long."""
+    """Return the first lines, each cut to LONGEST_LINE characters."""
     return tuple(line[:LONGEST_LINE] for line in sorted(found)[:MOST_LINES])

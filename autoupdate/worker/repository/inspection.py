@@ -1,7 +1,7 @@
-"""What a commit would bring, seen without checking it out: what guard.py judges.
+"""What a commit contains, found without checking it out; gates/guard.py judges that.
 
-Runs in the worker, as the builds' user. Everything here was chosen by upstream: it is read as
-bytes that end with a NUL, counted while it comes in, and given up where it has no end.
+Runs in the worker, as the builds' user. Upstream controls everything that is read here. So it is
+read as records that end with NUL and counted as it arrives, and reading stops at a limit.
 """
 
 import os
@@ -15,30 +15,30 @@ from autoupdate.host.process import start
 from autoupdate.model.errors import HostFaultError, UpdateFailedError
 from autoupdate.model.findings import Findings
 
-# A tree that names one subtree many times over has more files than any disk.
+# A tree can name one subtree many times, and so have more files than any disk.
 MOST_FILES = 500_000
-# Of a long list of offences the first ones say enough.
+# How many paths are reported of each list, and how much of each path.
 MOST_NAMED = 20
 LONGEST_NAMED = 200
-# A file takes whole blocks of the disk, however small it is.
+# Even a small file takes a whole block of the disk.
 BLOCK = 4096
 # What symlink(7) and the kernel allow.
 LONGEST_LINK = 4096
 MOST_LINKS_FOLLOWED = 40
 MOST_LINKS = 10_000
 LONGEST_COMMIT = 1_000_000
-# Line feeds and the like, and what turns the direction of writing (Unicode TR 9): names that do
-# not look like what they are.
+# Control characters, and those that change the direction of writing (Unicode TR 9): names with them
+# do not look like what they are.
 MISLEADING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-# What is no name of a file, and the directory of our own that a release has.
+# Parts of a path that cannot be file names, and `.venv`, which is ours in a release.
 NO_NAME = re.compile(r"(^|/)\.{0,2}(/|$)|^\.venv(/|$)")
-# What some file systems leave out of a name, so that it may mean .git there (git-fsck(1)).
+# Characters that some file systems ignore, so that a name may mean .git there (git-fsck(1)).
 IGNORED = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]|[. ]+$|:.*")
 REPOSITORY = frozenset({".git", "git~1"})
 
 
 class Entry(NamedTuple):
-    """One entry of a tree; `size` is zero for what is no file."""
+    """One entry of a tree; `size` is zero for anything but a file."""
 
     mode: int
     object: str
@@ -57,7 +57,7 @@ class Survey:
         self.links: dict[str, str] = {}
         """The object of each symbolic link, by its path."""
         self.submodules: list[str] = []
-        """Those that are asked for first."""
+        """Their paths, those in `asked` first."""
         self.present: set[str] = set()
 
     def add(self, entry: Entry) -> None:
@@ -80,7 +80,7 @@ class Survey:
 def inspect(repository: str, commit: str, deployed: str, asked: Iterable[str]) -> Findings:
     """Compare a commit of a repository with the deployed one (empty: none, or not known there).
 
-    `asked` are the paths of which `present` tells those that the commit has.
+    `asked` are paths; `present` in the findings lists those that the commit has.
     Raises UpdateFailedError when git cannot read the commit.
     """
     survey = Survey(asked)
@@ -111,10 +111,10 @@ def inspect(repository: str, commit: str, deployed: str, asked: Iterable[str]) -
 
 
 def is_misleading(path: str) -> bool:
-    """Tell whether a path holds a name that may pass for another one, or that is git's or ours."""
+    """Return whether a path has a name that looks like another one, or that is git's or ours."""
     if MISLEADING.search(path) or NO_NAME.search(path):
         return True
-    # The cheap question first: most names cannot mean that.
+    # The cheap test first: most names cannot mean .git.
     suspicious = not path.isascii() or "git" in path.lower()
     return suspicious and any(
         IGNORED.sub("", part).casefold() in REPOSITORY for part in path.split("/")
@@ -122,24 +122,24 @@ def is_misleading(path: str) -> bool:
 
 
 def named(paths: list[str]) -> tuple[str, ...]:
-    """Return the first paths of a list, none of them very long."""
+    """Return the first paths of a list, each cut to LONGEST_NAMED characters."""
     return tuple(path[:LONGEST_NAMED] for path in paths[:MOST_NAMED])
 
 
 def with_parents(path: str) -> Iterator[str]:
-    """Yield a path and every directory that it lies in."""
+    """Yield a path and every directory above it."""
     while path:
         yield path
         path = path.rpartition("/")[0]
 
 
 def leaving(links: Mapping[str, str]) -> list[str]:
-    """Return the symbolic links, by path and target, that lead out of the tree; or nowhere."""
+    """Return the paths of the links that lead out of the tree or in a circle; `links`: targets."""
     return sorted(path for path in links if not stays(path, links))
 
 
 def stays(path: str, links: Mapping[str, str]) -> bool:
-    """Tell whether a link stays in the tree, as the kernel follows it (path_resolution(7))."""
+    """Return whether a link leads to a path inside the tree, resolved as in path_resolution(7)."""
     place: list[str] = []
     pending = path.split("/")[::-1]
     followed = 0
@@ -170,20 +170,20 @@ def tree(repository: str, commit: str) -> Iterator[Entry]:
         facts, _, path = record.partition(b"\t")
         mode, _, name, size = facts.split()
         if not size.isdigit() and size != b"-":
-            # Git lists what it cannot read, and ends well.
+            # git lists objects that it cannot read, and exits with 0.
             raise UpdateFailedError(f"git cannot read object {name.decode()}")
         yield Entry(int(mode, 8), name.decode(), int(size) if size != b"-" else 0,
                     os.fsdecode(path))  # fmt: skip
 
 
 def has_an_end(repository: str, commit: str) -> bool:
-    """Tell whether the tree of a commit is one that git can compare: it holds all of it first."""
+    """Return whether a tree is small enough for git to compare: git loads all of it first."""
     names = answers(repository, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit])
     return sum(1 for _ in islice(names, MOST_FILES + 1)) <= MOST_FILES
 
 
 def changes(repository: str, old: str, new: str) -> Iterator[str]:
-    """Yield the letter of each file that differs between two commits (git-diff-tree(1))."""
+    """Yield the status letter of each file that differs between two commits (git-diff-tree(1))."""
     words = ["diff-tree", "-r", "-z", "--no-renames", "--name-status", old, new, "--"]
     letters = answers(repository, words)
     for status in letters:
@@ -192,15 +192,15 @@ def changes(repository: str, old: str, new: str) -> Iterator[str]:
 
 
 def has(repository: str, commit: str) -> bool:
-    """Tell whether a repository has a commit with its tree."""
+    """Return whether a repository has a commit and its tree."""
     answer = ask(repository, ["cat-file", "--batch-check"], [f"{commit}^{{tree}}"])
     return not answer.endswith(b" missing\n")
 
 
 def full_name(repository: str, name: str) -> str:
-    """Return the full name of the one commit whose name begins like that; empty for none.
+    """Return the full hash of the only commit that begins with these digits; empty for none.
 
-    Raises UpdateFailedError when git cannot say.
+    Raises UpdateFailedError when git fails.
     """
     answer = ask(repository, ["cat-file", "--batch-check=%(objectname)"], [f"{name}^{{commit}}"])
     found = answer.decode(errors="replace").strip()
@@ -208,7 +208,7 @@ def full_name(repository: str, name: str) -> str:
 
 
 def objects(repository: str, names: list[str]) -> dict[str, bytes]:
-    """Return the contents of a commit and of symbolic links, but of none that is too long."""
+    """Return the contents of a commit and of symbolic links; not of those that are too long."""
     asked = list(dict.fromkeys(names))
     sizes = ask(repository, ["cat-file", "--batch-check=%(objectsize)"], asked)
     limits = [LONGEST_COMMIT, *[LONGEST_LINK] * (len(asked) - 1)]
@@ -230,14 +230,14 @@ def objects(repository: str, names: list[str]) -> dict[str, bytes]:
 
 
 def commit_time(content: bytes) -> int:
-    """Return when a commit was made by its own word, in seconds since 1970."""
+    """Return the committer date of a commit, in seconds since 1970; zero if it has none."""
     head = content.partition(b"\n\n")[0]
     match = re.search(rb"^committer .*> ([0-9]{1,12}) ", head, re.MULTILINE)
     return int(match[1]) if match else 0
 
 
 def answers(repository: str, words: list[str]) -> Iterator[bytes]:
-    """Yield what git prints, NUL by NUL, as it comes. Raises UpdateFailedError."""
+    """Yield what git prints, up to each NUL, as it arrives. Raises UpdateFailedError."""
     process = start(["git", *words], environment=environment(repository), own_session=False)
     assert process.stdout is not None  # noqa: S101 - for the type checker: a pipe
     ended = False
@@ -248,7 +248,7 @@ def answers(repository: str, words: list[str]) -> Iterator[bytes]:
             yield from records
         ended = True
     finally:
-        # Whoever has heard enough does not wait for the end.
+        # The caller stopped early; do not wait for the rest.
         if not ended:
             process.kill()
         status = process.wait()
@@ -269,12 +269,12 @@ def ask(repository: str, words: list[str], names: list[str]) -> bytes:
 
 
 def failure(verb: str, status: int) -> UpdateFailedError:
-    """Return the error for a git process that did not end well."""
+    """Return the error for a git process that failed."""
     if status < 0:
         return HostFaultError(f"git {verb} was killed by signal {-status}")
     return UpdateFailedError(f"git {verb} failed with status {status}")
 
 
 def environment(repository: str) -> dict[str, str]:
-    """Return the environment of git in a repository, of which no work tree is looked at."""
+    """Return the environment of git in a repository whose work tree is not used."""
     return {**os.environ, "GIT_DIR": repository, "GIT_WORK_TREE": repository}

@@ -18,6 +18,7 @@ from git.exc import GitCommandError
 from git.repo import Repo
 
 from autoupdate.host.links import sync_directory
+from autoupdate.model.commits import short
 from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -25,23 +26,24 @@ from autoupdate.model.errors import (
     UnreachableError,
     UpdateFailedError,
 )
+from autoupdate.model.track import COMMIT
 from autoupdate.upstream.git_environment import complaint, redact
 from autoupdate.worker.environment.installer import HOST_TROUBLE
 
-# What git says of a fetch that is under way, and of how many hundredths of it are done.
+# Progress messages of git-fetch(1), with the percentage.
 PROGRESS = re.compile(
     rb"(?:remote: )?(Enumerating|Counting|Compressing|Receiving|Resolving|Updating|Total) "
     rb"(?:\S+: *([0-9]+)%)?"
 )
 MOST_COMPLAINTS, LONGEST_COMPLAINT = 100, 10_000
-# Bytes of words about one fetch, beside the pack: they end nowhere else.
+# Limit for git's messages during one fetch, in bytes; nothing else limits them.
 MOST_SAID = 16 << 20
 UPSTREAM_REF = "refs/autoupdate/upstream"
 UPSTREAM_TAGS, EVERY_TAG = "refs/autoupdate/tags/", "*"
 WORK_TREE = "../current"
-# What a build leaves in a release is no local change.
+# Files that a build leaves in a release are not local changes.
 NOT_CHANGES = "/.venv/\n__pycache__/\n*.pyc\n*.egg-info/\n/build/\n"
-# What git says when the other side, or what is between, failed.
+# What git says when upstream or the network failed.
 NETWORK_TROUBLE = (
     "unable to access", "Could not resolve", "Could not read from remote repository", "early EOF",
     "unexpected disconnect", "hung up", "RPC failed", "couldn't find remote ref", "not our ref",
@@ -60,15 +62,15 @@ class Mirror:
     """The local Git repository of an app; its work tree is the current release."""
 
     def __init__(self, path: str, watched: Callable[[str], None] = lambda _: None) -> None:
-        """Open nothing yet; `watched` is told how far a fetch is."""
+        """Use the mirror at a path; `watched` is called with the progress of a fetch."""
         self.path = path
         self.watched = watched
 
     def clear_leftovers(self) -> None:
         """Remove the locks and half-written packs of git processes that were killed.
 
-        The mirror is the run's that holds the app's lock, and that has just begun: no git process
-        of ours is at work in it.
+        Only the run that holds the app's lock uses the mirror, and no git process of it is running
+        now.
         """
         for directory, _, files in os.walk(self.path):
             for name in files:
@@ -76,32 +78,32 @@ class Mirror:
                     os.unlink(f"{directory}/{name}")
 
     def half_received(self) -> int:
-        """Return the size of the largest pack of which not everything came, in bytes."""
+        """Return the size of the largest incomplete pack, in bytes."""
         packs = glob.glob(f"{glob.escape(self.path)}/objects/pack/tmp_pack_*")
         return max(map(os.path.getsize, packs), default=0)
 
     def is_sound(self) -> bool:
-        """Tell whether git can read everything that the mirror should hold."""
+        """Return whether git can read everything that the mirror should contain."""
         try:
             self.open().fsck("--no-dangling", "--no-progress")
         except GitCommandError as error:
-            # "error in" begins what git thinks of an old commit of upstream's, not of our disk.
+            # Lines with "error in" are about malformed commits of upstream, not about damage.
             said = f"{_said(error.stdout)}\n{_said(error.stderr)}"
             return not re.search(r"^(error:|fatal:|missing |broken )", said, re.MULTILINE)
         return True
 
     def fault(self, error: GitCommandError, otherwise: AutoupdateError) -> AutoupdateError:
-        """Return whose fault it is that git failed: the host's, the mirror's, or the other one."""
+        """Return the error for a failure of git: the host's fault, the mirror's, or `otherwise`."""
         said = str(error.stderr)
         if any(words in said for words in HOST_TROUBLE):
             return HostFaultError(said_by_git(error))
-        # To read all of a mirror takes long, and a network fails often.
+        # Reading the whole mirror takes long, and networks fail often.
         if any(words in said for words in NETWORK_TROUBLE) or self.is_sound():
             return otherwise
         return DamagedMirrorError(f"{self.path}: {said_by_git(error)}")
 
     def open(self) -> Git:
-        """Open the mirror, making it first where it is missing."""
+        """Open the mirror; if it is missing, make it first."""
         if not self.is_made():
             self._make()
         git = Git("/")
@@ -110,7 +112,7 @@ class Mirror:
         return git
 
     def is_made(self) -> bool:
-        """Tell whether there is a mirror already, a sound one or not."""
+        """Return whether there is a mirror already, even a damaged one."""
         with (
             suppress(OSError),
             open(f"{self.path}/config", encoding="utf-8", errors="replace") as file,
@@ -120,7 +122,7 @@ class Mirror:
 
     def _make(self) -> None:
         with suppress(FileNotFoundError):
-            # What is there cannot be read, or is not ours.
+            # It cannot be read, or was not written here.
             os.unlink(f"{self.path}/config")
         repository = Repo.init(self.path, bare=True)
         with repository.config_writer() as configuration:
@@ -132,10 +134,10 @@ class Mirror:
             exclude.write(NOT_CHANGES)
 
     def fetch(self, url: str, wanted: str, tags: tuple[str, ...] = ()) -> Commit:
-        """Fetch a ref, or a commit by its name, with its history; also tags, `*` for all of them.
+        """Fetch a ref or a commit with its history, and tags (`*`: all of them).
 
-        Tags go to a place of their own, and those that upstream has no more are removed there.
-        Raises UnreachableError when upstream does not give it, DamagedMirrorError, HostFaultError.
+        Tags go to refs/autoupdate/tags/. With `*`, tags that upstream deleted are deleted there.
+        Raises UnreachableError when upstream does not send it, DamagedMirrorError, HostFaultError.
         """
         places = [f"+{wanted}:{UPSTREAM_REF}"]
         places += [f"+refs/tags/{tag}:{UPSTREAM_TAGS}{tag}" for tag in tags]
@@ -145,16 +147,16 @@ class Mirror:
             self._fetch(git, "--no-tags", *prune, "--", url, *places)
             line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
         except GitCommandError as error:
-            message = f"upstream {redact(url)} did not give {wanted}: {said_by_git(error)}"
+            message = f"upstream {redact(url)} did not send {named(wanted)}: {said_by_git(error)}"
             raise self.fault(error, UnreachableError(message)) from None
         self._take_over_records(git)
         if "\0" not in line:
-            raise UpdateFailedError(f"{wanted} of upstream does not lead to a commit")
+            raise UpdateFailedError(f"{named(wanted)} of upstream is not a commit")
         commit, committed_at, subject = line.split("\0", 2)
         return Commit(commit, subject, int(committed_at))
 
     def _fetch(self, git: Git, *words: str) -> None:
-        """Fetch, and tell how far that is (git-fetch(1), --progress)."""
+        """Fetch, and report the progress (git-fetch(1), --progress)."""
         process = git.fetch("--progress", *words, as_process=True)
         complaints: deque[bytes] = deque(maxlen=MOST_COMPLAINTS)
         told, said = b"", 0
@@ -162,7 +164,7 @@ class Mirror:
             said += len(line)
             if said > MOST_SAID:
                 process.kill()
-                raise UnreachableError("upstream talks without an end")
+                raise UnreachableError("upstream sends messages without an end")
             far = PROGRESS.match(line)
             if far is None:
                 complaints.append(line)
@@ -172,9 +174,10 @@ class Mirror:
         process.wait(stderr=b"\n".join(complaints))
 
     def _take_over_records(self, git: Git) -> None:
-        """Give the releases their records again, from a damaged mirror that was put aside.
+        """Copy the records of the releases' work trees from a damaged mirror that was put aside.
 
-        By them local changes are seen. One whose commit is not here would make git fail.
+        They are needed to find local changes. A record whose commit is missing is not copied, as
+        git would fail.
         """
         aside = f"{self.path}.damaged/worktrees"
         for name in os.listdir(aside) if os.path.isdir(aside) else ():
@@ -185,7 +188,7 @@ class Mirror:
                     shutil.copytree(f"{aside}/{name}", record)
 
     def relation(self, base: str, commit: str) -> str:
-        """Tell what a commit is to another: descends, ancestor, diverged, or unknown.
+        """Return how a commit relates to `base`: descends, ancestor, diverged, or unknown.
 
         Raises DamagedMirrorError, HostFaultError.
         """
@@ -197,7 +200,7 @@ class Mirror:
         try:
             common = str(git.merge_base("--all", base, commit)).split()
         except GitCommandError as error:
-            # git-merge-base(1) ends with 1 where two histories have nothing in common.
+            # git-merge-base(1) exits with 1 when two histories have nothing in common.
             if error.status == 1 and not _said(error.stderr):
                 return "diverged"
             raise self.fault(error, HostFaultError(said_by_git(error))) from None
@@ -206,30 +209,30 @@ class Mirror:
         return "ancestor" if commit in common else "diverged"
 
     def check_out(self, directory: str, commit: str) -> None:
-        """Make the work tree of a release.
+        """Check out a commit as a release.
 
         Raises UpdateFailedError, DamagedMirrorError, HostFaultError.
         """
         try:
-            # Twice: also where a run was killed in this, which leaves a locked record.
+            # --force twice: also if a run was killed here, which leaves a locked record.
             words = ("--detach", "--force", "--force", directory, commit)
             self.open().worktree("add", *words)
         except GitCommandError as error:
-            message = f"commit {commit} cannot be checked out: {said_by_git(error)}"
+            message = f"commit {short(commit)} cannot be checked out: {said_by_git(error)}"
             raise self.fault(error, UpdateFailedError(message)) from None
 
     def remove(self, directory: str) -> None:
-        """Remove what is left of a release, its record in the mirror included."""
+        """Remove a release and its record in the mirror."""
         shutil.rmtree(directory, ignore_errors=True)
         with suppress(FileNotFoundError):
-            # Git locks a record while it writes the work tree, and prunes none that is locked.
+            # git locks a record while it writes the work tree, and does not prune locked ones.
             os.unlink(f"{self.path}/worktrees/{os.path.basename(directory)}/locked")
         with suppress(GitCommandError):
-            # Of a damaged mirror nothing can be pruned; the next fetch renews it.
+            # A damaged mirror cannot be pruned; the next fetch replaces it.
             self.open().worktree("prune")
 
     def note_built_files(self, directory: str, shared: tuple[str, ...]) -> None:
-        """Remember the untracked files that a build left, so that they are no local changes."""
+        """Record the untracked files that a build left: they are not local changes."""
         git = Git(directory)
         left = [path for code, path in _status(git, shared) if code == "??"]
         with open(_built_files(git), "w", encoding="utf-8") as exclude:
@@ -274,7 +277,7 @@ class Mirror:
 
 
 def _lines(descriptor: int) -> Iterator[bytes]:
-    """Yield what comes in, line by line; a line may also end as terminals write over it."""
+    """Yield lines as they arrive; a carriage return ends a line, too."""
     rest = b""
     while chunk := os.read(descriptor, LONGEST_COMPLAINT):
         *lines, rest = re.split(rb"[\r\n]+", rest + chunk)
@@ -292,7 +295,7 @@ def _read(file: str) -> str:
 
 
 def _is_known(directory: str) -> bool:
-    """Tell whether the mirror has its record of a work tree (gitrepository-layout(5))."""
+    """Return whether the mirror has a record of a work tree (gitrepository-layout(5))."""
     with suppress(OSError):
         return os.path.isdir(_read(f"{directory}/.git").removeprefix("gitdir: "))
     return False
@@ -303,7 +306,7 @@ def _changes(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
     try:
         return _status(git, shared)
     except GitCommandError:
-        # Nothing was ever put into the index but the commit itself.
+        # The index never contained anything but the commit.
         git.read_tree("HEAD")
         return _status(git, shared)
 
@@ -311,7 +314,7 @@ def _changes(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
 def _status(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return the changed and untracked paths of a work tree, each with its code (git-status(1))."""
     command = ["git", *_options(git), "status", "--porcelain", "-z", "--no-renames"]
-    # Nothing in .gitmodules is looked at, where upstream could write what makes git give up.
+    # .gitmodules is not read: upstream could write something there that makes git fail.
     options = ["--untracked-files=all", "--ignore-submodules=all"]
     answer = git.execute([*command, *options, "--", *_pathspec(shared)])
     entries = [entry for entry in str(answer).split("\0") if entry]
@@ -319,7 +322,7 @@ def _status(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def _git_directory(git: Git) -> str:
-    """Return where the mirror keeps what it has to know of a work tree."""
+    """Return the directory of the mirror's record of a work tree."""
     return _read(f"{git.working_dir}/.git").removeprefix("gitdir: ")
 
 
@@ -332,33 +335,40 @@ def _options(git: Git) -> list[str]:
 
 
 def _pathspec(shared: tuple[str, ...]) -> list[str]:
-    # Shared paths are links in a release; what lies behind them is not the release's.
+    # Shared paths are links in a release; their targets are not part of it.
     return [":/", *(f":(top,exclude,literal){path}" for path in shared)]
 
 
 def _pattern(path: str) -> str:
-    """Write a path as a pattern of gitignore(5) that matches it alone."""
+    """Return the pattern of gitignore(5) that matches only this path."""
     return "".join(f"\\{character}" if character in "\\*?[ !#" else character for character in path)
 
 
+def named(wanted: str) -> str:
+    """Return a ref as it is, and a commit with as many digits as sentences have."""
+    return f"commit {short(wanted)}" if COMMIT.fullmatch(wanted) else wanted
+
+
 def said_by_git(error: GitCommandError) -> str:
-    """Return what git itself said of its failure."""
+    """Return git's own error message."""
     return complaint(_said(error.stderr))
 
 
 def _said(output: object) -> str:
-    # GitPython wraps what git said as: stderr: '...'
+    # GitPython wraps git's output as: stderr: '...'
     return re.sub(r"^std(out|err): ", "", str(output).strip()).strip("'")
 
 
 def link_shared(directory: str, shared_directory: str, shared: tuple[str, ...]) -> None:
-    """Replace each shared path of a release by a link to what outlives it."""
+    """Replace each shared path of a release by a link to the shared directory."""
     for path in shared:
         place = f"{directory}/{path}"
         parent = os.path.dirname(place)
         os.makedirs(parent, exist_ok=True)
         if os.path.realpath(parent) != parent:
-            raise UpdateFailedError(f"shared path {path} lies behind a symbolic link of upstream")
+            raise UpdateFailedError(
+                f"shared path {path} is below a symbolic link of the repository"
+            )
         if os.path.isdir(place) and not os.path.islink(place):
             shutil.rmtree(place)
         elif os.path.lexists(place):

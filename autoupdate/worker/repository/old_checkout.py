@@ -1,4 +1,4 @@
-"""Looks at the copy of an old checkout, and takes over into the mirror what only it has.
+"""Examines the copy of an old checkout, and copies into the mirror what only it has.
 
 Runs in the worker, as the builds' user. The copy (duplicate.py) has the Git data of the checkout
 but neither its configuration nor its hooks.
@@ -16,11 +16,11 @@ from autoupdate.model.errors import ConfigurationError, DamagedMirrorError
 from autoupdate.worker.repository.mirror import NOT_CHANGES, UPSTREAM_REF, Mirror, said_by_git
 
 CONFIGURATION = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
-# Highest of all attributes, so that what is saved has the bytes of the file (gitattributes(5)).
+# info/attributes has the highest priority, so files are saved byte for byte (gitattributes(5)).
 BYTE_FOR_BYTE = "* -text -ident -filter -working-tree-encoding !eol\n"
-# What we know to handle; everything else changes what the Git data means.
+# The extensions that are supported; others change the meaning of the Git data.
 EXTENSIONS = frozenset({"extensions.worktreeconfig", "extensions.partialclone"})
-# A stash's line in its reflog: the commit before, this one, by whom, when, and its message.
+# A line in the reflog of the stash: previous commit, this commit, author, time, message.
 STASHED = re.compile(r"[0-9a-f]{40} ([0-9a-f]{40}) [^\t]*\t(.*)")
 MOST_NAMES = 50
 
@@ -46,11 +46,13 @@ class OldCheckout:
         )
 
     def examine(self) -> Checkout:
-        """Return what it holds. Raises ConfigurationError for one that cannot be taken over."""
+        """Return what it contains. Raises ConfigurationError if it cannot be adopted."""
         configuration = self._configuration()
         for key in configuration:
             if key.startswith("extensions.") and key not in EXTENSIONS:
-                raise ConfigurationError(f"its Git data has an extension that is not known: {key}")
+                raise ConfigurationError(
+                    f"its Git data has an extension that is not supported: {key}"
+                )
         try:
             commit = str(self.git.rev_parse("--verify", "HEAD^{commit}"))
         except GitCommandError as error:
@@ -70,9 +72,9 @@ class OldCheckout:
         )  # fmt: skip
 
     def save_changes(self, message: str) -> str:
-        """Make a stash commit of the local changes; return its name, empty if there are none.
+        """Make a stash commit of the local changes; return its hash, empty if there are none.
 
-        Changed files go in byte for byte, whatever the attributes of upstream say.
+        Changed files are saved byte for byte, whatever upstream's attributes say.
         """
         paths = [path for _, path in self._status()]
         if not paths:
@@ -82,7 +84,7 @@ class OldCheckout:
         listed = f"{self.directory}/changed"
         with open(listed, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write("\0".join(paths))
-        # By --force: of what is ignored, only tracked files are in the list.
+        # --force: the only ignored files in the list are tracked ones.
         self.git.execute(
             ["git", "--literal-pathspecs", "add", "--all", "--force",
              f"--pathspec-from-file={listed}", "--pathspec-file-nul"]
@@ -93,7 +95,7 @@ class OldCheckout:
         return str(self.git.commit_tree(tree, "-p", head, "-p", index, "-m", message))
 
     def stashes(self) -> list[tuple[str, str]]:
-        """Return the stashes that somebody made in it, oldest first: commit and message."""
+        """Return its stashes, oldest first: commit and message."""
         try:
             with open(
                 f"{self.git_directory}/logs/refs/stash", encoding="utf-8", errors="replace"
@@ -103,16 +105,16 @@ class OldCheckout:
             return []
 
     def _staged(self) -> str:
-        """Return the tree of what was staged; where that cannot be told, the last commit's."""
+        """Return the tree of the staged files, or of the last commit if git cannot write that."""
         try:
             with self.git.custom_environment(GIT_INDEX_FILE=f"{self.git_directory}/index"):
                 return str(self.git.write_tree())
         except GitCommandError:
-            # An index in the middle of a merge, or in parts; it stays in the old directory.
+            # The index is in the middle of a merge, or split; it is kept in the old directory.
             return str(self.git.rev_parse("HEAD^{tree}"))
 
     def _status(self, *options: str) -> list[tuple[str, str]]:
-        # An index of our own: in that of the checkout, files may be marked as not to be looked at.
+        # Our own index: in that of the checkout, files may be marked to be skipped.
         self.git.read_tree("HEAD")
         answer = self.git.execute(
             ["git", "-c", f"core.excludesFile={self.directory}/built", "status", "--porcelain",
@@ -139,7 +141,7 @@ class OldCheckout:
 
 
 def _common(git: Git, head: str) -> str:
-    """Return the newest commit of a history that upstream has, too; empty if there is none."""
+    """Return the newest commit that upstream has, too; empty if there is none."""
     status, answer, _ = git.merge_base(
         head, UPSTREAM_REF, with_extended_output=True, with_exceptions=False
     )
@@ -153,11 +155,11 @@ def _is_url(key: str) -> bool:
 def take_over(mirror: Mirror, old: OldCheckout, name: str, message: str) -> dict[str, object]:
     """Fetch into the mirror what only the old checkout has: commits, stashes, local changes.
 
-    Returns the newest commit that upstream has too, how many upstream has not, and whether there
-    were changes. Everything gets a name below refs/autoupdate/adopted/NAME; changes and stashes
-    are stashes in the mirror, too. Raises DamagedMirrorError.
+    Returns the newest commit that upstream has too, the number of commits that upstream lacks, and
+    whether there were local changes. Everything gets a ref below refs/autoupdate/adopted/NAME;
+    changes and stashes are also stashes in the mirror. Raises DamagedMirrorError.
     """
-    # Somebody's own files: of no concern to other users of the host.
+    # These are somebody's own files; other users must not read them.
     os.chmod(mirror.path, 0o700)
     git = mirror.open()
     stashes = [*old.stashes()]

@@ -1,4 +1,4 @@
-"""Makes a plain checkout of a release, as somebody would have cloned it, from the mirror.
+"""Makes a plain checkout of a release from the mirror, as if it were cloned from upstream.
 
 Runs in the worker, as the builds' user.
 """
@@ -11,7 +11,7 @@ from git.cmd import Git
 from autoupdate.worker.environment.environment import remove
 from autoupdate.worker.repository.mirror import UPSTREAM_REF, Mirror
 
-# Larger files of an environment are no scripts and no settings.
+# Larger files of an environment are not scripts or settings.
 MOST_REWRITTEN = 1 << 20
 ADOPTED = "refs/autoupdate/adopted"
 
@@ -22,13 +22,13 @@ def make(
 ) -> dict[str, object]:  # fmt: skip
     """Make a checkout of a release's commit at `target`, with an environment for `path`.
 
-    Stashes, and what an adoption found, come along. Shared paths are left out: they are moved in.
+    It has the stashes, and the refs of an adoption. Shared paths are moved in later.
     """
     shutil.rmtree(target, ignore_errors=True)
     git, name = Git(target), branch or "main"
     Git("/").init("--quiet", f"--initial-branch={name}", "--", target)
     commit, kept = str(Git(release).rev_parse("HEAD")), stashes(mirror)
-    # By their names: a commit that upstream's branch has left, and all but the newest stash.
+    # By hash: the branch may not have the commit any more, and only the newest stash has a ref.
     wanted = [f"+{found}:refs/autoupdate/given/{found}" for found in (commit, *dict(kept))]
     git.fetch(
         "--quiet", "--no-tags", "--update-shallow", "--", mirror.path,
@@ -61,9 +61,9 @@ def stashes(mirror: Mirror) -> list[tuple[str, str]]:
 
 
 def copy_environment(release: str, target: str, path: str) -> None:
-    """Copy the environment of a release; files that hold the release's path get the new one.
+    """Copy the environment of a release, and replace the release's path in its files.
 
-    That are scripts, the environment's own settings, and what makes the app importable.
+    These are scripts, the environment's settings, and the files of the editable install.
     """
     shutil.copytree(f"{release}/.venv", f"{target}/.venv", symlinks=True)
     old, new = release.encode(), path.encode()
@@ -74,7 +74,7 @@ def copy_environment(release: str, target: str, path: str) -> None:
                 continue
             with open(file, "rb") as stream:
                 content = stream.read()
-            # Compiled code holds paths for its tracebacks alone, and is made again where needed.
+            # Compiled code has paths only for tracebacks, and is compiled again when needed.
             if old in content and b"\0" not in content:
                 with open(file, "wb") as stream:
                     stream.write(content.replace(old, new))

@@ -1,8 +1,8 @@
 """The submodules that the administrator chose, at the commits that a release records.
 
-Runs in the worker, as the builds' user. Each repository is kept in the mirror; the files are
-written into the release without a repository of their own, so that git looks into none of them.
-Submodules of submodules stay empty.
+Runs in the worker, as the builds' user. The repository of each is kept in the mirror. The files are
+written into the release without a .git, so that git does not look into them. Submodules of
+submodules are left empty.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from git.cmd import Git
 from git.exc import GitCommandError
 
+from autoupdate.model.commits import short
 from autoupdate.model.errors import UnreachableError, UpdateFailedError
 from autoupdate.model.sizes import in_words
 from autoupdate.upstream.git_environment import complaint, redact
@@ -30,13 +31,13 @@ def add(
 ) -> None:
     """Fetch the submodules at some paths of a commit, and write them into a release.
 
-    Each may take `most` bytes of the disk.
-    Raises UnreachableError, and UpdateFailedError for a submodule that is not to be taken.
+    Each may take at most `most` bytes of disk space.
+    Raises UnreachableError, and UpdateFailedError for a submodule that is refused.
     """
     addresses = declared(mirror, commit)
     for path in paths:
         if path not in addresses:
-            raise UpdateFailedError(f"its .gitmodules says nothing of submodule {path}")
+            raise UpdateFailedError(f"its .gitmodules has no submodule {path}")
         url = resolve(addresses[path], upstream)
         recorded = git(mirror, "rev-parse", "--verify", "--end-of-options", f"{commit}:{path}")
         name = hashlib.sha256(url.encode()).hexdigest()[:24]
@@ -47,7 +48,7 @@ def add(
 
 
 def declared(mirror: str, commit: str) -> dict[str, str]:
-    """Return the address of each submodule by its path, as .gitmodules has them at a commit."""
+    """Return the URL of each submodule by its path, as in the .gitmodules of a commit."""
     try:
         answer = git(mirror, "config", "--blob", f"{commit}:.gitmodules", "--null", "--list")
     except GitCommandError:
@@ -63,25 +64,25 @@ def declared(mirror: str, commit: str) -> dict[str, str]:
 
 
 def resolve(address: str, upstream: str) -> str:
-    """Return the address of a submodule in full. Raises UpdateFailedError for one not to be asked.
+    """Return the full URL of a submodule. Raises UpdateFailedError for one that is not allowed.
 
-    A relative one begins at upstream's (gitmodules(5)). What upstream itself may not be, such as a
-    file of this host or a program (ext::), a submodule may not be either.
+    A relative URL starts at upstream's (gitmodules(5)). Files of this host and programs (ext::) are
+    not allowed, unless upstream's own URL has that scheme.
     """
     if address.startswith(("./", "../")):
-        return beside(upstream, address)
+        return resolve_relative(upstream, address)
     if SHORT_FORM.fullmatch(address):
         return address
     scheme = address.partition("://")[0]
     allowed = {*SCHEMES, urlsplit(upstream).scheme}
     printable = address.isprintable() and " " not in address
     if "://" not in address or scheme not in allowed or not printable:
-        raise UpdateFailedError(f"the address of a submodule is not to be asked: {address!r}")
+        raise UpdateFailedError(f"the URL of a submodule is not allowed: {address!r}")
     return address
 
 
-def beside(upstream: str, relative: str) -> str:
-    """Return an address that is relative to upstream's, on the same host."""
+def resolve_relative(upstream: str, relative: str) -> str:
+    """Return the full URL for one that is relative to upstream's, on the same host."""
     short = SHORT_FORM.fullmatch(upstream)
     place = short[2] if short else urlsplit(upstream).path
     parts = place.rstrip("/").split("/")
@@ -89,23 +90,25 @@ def beside(upstream: str, relative: str) -> str:
     for part in relative.split("/"):
         if part == "..":
             if len(parts) <= least:
-                raise UpdateFailedError(f"the address of a submodule leaves its host: {relative!r}")
+                raise UpdateFailedError(
+                    f"the URL of a submodule leads out of its host: {relative!r}"
+                )
             parts.pop()
         elif part not in ("", "."):
             parts.append(part)
     found = "/".join(parts)
     if not found.isprintable():
-        raise UpdateFailedError(f"the address of a submodule is not to be asked: {relative!r}")
+        raise UpdateFailedError(f"the URL of a submodule is not allowed: {relative!r}")
     return f"{short[1]}:{found}" if short else urlunsplit(urlsplit(upstream)._replace(path=found))
 
 
 def fetch(repository: str, url: str, commit: str, path: str) -> None:
-    """Fetch a commit of a submodule, if it is not here yet. Raises UnreachableError."""
+    """Fetch a commit of a submodule, unless the repository has it. Raises UnreachableError."""
     if not os.path.exists(f"{repository}/HEAD"):
         Git("/").execute(["git", "init", "--quiet", "--bare", "--", repository])
     if is_here(repository, commit):
         return
-    # Not every server gives a commit by its name; then all of its branches may have it.
+    # Not every server sends a commit by its hash; then one of its branches may have it.
     wanted = ([f"+{commit}:refs/autoupdate/{commit}"], ["+refs/heads/*:refs/heads/*"])
     reason = "it has no such commit"
     for refs in wanted:
@@ -115,11 +118,13 @@ def fetch(repository: str, url: str, commit: str, path: str) -> None:
             reason = complaint(str(error.stderr))
         if is_here(repository, commit):
             return
-    raise UnreachableError(f"submodule {path}: {redact(url)} did not give {commit}: {reason}")
+    raise UnreachableError(
+        f"submodule {path}: {redact(url)} did not send commit {short(commit)}: {reason}"
+    )
 
 
 def is_here(repository: str, commit: str) -> bool:
-    """Tell whether a repository has a commit."""
+    """Return whether a repository has a commit."""
     try:
         git(repository, "cat-file", "-e", f"{commit}^{{tree}}")
     except GitCommandError:
@@ -128,16 +133,16 @@ def is_here(repository: str, commit: str) -> bool:
 
 
 def judge(repository: str, commit: str, path: str, most: int) -> None:
-    """Raise UpdateFailedError for a submodule that the guard would not take as an upstream."""
+    """Raise UpdateFailedError for a submodule that breaks the rules of gates/guard.py."""
     found = inspect(repository, commit, "", ())
     for what, paths in (
-        ("misleading names of files", found.misleading),
+        ("misleading file names", found.misleading),
         ("symbolic links that lead out of it", found.outside),
     ):
         if paths:
             raise UpdateFailedError(f"submodule {path} has {what}: {', '.join(map(repr, paths))}")
     if not found.complete:
-        raise UpdateFailedError(f"the tree of submodule {path} may have no end")
+        raise UpdateFailedError(f"submodule {path} has too many files or symbolic links")
     if found.bytes > most:
         size = f"{in_words(found.bytes)}, more than guard.max_release"
         raise UpdateFailedError(f"the files of submodule {path} take {size}")
@@ -146,7 +151,7 @@ def judge(repository: str, commit: str, path: str, most: int) -> None:
 def write(repository: str, commit: str, directory: str, path: str) -> None:
     """Write the files of a commit into the empty directory that a release has for a submodule."""
     if os.path.realpath(directory) != directory or not os.path.isdir(directory):
-        raise UpdateFailedError(f"submodule {path} lies behind a symbolic link of upstream")
+        raise UpdateFailedError(f"submodule {path} is below a symbolic link of the repository")
     with tempfile.TemporaryDirectory() as scratch:
         index = {"GIT_INDEX_FILE": f"{scratch}/index"}
         git(repository, "read-tree", commit, **index)

@@ -1,5 +1,5 @@
-"""What the signatures of commits and tags are worth, by gpg and ssh-keygen.
+"""Verifies the signatures of commits and tags, with gpg and ssh-keygen.
 
-In come a commit and the trusted keys, out go values of model/signatures.py; which of them suffice
-is for gates/signatures.py to say.
+Takes a commit and the trusted keys, returns values of model/signatures.py; gates/signatures.py
+decides which of them are enough.
 """

@@ -1,7 +1,7 @@
-"""OpenPGP: a keyring that lives for one verification, and what gpg's status lines mean.
+"""OpenPGP: a temporary keyring for one verification, and the meaning of gpg's status lines.
 
-There is no web of trust: a key that the administrator put there is trusted, any other is not. The
-status lines are those of doc/DETAILS of GnuPG.
+There is no web of trust: the administrator's keys are trusted, any other key is not. The status
+lines are documented in doc/DETAILS of GnuPG.
 """
 
 import os
@@ -36,7 +36,7 @@ NO_PUBLIC_KEY = "9"
 
 
 class Keyring:
-    """A GNUPGHOME with some keys, in a directory that somebody else removes."""
+    """A GNUPGHOME with some keys, in a directory that the caller removes."""
 
     def __init__(self, home: str, keys: tuple[tuple[str, str], ...]) -> None:
         self.home = home
@@ -51,7 +51,7 @@ class Keyring:
         }  # fmt: skip
 
     def environment(self) -> dict[str, str]:
-        """Return the variable that leads gpg here."""
+        """Return the variable that makes gpg use this keyring."""
         return {"GNUPGHOME": self.home}
 
     def unusable(self) -> Signature | None:
@@ -71,12 +71,12 @@ class Keyring:
             command = ["--status-fd=1", "--import-options=no-import-clean", "--import"]
             said = self._gpg(*command, text=text)
             if f"{PREFIX}IMPORT_OK" not in said:
-                return Signature("", State.UNVERIFIABLE, detail=f"{name} holds no OpenPGP key")
+                return Signature("", State.UNVERIFIABLE, detail=f"{name} contains no OpenPGP key")
         self.ready = True
         return None
 
     def judge(self, said: str, armor: bytes, *, good: bool) -> Signature:
-        """Return what gpg's status lines, as Git passes them on, say of a signature."""
+        """Return what gpg's status lines, as Git passes them on, say about a signature."""
         lines = [line.removeprefix(PREFIX).split(" ") for line in said.splitlines()
                  if line.startswith(PREFIX)]  # fmt: skip
         verdicts = [words for words in lines if words[0] in VERDICTS]
@@ -101,7 +101,7 @@ class Keyring:
         return found
 
     def _weakness(self, fingerprint: str) -> str:
-        """Return how short a key is that is too short."""
+        """Return the length of a key that is too short; empty for any other."""
         size, algorithm = "", ""
         for line in self._gpg("--with-colons", "--list-keys").splitlines():
             fields = line.split(":")
@@ -113,7 +113,7 @@ class Keyring:
         return ""
 
     def close(self) -> None:
-        """End what gpg may have started in spite of its options; nothing of it stays."""
+        """End the agents that gpg may have started despite its options."""
         sockets = [name for name in os.listdir(self.home) if name.startswith("S.")] \
             if os.path.isdir(self.home) else []  # fmt: skip
         if sockets:

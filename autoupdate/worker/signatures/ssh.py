@@ -1,6 +1,6 @@
-"""SSH: signatures that ssh-keygen(1) holds against a list of allowed signers.
+"""SSH: signatures that ssh-keygen(1) verifies with a list of allowed signers.
 
-The form of a signature is that of PROTOCOL.sshsig of OpenSSH, that of a key in it RFC 4253, 6.6.
+The format of a signature is in PROTOCOL.sshsig of OpenSSH, that of the key in it in RFC 4253, 6.6.
 """
 
 import base64
@@ -20,7 +20,7 @@ SHORTEST = 2048
 
 
 class Armor(NamedTuple):
-    """What a signature says of itself."""
+    """The key and the purpose (namespace) in a signature."""
 
     key: bytes
     purpose: str
@@ -61,7 +61,7 @@ class Signers:
         return None
 
     def judge(self, said: str, armor: bytes, *, good: bool) -> Signature:
-        """Return what ssh-keygen, as Git passes it on, says of a signature."""
+        """Return what ssh-keygen's output, as Git passes it on, says about a signature."""
         try:
             read = parse(armor)
         except (ValueError, struct.error):
@@ -113,14 +113,14 @@ def take(blob: bytes) -> tuple[bytes, bytes]:
 
 
 def listed(key: bytes, text: str) -> str:
-    """Return the line of a list that names a key; empty if none does."""
+    """Return the line of a list that contains a key; empty if none does."""
     encoded = base64.b64encode(key).decode()
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
     return next((line for line in lines if encoded in line.split()), "")
 
 
 def weakness_of(key: bytes) -> str:
-    """Return what is too weak in a key; empty for nothing."""
+    """Return why a key is weak; empty if it is not."""
     kind, rest = take(key)
     if kind == b"ssh-dss":
         return "a DSA key"

@@ -1,8 +1,8 @@
-"""verify: what the signatures of a commit and of its tags are worth. Runs in the worker.
+"""verify: verifies the signatures of a commit and of its tags. Runs in the worker.
 
-Git finds what was signed and asks gpg(1) or ssh-keygen(1). It does so in a repository made for this
-one verification, which shares the objects of the mirror and nothing else: no configuration, graft
-or reference that a build may have left there counts.
+Git finds what was signed and calls gpg(1) or ssh-keygen(1). It does so in a temporary repository
+that shares only the objects with the mirror. So configuration, grafts and refs that a build may
+have left in the mirror have no effect.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import tempfile
 from typing import NamedTuple
 
 from autoupdate.host.process import run
+from autoupdate.model.commits import short
 from autoupdate.model.errors import DamagedMirrorError
 from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.upstream.git_environment import git_environment
@@ -19,7 +20,7 @@ from autoupdate.worker.signatures.ssh import Signers
 
 TAGS = "refs/autoupdate/tags/"
 LIMIT = 60
-# Of one commit; more would be made to keep us busy.
+# For one commit; upstream could make many to keep us busy.
 MOST_TAGS = 20
 BEGINNING = re.compile(rb"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|[A-Z ]+)-----", re.M)
 
@@ -51,7 +52,7 @@ class Verification:
         self.environment["GIT_OBJECT_DIRECTORY"] = f"{mirror}/objects"
 
     def tags(self, commit: str, wanted: str) -> list[Signature]:
-        """Return the signatures of the tags that lead to a commit, or of the one that is wanted."""
+        """Return the signatures of all tags that point to a commit, or only of the wanted one."""
         form = "--format=%(objecttype) %(objectname) %(refname)"
         where = {**self.environment, "GIT_DIR": self.mirror}
         command = ["git", "for-each-ref", form, f"--points-at={commit}", "--", TAGS]
@@ -67,17 +68,17 @@ class Verification:
         return [self.tag(kind, name, tag, commit) for kind, name, tag in found[:MOST_TAGS]]
 
     def tag(self, kind: str, name: str, tag: str, commit: str) -> Signature:
-        """Return the signature of one tag. A tag says itself what it is called and leads to."""
+        """Return the signature of one tag. The tag object contains its own name and target."""
         of = f"tag {tag}"
         if kind != "tag":
             return Signature(of, State.NONE, detail="a lightweight tag cannot have one")
         signed = self._read(name, "tag")
         if signed.header(b"tag") != tag:
             other = signed.header(b"tag")
-            return Signature(of, State.BAD, detail=f"it is that of a tag called {other!r}")
-        # The mirror says that it leads here; the tag itself has to.
+            return Signature(of, State.BAD, detail=f"it belongs to a tag called {other!r}")
+        # The refs of the mirror prove nothing; the signed tag itself must name the commit.
         if signed.header(b"object") != commit:
-            return Signature(of, State.BAD, detail="it leads to something else")
+            return Signature(of, State.BAD, detail="the tag points to another object")
         return self._judge(of, signed, name, "verify-tag")
 
     def commit(self, commit: str) -> Signature:
@@ -106,7 +107,7 @@ class Verification:
         return judge.judge(said, signed.armor, good=done.returncode == 0)._replace(of=of)
 
     def _read(self, name: str, kind: str) -> Signed:
-        """Return an object, made sure to be the one of that name: the mirror is no safe place.
+        """Return an object. Its content must match its hash, in case a build wrote to the mirror.
 
         Raises DamagedMirrorError.
         """
@@ -116,7 +117,7 @@ class Verification:
         digest = hashlib.sha1 if len(name) == 40 else hashlib.sha256
         made = digest(f"{kind} {len(content)}\0".encode() + content).hexdigest()
         if done.returncode or made != name:
-            raise DamagedMirrorError(f"{self.mirror}: {kind} {name} cannot be read")
+            raise DamagedMirrorError(f"{self.mirror}: {kind} {short(name)} cannot be read")
         return parse_tag(content) if kind == "tag" else parse_commit(content)
 
     def _git(self, *words: str) -> None:
@@ -128,7 +129,7 @@ class Verification:
 def verify(mirror: str, commit: str, on: str, tag: str, keys: Keys) -> list[Signature]:
     """Return the signatures that count: of the commit, of its tags, or of both.
 
-    Of the tags, that by which the commit was chosen, or else all that lead to it.
+    Of the tags, the one by which the commit was chosen, or else all that point to it.
     """
     with tempfile.TemporaryDirectory(prefix="autoupdate-verify-") as scratch:
         verification = Verification(mirror, keys, scratch)
@@ -142,7 +143,7 @@ def verify(mirror: str, commit: str, on: str, tag: str, keys: Keys) -> list[Sign
 def parse_commit(content: bytes) -> Signed:
     """Return the headers of a commit, and its signature (gitformat-signature(5))."""
     headers = parse_headers(content)
-    # Two of them: nobody knows which one Git takes.
+    # With two signatures it is not defined which one Git verifies.
     signatures = [value for key, value in headers if key in (b"gpgsig", b"gpgsig-sha256")]
     return Signed(headers, b"\n".join(signatures) if len(signatures) < 2 else b"twice")
 
@@ -154,7 +155,7 @@ def parse_tag(content: bytes) -> Signed:
 
 
 def parse_headers(content: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the headers of an object; lines that begin with a space continue the one before."""
+    """Return the headers of an object; lines that begin with a space continue the previous one."""
     headers: list[tuple[bytes, bytes]] = []
     for line in content.partition(b"\n\n")[0].split(b"\n"):
         if line.startswith(b" ") and headers:

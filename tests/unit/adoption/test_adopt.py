@@ -74,7 +74,7 @@ def test_a_look_changes_nothing(world: World) -> None:
 
     assert outcome.exit_code == Exit.DONE
     assert_as_before(world, before)
-    assert any("cron line of the old update system" in item.message for item in world.log.events)
+    assert any("cron line of the old updater" in item.message for item in world.log.events)
     assert world.records.history(10) == []
 
 
@@ -142,14 +142,14 @@ def test_a_link_on_the_way_to_a_shared_path_is_refused(world: World) -> None:
     path = old_directory(world)
     (path / "data").rename(path / "real")
     (path / "data").symlink_to("real")
-    refused(world, "behind a symbolic link")
+    refused(world, "is below a symbolic link")
 
 
 def test_borrowed_objects_are_refused(world: World) -> None:
     path = old_directory(world)
     (path / ".git/objects/info").mkdir()
     (path / ".git/objects/info/alternates").write_text("/elsewhere\n")
-    refused(world, "borrows")
+    refused(world, "uses Git objects of another repository")
 
 
 def test_a_line_that_no_drop_in_can_take_out_is_refused(world: World) -> None:
@@ -172,13 +172,13 @@ def test_a_path_of_another_app_is_refused(world: World) -> None:
 def test_the_old_update_at_work_is_waited_for(world: World) -> None:
     path = old_directory(world)
     world.processes = [Process("7", f"/bin/sh {path}/scripts/auto-update.sh", "cron.service")]
-    assert "wait" in refused(world, "the old update runs now (process 7").advice
+    assert "wait" in refused(world, "the old updater is running now (process 7").advice
 
 
 def test_adopting_twice_is_refused(world: World) -> None:
     old_directory(world)
     assert adopt_it(world).exit_code == Exit.DONE
-    assert "managed already" in adopt_it(world).reason
+    assert "is already managed by autoupdate" in adopt_it(world).reason
 
 
 @pytest.mark.parametrize(

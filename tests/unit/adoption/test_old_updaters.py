@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.adoption.old_updaters import CRON, START, TIMER, Legacy, find
+from autoupdate.adoption.old_updaters import CRON, START, TIMER, OldUpdater, find
 from autoupdate.model.paths import Paths
 
 SCRIPT = "/home/barberb/ipfs_accelerate_py/scripts/auto-update.sh"
@@ -61,7 +61,7 @@ def test_lines_before_a_start_that_still_count(tmp_path: Path) -> None:
 
 
 def test_a_line_of_another_checkout(tmp_path: Path) -> None:
-    line = Legacy(CRON, "/etc/crontab", 1, f"@daily {SCRIPT}")
+    line = OldUpdater(CRON, "/etc/crontab", 1, f"@daily {SCRIPT}")
     assert line.concerns("/home/barberb/ipfs_accelerate_py")
     assert line._replace(text="@daily ~/ipfs_accelerate_py/a").concerns("/srv/ipfs_accelerate_py")
     assert not line.concerns("/home/barberb/ipfs_accelerate")

@@ -1,4 +1,4 @@
-"""The administrator's hooks: when they run, what they are told, and which ones may not run."""
+"""The administrator's hooks: when they run, their environment, and which ones may not run."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ from tests.unit.world import World
 
 def refuse(_: Mapping[str, str]) -> str:
     """Fail as a hook does."""
-    return "ended with exit code 3"
+    return "failed with exit code 3"
 
 
 def events(world: World) -> list[tuple[str, str, str]]:
@@ -68,12 +68,12 @@ def test_hook_that_fails_stops_the_update(hooked: World) -> None:
     hooked.hooks.add(PRE, "pre/1", refuse)
     outcome = hooked.deploy(2)
     assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
-    assert "hook pre/1 ended with exit code 3: pre/1 speaks" in outcome.reason
+    assert "hook pre/1 failed with exit code 3: pre/1 speaks" in outcome.reason
     assert events(hooked) == [("pre/1", "update", ""), ("post/1", "update", "deferred")]
     assert hooked.current_commit() == commit(1)
     assert hooked.records.quarantined() == []
     hooked.worker.calls.clear()
-    assert hooked.run(force=True).result == Result.DEFERRED, "no force goes past a hook"
+    assert hooked.run(force=True).result == Result.DEFERRED, "--force does not ignore a hook"
     hooked.hooks.add(PRE, "pre/1")
     assert hooked.run().result == Result.UPDATED
     assert "build" not in hooked.worker.calls, "the release has waited"
@@ -85,7 +85,7 @@ def test_hook_that_may_not_run_stops_the_update(hooked: World) -> None:
     outcome = hooked.deploy(2)
     assert outcome.result == Result.DEFERRED
     assert "belongs to user 1000" in outcome.reason
-    assert events(hooked) == [], "not even those that may"
+    assert events(hooked) == [], "not even the other hooks"
 
 
 def test_failure_afterwards_changes_nothing(hooked: World) -> None:
@@ -96,19 +96,19 @@ def test_failure_afterwards_changes_nothing(hooked: World) -> None:
     assert [hook for hook, _, _ in events(hooked)] == ["pre/1", "pre/2", "post/0", "post/2"]
     failed = [event.message for event in hooked.log.events if event.kind.name == "hook-failed"]
     assert failed == [
-        f"{APP}: hook post/0 ended with exit code 3: post/0 speaks",
+        f"{APP}: hook post/0 failed with exit code 3: post/0 speaks",
         f"{APP}: hook post/1 may not run: post/1 is not executable",
     ]
 
 
-def test_way_back_cannot_be_stopped(hooked: World) -> None:
+def test_rollback_cannot_be_stopped(hooked: World) -> None:
     told: dict[str, str] = {}
 
-    def refuse_way_back(environment: Mapping[str, str]) -> str:
+    def refuse_rollback(environment: Mapping[str, str]) -> str:
         told.update(environment)
-        return "ended with exit code 3" if environment["AUTOUPDATE_EVENT"] == "rollback" else ""
+        return "failed with exit code 3" if environment["AUTOUPDATE_EVENT"] == "rollback" else ""
 
-    hooked.hooks.add(PRE, "pre/1", refuse_way_back)
+    hooked.hooks.add(PRE, "pre/1", refuse_rollback)
     hooked.services.bad = {commit(2)}
     assert hooked.deploy(2).result == Result.ROLLED_BACK
     assert events(hooked) == [
@@ -120,7 +120,7 @@ def test_way_back_cannot_be_stopped(hooked: World) -> None:
     assert hooked.current_commit() == commit(1)
 
 
-def test_roll_back_by_hand(hooked: World) -> None:
+def test_rollback_by_hand(hooked: World) -> None:
     hooked.deploy(2)
     events(hooked)
     hooked.roll_back()
@@ -129,7 +129,7 @@ def test_roll_back_by_hand(hooked: World) -> None:
     ]  # fmt: skip
 
 
-def test_time_is_for_all_hooks_together(hooked: World) -> None:
+def test_timeout_is_for_all_hooks_together(hooked: World) -> None:
     def linger(_: Mapping[str, str]) -> str:
         hooked.clock.sleep(hooked.settings.hooks.timeout + 1)
         return ""
@@ -137,7 +137,7 @@ def test_time_is_for_all_hooks_together(hooked: World) -> None:
     hooked.hooks.add(PRE, "pre/1", linger)
     outcome = hooked.deploy(2)
     assert outcome.result == Result.DEFERRED
-    assert "pre/2 has no time left of hooks.timeout" in outcome.reason
+    assert "pre/2 was not run: hooks.timeout is used up" in outcome.reason
 
 
 def test_run_that_dies_in_a_hook(hooked: World) -> None:
@@ -176,7 +176,7 @@ def test_names_are_those_of_run_parts(files: HostHooks) -> None:
     assert files.find(POST) == []
 
 
-def test_what_never_runs_is_found(files: HostHooks) -> None:
+def test_files_that_never_run_are_found(files: HostHooks) -> None:
     script = write(Path(files.directory, PRE, "20-drain.sh"))
     write(Path(files.directory, PRE, "README.md"), 0o644)
     write(Path(files.directory, POST, "10-tell"))
@@ -199,7 +199,7 @@ def test_writable_by_others(files: HostHooks, level: int, writable: int) -> None
     hook = write(Path(files.directory, PRE, "10-a"))
     path = [hook, os.path.dirname(hook), files.directory, os.path.dirname(files.directory)][level]
     os.chmod(path, 0o755 | writable)
-    assert files.fault(hook) == f"{path} can be written by others than root"
+    assert files.fault(hook) == f"{path} can be written by users other than root"
 
 
 def test_link_to_what_is_not_safe(files: HostHooks, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""History: what may follow on what was deployed here, by commits and by tags."""
+"""lineage and tag: which commits may follow the deployed one, and tags that moved."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,7 @@ from autoupdate.cli.main import main
 from autoupdate.gates import accept_rewrite
 from autoupdate.gates.lineage import high_water_mark
 from autoupdate.model.commits import short
+from autoupdate.model.commits import short
 from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
 from autoupdate.model.steps import Result
 from autoupdate.records.second_copy import facts_file, open_state
@@ -20,7 +21,7 @@ from tests.unit.world import World, settings
 
 
 def offer(world: World, number: int, tag: str = "", relation: str = "") -> tuple[Result, str]:
-    """Do one run with a commit upstream, which may have a tag; return how it ended, and why."""
+    """Do one run with a commit upstream, which may have a tag; return its result and reason."""
     world.tag = tag
     if relation:
         for base in range(1, 10):
@@ -31,7 +32,7 @@ def offer(world: World, number: int, tag: str = "", relation: str = "") -> tuple
 
 
 def track(world: World, text: str, **changes: Any) -> None:
-    """Let the app follow something else from now on."""
+    """Let the app follow another track from now on."""
     world.settings = settings(world.root, upstream__track=text, **changes)
 
 
@@ -39,7 +40,7 @@ def test_downgrade_is_refused(world: World) -> None:
     world.deploy(2)
     result, reason = offer(world, 1)
     assert result is Result.DEFERRED
-    assert f"downgrade: it is an ancestor of commit {commit(2)}" in reason
+    assert f"downgrade: it is an ancestor of commit {short(commit(2))}, which was deployed here" in reason
     assert world.current_commit() == commit(2)
     assert world.log.kinds[-1] == "refused"
     assert "build" not in world.worker.calls[world.worker.calls.index("relation") :]
@@ -53,25 +54,25 @@ def test_rewritten_history_is_refused_until_it_is_accepted(world: World, relatio
     assert (refused.result, refused.exit_code) == (Result.DEFERRED, Exit.DONE)
     assert "rewritten history" in refused.reason
     assert f"autoupdatectl accept-rewrite {commit(2)} {world.app.name}" in refused.advice
-    # Not even by force, which is for time.
+    # --force does not ignore it.
     assert world.run(force=True).result is Result.DEFERRED
     assert accept_rewrite.accept(world.app, commit(2)) == commit(2)
-    # For exactly that commit.
+    # Only for this commit.
     assert offer(world, 3, relation="diverged")[0] is Result.DEFERRED
     assert offer(world, 2)[0] is Result.UPDATED
-    # And once.
+    # And only once.
     assert offer(world, 4)[0] is Result.UPDATED
     assert offer(world, 2)[0] is Result.DEFERRED
 
 
-def test_rewrites_can_be_allowed_for_ever(world: World) -> None:
+def test_rewrites_can_be_allowed_permanently(world: World) -> None:
     world.deploy(2)
     world.settings = settings(world.root, upstream__allow_rewrite=True)
     assert offer(world, 1)[0] is Result.UPDATED
 
 
 @pytest.mark.parametrize("named", ["", "1234567", "x" * 40, "0" * 39 + "1 "])
-def test_accept_rewrite_of_no_commit(world: World, named: str) -> None:
+def test_accept_rewrite_of_what_is_not_a_commit(world: World, named: str) -> None:
     world.deploy(2)
     world.records.set_candidate("f" * 40, "now")
     with pytest.raises(ConfigurationError, match=f"the candidate is {'f' * 40}"):
@@ -97,40 +98,40 @@ def test_verb(world: World, journal: Journal, capsys: pytest.CaptureFixture[str]
     assert main([words[0], "1234567", APP], world.all_paths) == Exit.USAGE
 
 
-def test_after_a_way_back_the_next_good_descendant_is_taken(world: World) -> None:
+def test_after_a_rollback_only_a_newer_commit_is_deployed(world: World) -> None:
     world.deploy(1)
     world.deploy(3)
     assert world.roll_back().result is Result.ROLLED_BACK
     assert world.current_commit() == commit(1)
-    assert offer(world, 2)[0] is Result.DEFERRED, "between the two: older than what proved itself"
+    assert offer(world, 2)[0] is Result.DEFERRED, "between the two: older than the confirmed commit"
     assert offer(world, 4)[0] is Result.UPDATED
 
 
-def test_commit_that_never_proved_itself_binds_nobody(world: World) -> None:
+def test_commit_that_was_never_confirmed_does_not_set_the_mark(world: World) -> None:
     world.deploy(1)
     world.services.bad = {commit(5)}
     assert offer(world, 5)[0] is Result.ROLLED_BACK
     world.services.bad = set()
-    assert offer(world, 3)[0] is Result.UPDATED, "upstream took the bad commit away by force"
+    assert offer(world, 3)[0] is Result.UPDATED, "upstream removed the bad commit by a force-push"
 
 
-def test_first_release_that_does_not_run_binds_nobody(world: World) -> None:
+def test_first_release_that_does_not_run_does_not_set_the_mark(world: World) -> None:
     world.services.bad = {commit(5)}
     assert world.deploy(5).result is Result.BROKEN
     world.services.bad = set()
     assert offer(world, 3)[0] is Result.UPDATED
 
 
-def test_pin_is_the_administrators_word(world: World) -> None:
+def test_history_of_a_pinned_commit_is_not_checked(world: World) -> None:
     world.deploy(3)
     world.records.write("INSERT INTO pin VALUES (1, ?, 'now')", [commit(1)])
     assert offer(world, 1)[0] is Result.UPDATED
     world.records.write("DELETE FROM pin")
-    assert offer(world, 2)[0] is Result.DEFERRED, "the mark is where it was"
+    assert offer(world, 2)[0] is Result.DEFERRED, "the mark has not moved"
     assert offer(world, 4)[0] is Result.UPDATED
 
 
-def test_track_that_names_a_commit_is_the_administrators_word(world: World) -> None:
+def test_history_of_a_commit_that_the_track_names_is_not_checked(world: World) -> None:
     world.deploy(3)
     track(world, f"commit:{commit(1)}")
     assert offer(world, 1)[0] is Result.UPDATED
@@ -156,7 +157,7 @@ def test_mark_is_kept_twice(world: World, lost: str) -> None:
         facts.unlink()
     world.upstream = commit(2)
     outcome = one_run(world.app._replace(records=records), wait=False)
-    assert json.loads(facts.read_text())["releases"], "written anew when it is missing"
+    assert json.loads(facts.read_text())["releases"], "written again when it is missing"
     records.close()
     world.revive()
     assert outcome.result is (Result.UPDATED if lost == "both but the release" else Result.DEFERRED)
@@ -169,7 +170,7 @@ def test_mark_is_kept_twice(world: World, lost: str) -> None:
         '{"high_water": {"commit": 1, "tag": 2, "at": 3}}',
     ],
 )  # fmt: skip
-def test_second_copy_that_makes_no_sense(world: World, content: str) -> None:
+def test_second_copy_that_is_not_valid(world: World, content: str) -> None:
     world.deploy(1)
     Path(facts_file(world.paths.state)).write_text(content)
     mark = high_water_mark(world.app)
@@ -187,7 +188,7 @@ def test_database_from_a_backup_does_not_lower_the_mark(world: World) -> None:
     assert "downgrade" in world.deploy(2).reason
 
 
-def test_higher_version_of_another_branch_is_taken(world: World) -> None:
+def test_higher_version_of_another_branch_is_deployed(world: World) -> None:
     track(world, "semver:>=1")
     offer(world, 1, "v1.4")
     assert offer(world, 2, "v2.0", "diverged")[0] is Result.UPDATED
@@ -202,8 +203,8 @@ def test_moved_tag_is_refused(world: World) -> None:
     offer(world, 1, "v1.0")
     result, reason = offer(world, 2, "v1.0")
     assert result is Result.DEFERRED
-    assert f"moved tag: v1.0 led to commit {commit(1)}" in reason
-    assert offer(world, 2, "v1.1")[0] is Result.UPDATED, "under a name of its own"
+    assert f"moved tag: v1.0 pointed to commit {short(commit(1))}, now to commit {short(commit(2))}" in reason
+    assert offer(world, 2, "v1.1")[0] is Result.UPDATED, "with another tag"
 
 
 def test_tag_that_moved_between_check_and_fetch_is_refused(world: World) -> None:
@@ -224,16 +225,16 @@ def test_moved_tag_can_be_accepted(world: World) -> None:
     assert "moved tag" in offer(world, 1, "v1.0")[1]
 
 
-def test_no_candidate_is_a_state_to_report(world: World) -> None:
-    world.check_fault = NoCandidateError("policy yields no candidate: none of the 0 tags")
+def test_no_candidate_is_reported(world: World) -> None:
+    world.check_fault = NoCandidateError("no tag upstream matches tag:v*")
     outcome = world.run()
     assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
     world.check_fault = None
     world.deploy(1)
-    world.check_fault = NoCandidateError("policy yields no candidate: none of the 0 tags")
+    world.check_fault = NoCandidateError("no tag upstream matches tag:v*")
     outcome = world.run()
     assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
     last = world.records.last_run()
     assert last is not None
-    assert "policy yields no candidate" in last.reason
+    assert "no tag upstream matches tag:v*" in last.reason
     assert world.log.kinds[-1] == "no-candidate"

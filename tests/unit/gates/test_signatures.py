@@ -1,4 +1,4 @@
-"""Trust: what the policy makes of signatures, whose keys count, and a trust that ends."""
+"""signature: which signatures are accepted, which keys are trusted, and keys that are removed."""
 
 import os
 from pathlib import Path
@@ -23,19 +23,19 @@ UNSIGNED = Signature("commit", State.NONE)
 
 
 def sign(world: World, *signatures: Signature, policy: str = "enforce", **changes: Any) -> None:
-    """Let the next commits have some signatures, and the host a policy."""
+    """Set the signatures of the next commits, and `trust.signatures`."""
     world.settings = settings(world.root, trust__signatures=policy, **changes)
     world.worker.signatures = signatures
 
 
 def shown(world: World) -> dict[str, Any]:
-    """Return what status tells of the current release."""
+    """Return what `status` reports of the current release."""
     current = status(world.settings, world.paths, world.services)["current"]
     assert isinstance(current, dict)
     return current
 
 
-def test_signed_commit_is_taken_and_its_signer_named(world: World) -> None:
+def test_signed_commit_is_deployed_and_its_signer_shown(world: World) -> None:
     sign(world, SIGNED)
     assert world.deploy(1).result is Result.UPDATED
     told = shown(world)
@@ -44,7 +44,7 @@ def test_signed_commit_is_taken_and_its_signer_named(world: World) -> None:
     assert world.records.releases()[0].signer == SIGNED.signer
 
 
-def test_unsigned_commit_is_refused_whatever_is_forced(world: World) -> None:
+def test_unsigned_commit_is_refused_even_if_forced(world: World) -> None:
     sign(world, SIGNED)
     world.deploy(1)
     world.worker.signatures = (UNSIGNED,)
@@ -55,7 +55,7 @@ def test_unsigned_commit_is_refused_whatever_is_forced(world: World) -> None:
     assert world.run(force=True).result is Result.DEFERRED
     assert world.records.quarantined() == []
     assert world.current_commit() == commit(1)
-    # The same commit, signed by now: nobody has to forgive it.
+    # The same commit, signed by now, is deployed without further action.
     world.worker.signatures = (SIGNED,)
     assert world.run().result is Result.UPDATED
 
@@ -72,7 +72,7 @@ def test_warning(world: World) -> None:
         f"{world.app.name}: commit has no signature"
     ]
     assert (shown(world)["signer"], shown(world)["trusted"]) == (None, False)
-    assert "untrusted" not in world.log.kinds, "it was said once"
+    assert "untrusted" not in world.log.kinds, "it was reported once"
 
 
 def test_off_costs_nothing(world: World) -> None:
@@ -87,13 +87,13 @@ def test_off_costs_nothing(world: World) -> None:
         ("commit", (SIGNED,), True, f"commit is signed by {SIGNED.signer}"),
         ("tag", (TAG,), True, "tag v1.0 is signed by SSH SHA256:x a@b"),
         ("tag", (TAG._replace(state=State.NONE, signer=""), TAG), True, "tag v1.0 is signed"),
-        ("tag", (), False, "no tag that was fetched leads to it"),
+        ("tag", (), False, "no fetched tag points to it"),
         ("both", (SIGNED, TAG), True, "; tag v1.0 is signed by"),
         ("both", (UNSIGNED, TAG), False, "commit has no signature"),
-        ("both", (SIGNED,), False, "no tag"),
-        ("commit", (), False, "nothing was verified"),
-        ("commit", (TAG,), False, "nothing was verified"),
-        ("tag", (SIGNED,), False, "no tag"),
+        ("both", (SIGNED,), False, "no fetched tag"),
+        ("commit", (), False, "no signature of the commit was verified"),
+        ("commit", (TAG,), False, "no signature of the commit was verified"),
+        ("tag", (SIGNED,), False, "no fetched tag"),
     ],
 )
 def test_whose_signature_counts(
@@ -117,12 +117,12 @@ def test_list_of_fingerprints(listed: tuple[str, ...], passes: bool) -> None:
 @pytest.mark.parametrize(
     "answer", [None, {}, [None], [{}], [{"state": "good"}], [{"state": ["x"], "fingerprints": 1}]]
 )
-def test_answer_of_a_worker_that_makes_no_sense_is_no_good_signature(answer: Any) -> None:
+def test_answer_of_a_worker_that_is_not_valid_is_not_a_good_signature(answer: Any) -> None:
     assert all(signature.state is State.MALFORMED for signature in from_answer(answer))
     assert from_answer([SIGNED._asdict() | {"fingerprints": [SECOND, FIRST]}]) == (SIGNED,)
 
 
-def test_tag_is_verified_that_chose_the_commit(world: World) -> None:
+def test_the_tag_that_chose_the_commit_is_verified(world: World) -> None:
     sign(world, TAG, trust__on="tag", upstream__track="tag:v*")
     world.tag = "v1.0"
     assert world.deploy(1).result is Result.UPDATED
@@ -130,7 +130,7 @@ def test_tag_is_verified_that_chose_the_commit(world: World) -> None:
     assert world.worker.fetched == [("refs/tags/v1.0", ("v1.0",))]
 
 
-def test_any_tag_will_do_for_a_branch_and_for_a_pin(world: World) -> None:
+def test_any_tag_is_enough_for_a_branch_and_for_a_pin(world: World) -> None:
     sign(world, TAG, trust__on="tag")
     world.deploy(1)
     assert world.worker.verified[0] == (commit(1), "tag", "")
@@ -144,30 +144,30 @@ def test_any_tag_will_do_for_a_branch_and_for_a_pin(world: World) -> None:
     assert world.worker.fetched[-1] == (commit(2), ("*",))
 
 
-def test_key_that_is_removed_ends_the_trust_in_the_current_release(world: World) -> None:
+def test_current_release_is_not_trusted_after_its_key_is_removed(world: World) -> None:
     sign(world, SIGNED)
     world.deploy(1)
     asked = len(world.worker.verified)
     world.run()
-    assert len(world.worker.verified) == asked, "while keys stay, nothing is verified again"
+    assert len(world.worker.verified) == asked, "nothing is verified again while the keys are the same"
     world.keys = Keys((("other.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----"),))
     world.worker.signatures = (SIGNED._replace(state=State.UNKNOWN_KEY),)
-    assert world.run().result is Result.CURRENT, "it goes on running"
+    assert world.run().result is Result.CURRENT, "it is kept"
     told = shown(world)
     assert told["trusted"] is False
     assert told["signer"] == SIGNED.signer
     assert "not trusted here" in told["trust_reason"]
     assert world.log.kinds.count("untrusted") == 1
     world.run()
-    assert world.log.kinds.count("untrusted") == 1, "told once"
-    # Once a day it is judged anew: keys expire.
+    assert world.log.kinds.count("untrusted") == 1, "reported once"
+    # Once a day it is verified again, because keys expire.
     world.clock.ahead = 25 * 3600
     world.worker.signatures = (SIGNED,)
     world.run()
     assert shown(world)["trusted"] is True
 
 
-def test_policy_that_begins_later_judges_what_runs(world: World) -> None:
+def test_current_release_is_verified_when_the_policy_is_set_later(world: World) -> None:
     world.deploy(1)
     sign(world, UNSIGNED)
     assert world.run().result is Result.CURRENT
@@ -181,17 +181,17 @@ def test_mirror_that_cannot_be_read_does_not_make_a_current_release_a_failure(wo
     world.keys = Keys(allowed_signers="x")
     world.worker.faults["verify"] = DamagedMirrorError("repo.git: commit cannot be read")
     assert world.run().result is Result.CURRENT
-    assert any("still trusted is not known" in event.message for event in world.log.events)
+    assert any("cannot verify whether release" in event.message for event in world.log.events)
 
 
-def test_keys_that_cannot_be_used_refuse_everything(
+def test_keys_that_cannot_be_used_refuse_every_commit(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign(world, SIGNED)
     world.deploy(1)
 
     def fail() -> Keys:
-        raise ConfigurationError("no key is trusted: x can be written by others", "chmod")
+        raise ConfigurationError("keys are not trusted: x can be written by others", "chmod")
 
     app = world.app._replace(trusted_keys=fail)
     monkeypatch.setattr(World, "app", app)
@@ -229,15 +229,15 @@ def test_keys_are_read(directory: Path) -> None:
 
 @pytest.mark.parametrize("place", ["a.asc", "allowed_signers", "."])
 @pytest.mark.parametrize("mode", [0o020, 0o002])
-def test_keys_that_others_can_write_are_no_keys(directory: Path, place: str, mode: int) -> None:
+def test_keys_that_others_can_write_are_refused(directory: Path, place: str, mode: int) -> None:
     path = directory / place
     path.chmod(path.stat().st_mode | mode)
-    with pytest.raises(ConfigurationError, match="can be written by others than root") as caught:
+    with pytest.raises(ConfigurationError, match="can be written by users other than root") as caught:
         read(directory)
     assert "chmod -R go-w" in caught.value.advice
 
 
-def test_keys_of_others_are_no_keys(directory: Path) -> None:
+def test_keys_of_others_are_refused(directory: Path) -> None:
     with pytest.raises(ConfigurationError, match="belongs to user"):
         trusted_keys.read(str(directory), top=str(directory.parent), owner=os.geteuid() + 1)
 
@@ -255,13 +255,13 @@ def test_link_to_what_others_can_write(directory: Path) -> None:
     ("name", "content", "says"),
     [
         ("b.asc", b"\x99\x01", "is not text"),
-        ("b.asc", b"hello", "no OpenPGP key in its ASCII form"),
-        ("b.asc", KEY.replace("PUBLIC", "PRIVATE").encode(), "secret key"),
+        ("b.asc", b"hello", "is not an ASCII-armored OpenPGP key"),
+        ("b.asc", KEY.replace("PUBLIC", "PRIVATE").encode(), "contains a secret key"),
         ("b.asc", KEY.encode() + b"x" * (5 << 20), "larger than"),
         ("b.gpg", b"", "only *.asc, allowed_signers and revoked_keys"),
     ],
 )
-def test_file_that_is_something_else(directory: Path, name: str, content: bytes, says: str) -> None:
+def test_file_with_another_content(directory: Path, name: str, content: bytes, says: str) -> None:
     (directory / name).write_bytes(content)
     with pytest.raises(ConfigurationError) as caught:
         read(directory)

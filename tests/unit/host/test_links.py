@@ -74,12 +74,12 @@ def test_place_puts_the_link_once(paths: AppPaths, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("directory", "a directory, not ours"),
-        ("file", "a file, not ours"),
-        ("link", "a link to /srv/other, not ours"),
-        ("link to our home", "not ours"),
-        ("missing parent", "is no directory"),
-        ("parent is a file", "is no directory"),
+        ("directory", "already exists and is not managed by autoupdate: it is a directory;"),
+        ("file", "already exists and is not managed by autoupdate: it is a file;"),
+        ("link", "is not managed by autoupdate: it is a link to /srv/other;"),
+        ("link to our home", "already exists and is not managed by autoupdate"),
+        ("missing parent", "is not a directory"),
+        ("parent is a file", "is not a directory"),
     ],
 )
 def test_what_lies_in_the_way_is_left_alone(

@@ -68,7 +68,7 @@ def test_redact(words: str, shown: str) -> None:
         ),
         (
             "@@@\nHost key verification failed.\nfatal: Could not read from remote repository.\n",
-            "the key of its host is none of those in upstream.known_hosts",
+            "the host key is not in upstream.known_hosts",
         ),
         ("fatal: Could not read from remote repository.", "Could not read from remote repository."),
     ],

@@ -176,7 +176,7 @@ def test_half_a_second_copy_does_not_stay(world: World) -> None:
 def test_second_copy_that_cannot_be_written_is_no_failed_update(world: World) -> None:
     Path(world.paths.home, "facts.json.new").mkdir()
     assert world.deploy(1).result is Result.UPDATED
-    assert "no second copy of the state" in world.log.events[-1].message
+    assert "the second copy of the state cannot be written" in world.log.events[-1].message
 
 
 @pytest.mark.parametrize("damaged", [delete, overwrite], indirect=True)

@@ -116,5 +116,5 @@ def test_answer_that_says_something_else(name: str, nonsense: object) -> None:
         del said[name]
     if name == "largest_path" and nonsense == "x":
         return
-    with pytest.raises(UpdateFailedError, match=f"no good {name}"):
+    with pytest.raises(UpdateFailedError, match=f"no valid {name}"):
         read(said)

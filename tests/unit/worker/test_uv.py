@@ -82,7 +82,7 @@ def test_life_without_uv(tmp_path: Path, wanted: str) -> None:
     )  # fmt: skip
     builder = EnvironmentBuilder(str(tmp_path), settings, pip)
     if wanted == "uv":
-        with pytest.raises(UpdateFailedError, match="neither here nor to be had"):
+        with pytest.raises(UpdateFailedError, match="not installed and cannot be downloaded"):
             assert builder.installer
     else:
         assert builder.installer.name == "pip"
