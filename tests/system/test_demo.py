@@ -18,8 +18,8 @@ WAY_BACK = (
     "all three services run version 1",
     "all three services run version 2",
     "rolled back from commit",
-    "status says: rolled-back",
-    "the next run leaves it alone",
+    "status shows: rolled-back",
+    "the next run does not try it again",
     "All of this has been seen",
 )
 

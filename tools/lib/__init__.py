@@ -1,1 +1,1 @@
-"""What the commands beside this folder run, and the test hosts that they share with the tests."""
+"""What the commands in tools/ run, and the test hosts that they share with the tests."""

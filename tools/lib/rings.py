@@ -1,4 +1,4 @@
-"""Prints how much of each module the rings of tests run through, from reports of coverage.py."""
+"""Prints how much of each module the tests execute, from reports of coverage.py."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def percentages(report: Path) -> dict[str, float]:
-    """Return the share of the lines of each module that ran, and of all of them as "total"."""
+    """Return the percentage of executed lines for each module, and for all of them as "total"."""
     facts = json.loads(report.read_text())
     found = {name: file["summary"]["percent_covered"] for name, file in facts["files"].items()}
     return {**found, "total": facts["totals"]["percent_covered"]}

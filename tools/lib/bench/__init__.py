@@ -1,1 +1,1 @@
-"""Measures the goals of docs/performance.md side by side with what else could do the work."""
+"""Measures the goals of docs/performance.md and compares with other programs for the same work."""

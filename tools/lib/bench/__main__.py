@@ -1,4 +1,4 @@
-"""tools/bench: set up, measure everything, and write docs/performance.md."""
+"""tools/bench: sets up, measures everything, and writes docs/performance.md."""
 
 import argparse
 import shutil
@@ -33,7 +33,7 @@ OF_OTHERS: dict[str, Callable[[Bench, Findings], None]] = {
 
 
 def measure(bench: Bench, chosen: Sequence[str], findings: Findings) -> None:
-    """Everything that is chosen, one after the other."""
+    """Measure the chosen parts, one after the other."""
     if set(chosen) & set(OF_SMALL):
         small = Small(bench)
         for name in chosen:
@@ -45,14 +45,14 @@ def measure(bench: Bench, chosen: Sequence[str], findings: Findings) -> None:
 
 
 def main() -> int:
-    """Measure; return the exit code. A part that is named is only shown."""
+    """Measure; return the exit code. If parts are named, their results are only shown."""
     parts = [*OF_SMALL, *OF_OTHERS]
     parser = argparse.ArgumentParser("tools/bench", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"measure only this: {', '.join(parts)}")
     chosen = parser.parse_args().part
     if set(chosen) - set(parts):
         parser.error(f"there are only these parts: {', '.join(parts)}")
-    # Not below /tmp, which may be kept in memory.
+    # Not in /tmp, which may be in memory.
     directory = Path(tempfile.mkdtemp(prefix="autoupdate-bench-", dir="/var/tmp"))
     directory.chmod(0o755)
     findings = Findings()

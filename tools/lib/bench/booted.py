@@ -1,4 +1,4 @@
-"""What takes a service manager: the gate before a start, and how long a service is down."""
+"""What needs a service manager: the gate before a start, and the downtime of a service."""
 
 import statistics
 from pathlib import Path
@@ -12,7 +12,7 @@ from tools.lib.hosts.machine import what_is_missing
 from tools.lib.hosts.package import built_deb, deployed_image, installed_image
 from tools.lib.hosts.upstream import Upstream
 
-# Python 3.11, as the machine's own in the other parts.
+# It has Python 3.11, like the machine in the other parts.
 RELEASE = "bookworm"
 PLAIN, GATED = "plain.service", "gated.service"
 UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n"
@@ -41,12 +41,12 @@ def measure(directory: Path, findings: Findings) -> None:
 
 
 def gate(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
-    """What the gate adds to the start of a unit; all through the same way into the host."""
+    """Measure how much longer a unit takes to start with the gate."""
     host = app.host
     host.write(f"/etc/systemd/system/{PLAIN}", UNIT)
     host.write(f"/etc/systemd/system/{GATED}", UNIT + GATE)
     host.systemctl("daemon-reload")
-    # Once by the usual way, which leaves for the next ones what it relied on.
+    # Once by a usual run, which writes the facts for the fast path.
     host.run("autoupdatectl", "run", "ipfs-accelerate")
     seconds: dict[str, list[float]] = {}
 
@@ -78,7 +78,7 @@ def gate(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
 
 
 def starts_at_once(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
-    """Three services that start together share one look."""
+    """Check that three services that start together ask upstream once."""
     app.host.systemctl("stop", *SERVICES)
     app.forget_freshness()
     upstream.server.forget()
@@ -91,9 +91,9 @@ def starts_at_once(app: DemoApp, upstream: Upstream, findings: Findings) -> None
 
 
 def downtime(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
-    """How long a service is down, by systemd's own record, when it is restarted and updated.
+    """Measure how long a service is down when it is restarted and updated, as systemd records it.
 
-    An update restarts all services at once, which compete for the processors.
+    An update restarts all services at once, and they compete for the processors.
     """
     all_, one = "`systemctl restart` of the three services", "`systemctl restart` of it alone"
     ours = "autoupdatectl run"

@@ -1,4 +1,4 @@
-"""A package index on the loopback interface (PEP 503), which counts what it is asked for."""
+"""A package index on the loopback interface (PEP 503), which counts requests."""
 
 import re
 import threading
@@ -11,7 +11,7 @@ class Index:
     """Serves a directory of wheels; `with Index(directory) as index`."""
 
     def __init__(self, directory: Path) -> None:
-        """Take a port; requests are answered from `start` on."""
+        """Take a port; requests are answered after `start`."""
         self.requests: list[str] = []
         handler = partial(_Handler, self, directory)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -19,11 +19,11 @@ class Index:
         self.url = f"http://127.0.0.1:{self._server.server_port}/simple/"
 
     def start(self) -> None:
-        """Answer."""
+        """Answer requests."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop answering requests."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -53,4 +53,4 @@ class _Handler(SimpleHTTPRequestHandler):
         self.wfile.write(page)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as inherited
-        """Keep the output for what is measured."""
+        """Keep the output of the measurements clean."""

@@ -1,4 +1,4 @@
-"""How much memory a command and all that it starts need at once (proc(5))."""
+"""How much memory a command and all its children need at one moment (proc(5))."""
 
 import os
 import subprocess
@@ -14,16 +14,16 @@ INSTALLERS = ("uv", "pip")
 
 
 class Peak(NamedTuple):
-    """The most memory that was seen, in bytes."""
+    """The highest memory use that was seen, in bytes."""
 
     together: int
-    """Of all processes at one moment; pages that several share are divided among them (Pss)."""
+    """All processes at one moment; shared pages are divided among them (Pss)."""
     largest: int
-    """Of the largest single process, pages that it shares included (VmHWM)."""
+    """The largest single process, including shared pages (VmHWM)."""
 
 
 def peak(words: Sequence[str | Path]) -> Peak:
-    """Run a command; return its peak, without the installers and what they start."""
+    """Run a command; return its peak, without installers and their children."""
     together = largest = 0
     with subprocess.Popen(
         [str(word) for word in words], env=CLEAN_ENVIRONMENT, stdout=subprocess.DEVNULL
@@ -39,7 +39,7 @@ def peak(words: Sequence[str | Path]) -> Peak:
 
 
 def _tree(top: int) -> list[int]:
-    """Return a process with its descendants, but for installers and theirs."""
+    """Return a process with its descendants, except for installers and theirs."""
     found, pending = [], [top]
     while pending:
         pid = pending.pop()
@@ -47,7 +47,7 @@ def _tree(top: int) -> list[int]:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         except OSError:
-            # It has just ended.
+            # The process has just ended.
             continue
         if any(os.path.basename(word).decode(errors="replace") in INSTALLERS for word in words):
             continue
@@ -57,7 +57,7 @@ def _tree(top: int) -> list[int]:
 
 
 def _field(pid: int, file: str, name: str) -> int:
-    """Return a field of a file of proc(5) that is given in kB; nothing of a process that ended."""
+    """Return a field in kB of a file in proc(5); 0 if the process has ended."""
     try:
         lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
     except OSError:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What is done to a checkout in place by the procedure that this package replaces: fetch, compare,
-# pull, and install everything, every time. Usage: old_procedure.sh CHECKOUT
+# What the procedure that this package replaces does in a checkout: fetch, compare, pull, and install
+# everything, every time. Usage: old_procedure.sh CHECKOUT
 set -eu
 cd "$1"
 git fetch --quiet origin main

@@ -1,4 +1,4 @@
-"""Where the time of an update goes: what the run asks for, one by one, and the rest."""
+"""Measures how the time of an update is spent: each request of the run, and the rest."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from tools.lib.bench.timing import Times, once
 from tools.lib.bench.updates import Small
 
 ROUNDS = 7
-# Times what bin/autoupdatectl has done by others, and does itself with the files of an environment.
+# Runs bin/autoupdatectl and measures its requests and its own work on files of an environment.
 LAUNCHER = """#!/usr/bin/python3 -I
 import functools, json, sys, time
 sys.path.insert(0, {library!r})
@@ -55,13 +55,13 @@ REST = "the run itself: start, question to upstream, journal, switch"
 
 
 def measure(small: Small, findings: Findings) -> None:
-    """Both kinds of update, step by step."""
+    """Measure both kinds of update, step by step."""
     profile(small.bench, "code changed, by step", small.change_code, findings)
     profile(small.bench, "one requirement changed, by step", small.change_requirement, findings)
 
 
 def profile(bench: Bench, group: str, change: Callable[[], None], findings: Findings) -> None:
-    """Update several times; the median of each step."""
+    """Update several times; return the median of each step."""
     log = bench.directory / "profile.json"
     command = bench.directory / "autoupdate-profiled"
     command.write_text(

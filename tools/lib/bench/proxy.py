@@ -1,4 +1,4 @@
-"""A network that is far away: forwards connections, and counts and delays the round trips."""
+"""A slow network: forwards connections, counts round trips and delays them."""
 
 import selectors
 import socket
@@ -9,8 +9,8 @@ import time
 class FarAway:
     """Forwards to a port of the loopback interface; `with FarAway(port, seconds) as far`.
 
-    A round trip is the handshake of a connection, or a turn in which the client speaks after
-    the server has. Each one takes `seconds` longer.
+    A round trip is the handshake of a connection, or data from the client that follows data from
+    the server. Each one takes `seconds` longer.
     """
 
     def __init__(self, port: int, seconds: float) -> None:
@@ -19,26 +19,26 @@ class FarAway:
         self.seconds = seconds
         self.round_trips = 0
         self.bytes_received = 0
-        """What servers answered, in bytes of their TCP streams."""
+        """Bytes that servers have sent in their TCP streams."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
     def __enter__(self) -> "FarAway":
-        """Begin to forward."""
+        """Start forwarding."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take no further connection."""
+        """Accept no more connections."""
         # Wakes the thread, which waits in accept(2).
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
 
     def forget(self) -> None:
-        """Begin to count anew."""
+        """Reset the counters."""
         self.round_trips = self.bytes_received = 0
 
     def _accept(self) -> None:

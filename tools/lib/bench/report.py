@@ -1,4 +1,4 @@
-"""The table of docs/performance.md, between two marks, and the plot beside it."""
+"""Writes the table of docs/performance.md, between two marks, and the plot."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ BEGIN, END = "<!-- measured by tools/bench: begin -->", "<!-- end -->"
 
 
 class Row(NamedTuple):
-    """One goal: what it is about, what was measured, and whether that is good enough."""
+    """One goal: its subject, the measured value, and whether the goal is met."""
 
     work: str
     goal: str
@@ -31,17 +31,17 @@ class Findings:
     """What was measured so far."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start without findings."""
         self.rows: list[Row] = []
         self.bars: list[Bar] = []
         self.notes: list[str] = []
 
     def at_most(self, work: str, goal: str, value: float, limit: float, measured: str) -> None:
-        """Add a goal that is met by a value of at most `limit`."""
+        """Add a goal that is met if the value is at most `limit`."""
         self._add(Row(work, goal, measured, value <= limit))
 
     def at_least(self, work: str, goal: str, value: float, limit: float, measured: str) -> None:
-        """Add a goal that is met by a value of at least `limit`."""
+        """Add a goal that is met if the value is at least `limit`."""
         self._add(Row(work, goal, measured, value >= limit))
 
     def _add(self, row: Row) -> None:
@@ -49,34 +49,34 @@ class Findings:
         print(f"{'met   ' if row.met else 'MISSED'}  {row.work}: {row.measured}  [{row.goal}]")
 
     def compare(self, group: str, times: dict[str, Times]) -> None:
-        """Add a group of works to the plot and to the list of medians."""
+        """Add a group of bars to the plot and to the list of medians."""
         for name, measured in times.items():
             self.bars.append(Bar(group, name, measured))
             print(f"        {group}, {name}: {seconds(measured)}")
 
     def note(self, text: str) -> None:
-        """Add a sentence, such as what was left out."""
+        """Add a sentence, for example about what was not measured."""
         self.notes.append(text)
         print(text)
 
 
 def seconds(times: Times) -> str:
-    """Write a median with its spread."""
+    """Return a median with its spread, as text."""
     return f"{duration(times.median)} ± {duration(times.spread)}"
 
 
 def duration(value: float) -> str:
-    """Write seconds, short ones as milliseconds."""
+    """Return seconds as text; short times in milliseconds."""
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 
 def mebibytes(value: float) -> str:
-    """Write a number of bytes."""
+    """Return a number of bytes as text."""
     return f"{value / (1 << 20):.1f} MiB"
 
 
 def table(findings: Findings) -> str:
-    """Write all findings as Markdown."""
+    """Return all findings as Markdown."""
     lines = ["| work | goal | measured | |", "|---|---|---|---|"]
     lines += [
         f"| {row.work} | {row.goal} | {row.measured} | {'met' if row.met else '**missed**'} |"
@@ -92,7 +92,7 @@ def table(findings: Findings) -> str:
 
 
 def write(findings: Findings, document: Path, plot: Path) -> None:
-    """Put the findings between the marks of a document, and draw the plot."""
+    """Write the findings between the marks of a document, and draw the plot."""
     text = document.read_text()
     if BEGIN not in text or END not in text:
         raise ValueError(f"{document} has no place for the table: {BEGIN} … {END}")

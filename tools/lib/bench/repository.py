@@ -1,4 +1,4 @@
-"""Upstreams without a work tree: commits of any size are streamed into a bare repository."""
+"""Upstreams without a work tree: commits of any size are written to a bare repository."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ FIRST_COMMIT_AT = 1_750_000_000
 
 
 class Repository:
-    """A bare repository that is served."""
+    """A bare repository on a server."""
 
     def __init__(self, server: GitServer, name: str) -> None:
-        """Make it, empty."""
+        """Create it, empty."""
         self.name = name
         self.bare = server.directory / f"{name}.git"
         self.url = server.url(name)
@@ -23,7 +23,7 @@ class Repository:
         self.git("config", "uploadpack.allowAnySHA1InWant", "true")
 
     def commit(self, files: Mapping[str, bytes]) -> str:
-        """Commit files over those that are there (git-fast-import(1)); return the commit."""
+        """Commit files in addition to the existing ones (git-fast-import(1)); return the commit."""
         at = FIRST_COMMIT_AT + 60 * self.commits
         message = f"Version {self.commits + 1}".encode()
         stream = [f"commit {BRANCH}\ncommitter {AUTHOR} {at} +0000\n".encode(), _data(message)]
@@ -36,14 +36,14 @@ class Repository:
         return self.git("rev-parse", BRANCH)
 
     def add_refs(self, count: int) -> None:
-        """Let as many other branches point to the newest commit (git-update-ref(1))."""
+        """Create this number of branches at the newest commit (git-update-ref(1))."""
         commit = self.git("rev-parse", BRANCH)
         lines = [f"create refs/heads/topic/{number:05d} {commit}\n" for number in range(count)]
         self.git("update-ref", "--stdin", input="".join(lines).encode())
         self.git("pack-refs", "--all")
 
     def git(self, *arguments: str, input: bytes = b"") -> str:  # noqa: A002 - as in subprocess
-        """Run Git in it."""
+        """Run Git in the repository."""
         return run("git", "-C", self.bare, *arguments, input=input).stdout.strip()
 
 
@@ -52,7 +52,7 @@ def _data(content: bytes) -> bytes:
 
 
 def application(requirements: Mapping[str, str], index: str) -> dict[str, bytes]:
-    """Return the files of a small application whose requirements are at the URL of an index."""
+    """Return the files of a small application with requirements from this index."""
     lines = "".join(f"{name}=={version}\n" for name, version in requirements.items())
     modules = {
         f"bench_app/module_{number}.py": module(number) for number in range(40)
@@ -62,7 +62,7 @@ def application(requirements: Mapping[str, str], index: str) -> dict[str, bytes]
         "pyproject.toml": b'[build-system]\nrequires = ["setuptools"]\n'
         b'build-backend = "setuptools.build_meta"\n',
         "requirements.txt": lines.encode(),
-        # pip and uv read this option from the file, whatever index the machine is set up for.
+        # pip and uv read this option from the file, independent of the machine's configuration.
         "index.txt": f"--index-url {index}\n".encode(),
         "bench_app/__init__.py": b"",
         "bench_app/command.py": b"def main():\n    print('bench')\n",
@@ -72,7 +72,7 @@ def application(requirements: Mapping[str, str], index: str) -> dict[str, bytes]
 
 
 def module(number: int) -> bytes:
-    """Return the text of a module that takes about as long to compile as usual ones."""
+    """Return the text of a module that takes about as long to compile as a typical one."""
     function = '''def work_{0}(first, second=None):
     """Do a little."""
     result = [first * number for number in range({0}) if number % 3]

@@ -1,4 +1,4 @@
-"""What else could do the work: plain Git, uv, GitPython, and the procedure that was replaced."""
+"""Other programs for the same work: plain Git, uv, GitPython, and the old procedure."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def ls_remote(url: str) -> None:
 
 
 def python_that_spawns(url: str) -> None:
-    """Ask from Python, with nothing around it."""
+    """Ask from Python, with nothing else."""
     call(PYTHON, "-I", "-c", SPAWN, url, BRANCH)
 
 
@@ -30,10 +30,10 @@ def gitpython(url: str) -> None:
 
 
 class PlainGit:
-    """The least that a new release needs: four commands and a link."""
+    """The minimum that a new release needs: four commands and a link."""
 
     def __init__(self, directory: Path, url: str) -> None:
-        """Make the mirror, with what is there already."""
+        """Create the mirror with the current content."""
         self.directory, self.url = directory, url
         self.mirror = directory / "mirror.git"
         self.releases = 0
@@ -59,17 +59,17 @@ class PlainGit:
 
 
 class PlainUv:
-    """uv alone, in the work tree that plain Git makes."""
+    """uv alone, in the work tree of plain Git."""
 
     def __init__(self, program: Path, git: PlainGit, cache: Path) -> None:
-        """Name the program, and its cache."""
+        """Set the program and its cache."""
         self.program, self.git = program, git
         self.environment = CLEAN_ENVIRONMENT | {
             "UV_CACHE_DIR": str(cache), "UV_PYTHON_DOWNLOADS": "never",
         }  # fmt: skip
 
     def update(self) -> None:
-        """Make a release with an environment of its own."""
+        """Create a release with its own environment."""
         self.git.update()
         release = self.git.release
         venv = release / ".venv"
@@ -85,12 +85,12 @@ class PlainUv:
 
 
 class OldProcedure:
-    """Everything in place, every time."""
+    """The procedure that this package replaces: everything in place, every time."""
 
     def __init__(self, checkout: Path, url: str, index: str) -> None:
-        """Clone, and do it a first time."""
+        """Clone, and run it for the first time."""
         self.checkout = checkout
-        # An index on a network would only make it slower.
+        # With an index on a network it would be slower.
         self.environment = CLEAN_ENVIRONMENT | {
             "PIP_INDEX_URL": index, "PIP_CONFIG_FILE": "/dev/null", "HOME": str(checkout.parent),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -99,5 +99,5 @@ class OldProcedure:
         self.update()
 
     def update(self) -> None:
-        """Do it once more."""
+        """Run it again."""
         call(OLD_PROCEDURE, self.checkout, environment=self.environment)

@@ -1,4 +1,4 @@
-"""A host in a directory: the command as the package installs it, an upstream, and plain rivals."""
+"""A host in a directory: the command as the package installs it, and upstreams."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from tools.lib.hosts.git_server import GitServer
 
 PROJECT = Path(__file__).parents[3]
 PYTHON = "/usr/bin/python3"
-# As root, git and the builds run as a user that only the package makes; this one is everywhere.
+# The package creates a user for git and builds; here it is one that exists on every machine.
 BUILDER = "nobody"
 # What bin/autoupdatectl does, for a host below a directory.
 LAUNCHER = """#!/usr/bin/python3 -I
@@ -28,7 +28,7 @@ sys.exit({function}(sys.argv[1:], Paths({root!r})))
 
 
 class Bench:
-    """One machine below one directory; every upstream is an app of its own."""
+    """One host below one directory; each upstream is a separate app."""
 
     def __init__(self, directory: Path) -> None:
         """Install the command, and serve upstreams."""
@@ -44,7 +44,7 @@ class Bench:
         shutil.copytree(PROJECT / "autoupdate", self.library / "autoupdate", ignore=ignored)
         user = self.library / "autoupdate/host/process.py"
         user.write_text(user.read_text().replace('"_autoupdate"', f'"{BUILDER}"'))
-        # As the package's installation does.
+        # Like the installation of the package.
         run(PYTHON, "-m", "compileall", "-q", self.library)
         self.command = self._launcher("cli.entry", "main")
         self.gate = self._launcher("service_start.fast_path", "pass_gate")
@@ -72,7 +72,7 @@ class Bench:
         return self.paths.app(name)
 
     def configure(self, name: str, url: str, **changes: Any) -> None:
-        """Describe an app; dots in keys are written as two underscores."""
+        """Write the settings of an app; `__` in a key stands for a dot."""
         values: dict[str, Any] = {
             "path": f"{self.root}/srv/{name}",
             "upstream.url": url,
@@ -87,7 +87,7 @@ class Bench:
         return run(self.command, *words, check=check, timeout=600)
 
     def updates(self, name: str, command: Path | None = None) -> None:
-        """Do one run, which must bring something in."""
+        """Do one run, which must update."""
         told = json.loads(run(command or self.command, "run", "--json", name, timeout=600).stdout)
         if told["result"] != "updated":
             raise AssertionError(f"{name}: {told}")
@@ -105,7 +105,7 @@ class Bench:
 
 
 def call(*words: str | Path, environment: Mapping[str, str] = CLEAN_ENVIRONMENT) -> None:
-    """Run a command quietly, with as little of our own work as possible."""
+    """Run a command quietly, with as little overhead as possible."""
     done = subprocess.run(
         [str(word) for word in words],
         env=dict(environment),

@@ -1,4 +1,4 @@
-"""What stays small: memory, history, the network, the gate."""
+"""Measures memory, history and network."""
 
 from tools.lib.bench import rivals
 from tools.lib.bench.memory import peak
@@ -25,7 +25,7 @@ with connection:
 
 
 def memory(small: Small, findings: Findings) -> None:
-    """A check, the first one after an update, and an update whose dependencies are new."""
+    """Measure a check, the first check after an update, and an update with new dependencies."""
     command = small.bench.command
     firsts, others = [], []
     for _ in range(3):
@@ -52,7 +52,7 @@ def memory(small: Small, findings: Findings) -> None:
 
 
 def history(bench: Bench, findings: Findings) -> None:
-    """Status after 100,000 transactions."""
+    """Measure status after 100,000 transactions."""
     for name in ("empty", "long"):
         bench.configure(name, bench.server.url("small"), build__requirements=bench.manifests)
         bench.updates(name)
@@ -73,7 +73,7 @@ def history(bench: Bench, findings: Findings) -> None:
 
 
 def network(bench: Bench, findings: Findings) -> None:
-    """An upstream that is far away, and has 10,000 other branches."""
+    """Measure with a distant upstream that has 10,000 other branches."""
     upstream = Repository(bench.server, "refs")
     upstream.commit(application({}, bench.index.url))
     with FarAway(bench.server.port, FAR) as far:
@@ -108,7 +108,7 @@ def network(bench: Bench, findings: Findings) -> None:
 
 
 def new_objects(small: Small, findings: Findings) -> None:
-    """An update fetches what is new, and nothing else."""
+    """Check that an update fetches only new objects."""
     bench = small.bench
     with FarAway(bench.server.port, FAR) as far:
         url = small.upstream.url.replace(f":{bench.server.port}/", f":{far.port}/")

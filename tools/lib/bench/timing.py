@@ -1,4 +1,4 @@
-"""Times that can be compared on a machine that does other things, too: interleaved, medians."""
+"""Times that can be compared on a machine that also does other work: interleaved, medians."""
 
 import statistics
 import time
@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 
 class Times(NamedTuple):
-    """Wall-clock seconds of the same work, done several times."""
+    """Wall-clock seconds of several runs of the same work."""
 
     seconds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """The one in the middle."""
+        """The median, in seconds."""
         return statistics.median(self.seconds)
 
     @property
     def spread(self) -> float:
-        """Half of what lies between the quartiles."""
+        """Half the distance of the quartiles, in seconds."""
         if len(self.seconds) < 2:
             return 0.0
         low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
@@ -38,9 +38,9 @@ def interleaved(
     prepare: Callable[[], object] = lambda: None,
     rare: Mapping[str, int] | None = None,
 ) -> dict[str, Times]:
-    """Do each work once in each round, so that a slow moment of the machine meets all of them.
+    """Do each kind of work once in each round, so that slow moments affect all of them.
 
-    `prepare` comes before each work and is not timed. A work in `rare` is done in its first
+    `prepare` runs before each kind of work and is not timed. What is in `rare` is done in the first
     rounds only, because it takes long.
     """
     seconds: dict[str, list[float]] = {name: [] for name in works}

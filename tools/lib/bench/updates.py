@@ -1,4 +1,4 @@
-"""Runs of autoupdatectl against what else could do the work, on upstreams of this machine."""
+"""Compares runs of autoupdatectl with other programs, with upstreams on this machine."""
 
 import json
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ OURS = "autoupdatectl run"
 
 
 class Small:
-    """A small application with eight requirements, deployed by everybody who competes."""
+    """A small application with eight requirements, deployed by each program."""
 
     def __init__(self, bench: Bench) -> None:
-        """Make its upstream; have it deployed by us and by the old procedure."""
+        """Create its upstream; deploy it with autoupdatectl and the old procedure."""
         self.bench = bench
         for name in REQUIREMENTS:
             make_wheel(bench.wheels, name.removeprefix(f"{FAMILY}-"), "1.0", modules=60)
@@ -37,7 +37,7 @@ class Small:
         self.uv.update()
 
     def change_code(self) -> None:
-        """Publish a commit that changes nothing but code."""
+        """Publish a commit that changes only code."""
         number = self.upstream.commits + 1
         self.upstream.commit({"bench_app/version.py": f"VERSION = {number}\n".encode()})
 
@@ -51,7 +51,7 @@ class Small:
 
 
 def nothing_new(small: Small, findings: Findings) -> None:
-    """The usual case: ask, and be done."""
+    """Measure a run that finds nothing new."""
     bench, url = small.bench, small.upstream.url
     times = interleaved(
         {
@@ -76,7 +76,7 @@ def nothing_new(small: Small, findings: Findings) -> None:
 
 
 def code_only(small: Small, findings: Findings) -> None:
-    """A new commit with the same dependencies."""
+    """Measure a new commit with the same dependencies."""
     bench = small.bench
     before = contents(bench, "small")
     asked: list[str] = []
@@ -114,13 +114,13 @@ def code_only(small: Small, findings: Findings) -> None:
 
 
 def contents(bench: Bench, app: str) -> set[str]:
-    """Return every file that the dependencies of an app consist of."""
+    """Return all files of the dependencies of an app."""
     places = (bench.app(app).environments,)
     return {str(path) for place in places for path in Path(place).rglob("*") if path.is_file()}
 
 
 def requirement_changed(small: Small, findings: Findings) -> None:
-    """A new version of one of the eight requirements, bytecode included on both sides."""
+    """Measure a new version of one of the eight requirements, with bytecode on both sides."""
     times = interleaved(
         {
             "plain Git and uv": small.uv.update,
@@ -138,7 +138,7 @@ def requirement_changed(small: Small, findings: Findings) -> None:
 
 
 def big_tree(bench: Bench, findings: Findings) -> None:
-    """14,000 files, of which a commit changes ten."""
+    """Measure a commit that changes ten of 14,000 files."""
     upstream = Repository(bench.server, "big")
     files = {
         f"data/{number // 100:03d}/{number:05d}.txt": f"{number}\n".encode() * 500
@@ -159,7 +159,7 @@ def big_tree(bench: Bench, findings: Findings) -> None:
         seconds.append(once(lambda: bench.updates("big")))
         taken.append(disk_usage(Path(bench.app("big").home)) - before)
 
-    # Few enough that none is removed, which would hide what is taken.
+    # So few that no release is removed, which would change the disk usage.
     seconds: list[float] = []
     times = interleaved({"git": git.update, OURS: update}, rounds=2, prepare=change)
     ours = sorted(seconds)[len(seconds) // 2]
@@ -174,7 +174,7 @@ def big_tree(bench: Bench, findings: Findings) -> None:
 
 
 def big_environment(bench: Bench, findings: Findings) -> None:
-    """2 GB of dependencies that stay the same."""
+    """Measure 2 GB of dependencies that do not change."""
     names = [f"heavy-{number}" for number in range(8)]
     for name in names:
         make_wheel(bench.wheels, name.replace("-", "_"), "1.0", modules=300, mebibytes=250)
@@ -196,7 +196,7 @@ def big_environment(bench: Bench, findings: Findings) -> None:
 
 
 def disk_usage(directory: Path) -> int:
-    """Return the bytes that a directory takes on disk, files of several names once (du(1))."""
+    """Return the bytes that a directory uses on disk; hard links count once (du(1))."""
     return int(run("du", "--summarize", "--block-size=1", directory).stdout.split()[0])
 
 

@@ -1,4 +1,4 @@
-"""Wheels made up for the occasion: as many modules, and as much data, as a package has."""
+"""Generated wheels, with the number of modules and the amount of data of real packages."""
 
 import base64
 import hashlib
@@ -8,14 +8,14 @@ from pathlib import Path
 from tools.lib.bench.repository import module
 from tools.lib.hosts.commands import run
 
-# Names that nobody would look for on an index.
+# Names that are not on any package index.
 FAMILY = "autoupdate-bench"
 DISTRIBUTION = FAMILY.replace("-", "_")
 _MEBIBYTE = 1 << 20
 
 
 def make_wheel(directory: Path, name: str, version: str, modules: int, mebibytes: int = 0) -> None:
-    """Write the wheel of a package with some modules, and with a file of zeros as its data."""
+    """Write the wheel of a package with some modules and a file of zeros as data."""
     package = f"{DISTRIBUTION}_{name}"
     facts = f"{package}-{version}.dist-info"
     contents = {f"{package}/__init__.py": f'VERSION = "{version}"\n'.encode()}
@@ -53,14 +53,14 @@ def _write_zeros(archive: zipfile.ZipFile, path: str, mebibytes: int) -> str:
 
 
 def _encode(digest: bytes) -> str:
-    """Write a digest as RECORD files have it: URL-safe base64 without padding."""
+    """Return a digest in the format of RECORD files: URL-safe base64 without padding."""
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def download_tools(directory: Path, environment: Path) -> None:
-    """Download what builds need into a directory of wheels, and uv, by pip as it is configured.
+    """Download build tools and uv into a directory of wheels, with pip as it is configured.
 
-    Nothing but this uses the network: what is compared must not wait for an index.
+    Only this uses the network, so that no measurement waits for a remote index.
     """
     run("/usr/bin/python3", "-m", "venv", environment)
     python = environment / "bin/python"

@@ -1,4 +1,4 @@
-"""tools/demo, once Python is there: set up, tell the story, clear up."""
+"""The Python part of tools/demo: sets up, tells the story, cleans up."""
 
 import argparse
 import os
@@ -33,31 +33,31 @@ class InterruptedByError(BaseException):
     """A signal ended the demo."""
 
     def __init__(self, number: int) -> None:
-        """Keep its number."""
+        """Store the number of the signal."""
         super().__init__(number)
         self.number = number
 
 
 def interrupt(number: int, _: FrameType | None) -> NoReturn:
-    """End the demo."""
+    """Raise InterruptedByError, which ends the demo."""
     hold_signals()
     raise InterruptedByError(number)
 
 
 def hold_signals() -> None:
-    """Let no further signal disturb the clearing up; a handler, as children inherit SIG_IGN."""
+    """Ignore signals while cleaning up; by a handler, because children inherit SIG_IGN."""
     for number in SIGNALS:
         signal.signal(number, lambda *_: None)
 
 
 def main() -> int:
-    """Give the demo; return the exit code."""
+    """Run the demo; return the exit code."""
     parser = argparse.ArgumentParser("tools/demo", description="Shows the package at work.")
-    parser.add_argument("--release", choices=RELEASES, help="of the Debian that is booted")
+    parser.add_argument("--release", choices=RELEASES, help="release of Debian to boot")
     parser.add_argument(
         "--here",
         action="store_true",
-        help="boot no Debian; install on this machine, and remove everything at the end",
+        help="do not boot a Debian; install on this machine and remove everything at the end",
     )
     chosen = parser.parse_args()
     narrator = Narrator()
@@ -78,13 +78,13 @@ def main() -> int:
 
 
 def machine_release() -> str:
-    """Return the release of the machine itself, if hosts can have it."""
+    """Return the machine's own release of Debian, if hosts can have it."""
     own = machine.codename()
     return own if own in RELEASES else RELEASES[0]
 
 
 def demo(narrator: Narrator, release: str, *, here: bool) -> None:
-    """Set up, tell the story, clear up. Raises what ended it."""
+    """Set up, tell the story, clean up. Raises the error that ended it."""
     started = time.monotonic()
     narrator.title("ipfs-accelerate-autoupdate: the demo")
     print()
@@ -101,14 +101,14 @@ def demo(narrator: Narrator, release: str, *, here: bool) -> None:
             ended = time.monotonic()
     narrator.say(
         f"All of this has been seen, in {duration(ended - ready)}, after"
-        f" {duration(ready - started)} of set-up. Nothing of it is left on this machine, but for"
-        " packages of Debian and the cache that makes the next demo quicker."
+        f" {duration(ready - started)} of set-up. Nothing of it is left on this machine, except"
+        " Debian packages and a cache that makes the next demo faster."
     )
 
 
 @contextmanager
 def scratch_directory() -> Iterator[Path]:
-    """Have a directory that apt's own user can read, too, for as long as the demo lasts."""
+    """Provide a temporary directory that apt's user can read."""
     with tempfile.TemporaryDirectory(prefix="autoupdate-demo-") as name:
         os.chmod(name, 0o755)
         yield Path(name)
@@ -116,7 +116,7 @@ def scratch_directory() -> Iterator[Path]:
 
 @contextmanager
 def cleared_up(stage: Stage, narrator: Narrator) -> Iterator[None]:
-    """End the stage whatever happens. Raises AssertionError if something would stay."""
+    """End the stage in any case. Raises AssertionError if something is left behind."""
     try:
         yield
     except BaseException:
@@ -129,15 +129,15 @@ def cleared_up(stage: Stage, narrator: Narrator) -> Iterator[None]:
 
 
 def clear_up(stage: Stage, narrator: Narrator) -> list[str]:
-    """End the stage, undisturbed; return what could not be cleared away."""
+    """End the stage without interruption; return what could not be removed."""
     hold_signals()
     print()
-    with narrator.long("clearing up"):
+    with narrator.long("cleaning up"):
         return stage.close()
 
 
 def package(scratch: Path, narrator: Narrator) -> Path:
-    """Return the package, in the scratch directory; built, unless AUTOUPDATE_DEB names one."""
+    """Return the package in the scratch directory: AUTOUPDATE_DEB, or a new build."""
     deb = scratch / DEB
     given = os.environ.get("AUTOUPDATE_DEB")
     if given:
@@ -158,7 +158,7 @@ def package(scratch: Path, narrator: Narrator) -> Path:
         try:
             code = process.wait(BUILD_LIMIT)
         finally:
-            # Politely, as it may be installing packages.
+            # By SIGTERM, because it may be installing packages.
             commands.kill_group(process.pid, signal.SIGINT)
             process.wait()
     if code != 0:
@@ -168,27 +168,27 @@ def package(scratch: Path, narrator: Narrator) -> Path:
 
 
 def choose(narrator: Narrator, release: str, *, here: bool) -> Stage:
-    """Boot a host; where that cannot be, take this machine, and say so. Raises RefusedError."""
+    """Boot a host; if that is impossible, use this machine and say so. Raises RefusedError."""
     reason = "--here was given" if here else machine.what_is_missing()
     if not reason:
         try:
-            with narrator.long(f"booting a Debian of its own ({release})"):
+            with narrator.long(f"booting a Debian for the demo ({release})"):
                 return OwnHost(release)
         except (AssertionError, OSError) as error:
             reason = f"a Debian cannot be booted: {summary(error)}"
     if systemd_runs() and not here and not in_container():
         raise RefusedError(
-            f"This machine cannot boot a test host: {reason}. To have the package installed on the"
-            " machine itself for the time of the demo: tools/demo --here"
+            f"This machine cannot boot a test host: {reason}. To install the package on the"
+            " machine itself during the demo: tools/demo --here"
         )
     stage = OnTheSpot()
     narrator.say(
-        f"No host is booted here: {reason}. So the demo happens on this very machine: the package"
-        " is installed, and removed again at the end."
+        f"No host is booted here: {reason}. So the demo uses this machine: it installs the"
+        " package, and removes it at the end."
     )
     if not stage.has_systemd:
         narrator.say(
-            "No systemd runs here. A STAND-IN takes its place, a small program of the demo: it"
+            "systemd does not run here. A STAND-IN replaces it, a small program of the demo: it"
             " runs the three services by their unit files, with their ExecStartPre lines and"
             " Restart=always. It has no timers, no journal, no sandbox and no limits."
         )
@@ -196,18 +196,18 @@ def choose(narrator: Narrator, release: str, *, here: bool) -> Stage:
 
 
 def summary(error: Exception) -> str:
-    """Return what says most of an error of many lines."""
+    """Return the most important line of an error."""
     if isinstance(error, commands.CommandFailedError):
         printed = error.completed.stderr.strip() or "nothing printed"
         return f"{error.completed.arguments[0]} failed: {printed.splitlines()[-1]}"
     first, _, report = str(error).partition("\n")
-    # The report of a host begins with its console, under a line for a title.
+    # The report of a host begins with a title and its console.
     console = report.partition("\n--- ")[0].strip().splitlines()[1:]
     return f"{first}: {console[-1]}".rstrip(".") if console else first
 
 
 def in_container() -> bool:
-    """Whether this is no machine of its own, so that systemd here is of no other use."""
+    """Return whether this is a container, whose systemd has no other purpose."""
     return commands.run("systemd-detect-virt", "--quiet", "--container", check=False).ok
 
 

@@ -1,4 +1,4 @@
-"""This very machine, asked as a test host is: for containers that cannot boot one."""
+"""This machine in place of a test host: for containers that cannot boot one."""
 
 import subprocess
 import sys
@@ -16,15 +16,15 @@ LOGS = Path(systemctl.ADDRESS).parent / "logs"
 
 
 def systemd_runs() -> bool:
-    """Whether this machine has been booted with systemd; sd_booted(3) asks the same."""
+    """Return whether this machine has been booted with systemd, as sd_booted(3) does."""
     return Path("/run/systemd/system").is_dir()
 
 
 class Here(Inside):
-    """Runs commands where the demo itself runs."""
+    """Runs commands on the machine of the demo itself."""
 
     def __init__(self) -> None:
-        """Change nothing."""
+        """Start without ports; change nothing on the machine."""
         self._ports: dict[str, int] = {}
 
     def port(self, name: str) -> int:
@@ -53,7 +53,7 @@ class Here(Inside):
         )
 
     def journal(self, of: str = "", lines: int | None = None) -> str:
-        """Return the journal; under the stand-in, what the service itself has printed."""
+        """Return the journal; with the stand-in, the output of the service."""
         if systemd_runs():
             return super().journal(of, lines)
         log = LOGS / of
@@ -61,7 +61,7 @@ class Here(Inside):
         return "\n".join(text.splitlines()[-(lines or 40) :])
 
     def diagnosis(self) -> str:
-        """Return the end of what each service printed."""
+        """Return the end of the output of each service."""
         if systemd_runs():
             return self.run("journalctl", "--no-pager", "--lines=40", check=False).stdout
         names = sorted(path.name for path in LOGS.glob("*"))
@@ -69,10 +69,10 @@ class Here(Inside):
 
 
 class StandIn:
-    """The supervisor that takes the place of systemd, as a process of its own."""
+    """The process of the supervisor that replaces systemd."""
 
     def __init__(self) -> None:
-        """Start it; it puts its `systemctl` in place itself, and takes it away at its end."""
+        """Start it; it installs its `systemctl`, and removes it when it ends."""
         self._process = subprocess.Popen(
             (sys.executable, "-B", "-m", "tools.lib.demo.supervisor"),
             stdin=subprocess.PIPE,
@@ -86,7 +86,7 @@ class StandIn:
             raise AssertionError("the stand-in for systemd did not start")
 
     def close(self) -> None:
-        """End it, and every service with it."""
+        """End it and all services."""
         if self._process.stdin:
             self._process.stdin.close()
         try:
@@ -94,5 +94,5 @@ class StandIn:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        # Services that a killed supervisor left.
+        # Services that a killed supervisor has left.
         processes.end_descendants()

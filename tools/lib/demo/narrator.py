@@ -1,4 +1,4 @@
-"""How the demo speaks: in 80 columns, with colours on a terminal only."""
+"""Prints the demo: in 80 columns, with colours on a terminal only."""
 
 import os
 import sys
@@ -12,27 +12,27 @@ _BOLD, _DIM, _GREEN, _RED = "1", "2", "32", "31"
 
 
 class NotSeenError(AssertionError):
-    """What the demo was about to tell did not happen."""
+    """What the demo expected did not happen."""
 
 
 class Narrator:
-    """Prints to standard output, at once."""
+    """Prints to standard output, without buffering."""
 
     def __init__(self) -> None:
-        """Look whether a person is watching."""
+        """Find out whether to use colours."""
         self._colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         self._steps = 0
-        # A pipe or an odd locale must not end the demo.
+        # A pipe or an unusual locale must not end the demo.
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")
 
     def title(self, text: str) -> None:
-        """Begin."""
+        """Print the title."""
         self._print(text, _BOLD)
         self._print("=" * len(text), _BOLD)
 
     def step(self, text: str) -> None:
-        """Begin a part of the story."""
+        """Print the heading of a part of the story."""
         self._steps += 1
         self._print(f"\n{self._steps}. {text}", _BOLD)
 
@@ -42,35 +42,35 @@ class Narrator:
         self._wrapped(text, "")
 
     def command(self, text: str) -> None:
-        """Show a command as it is typed."""
+        """Print a command as it is typed."""
         print()
         self._wrapped(text, "  # ", _BOLD, "      ")
 
     def output(self, text: str) -> None:
-        """Show what a command printed."""
+        """Print the output of a command."""
         for line in text.rstrip().splitlines():
             indent = " " * (len(line) - len(line.lstrip()))
             self._wrapped(line.strip(), f"  | {indent}", _DIM, f"  |   {indent}")
 
     def seen(self, text: str) -> None:
-        """Tell what has been made sure of."""
+        """Print something that has been checked."""
         self._wrapped(text, "  ok  ", _GREEN)
 
     def failed(self, text: str) -> None:
-        """Tell what went wrong, in all its lines."""
+        """Print all lines of an error."""
         print()
         for line in text.rstrip().splitlines():
             self._print(line, _RED)
 
     def check(self, holds: bool, text: str, otherwise: object) -> None:
-        """Tell what has been seen. Raises NotSeenError, with what was seen, if it was not."""
+        """Print a text if it is true; otherwise raise NotSeenError with what was seen instead."""
         if not holds:
             raise NotSeenError(f"not seen: {text}\ninstead: {otherwise}")
         self.seen(text)
 
     @contextmanager
     def long(self, text: str) -> Iterator[None]:
-        """Tell that something takes its time, and how much it took."""
+        """Print a text before something that takes long, and its duration afterwards."""
         print(f"  {text} ", end="", flush=True)
         started = time.monotonic()
         try:
@@ -97,7 +97,7 @@ class Narrator:
 
 
 def duration(seconds: float) -> str:
-    """Return a span of time in words."""
+    """Return a time span as text."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""The stage of those who cannot boot a host: this machine, which gets the package for a while."""
+"""The stage without a booted host: this machine, on which the package is installed for a time."""
 
 import fcntl
 import os
@@ -12,11 +12,11 @@ from tools.lib.hosts.demo_app import SERVICES, USER
 from tools.lib.hosts.inside import Inside
 
 _BUILDER = "_autoupdate"
-# Says that a demo has begun, and whether the builds' user was there before; locked while it lasts.
+# Exists during a demo, and says whether the builds' user existed before; locked by the demo.
 _MARK = Path(systemctl.ADDRESS).parent / "begun"
 _KEPT, _NEW = "kept", "new"
 
-# Everything that an installation and the application may make, but for the packages of Debian.
+# Everything that the installation and the application may create, except Debian packages.
 _UNITS = [Path("/etc/systemd/system") / service for service in SERVICES]
 _DIRECTORIES = [
     Path("/etc/autoupdate"),
@@ -31,10 +31,10 @@ _LOCK = Path("/run/autoupdate/ipfs-accelerate/lock")
 
 
 class OnTheSpot:
-    """This machine itself, as it was before when the demo ends."""
+    """This machine; after the demo it is as it was before."""
 
     def __init__(self) -> None:
-        """Make sure that nothing of the machine's own is in the way. Raises RefusedError."""
+        """Check that this machine does not have what the demo creates. Raises RefusedError."""
         self.has_systemd = systemd_runs()
         self._here = Here()
         self._stand_in: StandIn | None = None
@@ -43,37 +43,37 @@ class OnTheSpot:
         try:
             fcntl.flock(self._mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RefusedError("another demo is under way on this machine") from None
+            raise RefusedError("another demo is running on this machine") from None
         self._mark.seek(0)
         earlier = self._mark.read()
         self._builder = earlier or (_KEPT if self._has_user(_BUILDER) else _NEW)
         processes.adopt_orphans()
         if earlier:
-            # A demo that was killed could not do this itself.
+            # An earlier demo that was killed could not do this itself.
             self._clear()
         for thing in self._present():
             shutil.rmtree(_MARK.parent)
-            raise RefusedError(f"there is {thing} on this machine, which the demo must not touch")
+            raise RefusedError(f"there is {thing} on this machine, and the demo must not change it")
         self._mark.truncate(0)
         self._mark.write(self._builder)
         self._mark.flush()
 
     @property
     def machine(self) -> Inside:
-        """This machine."""
+        """Return this machine."""
         return self._here
 
     def bring(self, deb: Path) -> str:
-        """Return the directory that the package is in already."""
+        """Return the directory of the package."""
         return str(deb.parent)
 
     def supervise(self) -> None:
-        """Let the stand-in run services from now on, where no systemd does."""
+        """Start the stand-in, if systemd does not run."""
         if not self.has_systemd:
             self._stand_in = StandIn()
 
     def close(self) -> list[str]:
-        """Remove all that was installed; return what could not be cleared away."""
+        """Remove everything that was installed; return what could not be removed."""
         self._clear()
         left = self._present()
         left += [f"process {number}" for number in processes.end_descendants()]
@@ -82,17 +82,17 @@ class OnTheSpot:
         return left
 
     def _clear(self) -> None:
-        """Remove what is there, as far as possible; `_present` tells what is left."""
+        """Remove everything, as far as possible; `_present` returns what is left."""
         if self._stand_in:
             self._stand_in.close()
         elif self.has_systemd:
             self._try("systemctl", "disable", "--quiet", "--now", "autoupdate.timer")
             self._try("systemctl", "stop", "autoupdate@*", *SERVICES)
         if self._knows_package():
-            # A run that a killed demo left ends by itself.
+            # A run that a killed demo has left ends by itself.
             if _LOCK.exists():
                 self._try("flock", "--timeout=300", str(_LOCK), "true")
-            # An installation may have been broken off.
+            # An installation may have been interrupted.
             self._try("dpkg", "--configure", "--pending")
             noninteractive = ("env", "DEBIAN_FRONTEND=noninteractive")
             self._try(*noninteractive, "apt-get", "purge", "--yes", PACKAGE)
@@ -111,7 +111,7 @@ class OnTheSpot:
         self._here.run(*command, check=False, timeout=600)
 
     def _present(self) -> list[str]:
-        """Return what the demo would make, and is there."""
+        """Return what exists of the things that the demo would create."""
         paths = [*_UNITS, _APP, STAND_IN, *_DIRECTORIES]
         found = [str(path) for path in paths if os.path.lexists(path)]
         found += [f"a user {USER}"] if self._has_user(USER) else []

@@ -1,4 +1,4 @@
-"""Every process that this one started, whatever session or parent it has by now."""
+"""Ends all descendants of this process, in whatever session and with whatever parent."""
 
 import contextlib
 import ctypes
@@ -11,18 +11,18 @@ _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parent ends, so that none is lost."""
+    """Become the parent of descendants whose parent ends, so that none is lost (prctl(2))."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_descendants(limit: float = 10) -> list[int]:
-    """Kill every descendant; return those that would not end."""
+    """Kill all descendants; return those that did not end."""
     deadline = time.monotonic() + limit
     while left := _children():
         for process in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-            # Its own children become ours, and are seen in the next round.
+            # Its children become ours, and are found in the next round.
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(process, os.WNOHANG)
         if time.monotonic() > deadline:
@@ -35,6 +35,6 @@ def _children() -> list[int]:
     lists = Path("/proc/self/task").glob("*/children")
     found: list[int] = []
     for file in lists:
-        with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+        with contextlib.suppress(OSError):  # a thread that has just ended
             found += map(int, file.read_text().split())
     return found

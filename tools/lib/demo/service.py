@@ -1,4 +1,4 @@
-"""One service under the stand-in for systemd: its processes, its state, its restarts."""
+"""A service of the stand-in for systemd: its processes, its state, its restarts."""
 
 import pwd
 import signal
@@ -15,11 +15,11 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class _StoppedError(Exception):
-    """The service is being stopped: nothing of it may start any more."""
+    """The service is being stopped: none of its commands may start any more."""
 
 
 class _Attempt:
-    """One start; whoever orders a start meanwhile waits for the same one."""
+    """One start; other requests to start at this time wait for the same one."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -32,10 +32,10 @@ class _Attempt:
 
 
 class Service:
-    """Starts and stops like a service of systemd, in a thread for each life that it has."""
+    """Starts and stops like a service of systemd, with a thread for each start."""
 
     def __init__(self, name: str, log: Path) -> None:
-        """Know a service by name; its unit file is read at each start, its output goes to a log."""
+        """Store the name; the unit file is read at each start, the output goes to a log."""
         self.name = name
         self._log = log
         self._active, self._sub, self._result = "inactive", "dead", "success"
@@ -49,7 +49,7 @@ class Service:
         self._spawning = threading.Lock()
 
     def show(self) -> dict[str, str]:
-        """Return what `systemctl show` tells, by its names."""
+        """Return the properties of `systemctl show`."""
         return {
             "Id": self.name,
             "ActiveState": self._active,
@@ -61,7 +61,7 @@ class Service:
         }
 
     def start(self) -> str:
-        """Start, unless it runs; return why it did not come up."""
+        """Start if it does not run; return why it failed, or an empty text."""
         with self._orders:
             if self._active == "active":
                 return ""
@@ -80,12 +80,12 @@ class Service:
         return attempt.fault
 
     def expect_stop(self) -> None:
-        """Look from now on like a service that is being stopped, as one with such a job does."""
+        """Show the state of a service that is being stopped, as with a stop job."""
         if self._active == "active":
             self._set("deactivating", "stop-sigterm")
 
     def stop(self) -> str:
-        """End its processes; return nothing, as no service withstands."""
+        """End its processes; return an empty text, because this cannot fail."""
         with self._orders:
             self.expect_stop()
             self._stopping.set()
@@ -114,7 +114,7 @@ class Service:
         return ""
 
     def _live(self, file: UnitFile) -> None:
-        """Start, again and again if that is wished, until it is stopped or has ended for good."""
+        """Start, with restarts if the unit file says so, until it is stopped or has ended."""
         while True:
             attempt = self._attempt
             fault = self._activate(file)
@@ -125,7 +125,7 @@ class Service:
             self._main = 0
             words = f"Job for {self.name} failed: {fault}; see {self._log}" if fault else ""
             if self._stopping.is_set():
-                # Whoever stops it says when that is over.
+                # `stop` sets the state when it has finished.
                 self._living = False
                 attempt.end(words)
                 return
@@ -143,13 +143,13 @@ class Service:
             self._restarts += 1
 
     def _die(self, active: str, attempt: _Attempt, words: str) -> None:
-        """End this life; in this order, so that who waits for it may begin another one."""
+        """End this thread; in this order, so that a waiting thread can start the next one."""
         self._set(active, "failed" if active == "failed" else "dead")
         self._living = False
         attempt.end(words)
 
     def _activate(self, file: UnitFile) -> str:
-        """Run what comes before the start, and start; return why that failed."""
+        """Run the commands before the start, and start; return why that failed."""
         self._invocation, self._result = uuid.uuid4().hex, "success"
         self._set("activating", "start-pre")
         try:
@@ -192,12 +192,12 @@ class Service:
             return self._process.pid
 
     def _wait(self) -> str:
-        """Wait for the process that was started last; return how it failed."""
+        """Wait for the last process that was started; return how it failed."""
         process = self._process
         if process is None:
             return ""
         code = process.wait()
-        # What it left behind goes with it, as with a control group.
+        # Its remaining children are killed, as with a control group.
         kill_group(process.pid)
         if code == 0:
             return ""

@@ -1,4 +1,4 @@
-"""Where the story is told: a machine that the package can be installed on."""
+"""The stage: a machine on which the package can be installed."""
 
 from pathlib import Path
 from typing import Protocol
@@ -13,35 +13,35 @@ DEB = f"{PACKAGE}.deb"
 
 
 class RefusedError(Exception):
-    """The demo will not do this; the text says why."""
+    """The demo refuses to run; the text says why."""
 
 
 class Stage(Protocol):
-    """A machine to tell the story on."""
+    """A machine for the story."""
 
     has_systemd: bool
 
     @property
     def machine(self) -> Inside:
-        """What runs the story's commands."""
+        """Return the machine that runs the commands."""
 
     def bring(self, deb: Path) -> str:
-        """Put the package there; return the directory that it is in."""
+        """Copy the package to the machine; return its directory."""
 
     def supervise(self) -> None:
-        """Make sure that services can be started, now that the package is installed."""
+        """Make it possible to start services, after the package has been installed."""
 
     def close(self) -> list[str]:
-        """End everything; return what could not be cleared away."""
+        """End everything; return what could not be removed."""
 
 
 class OwnHost:
-    """A Debian of its own, booted; the machine below is not touched."""
+    """A booted Debian; this machine is not changed."""
 
     has_systemd = True
 
     def __init__(self, release: str) -> None:
-        """Prepare a tree, which takes its time only once, and boot a copy."""
+        """Prepare a tree, which takes long only the first time, and boot a copy."""
         self._host = Host(bare_image(release))
         try:
             self._host.boot()
@@ -51,19 +51,19 @@ class OwnHost:
 
     @property
     def machine(self) -> Inside:
-        """The host."""
+        """Return the host."""
         return self._host
 
     def bring(self, deb: Path) -> str:
-        """Put the package there; return the directory that it is in."""
+        """Copy the package to the machine; return its directory."""
         self._host.copy_in(deb, f"/root/{DEB}")
         return "/root"
 
     def supervise(self) -> None:
-        """Nothing is to be done: the host has its systemd."""
+        """Do nothing: the host has its own systemd."""
 
     def close(self) -> list[str]:
-        """Switch off; return what could not be cleared away."""
+        """Switch off; return what could not be removed."""
         directory = self._host.root.parent
         self._host.close()
         left = [directory, *cgroups.directories(self._host.name)]

@@ -1,4 +1,4 @@
-"""What the demo tells: each of its sentences is checked before it is said."""
+"""The story of the demo: each sentence is checked before it is printed."""
 
 import json
 import re
@@ -36,10 +36,10 @@ _PATIENCE = 60.0
 
 
 class Story:
-    """Told once, on one stage."""
+    """The story, told once on one stage."""
 
     def __init__(self, stage: Stage, upstream: Upstream, narrator: Narrator) -> None:
-        """Take what is needed; nothing happens yet."""
+        """Store what is needed; do nothing yet."""
         self._machine = stage.machine
         self._stage = stage
         self._upstream = upstream
@@ -49,7 +49,7 @@ class Story:
         self._log_lines = 0
 
     def tell(self, directory: str) -> None:
-        """Tell all of it; the package lies in a directory of the stage."""
+        """Tell the whole story; the package is in a directory of the stage."""
         self._install(directory)
         self._configure()
         self._enable_timer()
@@ -76,11 +76,11 @@ class Story:
         self._narrator.check(status == "installed", f"version {version} is installed", status)
 
     def _configure(self) -> None:
-        self._narrator.step("An application to look after")
+        self._narrator.step("Configure an application")
         self._narrator.say(
             "A small application with the three services of the real one: one HTTP, one HTTPS,"
-            " one worker; they exist as units, but there is nothing for them to run yet."
-            " Its upstream is a Git server on the loopback interface. The administrator's file:"
+            " one worker. Their units exist, but there is nothing for them to run yet. The"
+            " upstream is a Git server on the loopback interface. The administrator's file:"
         )
         self._app.install_services()
         self._machine.write(CONFIGURATION, _SETTINGS.format(url=self._upstream.url))
@@ -89,14 +89,14 @@ class Story:
     def _enable_timer(self) -> None:
         if not self._stage.has_systemd:
             self._narrator.say(
-                "Now the timer would be enabled, but without systemd there is none: below, the"
-                " demo itself types `autoupdatectl run` where the timer would start a run."
+                "Now the timer would be enabled, but without systemd there are no timers. Below,"
+                " the demo types `autoupdatectl run` when the timer would start a run."
             )
             return
         self._narrator.step("Enable the timer: from now on at 00, 06, 12 and 18 h")
         enabled = self._machine.systemctl("is-enabled", "autoupdate.timer", check=False).stdout
         found = enabled.strip()
-        self._narrator.check(found == "disabled", "the package itself enabled nothing", found)
+        self._narrator.check(found == "disabled", "the package itself has enabled nothing", found)
         self._type("systemctl", "enable", "--now", "autoupdate.timer")
         listed = self._type("systemctl", "list-timers", "autoupdate.timer", squeeze=True).stdout
         hour = re.search(r"\b(00|06|12|18):\d\d:\d\d\b", listed)
@@ -115,7 +115,7 @@ class Story:
         before = self._facts()
         commit = self._upstream.commit(version=2)
         self._narrator.step(f"Upstream has version 2, commit {commit[:12]}")
-        self._narrator.say("One service is restarted by hand. Its start looks for updates first:")
+        self._narrator.say("One service is restarted by hand. Its gate asks for an update first:")
         self._begin()
         self._type("systemctl", "restart", "ipfs-accelerate", timeout=_LIMIT)
         self._all_run(2)
@@ -124,7 +124,7 @@ class Story:
         self._narrator.check(
             len(moved) == len(before), "the other two were restarted by the update", after
         )
-        # What waited for its start is watched after it.
+        # The service whose gate waited is watched after its start.
         self._wait_state("current")
         self._told(f"Successfully updated to commit: {commit}")
         self._status("current", commit)
@@ -132,37 +132,35 @@ class Story:
 
     def _restart_without_news(self) -> None:
         releases = self._machine.run("ls", RELEASES).stdout
-        self._narrator.say("Once more, and now there is nothing new:")
+        self._narrator.say("The same again, when there is nothing new:")
         self._begin()
         self._type("systemctl", "restart", "ipfs-accelerate", timeout=_LIMIT)
         self._all_run(2)
         same = self._machine.run("ls", RELEASES).stdout
-        self._narrator.check(same == releases, "nothing was built for that", same)
+        self._narrator.check(same == releases, "no release was built", same)
 
     def _take_a_broken_one(self) -> None:
         good = self._upstream.head()
         bad = self._upstream.commit(version=3, broken=Broken.CRASH)
         self._narrator.step(f"Upstream has version 3, commit {bad[:12]}, which is broken")
-        self._narrator.say(
-            "It installs without complaint, but its HTTP service ends as soon as it starts."
-        )
+        self._narrator.say("It can be installed, but its HTTP service ends as soon as it starts.")
         failed = self._update_by_timer(expected=1)
         code = failed.returncode
-        self._narrator.check(code == 1, "the run says that it failed, by exit code 1", code)
-        told = self._told(f"rolled back from commit {bad} to {good}")
+        self._narrator.check(code == 1, "the run failed with exit code 1", code)
+        told = self._told(f"rolled back from commit {bad[:12]} to {good[:12]}")
         self._narrator.check(
-            "ipfs-accelerate.service crashed" in told, "the crash was noticed and named", told
+            "ipfs-accelerate.service crashed" in told, "the log names the crashed service", told
         )
         self._all_run(2)
         facts = self._status("rolled-back", good)
         quarantined = [item["commit"] for item in facts["quarantine"]]
         self._narrator.check(
-            quarantined == [bad], "commit 3 is in quarantine; it is not tried again", quarantined
+            quarantined == [bad], "version 3 is in quarantine: it is not tried again", quarantined
         )
         self._begin()
         again = self._update_by_timer()
-        told = self._told(f"commit {bad} is in quarantine")
-        self._narrator.check(again.ok, "the next run leaves it alone", again.stderr)
+        told = self._told(f"commit {bad[:12]} is in quarantine")
+        self._narrator.check(again.ok, "the next run does not try it again", again.stderr)
         self._all_run(2)
 
     def _look_back(self) -> None:
@@ -171,15 +169,15 @@ class Story:
         answer = self._machine.run("autoupdatectl", "history", "--json")
         results = [entry["result"] for entry in json.loads(answer.stdout)]
         self._narrator.check(
-            results == ["rolled-back", "updated", "updated"], "two updates, one way back", results
+            results == ["rolled-back", "updated", "updated"], "two updates, one rollback", results
         )
 
-    # Its sentences
+    # Sentences
 
     def _type(
         self, *words: str, expected: int = 0, timeout: float = 120, squeeze: bool = False
     ) -> Completed:
-        """Run a command and show it, with its output, in the words of an administrator."""
+        """Run a command; show it with its output."""
         self._narrator.command(" ".join(words))
         started = time.monotonic()
         done = self._machine.run(*words, check=False, timeout=timeout)
@@ -202,7 +200,7 @@ class Story:
         return self._type(*words, expected=expected, timeout=_LIMIT)
 
     def _begin(self) -> None:
-        """Remember where the log stands, and let the last check of upstream grow old."""
+        """Remember the end of the log, and wait until the last check is not fresh any more."""
         time.sleep(_FRESH_FOR + 0.5)
         self._since = self._machine.run("date", "+%F %T").stdout.strip()
         self._log_lines = len(self._log())
@@ -211,7 +209,7 @@ class Story:
         return self._machine.run("cat", LOG, check=False).stdout.splitlines()
 
     def _told(self, expected: str) -> str:
-        """Show what has been logged since `_begin`, and make sure that a line is there."""
+        """Show the log since `_begin`, and check that it has a line."""
         new = len(self._log()) - self._log_lines
         file = "\n".join(self._log()[self._log_lines :])
         if self._stage.has_systemd:
@@ -230,12 +228,12 @@ class Story:
         return shown
 
     def _status(self, state: str, commit: str) -> dict[str, Any]:
-        """Show the status, and make sure of what it says."""
+        """Show the status and check it."""
         self._type("autoupdatectl", "status")
         facts = self._app.status()
         found = (facts["state"], facts["current"]["commit"])
         self._narrator.check(
-            found == (state, commit), f"status says: {state}, at commit {commit[:12]}", found
+            found == (state, commit), f"status shows: {state}, at commit {commit[:12]}", found
         )
         return facts
 
@@ -243,7 +241,7 @@ class Story:
         self._machine.wait_for(lambda: self._app.status()["state"] == state, 60, f"state {state}")
 
     def _all_run(self, version: int) -> None:
-        """Make sure, by asking them, that all three services run a version, from its commit."""
+        """Check, by asking them, that all three services run a version, from its commit."""
 
         text = f"all three services run version {version}"
         deadline = time.monotonic() + _PATIENCE
@@ -258,10 +256,10 @@ class Story:
         facts = list(self._facts().values())
         commits = {str(service.get("commit")) for service in facts}
         current = self._app.status()["current"]["commit"]
-        self._narrator.check(commits == {current}, f"{text}, as they say when asked", commits)
+        self._narrator.check(commits == {current}, f"{text}, as they answer themselves", commits)
 
     def _facts(self) -> dict[str, Mapping[str, Any]]:
-        """Return what each service says of itself; nothing for one that does not answer."""
+        """Return what each service answers; an empty mapping if it does not."""
         facts: dict[str, Mapping[str, Any]] = {}
         for name in ("serve", "mcp"):
             try:

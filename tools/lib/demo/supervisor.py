@@ -1,8 +1,8 @@
-"""Stands in for systemd in a container that has none: runs services by their unit files.
+"""A stand-in for systemd in a container that has none: runs services by their unit files.
 
-It knows as much as an update asks of systemd: start, stop and restart, ExecStartPre= lines before
-each start, Restart=always, and what `systemctl show` tells of a service. It ends with the process
-that started it, when its standard input closes, and takes every service with it.
+It has what an update needs of systemd: start, stop and restart, ExecStartPre= lines before each
+start, Restart=always, and the properties of `systemctl show`. When its standard input closes,
+because the process that started it has ended, it stops all services and ends.
 """
 
 import json
@@ -27,10 +27,10 @@ Answer = tuple[str, str, int]
 
 
 class Supervisor:
-    """Every service that was ever asked for, by name."""
+    """All services that were ever asked for, by name."""
 
     def __init__(self) -> None:
-        """Know none yet."""
+        """Start without services."""
         self._services: dict[str, Service] = {}
         self._lock = threading.Lock()
         self._verbs: dict[str, Callable[[Service], str]] = {
@@ -41,7 +41,7 @@ class Supervisor:
         }
 
     def answer(self, arguments: Sequence[str], user: int) -> Answer:
-        """Do what a command line of systemctl says; return output, complaint and exit code."""
+        """Execute a command line of systemctl; return output, error and exit code."""
         options = [word for word in arguments if word.startswith("--") and word != "--"]
         verb, *names = [word for word in arguments if not word.startswith("--")] or [""]
         names = [name if "." in name else f"{name}.service" for name in names]
@@ -94,7 +94,7 @@ class Supervisor:
 
 
 def _each(services: Sequence[Service], verb: Callable[[Service], str]) -> list[str]:
-    """Give all services an order at once; return their complaints when the last one is done."""
+    """Do something with all services in parallel; wait for all, and return their errors."""
     faults: list[str] = []
     threads = [
         threading.Thread(target=lambda service: faults.append(verb(service)), args=(service,))
@@ -139,10 +139,10 @@ def main() -> None:
     Path(systemctl.ADDRESS).unlink(missing_ok=True)
     supervisor = Supervisor()
     with _Server(supervisor) as server:
-        # Whoever may ask systemd may ask here: the state of a service is no secret.
+        # As with systemd, every user may ask for the state of a service.
         os.chmod(systemctl.ADDRESS, 0o666)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with STAND_IN.open("x") as program:  # never in place of somebody else's
+        with STAND_IN.open("x") as program:  # never replace an existing file
             program.write(Path(systemctl.__file__).read_text())
             os.fchmod(program.fileno(), 0o755)
         try:

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""A stand-in for systemctl, put in place by tools/demo where no systemd runs, and taken away again.
+"""A stand-in for systemctl; tools/demo installs it if systemd does not run, and removes it.
 
-It hands its arguments to the supervisor that the demo runs (tools/lib/demo/supervisor.py).
+It passes its arguments to the supervisor that the demo runs (tools/lib/demo/supervisor.py).
 """
 
 import json

@@ -1,6 +1,6 @@
-"""What the stand-in for systemd understands of unit files: how to start a service, no more.
+"""The parts of unit files that the stand-in for systemd understands: how to start a service.
 
-Sandbox, limits and ordering are left out: they need the rights that a container lacks.
+It ignores sandbox, limits and ordering: a container does not have the rights for them.
 """
 
 import re
@@ -20,7 +20,7 @@ _UNITS_OF_TIME = {"ms": 0.001, "s": 1.0, "": 1.0, "min": 60.0}
 
 
 class Command(NamedTuple):
-    """One line that is executed; "+" before it means: as root, whatever User= says."""
+    """One command line; "+" before it means: as root, independent of User=."""
 
     words: tuple[str, ...]
     as_root: bool
@@ -61,7 +61,7 @@ def _first(directories: Sequence[Path], name: str) -> Path | None:
 
 
 def _drop_ins(directories: Sequence[Path], names: set[str]) -> list[Path]:
-    """Return drop-ins in the order of their file names; the first directory that has one counts."""
+    """Return drop-ins in the order of their names; of equal names, that in the first directory."""
     found: dict[str, Path] = {}
     for directory in directories:
         for name in sorted(names):
@@ -71,7 +71,7 @@ def _drop_ins(directories: Sequence[Path], names: set[str]) -> list[Path]:
 
 
 def _read(text: str, instance: str, settings: dict[str, list[str]]) -> None:
-    """Collect the values of each key of [Service]; an empty one forgets those before it."""
+    """Collect the values of each key of [Service]; an empty value resets the list."""
     section = ""
     for line in text.replace("\\\n", " ").splitlines():
         line = line.strip()

@@ -1,5 +1,5 @@
-"""Kills and faults on booted hosts: what `tools/faults` runs, and what its table is made from.
+"""Kills and faults on booted hosts: what `tools/faults` runs.
 
-`scene` is a booted host with the application; `look` says what is wrong with it; `kills` and
-`cells` do something bad to it and look; `inside` has the two scripts that run in the host.
+`scene` is a booted host with the application; `look` checks it; `kills` and `cells` kill runs or
+cause faults; `inside` has the two scripts that run in the host; `report` writes the page.
 """

@@ -59,7 +59,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def results(
     chosen: argparse.Namespace, release: str, deb: Path, share: Callable[[int], int]
 ) -> Iterator[Kill | Cell]:
-    """Go through what was chosen on one release."""
+    """Run the chosen parts on one release of Debian."""
     if chosen.only in (None, "kill"):
         with opened(release, deb) as scene:
             kills = Kills(scene, release, chosen.seed)
@@ -80,7 +80,7 @@ def results(
 
 
 def main(arguments: list[str]) -> int:
-    """Run in a directory of its own, which is gone afterwards, however this ends."""
+    """Run in a temporary directory, which is removed afterwards in any case."""
     chosen = parse(arguments)
     missing = machine.what_is_missing()
     if missing:
@@ -95,12 +95,12 @@ def main(arguments: list[str]) -> int:
         except KeyboardInterrupt:
             code = 130
     sys.stdout.flush()
-    # Threads may still push hosts around; those are cleared away when we are gone.
+    # Threads may still use hosts; the janitor removes those after this process has ended.
     os._exit(code)
 
 
 def go(chosen: argparse.Namespace, options: str) -> int:
-    """Run on all chosen releases at once; return 0 if there was no exception."""
+    """Run on all chosen releases in parallel; return 0 if there was no exception."""
     releases = [chosen.release] if chosen.release else list(RELEASES)
     report = Report(LINES / f"{chosen.only or 'all'}.jsonl", options, page=chosen.write)
     deb = built_deb()
@@ -111,7 +111,7 @@ def go(chosen: argparse.Namespace, options: str) -> int:
             for result in results(chosen, release, deb, lambda n: -(-n // len(releases))):
                 report.add(result)
         except Exception:
-            # Said at once: the other release may go on for hours.
+            # Reported at once, because the other release may need hours.
             print(f"{release} ended early: {traceback.format_exc()}", file=sys.stderr, flush=True)
             broken.append(release)
 

@@ -1,4 +1,4 @@
-"""Adoptions are killed, each on a host of its own, where the application was deployed by hand."""
+"""Kills adoptions, each on a new host where the application was deployed by hand."""
 
 import contextlib
 import itertools
@@ -25,14 +25,14 @@ from tools.lib.hosts.tree import RELEASES
 from tools.lib.hosts.upstream import Upstream
 
 ADOPTION = "adoption"
-# What finds half an adoption: the next run, the start of a service, or the next boot.
+# What finds an interrupted adoption: the next run, the start of a service, or the next boot.
 FINDERS = ("run", "service start", "boot")
 
 
 def adoptions(release: str, deb: Path, count: int, seed: int) -> Iterator[Kill]:
-    """Kill adoptions at every write, and so many at random instants of the time that one takes.
+    """Kill adoptions at every write, and a number of them at random instants.
 
-    On one release of Debian they die before the writes, and on the other after them.
+    On one release of Debian they die before the writes, and on the other after the writes.
     """
     chance = random.Random(f"{seed} {release} {ADOPTION}")
     when = "before" if release == RELEASES[0] else "after"
@@ -65,19 +65,19 @@ def deployed(image: Image, upstream: Upstream) -> Iterator[DemoApp]:
 
 
 def finder(number: int) -> str:
-    """Choose who finds what is left, each in turn."""
+    """Return what finds the interrupted adoption, each in turn."""
     return FINDERS[number % len(FINDERS)]
 
 
 def timed(app: DemoApp) -> float:
-    """Return how long an adoption takes that is left alone."""
+    """Return how long an adoption takes that is not killed."""
     began = time.monotonic()
     app.host.run("autoupdatectl", "adopt", PATH, timeout=300)
     return time.monotonic() - began
 
 
 def killed_at_instant(app: DemoApp, release: str, instant: float, finder: str) -> Kill:
-    """Kill one adoption so many seconds after the order."""
+    """Kill one adoption this number of seconds after it was started."""
     before = account(app.host, PATH)
     began = time.monotonic()
     process = app.host.popen("autoupdatectl", "adopt", PATH)
@@ -90,7 +90,7 @@ def killed_at_instant(app: DemoApp, release: str, instant: float, finder: str) -
 
 
 def killed_at_write(app: DemoApp, release: str, number: int, when: str, finder: str) -> Kill:
-    """Have one adoption die before or after a write to the journals, or a change that it makes."""
+    """Make one adoption die before or after a write to the journals, or one of its changes."""
     host = app.host
     place(host)
     plan(host, write=number, when=when, how="group")
@@ -104,7 +104,7 @@ def killed_at_write(app: DemoApp, release: str, number: int, when: str, finder: 
 
 
 def examined(app: DemoApp, kill: Kill, before: dict[str, Any], began: float) -> Kill:
-    """Let somebody find what a dead adoption left, and account for every byte."""
+    """Let the finder find the interrupted adoption, and check every byte."""
     try:
         found(app.host, kill.way)
         app.wait_up(60)
@@ -121,14 +121,14 @@ def examined(app: DemoApp, kill: Kill, before: dict[str, Any], began: float) -> 
 
 
 def found(host: Host, finder: str) -> None:
-    """Have somebody come across what a dead adoption left."""
+    """Let the finder find the interrupted adoption."""
     if finder == "boot":
         host.systemctl("enable", *SERVICES)
         host.reboot(power_cut=True, timeout=180)
     elif finder == "service start":
         host.systemctl("restart", SERVICES[0], timeout=300)
-        # The service may start while the run that its gate asked for still watches it.
+        # The service may start while the run that its gate has started still watches it.
         host.wait_for(lambda: unit_ended(host), 300, "the run ends")
     else:
-        # Where nothing was changed yet, it says that a directory lies in its way.
+        # If nothing was changed yet, the run refuses, because the directory is not managed.
         host.systemctl("start", RUN, check=False, timeout=300)

@@ -1,4 +1,4 @@
-"""Bad commits: where each one fails, what is said of it, and how long the good release is away."""
+"""Bad commits: where each one fails, with which reason, and how long the service is away."""
 
 import threading
 import time
@@ -17,14 +17,14 @@ from tools.lib.hosts.host import HostError
 
 FAULT = "bad commit"
 KINDS = tuple(Broken)
-# These would otherwise take their full half hour.
+# Otherwise these would take half an hour.
 ENDLESS = (Broken.BUILD_HANGS, Broken.BUILD_FORKS)
 
 
 class Prober:
-    """Asks the HTTP service again and again which version it is; adds up when it is not a good one.
+    """Asks the HTTP service for its version again and again; sums up the time without a good one.
 
-    A version counts as good from the number that the prober is told.
+    Versions from a given number on are good.
     """
 
     def __init__(self, app: DemoApp, good: int) -> None:
@@ -35,12 +35,12 @@ class Prober:
         self._thread = threading.Thread(target=self._ask, daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start asking."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End."""
+        """Stop asking."""
         self._ends.set()
         self._thread.join()
 
@@ -59,11 +59,11 @@ class Prober:
 
 
 def bad_commits(release: str, deb: Path) -> Iterator[Cell]:
-    """Have each bad commit come in, each on a host of its own."""
+    """Deploy each bad commit, each on a new host."""
     for broken in KINDS:
         made = Cell(release, FAULT, broken.value)
         began = time.monotonic()
-        # Small, so that a disk is full soon.
+        # A small file system, so that it is full soon.
         with opened(release, deb, volume=Volume) as scene:
             try:
                 bring_in(scene, broken, made)
@@ -74,7 +74,7 @@ def bad_commits(release: str, deb: Path) -> Iterator[Cell]:
 
 
 def bring_in(scene: Scene, broken: Broken, made: Cell) -> None:
-    """Run with one bad commit upstream; look what comes of it."""
+    """Run with one bad commit upstream, and check the result."""
     scene.app.watch_strictly("20s" if broken in ENDLESS else "5min")
     good, bad = scene.good, scene.commit(broken)
     with Prober(scene.app, scene.versions[good]) as prober:

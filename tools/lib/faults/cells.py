@@ -1,4 +1,4 @@
-"""The fault matrix: every fault at every step where it can hit, each on a host of its own."""
+"""The fault matrix: every fault at every step where it can have an effect, each on a new host."""
 
 import time
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from tools.lib.hosts.commands import CommandFailedError
 from tools.lib.hosts.demo_app import SERVICES
 from tools.lib.hosts.host import HostError
 
-# A server that does not answer must not take longer than this; a build neither.
+# Time limits for a server that does not answer, and for a build.
 LIMITS = "[upstream]\ntimeout = '4s'\n"
 
-# What the gate says where its policy, and not the fault, keeps a service down for a while.
+# Messages of the gate when its policy, and not the fault, keeps a service down for a time.
 BLOCKED = "as start.if_update_fails is block"
 
 
 @dataclass
 class Cell:
-    """One fault at one step, what happened, and what was wrong after it."""
+    """One fault at one step, what happened, and what was wrong afterwards."""
 
     release: str
     fault: str
@@ -35,7 +35,7 @@ class Cell:
 
 
 def cells(release: str, deb: Path, chosen: str = "") -> Iterator[Cell]:
-    """Go through the matrix on one release of Debian."""
+    """Run the matrix on one release of Debian."""
     for fault in FAULTS:
         for step in fault.steps:
             if chosen in f"{fault.name}, {step}":
@@ -43,7 +43,7 @@ def cells(release: str, deb: Path, chosen: str = "") -> Iterator[Cell]:
 
 
 def cell(release: str, deb: Path, fault: Fault, step: str) -> Cell:
-    """Have one fault happen at one step."""
+    """Cause one fault at one step."""
     made = Cell(release, fault.name, step)
     began = time.monotonic()
     try:
@@ -59,7 +59,7 @@ class Trial:
     """What is done for one cell."""
 
     def __init__(self, scene: Scene, fault: Fault, step: str, cell: Cell) -> None:
-        """Take the scene as it was opened."""
+        """Use a scene that is open."""
         self.scene = scene
         self.fault = fault
         self.step = step
@@ -68,7 +68,7 @@ class Trial:
         self.last_run: dict[str, Any] = {}
 
     def run(self) -> None:
-        """Strike at the step, look, heal, and look again."""
+        """Cause the fault at the step, check, remove the fault, and check again."""
         scene, fault = self.scene, self.fault
         scene.app.configure_more(LIMITS)
         if fault.previous:
@@ -92,7 +92,7 @@ class Trial:
         self.cell.happened = "; ".join(self.said)
 
     def note(self, words: str) -> None:
-        """Add to what is told."""
+        """Add to the description of what happened."""
         if words:
             self.said.append(words)
 
@@ -112,7 +112,7 @@ class Trial:
         self._tell_run()
 
     def _at_start(self) -> None:
-        """Restart a service under the fault; with Restart=always it goes on trying."""
+        """Restart a service during the fault; with Restart=always, systemd goes on trying."""
         scene, fault = self.scene, self.fault
         if fault.clock:
             scene.plan(step="start", clock=fault.clock)
@@ -124,7 +124,7 @@ class Trial:
         self._tell_run()
 
     def _tell_run(self) -> None:
-        """Say how the run ended, as it is recorded."""
+        """Note how the run ended, as recorded in the state."""
         scene = self.scene
         code = scene.host.show(RUN, "ExecMainStatus", "Result")
         how = f"exit {code['ExecMainStatus']}"
@@ -158,7 +158,7 @@ class Trial:
         )
 
     def _service_starts(self) -> list[str]:
-        """Restart a service; what the policy keeps down must come up by itself."""
+        """Restart a service; if the policy keeps it down, it must start by itself later."""
         scene = self.scene
         began = time.monotonic()
         wrong = service_starts(scene)
@@ -173,7 +173,7 @@ class Trial:
         return []
 
     def _recover(self) -> None:
-        """Look after the fault is over: nobody does more than start services and runs."""
+        """Check after the fault: starting services and runs must be enough to recover."""
         scene, wrong = self.scene, self.cell.wrong
         wrong += self._service_starts()
         done, waits = scene.run_until_done()
@@ -185,7 +185,7 @@ class Trial:
         if not done.ok:
             wrong.append(f"the next run ends with {done.returncode}: {said}")
         if self.step == "roll back":
-            # The commit was bad; a newer one must come in.
+            # The commit was bad; a newer one must be deployed.
             scene.commit()
             done, _ = scene.run_until_done()
             if not done.ok:

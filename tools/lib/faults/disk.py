@@ -1,7 +1,7 @@
-"""A disk that remembers each write and each flush, as a file below a FUSE mount (fuse(4)).
+"""A disk that records each write and each flush, as a file in a FUSE mount (fuse(4)).
 
-A loop device on that file passes on what a file system writes, and its flushes as fsync(2). So
-the log holds what a disk had to keep at any moment, and what it was still free to lose.
+A loop device on that file passes on the writes of a file system, and its flushes as fsync(2). So
+the log shows for each moment what a disk must have kept, and what it could still lose.
 `python3 -m tools.lib.faults.disk IMAGE LOG DIRECTORY` serves DIRECTORY/disk until it is unmounted.
 """
 
@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 NAME = "disk"
-# Offset and length; a length of zero stands for a flush.
+# Offset and length; a length of 0 is a flush.
 _HEAD = struct.Struct("<QI")
 
 
 class Write(NamedTuple):
-    """One write to the disk; without data a flush, before which everything is safe."""
+    """One write to the disk; without data it is a flush, and everything before it is safe."""
 
     offset: int
     data: bytes
 
     @property
     def is_flush(self) -> bool:
-        """Whether this is a flush."""
+        """Return whether this is a flush."""
         return not self.data
 
 
 def read_log(log: Path, begin: int = 0) -> Iterator[Write]:
-    """Return what was written since the log was `begin` bytes long."""
+    """Return the writes since the log was `begin` bytes long."""
     with log.open("rb") as stream:
         stream.seek(begin)
         while head := stream.read(_HEAD.size):
@@ -40,11 +40,11 @@ def read_log(log: Path, begin: int = 0) -> Iterator[Write]:
 
 
 def serve(image: str, log: str, directory: str) -> None:
-    """Serve the disk; returns when it is unmounted."""
+    """Serve the disk until it is unmounted."""
     from fusepy import FUSE, FuseOSError, Operations
 
     class Disk(Operations):  # type: ignore[misc]
-        """The one file."""
+        """The file system with the only file."""
 
         def __init__(self) -> None:
             self.image = os.open(image, os.O_RDWR)
@@ -60,7 +60,7 @@ def serve(image: str, log: str, directory: str) -> None:
             return {"st_mode": 0o100600, "st_nlink": 1, "st_size": size}
 
         def readdir(self, path: str, fh: int) -> list[str]:
-            """List the one file."""
+            """List the only file."""
             return [".", "..", NAME]
 
         def open(self, path: str, flags: int) -> int:
@@ -77,7 +77,7 @@ def serve(image: str, log: str, directory: str) -> None:
             return os.pwrite(self.image, data, offset)
 
         def fsync(self, path: str, datasync: int, fh: int) -> int:
-            """Note a flush."""
+            """Record a flush."""
             os.write(self.log, _HEAD.pack(0, 0))
             return 0
 

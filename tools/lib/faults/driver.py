@@ -1,4 +1,4 @@
-"""inside/driver.py, which runs the command and has it die or wait, as seen from here."""
+"""The machine's side of inside/driver.py, which runs the command and makes it die or wait."""
 
 import json
 from pathlib import Path
@@ -13,22 +13,22 @@ _INSIDE = Path(__file__).parent / "inside"
 
 
 def place(host: Host) -> None:
-    """Copy the script and what belongs to it into a host."""
+    """Copy the scripts into a host."""
     host.copy_in(_INSIDE, SCRIPTS)
     host.run("mkdir", "--parents", DIRECTORY)
 
 
 def plan(host: Host, **plan: object) -> None:
-    """Write down where the next run by the script is to wait or to die."""
+    """Write down where the next run by the script must wait or die."""
     forget(host)
     host.write(f"{DIRECTORY}/plan.json", json.dumps(plan))
 
 
 def forget(host: Host) -> None:
-    """Remove a plan and what came of it."""
+    """Remove a plan and its result."""
     host.run("sh", "-c", f"rm -f {DIRECTORY}/*")
 
 
 def reached(host: Host) -> str:
-    """Return where the script waits or died; empty if it came nowhere."""
+    """Return where the script waits or died; empty if it did neither."""
     return host.run("cat", f"{DIRECTORY}/reached", check=False).stdout

@@ -1,4 +1,4 @@
-"""What may go wrong on a host: how each fault is brought about, at which steps, and taken back."""
+"""The faults: how each one is caused, at which steps, and how it is removed."""
 
 import contextlib
 import os
@@ -25,12 +25,12 @@ MEMORY = Path("/sys/fs/cgroup/memory")
 
 
 def nothing(_: Scene) -> str:
-    """Bring nothing about; say nothing."""
+    """Do nothing; return an empty text."""
     return ""
 
 
 class Fault(NamedTuple):
-    """A fault; `strike` and `heal` may say what else belongs into the table."""
+    """A fault; `strike` and `heal` return a text for the table, or an empty one."""
 
     name: str
     strike: Callable[[Scene], str]
@@ -40,13 +40,13 @@ class Fault(NamedTuple):
     previous: bool = False
     clock: int = 0
     during: tuple[str, ...] = ()
-    """Steps in which the run goes on first, so that the fault hits it at work."""
+    """Steps in which the run continues first, so that the fault hits it at work."""
     new_requirements: tuple[str, ...] = ()
     prepare: Callable[[Scene], str] = nothing
 
 
 def filled(what: str) -> Callable[[Scene], str]:
-    """Make a strike that uses up space or inodes."""
+    """Return a strike that uses up space or inodes."""
 
     def strike(scene: Scene) -> str:
         volume_of(scene).fill(what)
@@ -63,13 +63,13 @@ def volume_of(scene: Scene) -> Volume:
 
 
 def free(scene: Scene) -> str:
-    """Give back what was used up."""
+    """Free the space or inodes again."""
     volume_of(scene).free()
     return ""
 
 
 def read_only(scene: Scene) -> str:
-    """Have the file system turn read-only, as after an error of the disk."""
+    """Make the file system read-only, as after a disk error."""
     volume_of(scene).fail()
     return ""
 
@@ -90,13 +90,13 @@ def power_off(scene: Scene) -> str:
 
 
 def boot_services(scene: Scene) -> None:
-    """Start the services, as units that are enabled do at boot; /run is empty then."""
+    """Start the services, like enabled units at boot, when /run is empty."""
     scene.host.run("mkdir", "--parents", "/run/faults")
     scene.host.systemctl("start", "--no-block", *SERVICES)
 
 
 def network(mode: Mode | None) -> Callable[[Scene], str]:
-    """Make a strike against both networks: upstream's, and the package index of the builds."""
+    """Return a strike on the connections to upstream and to the package index."""
 
     def strike(scene: Scene) -> str:
         index = f"http://127.0.0.1:{scene.server.port}/simple"
@@ -113,7 +113,7 @@ def network(mode: Mode | None) -> Callable[[Scene], str]:
 
 
 def connected(scene: Scene) -> str:
-    """Let both networks answer again."""
+    """Let upstream and the package index answer again."""
     scene.server.start()
     scene.server.mode = Mode.GOOD
     command = "rm /etc/pip.conf; [ ! -e /etc/pip.conf.kept ] || mv /etc/pip.conf.kept /etc/pip.conf"
@@ -122,7 +122,7 @@ def connected(scene: Scene) -> str:
 
 
 def short_of_memory(scene: Scene) -> str:
-    """Put the run and all that it has started under a limit that they soon exceed."""
+    """Set a memory limit for the run and its children that they soon exceed."""
     group = MEMORY / scene.host.name
     group.mkdir(exist_ok=True)
     pids = unit_processes(scene)
@@ -133,7 +133,7 @@ def short_of_memory(scene: Scene) -> str:
 
 
 def enough_memory(scene: Scene) -> str:
-    """Lift the limit; tell how many processes the kernel killed for it."""
+    """Remove the limit; return how many processes the kernel has killed."""
     group = MEMORY / scene.host.name
     control = dict(line.split() for line in (group / "memory.oom_control").read_text().splitlines())
     for pid in (group / "cgroup.procs").read_text().split():
@@ -143,7 +143,7 @@ def enough_memory(scene: Scene) -> str:
 
 
 def unit_processes(scene: Scene) -> list[int]:
-    """Return the machine's numbers of the processes of the run that is under way."""
+    """Return the machine's process IDs of the run that is under way."""
     unified = next(path for path in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
                    if path.is_dir())  # fmt: skip
     found: list[int] = []
@@ -156,7 +156,7 @@ def unit_processes(scene: Scene) -> list[int]:
 
 
 def kill_worker(scene: Scene) -> str:
-    """Kill the processes of the builds' user, as the kernel does when there is no memory."""
+    """Kill the processes of the builds' user, like the kernel when there is no memory."""
     user = scene.host.run("id", "--user", "_autoupdate").stdout.strip()
     killed = 0
     deadline = time.monotonic() + 2
@@ -176,13 +176,13 @@ def as_builder(scene: Scene, script: str) -> str:
 
 
 def packed(scene: Scene) -> str:
-    """Have all that the mirror holds in one pack, as in one of some age."""
+    """Put all objects of the mirror into one pack, as in an older mirror."""
     as_builder(scene, "git repack -a -d -q")
     return ""
 
 
 def truncated_objects(scene: Scene) -> str:
-    """Cut every object that lies in a file of its own to half of its length."""
+    """Truncate every loose object to half of its length."""
     script = (
         "find objects/?? -type f | while read -r f; do chmod u+w $f;"
         " truncate -s $(($(stat -c %s $f) / 2)) $f; done"
@@ -203,7 +203,7 @@ def corrupted_pack(scene: Scene) -> str:
 
 
 def truncated_pack(scene: Scene) -> str:
-    """Cut every pack to half of its length."""
+    """Truncate every pack to half of its length."""
     script = (
         "for f in objects/pack/*.pack; do chmod u+w $f; truncate -s $(($(stat -c %s $f) / 2)) $f;"
         " done"
@@ -213,7 +213,7 @@ def truncated_pack(scene: Scene) -> str:
 
 
 def deleted(link: str) -> Callable[[Scene], str]:
-    """Make a strike that deletes the release that a link leads to."""
+    """Return a strike that deletes the release that a link leads to."""
 
     def strike(scene: Scene) -> str:
         scene.host.run("sh", "-c", f'rm -r "$(realpath {HOME}/{link})"')
@@ -223,7 +223,7 @@ def deleted(link: str) -> Callable[[Scene], str]:
 
 
 def state(script: str) -> Callable[[Scene], str]:
-    """Make a strike against the state."""
+    """Return a strike on the state."""
 
     def strike(scene: Scene) -> str:
         scene.host.run("sh", "-c", script, cwd=HOME)

@@ -12,17 +12,17 @@ from tools.lib.hosts import commands
 from tools.lib.hosts.demo_app import SERVICES
 from tools.lib.hosts.tree import RELEASES
 
-# How a run is started, and with it what is killed.
+# How a run is started; this decides what is killed.
 UNIT, START, HAND = "unit", "service start", "by hand"
 WAYS = (UNIT, START, HAND)
 UPDATE, ROLL_BACK = "update", "roll back"
-# One update in so many brings other requirements with it.
+# One of this number of updates has other requirements.
 NEW_REQUIREMENTS = 12
 
 
 @dataclass
 class Kill:
-    """One kill, and what was wrong after it."""
+    """One kill, and what was wrong afterwards."""
 
     release: str
     verb: str
@@ -37,7 +37,7 @@ class Kills:
     """Kills runs on one host, one after the other."""
 
     def __init__(self, scene: Scene, release: str, seed: int) -> None:
-        """Choose random numbers by a seed."""
+        """Use a seed for random numbers."""
         self.scene = scene
         self.release = release
         self.random = random.Random(f"{seed} {release}")
@@ -46,7 +46,7 @@ class Kills:
     def at_writes(self, verb: str) -> Iterator[Kill]:
         """Kill before and after each write to the journal, until a run ends by itself.
 
-        What is killed is a unit on one release of Debian, and a run by hand on the other.
+        On one release of Debian a unit is killed, and on the other a run by hand.
         """
         way = UNIT if self.release == RELEASES[0] else HAND
         for when in ("before", "after"):
@@ -59,7 +59,7 @@ class Kills:
                 yield kill
 
     def at_random(self, verb: str, count: int, ways: tuple[str, ...] = WAYS) -> Iterator[Kill]:
-        """Kill at random instants of real runs, until so many were hit while they ran."""
+        """Kill at random instants, until this number of runs was hit."""
         hit = tried = 0
         while hit < count:
             way = ways[tried % len(ways)]
@@ -73,7 +73,7 @@ class Kills:
     # One kill
 
     def at_write(self, verb: str, way: str, number: int, when: str) -> Kill:
-        """Kill before or after one write; a run that writes less often ends by itself."""
+        """Kill before or after one write; a run with fewer writes ends by itself."""
         scene = self.scene
         self._prepare(verb, new=False)
         scene.plan(write=number, when=when, how="group" if way == HAND else "wait")
@@ -101,7 +101,7 @@ class Kills:
         return self._examine(Kill(self.release, verb, way, point, killed), began)
 
     def _prepare(self, verb: str, *, new: bool) -> None:
-        """Publish a new version; for a roll back, bring it in first."""
+        """Publish a new version; for a rollback, deploy it first."""
         self.scene.commit(new_requirements=new)
         if verb == ROLL_BACK:
             done = self.scene.run()
@@ -116,7 +116,7 @@ class Kills:
         elif way == UNIT and verb == UPDATE:
             host.systemctl("start", "--no-block", RUN)
         elif way == UNIT:
-            # There is no unit for it: an administrator may start it like this.
+            # There is no unit for it; an administrator can start it like this.
             host.run("systemd-run", "--quiet", "--collect", "--unit=by-hand",
                      "--property=KillMode=control-group", *command, "rollback", APP)  # fmt: skip
             return Ending(
@@ -138,7 +138,7 @@ class Kills:
         return Ending(scene.kill_unit, scene.unit_ended)
 
     def _examine(self, kill: Kill, began: float) -> Kill:
-        """Look, start a service and run, in either order, and look again."""
+        """Check, start a service and run, in random order, and check again."""
         scene = self.scene
         kill.wrong += [f"at once: {fault}" for fault in right_after(scene)]
         steps: list[Callable[[], list[str]]] = [lambda: service_starts(scene), self._run]
@@ -160,14 +160,14 @@ class Kills:
         return [f"the next run ends with {done.returncode} after {waits} waits: {last_line(done)}"]
 
     def _duration(self, verb: str, way: str, *, new: bool) -> float:
-        """Return how long such a run takes when it is left alone; measured once."""
+        """Return how long such a run takes if it is not killed; measured once."""
         key = (verb, way, new)
         if key not in self._durations:
             self._prepare(verb, new=new)
             before = self.scene.facts()["release"]
             began = time.monotonic()
             end = self._begin(verb, way, ("/usr/bin/autoupdatectl",))
-            # A run that a service's start asks for has not begun yet when that is ordered.
+            # A run that the start of a service asks for begins some time after the start.
             self.scene.host.wait_for(
                 lambda: end.ended() and self.scene.facts()["release"] != before, 300, f"{verb} ends"
             )
@@ -179,7 +179,7 @@ class Kills:
 
 @dataclass
 class Ending:
-    """How a run that was begun is killed, and how to tell that it has ended."""
+    """How a run is killed, and how to detect that it has ended."""
 
     kill: Callable[[], bool]
     ended: Callable[[], bool]

@@ -1,4 +1,4 @@
-"""What must be true after every kill and fault, and what is wrong where it is not."""
+"""Checks what must be true after every kill and fault."""
 
 import json
 import time
@@ -8,12 +8,12 @@ from tools.lib.faults.scene import Scene
 from tools.lib.hosts.commands import CommandFailedError
 from tools.lib.hosts.demo_app import SERVICES
 
-# States that may be shown while a transaction has no living run.
+# States that `status` can show while a transaction has no running process.
 INTERRUPTED = ("failed", "probation", "updating")
 
 
 def right_after(scene: Scene) -> list[str]:
-    """Look before anything has repaired anything; return what is wrong."""
+    """Check right after the kill, before any repair; return what is wrong."""
     facts = scene.facts()
     wrong = incomplete(scene, facts)
     status, complaint = scene.status()
@@ -46,7 +46,7 @@ def incomplete(scene: Scene, facts: dict[str, Any]) -> list[str]:
 
 
 def differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
-    """Return the files of a commit that a release lacks or has otherwise, a few of them."""
+    """Return some of the files of a commit that are missing or different in a release."""
     shared = ("state/", "logs/")
     differing = [
         path
@@ -57,7 +57,7 @@ def differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
 
 
 def untrue(scene: Scene, facts: dict[str, Any], status: dict[str, Any]) -> list[str]:
-    """Compare what status says of the current release with what the link leads to."""
+    """Compare the current release in `status` with the target of the link."""
     current = status["current"] or {"release": "", "commit": ""}
     wrong = []
     if current["release"] != facts["release"]:
@@ -72,7 +72,7 @@ def untrue(scene: Scene, facts: dict[str, Any], status: dict[str, Any]) -> list[
 
 
 def service_starts(scene: Scene) -> list[str]:
-    """Restart a service as an administrator does, gate included; return what is wrong."""
+    """Restart a service, with its gate, as an administrator does; return what is wrong."""
     scene.app.forget_freshness()
     done = scene.host.systemctl("restart", SERVICES[0], check=False, timeout=300)
     if not done.ok:
@@ -85,10 +85,10 @@ def service_starts(scene: Scene) -> list[str]:
 
 
 def recovered(scene: Scene, *, rolled_back: bool = False) -> list[str]:
-    """Look after the next run: the newest good commit, and no trace of what happened.
+    """Check after the next run: the newest good commit is current, and nothing is left.
 
-    After a roll back by hand the commit that was left may also be in quarantine, and the one
-    before it current: `rolled_back` allows that.
+    After a rollback by hand (`rolled_back`), the commit may also be in quarantine and the previous
+    one current.
     """
     wrong = []
     try:
@@ -119,7 +119,7 @@ def recovered(scene: Scene, *, rolled_back: bool = False) -> list[str]:
 
 
 def traces(scene: Scene, facts: dict[str, Any]) -> list[str]:
-    """Return what a dead run left, and what is recorded but not there."""
+    """Return what a killed run has left, and what is recorded but does not exist."""
     wrong = []
     if facts["unfinished"]:
         wrong.append(f"a transaction is unfinished: {facts['unfinished']}")
@@ -136,7 +136,7 @@ def traces(scene: Scene, facts: dict[str, Any]) -> list[str]:
     if facts["release"] not in recorded:
         wrong.append(f"no record of the current release {facts['release']}")
     known = {row[2] for row in facts["recorded"]}
-    # The installer itself lies beside what it installs.
+    # The installer is in the same directory as what it installs.
     stray = [name for name in facts["environments"] if name not in known and name[:3] != "uv-"]
     if stray:
         wrong.append(f"environments of no release: {stray}")

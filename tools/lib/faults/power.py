@@ -1,7 +1,7 @@
-"""The power cut: the disk keeps what was flushed, and any part of what was written since.
+"""Power cuts: the disk keeps what was flushed, and any part of what was written since.
 
-An update and a roll back are recorded at the block level (disk.py). For each cut the file system
-is put together as a disk may have it at a moment, the host boots on it, and must recover.
+An update and a rollback are recorded at the block level (disk.py). For each cut, the file system is
+created as a disk may have it at that moment; the host boots with it and must recover.
 """
 
 import random
@@ -28,10 +28,10 @@ UPDATE, ROLL_BACK = "update", "roll back"
 
 
 class Recorded(Volume):
-    """The small file system on a disk that remembers; later on plain files made from its log."""
+    """The small file system, first on the recording disk, then on files made from its log."""
 
     def __init__(self, host: Host, file: Path) -> None:
-        """Make it, and begin to record."""
+        """Create it, and start recording."""
         self.log = file.with_suffix(".log")
         self.directory = file.with_suffix(".disk")
         self.directory.mkdir()
@@ -39,7 +39,7 @@ class Recorded(Volume):
         super().__init__(host, file)
 
     def mount(self) -> None:
-        """Mount what is recorded the first time, and what `file` is from then on."""
+        """Mount the recording disk the first time, and `file` from then on."""
         if self._server is not None:
             super().mount()
             return
@@ -63,33 +63,33 @@ class Recorded(Volume):
         run("mount", "-o", "loop", disk, self.place)
 
     def length(self) -> int:
-        """Return how long the log is now, with all written before."""
+        """Write all data, and return the length of the log."""
         run("sync", "--file-system", self.place)
         return self.log.stat().st_size
 
     def end(self) -> None:
-        """Take the disk out."""
+        """Remove the disk."""
         super().end()
         if self._server and self._server.poll() is None:
             run("umount", self.directory, check=False)
             try:
                 self._server.wait(10)
             except subprocess.TimeoutExpired:
-                # A host that booted meanwhile keeps it mounted; nothing is recorded any more.
+                # A host that has booted since may keep it mounted; nothing more is recorded.
                 self._server.kill()
                 self._server.wait(10)
                 run("umount", "--lazy", self.directory, check=False)
 
 
 class Record(NamedTuple):
-    """A disk before something was done, and all that was written then."""
+    """A disk before an action, and all writes during that action."""
 
     before: Path
     writes: Sequence[Write]
 
 
 def cuts(release: str, deb: Path, count: int, seed: int) -> Iterator[Cell]:
-    """Cut the power `count` times during an update, and as often during a roll back."""
+    """Cut the power `count` times during an update, and as often during a rollback."""
     for verb in (UPDATE, ROLL_BACK):
         chance = random.Random(f"{seed} {release} {verb}")
         with opened(release, deb, volume=Recorded) as scene:
@@ -99,7 +99,7 @@ def cuts(release: str, deb: Path, count: int, seed: int) -> Iterator[Cell]:
 
 
 def recorded(scene: Scene, verb: str) -> Record:
-    """Have a run do it, and end the recording."""
+    """Run the action, and stop recording."""
     volume = volume_of(scene)
     if not isinstance(volume, Recorded):
         raise TypeError("this scene has no disk that remembers")
@@ -115,12 +115,12 @@ def recorded(scene: Scene, verb: str) -> Record:
 def cut(
     scene: Scene, record: Record, release: str, verb: str, number: int, chance: random.Random
 ) -> Cell:
-    """Boot the host as the power cut left it at one moment; look what comes of it."""
+    """Boot the host with the disk after a power cut at one moment, and check it."""
     moment = chance.randrange(len(record.writes) + 1)
     made = Cell(release, FAULT, verb)
     began = time.monotonic()
     switch_off(scene)
-    # A file of its own each time: other hosts that boot meanwhile may keep the last one mounted.
+    # A new file each time: other hosts that boot now may keep the last one mounted.
     image = record.before.with_suffix(f".cut{number}")
     kept, lost = compose(record, moment, image, chance)
     made.happened = f"at write {moment} of {len(record.writes)}: {lost} unflushed writes lost,"
@@ -137,9 +137,9 @@ def cut(
 
 
 def compose(record: Record, moment: int, image: Path, chance: random.Random) -> tuple[int, int]:
-    """Make the disk as it may be at a moment; return how many unflushed writes it kept and lost.
+    """Create the disk as it may be at a moment; return how many unflushed writes it kept and lost.
 
-    The disk may have kept none, all, or any of what was written since the last flush.
+    The disk may have kept none, all, or any of the writes since the last flush.
     """
     writes = record.writes[:moment]
     flushed = max((number for number, item in enumerate(writes) if item.is_flush), default=0)
@@ -157,13 +157,13 @@ def compose(record: Record, moment: int, image: Path, chance: random.Random) -> 
 
 
 def switch_off(scene: Scene) -> None:
-    """Switch the host off, and take its disk out."""
+    """Switch the host off, and remove its disk."""
     scene.host.kill()
     volume_of(scene).end()
 
 
 def boot(scene: Scene, image: Path) -> None:
-    """Switch the host on with this disk; the kernel replays the file system's own journal."""
+    """Switch the host on with this disk; the kernel replays the journal of the file system."""
     volume = volume_of(scene)
     volume.file = image
     volume.mount()
@@ -172,7 +172,7 @@ def boot(scene: Scene, image: Path) -> None:
 
 
 def recovered_update(scene: Scene) -> list[str]:
-    """Start a service and run, as after every fault."""
+    """Start a service and run, and check, as after every fault."""
     wrong = service_starts(scene)
     done, waits = scene.run_until_done()
     if not done.ok:
@@ -181,7 +181,7 @@ def recovered_update(scene: Scene) -> list[str]:
 
 
 def gone_back(scene: Scene) -> list[str]:
-    """Start a service and run; the bad commit may be tried once more, and is left for good."""
+    """Start a service and run; the bad commit may be tried once more, then must be rolled back."""
     wrong = service_starts(scene)
     scene.run_until_done()
     scene.wait_ended()

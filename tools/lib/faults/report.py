@@ -1,4 +1,4 @@
-"""The results as lines of JSON, and the page that is made from them and from nothing else."""
+"""Writes the results as lines of JSON, and the page docs/faults.md from them."""
 
 import datetime
 import json
@@ -116,7 +116,7 @@ OWN_SECTIONS = (POWER_CUT, BAD_COMMIT)
 
 
 def commit() -> str:
-    """Name what is run: the commit, and whether anything but the page itself is not in it."""
+    """Return the commit of the checkout, with -dirty if anything except the page has changed."""
     name = run("git", "describe", "--always", "--abbrev=12", cwd=PROJECT).stdout.strip()
     page = f":!{PAGE.relative_to(PROJECT)}"
     changed = run("git", "status", "--porcelain", "--", ".", page, cwd=PROJECT).stdout
@@ -124,10 +124,10 @@ def commit() -> str:
 
 
 class Report:
-    """Collects results of several hosts at once, and writes each of them at once."""
+    """Collects results from several threads, and writes each one immediately."""
 
     def __init__(self, lines: Path, options: str, *, page: bool) -> None:
-        """Begin a file of results."""
+        """Start a file of results."""
         self.lines = lines
         self.options = options
         self.page = page
@@ -141,7 +141,7 @@ class Report:
         lines.write_text("")
 
     def add(self, result: Kill | Cell) -> None:
-        """Take one result, show it and keep it."""
+        """Print and store one result."""
         with self._lock:
             with self.lines.open("a") as stream:
                 stream.write(json.dumps(asdict(result)) + "\n")
@@ -158,7 +158,7 @@ class Report:
             self._write()
 
     def finish(self, *, whole: bool) -> int:
-        """Write the end; return the number of exceptions."""
+        """Write the page for the last time; return the number of exceptions."""
         with self._lock:
             self.finished = whole
             self._write()
@@ -172,7 +172,7 @@ class Report:
             part.rename(PAGE)
 
     def text(self, known: dict[str, str] | None = None) -> str:
-        """Return the page: this run's sections, and those of other runs that are known."""
+        """Return the page: the sections of this run, and the known ones of earlier runs."""
         of = {name: [cell for cell in self.cells if cell.fault == name] for name in OWN_SECTIONS}
         faults = [cell for cell in self.cells if cell.fault not in OWN_SECTIONS]
         found = dict(known or {})
@@ -203,7 +203,7 @@ class Report:
 
 
 def sections(page: Path) -> dict[str, str]:
-    """Return the sections of a page by their titles."""
+    """Return the sections of a page by title."""
     if not page.exists():
         return {}
     parts = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)[1:]
@@ -211,7 +211,7 @@ def sections(page: Path) -> dict[str, str]:
 
 
 def machine() -> str:
-    """Say what this runs on."""
+    """Return a description of this machine."""
     model = next(
         (
             line.partition(":")[2].strip()
@@ -249,12 +249,12 @@ def hits(kills: Sequence[Kill]) -> int:
 
 
 def place(kill: Kill) -> str:
-    """Say in general where a kill hit."""
+    """Return the kind of moment at which a kill hit."""
     return "random instant" if "after the order" in kill.point else "journal write"
 
 
 def fault_tables(cells: list[Cell]) -> list[str]:
-    """Return one table of verdicts for each release, and what happened in words."""
+    """Return a table of verdicts for each release, and a table of what happened."""
     parts = []
     for release in sorted({cell.release for cell in cells}):
         those = [cell for cell in cells if cell.release == release]
@@ -294,7 +294,7 @@ def power_table(cells: list[Cell]) -> str:
 
 
 def bad_table(cells: list[Cell]) -> str:
-    """Return what became of each bad commit."""
+    """Return a table of the results of bad commits."""
     lines = ["| Debian | what is wrong | step | away | reason in quarantine | verdict |",
              "|---|---|---|---:|---|---|"]  # fmt: skip
     for cell in cells:
@@ -309,17 +309,17 @@ def bad_table(cells: list[Cell]) -> str:
 
 
 def verdict(cell: Cell) -> str:
-    """Say in one word how a cell ended."""
+    """Return the result of a cell in one word."""
     return "**exception**" if cell.wrong else "good"
 
 
 def said(cell: Cell) -> str:
-    """Return all that is known of a cell."""
+    """Return what happened in a cell, with its exceptions."""
     faults = "".join(f" **Exception:** {wrong}" for wrong in cell.wrong)
     return f"{cell.happened}{faults}"
 
 
 def short(text: str) -> str:
-    """Make a text fit into one cell of a table."""
+    """Return a text that fits into one cell of a table."""
     flat = " ".join(text.split()).replace("|", "\\|")
     return flat if len(flat) <= 900 else f"{flat[:900]}…"

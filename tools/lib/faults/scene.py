@@ -1,4 +1,4 @@
-"""A booted host with the application at version 1, and the upstream that new versions come from."""
+"""A booted host with version 1 of the application, and its upstream."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ HOME = f"/var/lib/autoupdate/{APP}"
 RUN = f"autoupdate@{APP}.service"
 CONFIRM = f"autoupdate-confirm@{APP}.service"
 SOAK = "1s"
-# Long enough for a build with new requirements on a machine that others use, too.
+# Long enough for a build with new requirements on a busy machine.
 PATIENCE = 300
 
 _DROP_IN = "/run/systemd/system/autoupdate@.service.d/50-faults.conf"
@@ -37,7 +37,7 @@ ReadWritePaths={driver.DIRECTORY}
 
 
 class Scene:
-    """What one host, its services and its upstream do; the tool's way to push them around."""
+    """Controls one host, its services and its upstream."""
 
     def __init__(self, host: Host, upstream: Upstream, volume: Volume | None) -> None:
         """Set the services up and start them."""
@@ -59,11 +59,11 @@ class Scene:
     # Upstream
 
     def commit(self, broken: Broken | None = None, *, new_requirements: bool = False) -> str:
-        """Publish the next version; with other requirements, everything is installed anew."""
+        """Publish the next version; with other requirements, everything is installed again."""
         version = max(self.versions.values()) + 1
         if new_requirements:
             self._requirements += 1
-        # An empty line more requires the same, and counts as another set all the same.
+        # With one more empty line it is another set of requirements with the same packages.
         text = (REPOSITORY / "requirements.txt").read_text().splitlines()
         requirements = (*text, *[""] * self._requirements) if self._requirements else None
         commit = self.upstream.commit(version, broken=broken, seconds=2, requirements=requirements)
@@ -82,13 +82,13 @@ class Scene:
     # The package
 
     def facts(self) -> dict[str, Any]:
-        """Return what lies and runs on the host, see inside/facts.py."""
+        """Return the files and processes of the host, see inside/facts.py."""
         said = self.host.run("/usr/bin/python3", f"{driver.SCRIPTS}/facts.py", self.app.path).stdout
         facts: dict[str, Any] = json.loads(said)
         return facts
 
     def status(self) -> tuple[dict[str, Any], str]:
-        """Return `status --json` as any user sees it, and the complaint where it fails."""
+        """Return `status --json` of an unprivileged user, or the error if it fails."""
         done = self.host.run("autoupdatectl", "status", "--json", APP, user=USER, check=False)
         if not done.ok:
             return {}, f"status ends with {done.returncode}: {last_line(done)}"
@@ -100,7 +100,7 @@ class Scene:
         return self.host.run("autoupdatectl", "run", *options, check=False, timeout=PATIENCE)
 
     def run_until_done(self, most_waits: int = 3) -> tuple[Completed, int]:
-        """Run, and where that is put off for some seconds, wait as long and run again."""
+        """Run; if the run is deferred for some seconds, wait and run again."""
         for waits in range(most_waits + 1):
             done = self.run()
             left = re.search(r"tried again in (\d+) s", done.stdout)
@@ -112,30 +112,30 @@ class Scene:
     # Plans
 
     def plan(self, **plan: object) -> None:
-        """Have the next run made by the driver, as planned."""
+        """Make the driver do the next run, as planned."""
         driver.plan(self.host, **plan)
         if not self.host.exists(_DROP_IN):
             self.host.write(_DROP_IN, _BY_DRIVER)
             self.host.systemctl("daemon-reload")
 
     def unplan(self) -> None:
-        """Have the product itself run again."""
+        """Use the unmodified command again."""
         driver.forget(self.host)
         self.host.run("rm", "--force", _DROP_IN)
         self.host.systemctl("daemon-reload")
 
     def go_on(self) -> None:
-        """Let a run that waits at a step go on."""
+        """Let a run that waits at a step continue."""
         self.host.write(f"{driver.DIRECTORY}/go", "")
 
     def reached(self) -> str:
-        """Return where the driver waits or died; empty if it came nowhere."""
+        """Return where the driver waits or died; empty if it did neither."""
         return driver.reached(self.host)
 
     # Units
 
     def kill_unit(self) -> bool:
-        """Kill every process of a run or a probation that is under way; tell if there was one."""
+        """Kill all processes of a run or a probation; return whether there was one."""
         words = ["systemctl", "kill", "--kill-whom=all", "--signal=KILL", "--"]
         done = [self.host.run(*words, unit, check=False) for unit in (RUN, CONFIRM)]
         return any(answer.ok for answer in done)
@@ -153,12 +153,12 @@ class Scene:
         return {name: self.host.show(name, "MainPID")["MainPID"] for name in SERVICES}
 
     def told(self) -> str:
-        """Return what the package said last in the journal."""
+        """Return the last lines of the package in the journal."""
         words = ("journalctl", "--identifier=autoupdate", "--lines=1", "--output=cat", "--quiet")
         return self.host.run(*words).stdout.strip()
 
     def serving(self) -> int:
-        """Return the version that all three services run; 0 if they do not, or differ."""
+        """Return the version that all three services run; 0 if one does not run or they differ."""
         with contextlib.suppress(OSError, KeyError, CommandFailedError):
             versions = set(self.app.versions().values())
             if len(versions) == 1:
@@ -174,14 +174,14 @@ def unit_ended(host: Host) -> bool:
 
 
 def last_line(done: Completed) -> str:
-    """Return the last line that a command said, errors first."""
+    """Return the last line that a command printed, to stderr if there is one."""
     lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
     return lines[-1][:400] if lines else "nothing"
 
 
 @contextlib.contextmanager
 def opened(release: str, deb: Path, *, volume: type[Volume] | None = None) -> Iterator[Scene]:
-    """Boot a host for a scene, with the package's state on a small file system if wanted."""
+    """Boot a host for a scene, optionally with the package's state on a small file system."""
     with tempfile.TemporaryDirectory(prefix="autoupdate-faults-") as name:
         directory = Path(name)
         (directory / "repositories").mkdir()
@@ -192,7 +192,7 @@ def opened(release: str, deb: Path, *, volume: type[Volume] | None = None) -> It
             stack.callback(host.close)
             small = volume(host, directory / "volume.ext4") if volume else None
             if small:
-                # Before the directory goes: what serves the disk must not keep it.
+                # Before the directory is removed: the server of the disk must not use it any more.
                 stack.callback(small.end)
             stack.enter_context(host)
             yield Scene(host, upstream, small)

@@ -1,4 +1,4 @@
-"""A small ext4 on a loop device that holds the package's state on one host."""
+"""A small ext4 on a loop device, for the package's state on one host."""
 
 from pathlib import Path
 
@@ -30,10 +30,10 @@ while True:
 
 
 class Volume:
-    """The file system; made before the host boots, and mounted over what is there."""
+    """The file system; created before the host boots, and mounted over the state."""
 
     def __init__(self, host: Host, file: Path) -> None:
-        """Make it with the state that the host's image has."""
+        """Create it with the state of the host's image."""
         self.host = host
         self.file = file
         self.place = host.root / PLACE
@@ -43,8 +43,8 @@ class Volume:
         self.mount()
 
     def mount(self) -> None:
-        """Mount it; the loop device goes when it is unmounted."""
-        # What an error of the disk leads to on Debian.
+        """Mount it; the loop device is removed on unmount."""
+        # Debian's default after a disk error.
         run("mount", "-o", "loop,errors=remount-ro", self.file, self.place)
 
     def end(self) -> None:
@@ -52,22 +52,22 @@ class Volume:
         run("umount", self.place, check=False)
 
     def fill(self, what: str) -> None:
-        """Use up all space, or all inodes, also those that are kept for root."""
+        """Use up all space, or all inodes, also those reserved for root."""
         self.host.run("/usr/bin/python3", "-c", _FILL, f"/{PLACE}/filler", what)
 
     def free(self) -> None:
-        """Give back what was used up."""
+        """Free the space or inodes again."""
         self.host.run("rm", "--recursive", f"/{PLACE}/filler")
 
     def fail(self) -> None:
-        """Have the file system turn read-only, as the kernel does it after an error of the disk."""
+        """Make the file system read-only, as the kernel does after a disk error."""
         self.host.run("mount", "-o", "remount,abort", f"/{PLACE}", check=False)
 
     def repair(self) -> None:
-        """Check the file system while the host is off, and boot again, as a person would."""
+        """Check the file system while the host is off, and boot again."""
         self.host.kill()
         run("umount", self.place)
-        # Other hosts that boot meanwhile may keep the old one mounted, and read-only.
+        # Other hosts that boot now may keep the old one mounted, read-only.
         repaired = self.file.with_suffix(".repaired")
         run("cp", "--sparse=always", self.file, repaired)
         self.file = repaired

@@ -9,11 +9,11 @@ from tools.lib.hosts.old_deployment import CRON_LINE, CRONTAB, FILES, PATH
 from tools.lib.hosts.package import FIND_MODULES
 
 HOME = "/var/lib/autoupdate/ipfs-accelerate"
-# What the services themselves write while they run, and what a compiler leaves.
+# Files that the services write while they run, and bytecode.
 BUSY = ("state/launcher.json", "state/starts", "state/old-updates", "logs/", "state/certificate",
         "state/key.pem")  # fmt: skip
 
-# A service may rename a file while it is looked at.
+# A service may rename a file at this moment.
 ACCOUNT = """
 import json, sys
 from autoupdate.adoption.manifest import manifest
@@ -27,7 +27,7 @@ for _ in range(20):
 
 
 def account(host: Host, directory: str) -> dict[str, Any]:
-    """Return the account of a directory, without what is written all the time."""
+    """Return what is in a directory, without the files that are written all the time."""
     script = FIND_MODULES + ACCOUNT
     found = json.loads(host.run("/usr/bin/python3", "-I", "-c", script, directory).stdout)
     return {path: entry for path, entry in found.items() if not path.startswith(BUSY)
@@ -35,7 +35,7 @@ def account(host: Host, directory: str) -> dict[str, Any]:
 
 
 def assert_every_byte(host: Host, before: dict[str, Any]) -> None:
-    """Check that every file is in the old directory that was kept, or in the shared one."""
+    """Check that every file is in the old directory or in the shared one."""
     kept = host.run("sh", "-c", f"echo {PATH}.before-autoupdate-*").stdout.split()
     assert len(kept) == 1
     old, shared = account(host, kept[0]), account(host, f"{HOME}/shared")
@@ -47,7 +47,7 @@ def assert_every_byte(host: Host, before: dict[str, Any]) -> None:
 
 
 def assert_as_before(app: DemoApp, before: dict[str, Any]) -> None:
-    """Check that an adoption has left no trace, and that the services run."""
+    """Check that an adoption has changed nothing, and that the services run."""
     app.wait_up(60)
     now = account(app.host, PATH)
     assert now == before, sorted(path for path in now | before

@@ -1,4 +1,4 @@
-"""Ways in which a commit of the demo application can be bad, as text put before a file's own."""
+"""Ways in which a commit of the demo application can be bad; each adds text to some files."""
 
 from enum import Enum
 
@@ -48,7 +48,7 @@ class Broken(Enum):
 
 
 def breakage(broken: Broken, seconds: float = 5) -> dict[str, str]:
-    """Return text to put at the beginning of files, by path."""
+    """Return the text to insert at the beginning of files, by path."""
     package = "ipfs_accelerate_py"
     return {
         Broken.IMPORT_ERROR: {f"{package}/about.py": "import a_module_that_is_missing\n\n"},
@@ -60,7 +60,7 @@ def breakage(broken: Broken, seconds: float = 5) -> dict[str, str]:
         Broken.HANG: {f"{package}/serve.py": _HANG},
         Broken.HANG_IN_START: {f"{package}/about.py": _HANG},
         Broken.UNHEALTHY: {},
-        # A project that exists, so that no registry is asked for a name that is free.
+        # A project that exists: no test must ask a registry for an unregistered name.
         Broken.REQUIREMENT: {"requirements.txt": "iniconfig==99.99\n"},
         Broken.BUILD_FAILS: {"setup.py": 'raise SystemExit("setup is broken")\n'},
         Broken.BUILD_HANGS: {"setup.py": _HANG},

@@ -1,4 +1,4 @@
-"""Directories that are slow to make and are kept between test runs, outside the checkout."""
+"""Directories that are slow to create and are kept between test runs, outside the checkout."""
 
 import fcntl
 import os
@@ -9,29 +9,29 @@ from pathlib import Path
 
 DEFAULT_DIRECTORY = "/var/cache/autoupdate-test-hosts"
 
-# The descriptors that hold this process's shared locks.
+# File descriptors with the shared locks of this process.
 _in_use: dict[Path, int] = {}
 
 
 def cache_directory() -> Path:
-    """Where prepared trees and running copies lie."""
+    """Return the directory of prepared trees and running copies."""
     directory = Path(os.environ.get("AUTOUPDATE_TEST_CACHE", DEFAULT_DIRECTORY))
     directory.mkdir(parents=True, exist_ok=True)
     return directory
 
 
 def running_directory() -> Path:
-    """Where the files of hosts lie that are in use now."""
+    """Return the directory with the files of hosts that are in use."""
     directory = cache_directory() / "running"
     directory.mkdir(exist_ok=True)
     return directory
 
 
 def obtain(name: str, key: str, build: Callable[[Path], None], keep: int = 2) -> Path:
-    """Return the directory for this key, building it when it is not there yet.
+    """Return the directory for this key; build it if it does not exist.
 
-    At most `keep` directories of one name stay, the newest ones and those in use: what a process
-    has obtained, it uses until it ends.
+    Of the directories of one name, the newest `keep` and those in use are kept. A process uses what
+    it has obtained until it ends.
     """
     directory = cache_directory()
     path = directory / f"{name}-{key}"

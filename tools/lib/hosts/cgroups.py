@@ -1,4 +1,4 @@
-"""A control group per host: it holds every process of the host and nothing else."""
+"""A control group for each host, with all processes of the host and no others."""
 
 import os
 import signal
@@ -9,13 +9,13 @@ from tools.lib.hosts.machine import unified_cgroups
 
 
 def directories(name: str) -> list[Path]:
-    """Return the group's directory in each hierarchy that systemd-nspawn sorts processes into."""
+    """Return the group's directory in each hierarchy that systemd-nspawn uses."""
     hierarchies = [unified_cgroups(), Path("/sys/fs/cgroup/systemd")]
     return [hierarchy / name for hierarchy in hierarchies if hierarchy.is_dir()]
 
 
 def create(name: str) -> list[Path]:
-    """Make the group and hand it the controllers that the machine can give."""
+    """Create the group, with all controllers that the machine has."""
     made = directories(name)
     for directory in made:
         directory.mkdir()
@@ -24,7 +24,7 @@ def create(name: str) -> list[Path]:
 
 
 def kill_and_remove(name: str, timeout: float = 20) -> None:
-    """Kill all that runs in the group, and remove it. A group that is not there is fine."""
+    """Kill all processes in the group and remove it, if it exists."""
     deadline = time.monotonic() + timeout
     pause = 0.001
     while not _removed(name):
@@ -39,7 +39,7 @@ def kill_and_remove(name: str, timeout: float = 20) -> None:
 def _kill(directory: Path) -> None:
     try:
         (directory / "cgroup.kill").write_text("1")
-    except OSError:  # an older kernel, or the first version of cgroups
+    except OSError:  # an older kernel, or cgroups v1
         for procs in directory.rglob("cgroup.procs"):
             for process_id in _read(procs).split():
                 try:
@@ -54,7 +54,7 @@ def _removed(name: str) -> bool:
         for root, _, _ in os.walk(directory, topdown=False):
             try:
                 Path(root).rmdir()
-            except OSError:  # something still runs in it, or it is gone already
+            except OSError:  # a process is still in it, or it has been removed
                 continue
     return not any(directory.exists() for directory in left)
 
@@ -63,7 +63,7 @@ def _enable_controllers(hierarchy: Path) -> None:
     for controller in _read(hierarchy / "cgroup.controllers").split():
         try:
             (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}")
-        except OSError:  # a container with processes in its top group cannot; limits are off then
+        except OSError:  # a container with processes in its top group: no limits
             continue
 
 

@@ -1,4 +1,4 @@
-"""Run a command of the machine that the tests run on."""
+"""Runs commands on the machine that the tests run on."""
 
 import os
 import shlex
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# What a command sees, whatever the shell of the person who runs the tests exports.
+# The environment of commands, independent of the shell that runs the tests.
 CLEAN_ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
@@ -19,7 +19,7 @@ CLEAN_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Completed:
-    """A command that has ended, and what it said."""
+    """A command that has ended, with its output."""
 
     arguments: tuple[str, ...]
     stdout: str
@@ -28,15 +28,15 @@ class Completed:
 
     @property
     def ok(self) -> bool:
-        """Whether the exit code was 0."""
+        """Return whether the exit code was 0."""
         return self.returncode == 0
 
 
 class CommandFailedError(AssertionError):
-    """A command ended badly or took too long; the message has everything it said."""
+    """A command failed or took too long; the message contains all its output."""
 
     def __init__(self, completed: Completed, how: str) -> None:
-        """Keep the command's outcome for those who expected the failure."""
+        """Keep the result, for callers that expect the failure."""
         self.completed = completed
         super().__init__(
             f"{shlex.join(completed.arguments)}: {how}\n"

@@ -19,13 +19,13 @@ SERVICES = (
 USER = "accelerate"
 CONFIGURATION = "/etc/autoupdate/apps/ipfs-accelerate.toml"
 
-# What the unit files have, and every host gets its own of.
+# Values in the unit files that are replaced for each host.
 _PATH_IN_UNITS = "/opt/ipfs_accelerate_py"
 _PORTS_IN_UNITS = {"serve": "PORT=9000", "mcp": "MCP_PORT=9001"}
 
 
 class Application:
-    """Talks to the application of one machine, whatever that is."""
+    """Controls the application on one machine."""
 
     def __init__(self, host: Inside, path: str = _PATH_IN_UNITS) -> None:
         """Name the place where the services look for the application."""
@@ -33,7 +33,7 @@ class Application:
         self.path = path
 
     def install_services(self) -> None:
-        """Make the services' user and their units, as an administrator did once; start nothing."""
+        """Create the services' user and their units, as an administrator would; start nothing."""
         if not self.host.run("id", USER, check=False).ok:
             self.host.run("useradd", "--system", "--create-home", "--shell=/bin/sh", USER)
         for service in SERVICES:
@@ -45,14 +45,14 @@ class Application:
         self.host.systemctl("daemon-reload")
 
     def configure(self, url: str, soak: str = "2s", **top_level: object) -> None:
-        """Write the administrator's file; further top-level keys by name, e.g. `keep=2`."""
+        """Write the administrator's file; `keep=2` and the like add top-level keys."""
         keys = {"path": self.path, **top_level}
         lines = [f"{key} = {json.dumps(value)}\n" for key, value in keys.items()]
         lines += ["[upstream]\n", f'url = "{url}"\n', "[health]\n", f'soak = "{soak}"\n']
         self.host.write(CONFIGURATION, "".join(lines))
 
     def configure_more(self, toml: str, name: str = "50-test") -> None:
-        """Write a file that is read after the administrator's, and wins."""
+        """Write a file that is read after the administrator's file and overrides it."""
         self.host.write(f"{CONFIGURATION}.d/{name}.toml", toml)
 
     def watch_strictly(self, build_timeout: str = "5min") -> None:
@@ -85,7 +85,7 @@ class Application:
         """)
 
     def deploy_by_hand(self, url: str) -> None:
-        """Deploy as the old system did: clone, make a virtual environment, install in place."""
+        """Deploy like the old system: clone, create a virtual environment, install in place."""
         host, python = self.host, f"{self.path}/.venv/bin/python3"
         host.run("install", "-d", "-o", USER, "-g", USER, self.path)
         host.run("git", "clone", "--quiet", url, self.path, user=USER)
@@ -100,7 +100,7 @@ class Application:
         self.host.systemctl("start", *SERVICES, timeout=300)
 
     def wait_up(self, timeout: float = 30) -> None:
-        """Wait until all three services do their work."""
+        """Wait until all three services answer."""
         for service in SERVICES:
             self.host.wait_active(service, timeout)
         self.host.wait_for(lambda: self._answers("serve"), timeout, "the HTTP service answers")
@@ -118,14 +118,14 @@ class Application:
         return {name: facts["version"] for name, facts in running.items()}
 
     def late(self, name: str = "serve") -> int:
-        """Have a service import a module that it has not imported yet; return its version."""
+        """Make a service import a module that it has not imported yet; return its version."""
         version = self.get(name, "/late")["version"]
         if not isinstance(version, int):
             raise TypeError(f"/late says {version!r}")
         return version
 
     def worker(self) -> dict[str, Any]:
-        """Return what the worker wrote last, if that was its present process."""
+        """Return what the current process of the worker wrote last."""
         unit = SERVICES[2]
         text = self.host.run("cat", f"{self.path}/state/launcher.json", check=False).stdout
         facts: dict[str, Any] = json.loads(text) if text else {}
@@ -135,7 +135,7 @@ class Application:
         """Return a page of a web service; a status other than 200 raises HTTPError."""
         scheme = "https" if name == "mcp" else "http"
         url = f"{scheme}://127.0.0.1:{self.host.port(name)}{page}"
-        # The certificate is the service's own; no proxy stands before the loopback.
+        # The service has a self-signed certificate; the loopback needs no proxy.
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         trusting = urllib.request.HTTPSHandler(context=context)
@@ -154,7 +154,7 @@ class Application:
         return True
 
     def status(self) -> dict[str, Any]:
-        """Return `autoupdatectl status --json`, as any user may ask for it."""
+        """Return `autoupdatectl status --json`, run as an unprivileged user."""
         answer = self.host.run("autoupdatectl", "status", "--json", "ipfs-accelerate", user=USER)
         facts: dict[str, Any] = json.loads(answer.stdout)
         return facts
@@ -164,12 +164,12 @@ class Application:
         self.host.wait_for(lambda: self.status()["state"] == state, timeout, f"state {state}")
 
     def forget_freshness(self) -> None:
-        """Make the next start of a service ask upstream, however young the last check is."""
+        """Make the next start of a service ask upstream, even if the last check is fresh."""
         self.host.run("rm", "--force", "/run/autoupdate/ipfs-accelerate/fresh")
 
 
 class DemoApp(Application):
-    """Talks to the application of one booted host."""
+    """Controls the application on one booted host."""
 
     host: Host
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 
 COMMIT = b"0" * 39 + b"1"
-# Of one blob; it does not shrink when it is compressed.
+# Content of one blob that cannot be compressed.
 BLOB = 1 << 20
 
 
@@ -15,12 +15,12 @@ def line(content: bytes) -> bytes:
     return b"%04x" % (len(content) + 4) + content
 
 
-# To a client that told which commits it has.
+# The answer to a client that has said which commits it has.
 READY = line(b"acknowledgments\n") + line(b"ready\n") + b"0001" + line(b"packfile\n")
 
 
 def refs() -> Iterator[bytes]:
-    """Yield the names of branches."""
+    """Yield names of branches without end."""
     number = 0
     while True:
         yield b"".join(
@@ -30,7 +30,7 @@ def refs() -> Iterator[bytes]:
 
 
 def pack() -> Iterator[bytes]:
-    """Yield a pack with ever more blobs."""
+    """Yield a pack with more and more blobs."""
     yield READY
     yield band(1, b"PACK" + struct.pack(">LL", 2, 1_000_000))
     blob = blob_header(BLOB) + zlib.compress(os.urandom(BLOB), 0)
@@ -39,14 +39,14 @@ def pack() -> Iterator[bytes]:
 
 
 def chatter() -> Iterator[bytes]:
-    """Yield what is only meant to be shown."""
+    """Yield progress messages without end."""
     yield READY
     while True:
         yield band(2, b"Counting objects\n" * 100_000)
 
 
 def band(number: int, content: bytes) -> bytes:
-    """Return content in lines of one side band."""
+    """Return content as pkt-lines of one side band."""
     most = 65_000
     pieces = [content[begin : begin + most] for begin in range(0, len(content), most)]
     return b"".join(line(bytes([number]) + piece) for piece in pieces)

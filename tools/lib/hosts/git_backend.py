@@ -1,4 +1,4 @@
-"""Answer one HTTP request by Git's own CGI program, `git http-backend`."""
+"""Answers HTTP requests with Git's own CGI program, `git http-backend`."""
 
 import contextlib
 import gzip
@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from tools.lib.hosts.commands import CLEAN_ENVIRONMENT
 
 _CHUNK = 1 << 16
-# Closing with this set sends a reset instead of an orderly end.
+# With this option, close sends a reset instead of a normal end.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads requests, gives them to `respond`, and offers ways to answer."""
+    """Reads requests and passes them to `respond`; has several ways to answer."""
 
     protocol_version = "HTTP/1.1"
 
@@ -38,7 +38,7 @@ class Handler(BaseHTTPRequestHandler):
         self._handle(body)
 
     def respond(self, body: bytes) -> None:
-        """Answer; subclasses decide how."""
+        """Answer; subclasses implement this."""
         raise NotImplementedError
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as inherited
@@ -55,15 +55,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def reset_connection(self) -> None:
-        """Have the client's read fail with "connection reset by peer"."""
+        """Make the client's read fail with "connection reset by peer"."""
         self.close_connection = True
         self.wfile.flush()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        # Closed before http.server says goodbye in order.
+        # Closed before http.server ends the connection normally.
         self.connection.close()
 
     def run_backend(self, repositories: Path, body: bytes, half: bool = False) -> None:
-        """Answer as Git does; with `half`, break off in the middle of what it said."""
+        """Answer as Git does; with `half`, stop in the middle of the answer."""
         with subprocess.Popen(
             ("/usr/bin/git", "http-backend"),
             stdin=subprocess.PIPE,
@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
                     self.wfile.write(content)
 
     def _handle(self, body: bytes) -> None:
-        # A client that gave up is no error of the server.
+        # If a client gives up, that is not an error of the server.
         with contextlib.suppress(ConnectionError):
             self.respond(body)
 
@@ -118,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
-        # The length is not known: the end of the connection is the end of the answer.
+        # Its length is not known: the answer ends with the connection.
         self.send_header("Connection", "close")
         self.end_headers()
 

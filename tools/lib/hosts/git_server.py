@@ -1,6 +1,6 @@
-"""A Git server over HTTP on the loopback interface, which can be told to misbehave.
+"""A Git server over HTTP on the loopback interface, which can misbehave on request.
 
-It runs Git's own `git http-backend`, so that clients meet the real protocol, version 2 included.
+It runs Git's own `git http-backend`, so that clients use the real protocol, also version 2.
 """
 
 import base64
@@ -42,7 +42,7 @@ class Mode(Enum):
     HALF_PACK = "sends half of a pack, then closes the connection; checks are answered"
 
 
-# Which command of a client gets an answer without an end.
+# The command of a client that gets an endless answer.
 ENDLESS = {
     (Mode.ENDLESS_REFS, "ls-refs"): endless.refs,
     (Mode.ENDLESS_PACK, "fetch"): endless.pack,
@@ -52,19 +52,19 @@ ENDLESS = {
 
 @dataclass(frozen=True)
 class Request:
-    """One request, as it came in."""
+    """One request of a client."""
 
     time: float
     method: str
     path: str
     service: str
-    """`git-upload-pack` or `git-receive-pack`; empty if it asked for neither."""
+    """`git-upload-pack` or `git-receive-pack`; empty for anything else."""
     command: str
     """In protocol 2: `ls-refs` or `fetch`; empty for the first request of a client."""
     protocol: str
-    """What the client asked for by its Git-Protocol header, e.g. `version=2`."""
+    """The client's Git-Protocol header, such as `version=2`."""
     prefixes: tuple[str, ...] = ()
-    """Of `ls-refs`: the beginnings of the refs that were asked for; empty for all."""
+    """For `ls-refs`: the prefixes of the requested refs; empty for all."""
 
 
 class GitServer:
@@ -77,13 +77,13 @@ class GitServer:
         self.port = free_port()
         self.requests: list[Request] = []
         self.login = ""
-        """USER:PASSWORD that every request must bring; empty: none."""
+        """USER:PASSWORD that every request must send; empty: none."""
         self.tls: ssl.SSLContext | None = None
-        """By which it speaks HTTPS from its next start on; None: HTTP."""
+        """For HTTPS from the next start on; None: HTTP."""
         self.redirect = ""
-        """The server that requests are sent on to; empty: none."""
+        """The server that requests are redirected to; empty: none."""
         self.logins: list[str] = []
-        """What requests brought so far."""
+        """The credentials that requests have sent so far."""
         self._stopping = threading.Event()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -94,7 +94,7 @@ class GitServer:
         return f"{scheme}://127.0.0.1:{self.port}/{repository}.git"
 
     def checks(self) -> list[Request]:
-        """Return the requests by which clients began a conversation: one per check or fetch."""
+        """Return the first requests of clients: one for each check or fetch."""
         return [request for request in self.requests if request.path.endswith("/info/refs")]
 
     def fetches(self) -> list[Request]:
@@ -106,7 +106,7 @@ class GitServer:
         self.requests.clear()
 
     def start(self) -> None:
-        """Listen. After a `stop` on the same port again."""
+        """Listen; after a `stop`, on the same port again."""
         if self._server is not None:
             return
         self._stopping.clear()
@@ -117,7 +117,7 @@ class GitServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Refuse connections, and drop those that hang."""
+        """Refuse new connections, and close those that hang."""
         if self._server is None or self._thread is None:
             return
         self._stopping.set()
@@ -150,26 +150,26 @@ class _Server(ThreadingHTTPServer):
         self.owner = owner
         super().__init__(("127.0.0.1", owner.port), _Misbehaving)
         if owner.tls:
-            # The handshake is that of the connection's own thread, not of the one that accepts.
+            # The thread of the connection does the handshake, not the one that accepts connections.
             self.socket = owner.tls.wrap_socket(
                 self.socket, server_side=True, do_handshake_on_connect=False
             )
 
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        """End a connection; one of TLS in its own way, without which its end counts as cut off."""
+        """End a connection; with TLS by a close notification, as the client expects it."""
         if isinstance(request, ssl.SSLSocket):
             with suppress(OSError):
                 request.unwrap()
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that did not like what they saw."""
+        """Do not report clients that have closed the connection."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Misbehaving(Handler):
-    """Records each request, then answers as the server's mode says."""
+    """Records each request, then answers according to the server's mode."""
 
     def respond(self, body: bytes) -> None:
         if not isinstance(self.server, _Server):
@@ -219,7 +219,7 @@ class _Misbehaving(Handler):
             self.wfile.write(piece)
 
     def _hang(self, owner: GitServer) -> None:
-        # Ends with the server, or when the client has gone.
+        # Ends when the server stops or the client closes the connection.
         self.connection.settimeout(0.1)
         while not owner._stopping.is_set() and owner.mode is Mode.HANG:
             try:

@@ -1,7 +1,7 @@
-"""Texts that a person has looked at, and that the commands must still print.
+"""Golden texts: somebody has reviewed them, and the commands must still print them.
 
-What differs from run to run is replaced by words in angle brackets. AUTOUPDATE_GOLDEN=write writes
-them again: look at the difference before you commit it.
+Parts that differ from run to run are replaced by words in angle brackets. AUTOUPDATE_GOLDEN=write
+writes the texts again: look at the difference before you commit it.
 """
 
 import difflib
@@ -9,11 +9,11 @@ import os
 import re
 from pathlib import Path
 
-# Each kind of volatile part, in this order: longer ones hold shorter ones.
+# The volatile parts, in this order: longer ones contain shorter ones.
 MASKS = (
     (r"\b[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}x*\b", "<release>"),
     (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", "<time>"),
-    # With the spaces that fill a column.
+    # With the padding of a column.
     (r"\b[0-9,]+ (s|min|h|days?) ago \(([0-9-]{10} )?[0-9:]{5}\)( +(?=  ))?", "<time> ago"),
     (r"\bin [0-9,]+ (s|min|h|days?) \(([0-9-]{10} )?[0-9:]{5}\)", "in <time>"),
     (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?\b", "<time>"),
@@ -25,7 +25,7 @@ MASKS = (
 
 
 class Golden:
-    """The texts of one directory; `names` are replaced first: commits, ports, other words."""
+    """The texts of one directory; `names` (commits, ports, other words) are replaced first."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -33,14 +33,14 @@ class Golden:
         self.used: set[str] = set()
 
     def commit(self, commit: str, name: str) -> str:
-        """Give a commit a name that does not change; return the commit."""
+        """Replace a commit by a fixed name from now on; return the commit."""
         for length in (7, 12, len(commit)):
             self.names[commit[:length]] = f"<{name}>"
         return commit
 
     def mask(self, text: str) -> str:
-        """Replace what differs from run to run."""
-        # The name of a release ends with that of its commit.
+        """Replace the parts that differ from run to run."""
+        # The name of a release ends with its commit.
         text = re.sub(*MASKS[0], text)
         for word in sorted(self.names, key=len, reverse=True):
             # It may be broken at the end of a line.
@@ -50,7 +50,7 @@ class Golden:
         return text
 
     def compare(self, name: str, text: str) -> None:
-        """Check one text, or write it."""
+        """Compare one text, or write it."""
         file, masked = self.directory / f"{name}.txt", self.mask(text)
         self.used.add(file.name)
         if os.environ.get("AUTOUPDATE_GOLDEN") == "write":
@@ -62,5 +62,5 @@ class Golden:
             raise AssertionError("\n".join(difflib.unified_diff(*lines, str(file), "now", n=1)))
 
     def unused(self) -> set[str]:
-        """Return the texts that nothing was compared with."""
+        """Return the texts that were not compared with anything."""
         return {file.name for file in self.directory.glob("*.txt")} - self.used

@@ -1,4 +1,4 @@
-"""A booted Debian: a private copy of a prepared tree, under a systemd and a journald of its own."""
+"""A booted Debian: a private copy of a prepared tree, with its own systemd and journald."""
 
 import re
 import signal
@@ -21,17 +21,17 @@ _NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--cgroup")
 
 
 class HostError(AssertionError):
-    """A host did not boot, or cannot be asked now."""
+    """A host did not boot, or does not answer."""
 
 
 class Host(Inside):
     """Boots with `boot()` or `with Host(image) as host`; keeps its files until `close()`.
 
-    All hosts share the machine's network, loopback included: take ports from `port()`.
+    All hosts share the machine's network and loopback: use ports from `port()`.
     """
 
     def __init__(self, image: Image) -> None:
-        """Copy the image. Nothing runs yet."""
+        """Copy the image; do not boot."""
         self.name = f"autoupdate-host-{uuid.uuid4().hex[:8]}"
         self._directory = running_directory() / self.name
         self._console = self._directory / "console.log"
@@ -49,7 +49,7 @@ class Host(Inside):
 
     @property
     def root(self) -> Path:
-        """The host's files as the machine sees them; for a look inside while it is off."""
+        """The host's root directory on the machine; use it while the host is off."""
         return self.copy.root
 
     def port(self, name: str) -> int:
@@ -62,11 +62,11 @@ class Host(Inside):
 
     @property
     def is_running(self) -> bool:
-        """Whether the host's systemd runs."""
+        """Return whether the host's systemd runs."""
         return self._process is not None and self._process.poll() is None
 
     def boot(self, timeout: float = 60, wait: bool = True) -> Self:
-        """Switch on; with `wait` until all units of the boot are up or have failed."""
+        """Boot; with `wait`, wait until all units of the boot are active or have failed."""
         if self.is_running:
             raise HostError(f"{self.name} runs already")
         remains.clear(self.name, None)
@@ -85,7 +85,7 @@ class Host(Inside):
         raise HostError(report)
 
     def poweroff(self, timeout: float = 60) -> None:
-        """Shut down in order, as `systemctl poweroff` does."""
+        """Shut down normally, as `systemctl poweroff` does."""
         if self._process is None or not self.is_running:
             return
         kill(self._leader, signal.SIGRTMIN + 4)
@@ -98,9 +98,9 @@ class Host(Inside):
         self.kill()
 
     def kill(self) -> None:
-        """Stop every process at once, without a word to any: a power cut.
+        """Kill every process at once: a power cut.
 
-        What was written but not synced is still there; a lost disk cache needs a real machine.
+        Data that was written but not synced is kept; only a real machine can lose its disk cache.
         """
         remains.clear(self.name, None)
         if self._process is not None:
@@ -108,7 +108,7 @@ class Host(Inside):
         self._process, self._leader = None, 0
 
     def reboot(self, power_cut: bool = False, timeout: float = 60, wait: bool = True) -> None:
-        """Off, in order or by a power cut, and on again with the same files."""
+        """Shut down normally or by a power cut, and boot again with the same files."""
         if power_cut:
             self.kill()
         else:
@@ -116,19 +116,19 @@ class Host(Inside):
         self.boot(timeout, wait)
 
     def take_changes(self, target: Path) -> None:
-        """Move what the host changed into a layer for other hosts; the host cannot boot again."""
+        """Move the host's changes into a layer for other hosts; the host cannot boot again."""
         self.kill()
         self.copy.unmount()
         self.copy.top.rename(target)
 
     def close(self) -> None:
-        """End the host and forget its files."""
+        """End the host and remove its files."""
         self.kill()
         remains.clear(self.name, self._directory)
         Janitor.take_back(self.name)
 
     def __enter__(self) -> Self:
-        """Boot, unless that was done before."""
+        """Boot, if it does not run yet."""
         try:
             return self if self.is_running else self.boot()
         except BaseException:
@@ -141,7 +141,7 @@ class Host(Inside):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave nothing behind."""
+        """End the host and remove its files."""
         self.close()
 
     # Commands
@@ -198,7 +198,7 @@ class Host(Inside):
     # Reports
 
     def console(self, lines: int = 40) -> str:
-        """Return the end of what the console showed, without colours."""
+        """Return the end of the console output, without colours."""
         if not self._console.exists():
             return ""
         text = self._console.read_text(errors="replace")

@@ -1,6 +1,6 @@
-"""Repositories that attack whoever fetches or checks them out; made object by object.
+"""Repositories that attack those who fetch or check them out; written object by object.
 
-Git's own commands refuse to make some of these; a server of an attacker would not.
+Git's own commands refuse to create some of these objects; an attacker's server would not.
 """
 
 import subprocess
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 
 class Hostile:
-    """Makes commits on the branch that hosts follow, beside what upstream has there."""
+    """Makes commits on the branch that hosts follow, in addition to those of upstream."""
 
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
@@ -43,7 +43,7 @@ class Hostile:
         return self.git("hash-object", "-w", "--stdin", stdin=content)
 
     def tree(self, entries: Iterable[Entry]) -> str:
-        """Write a tree with whatever names it is given, in git's order."""
+        """Write a tree with any names, in Git's order."""
 
         def place(entry: Entry) -> bytes:
             return entry.name + (b"/" if entry.mode == TREE else b"")
@@ -56,7 +56,7 @@ class Hostile:
         return self.git(*words, stdin=content)
 
     def present(self) -> list[Entry]:
-        """Return what the last good version has at its top."""
+        """Return the top-level entries of the last good version."""
         listing = self.git("ls-tree", "-z", self.upstream.head())
         entries = []
         for record in filter(None, listing.split("\0")):
@@ -66,7 +66,7 @@ class Hostile:
         return entries
 
     def publish(self, *more: Entry, message: bytes = b"harmless") -> str:
-        """Let the branch point to a new commit with these entries beside the good ones."""
+        """Point the branch to a new commit with the good entries and these."""
         names = {entry.name for entry in more}
         kept = [entry for entry in self.present() if entry.name not in names]
         tree = self.tree([*kept, *more])
@@ -93,18 +93,18 @@ class Hostile:
         return Entry(TREE, name, self.tree(entries))
 
     def bomb(self, name: bytes, levels: int = 10) -> Entry:
-        """Return a directory with ten times as many files for each level, in few bytes."""
+        """Return a directory with ten times as many files for each level, from few bytes."""
         entry = self.file(b"f")
         for _ in range(levels):
             entry = self.directory(b"d", *(entry._replace(name=b"%d" % n) for n in range(10)))
         return entry._replace(name=name)
 
     def many(self, name: bytes, number: int) -> Entry:
-        """Return a directory with very many files of the same content."""
+        """Return a directory with many files of the same content."""
         same = self.blob(b"x\n")
         return self.directory(name, *(Entry(FILE, b"%06d" % n, same) for n in range(number)))
 
 
 def marker(directory: Path) -> Path:
-    """Return a file that only an attack makes."""
+    """Return a file that exists only if an attack succeeded."""
     return directory / "owned"

@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class Inside(ABC):
-    """Questions and orders that need only a way to run commands in the host."""
+    """Everything that only needs a way to run commands in the host."""
 
     @abstractmethod
     def run(
@@ -36,7 +36,7 @@ class Inside(ABC):
 
     @abstractmethod
     def diagnosis(self) -> str:
-        """Return what a person wants to see when a test has failed."""
+        """Return what helps to understand a failed test."""
 
     # Files
 
@@ -61,7 +61,7 @@ class Inside(ABC):
         self.run("tar", "--extract", "--directory", target, input=packed.getvalue())
 
     def exists(self, path: str | Path) -> bool:
-        """Tell whether there is something at a path; a dangling link counts."""
+        """Return whether a path exists; a dangling link counts."""
         return self.run("sh", "-c", '[ -e "$1" ] || [ -L "$1" ]', "exists", path, check=False).ok
 
     # Units
@@ -82,11 +82,11 @@ class Inside(ABC):
         return [line.split()[0] for line in out.splitlines() if line.strip()]
 
     def wait_active(self, unit: str, timeout: float = 30) -> None:
-        """Wait until a unit is active; a unit that has failed for good ends the wait at once."""
+        """Wait until a unit is active; fail at once if it has failed and is not started again."""
 
         def active() -> bool:
             state = self.show(unit, "ActiveState", "SubState", "Result", "Job")
-            # With a job it is about to be started again.
+            # If it has a job, it will be started again.
             if state["ActiveState"] == "failed" and not state.get("Job"):
                 raise AssertionError(f"{unit} failed ({state['Result']})\n{self.journal(unit)}")
             return state["ActiveState"] == "active"
@@ -96,7 +96,7 @@ class Inside(ABC):
     def wait_for(
         self, predicate: Callable[[], Result], timeout: float = 30, what: str = ""
     ) -> Result:
-        """Call until the answer is true, and return it; fail with a diagnosis of the host."""
+        """Call until the result is true, and return it; fail with a diagnosis of the host."""
         deadline = time.monotonic() + timeout
         while True:
             answer = predicate()

@@ -1,7 +1,7 @@
-"""Clears away the hosts of a test process that died without doing so itself.
+"""Removes the hosts of a test process that was killed before it could do so itself.
 
-A child process waits until the pipe to the test process closes, however that process ended,
-and then clears each host that was announced and not taken back.
+A child process waits until the pipe to the test process closes, for whatever reason. Then it
+removes each host that was announced and not withdrawn.
 """
 
 import os
@@ -26,18 +26,18 @@ class Janitor:
 
     @classmethod
     def announce(cls, name: str, directory: Path) -> None:
-        """Have a host cleared away should this process die."""
+        """Have a host removed if this process dies."""
         cls._tell(f"add\t{name}\t{directory}")
 
     @classmethod
     def take_back(cls, name: str) -> None:
-        """Tell that a host has been cleared away."""
+        """Withdraw a host that has been removed."""
         cls._tell(f"done\t{name}")
 
     @classmethod
     def _tell(cls, line: str) -> None:
         with cls._lock:
-            # After a fork the parent's janitor is not ours.
+            # After a fork, the janitor belongs to the parent only.
             if cls._process is None or cls._owner != os.getpid():
                 cls._owner = os.getpid()
                 cls._process = subprocess.Popen(
@@ -56,7 +56,7 @@ class Janitor:
 
 
 def main() -> None:
-    """Listen, and clear away what is left at the end."""
+    """Listen; at the end, remove the hosts that are left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     hosts: dict[str, Path] = {}

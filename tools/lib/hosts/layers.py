@@ -9,23 +9,23 @@ from pathlib import Path
 
 from tools.lib.hosts.commands import CommandFailedError, run
 
-# No sync reaches the disk: a host is thrown away after its test. Renaming a directory of a
-# lower layer works as on a plain file system.
+# Without syncs, because a host is removed after its test. Renaming a directory of a lower layer
+# works as on other file systems.
 _OVERLAY_OPTIONS = "volatile,redirect_dir=on,index=off"
 
 
 @dataclass(frozen=True)
 class Image:
-    """What a host is copied from: directories of the cache, the topmost first."""
+    """The source of a host's files: directories of the cache, the top layer first."""
 
     layers: tuple[Path, ...]
 
 
 class PrivateCopy:
-    """A root directory of one host; `top` has what the host changed (with a plain copy: all)."""
+    """The root directory of one host; `top` has its changes (with a plain copy: everything)."""
 
     def __init__(self, image: Image, directory: Path) -> None:
-        """Prepare the copy below a directory of the host's own."""
+        """Prepare the copy below the host's directory."""
         self.root = directory / "root"
         self.root.mkdir()
         self.overlay = overlay_works(directory.parent)
@@ -39,13 +39,13 @@ class PrivateCopy:
             run("cp", "-a", "--reflink=auto", f"{source}/.", self.root, timeout=600)
 
     def unmount(self) -> None:
-        """Leave the copy's files, without the overlay that joins them."""
+        """Unmount the overlay; keep the files."""
         if self.overlay:
             run("umount", self.root)
 
 
 def unmount_below(directory: Path) -> None:
-    """Undo every mount in a directory, the innermost first."""
+    """Unmount everything in a directory, the innermost first."""
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for mount in sorted(mounts, reverse=True):
         if Path(mount).is_relative_to(directory):
@@ -57,13 +57,13 @@ def _mount_overlay(root: Path, image: Image, changes: Path, work: Path) -> None:
     lower = ":".join(str(layer) for layer in image.layers)
     options = f"lowerdir={lower},upperdir={changes},workdir={work},{_OVERLAY_OPTIONS}"
     run("mount", "-t", "overlay", "overlay", "-o", options, root)
-    # The root of the overlay takes owner and mode from its topmost directory.
+    # The root of the overlay has the owner and mode of its top directory.
     shutil.copystat(image.layers[0], changes)
 
 
 @functools.cache
 def overlay_works(directory: Path) -> bool:
-    """Tell whether copies below a directory are overlays: some containers cannot mount one."""
+    """Return whether copies below a directory can be overlays; not so in some containers."""
     if os.environ.get("AUTOUPDATE_TEST_COPY") == "plain":
         return False
     trial = directory / f"overlay-trial-{os.getpid()}-{threading.get_ident()}"

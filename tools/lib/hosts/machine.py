@@ -1,4 +1,4 @@
-"""What a test host takes over from the machine that it runs on, so that its apt and pip work."""
+"""What a test host gets from the machine that it runs on, so that its apt and pip work."""
 
 import configparser
 import re
@@ -12,15 +12,15 @@ PIP_CONFIGURATION = Path("/etc/pip.conf")
 LOCAL_CERTIFICATES = Path("/usr/local/share/ca-certificates")
 CERTIFICATE_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
-# apt settings that belong to the network the machine is in.
+# apt settings that belong to the machine's network.
 _APT_NETWORK = re.compile(r"^Acquire::(https?|Retries|Check-|Proxy)", re.IGNORECASE)
 
 
 def what_is_missing() -> str:
-    """Say why this machine cannot boot test hosts; empty if it can."""
+    """Return why this machine cannot boot test hosts; empty if it can."""
     if geteuid() != 0:
         return "test hosts need root"
-    # Most containers refuse already the namespace, some only the mount in it.
+    # Most containers refuse the namespace, some only the mount in it.
     trial = ("unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt")
     if not run(*trial, check=False).ok:
         return "test hosts need to mount, which this container may not"
@@ -40,7 +40,7 @@ def what_is_missing() -> str:
 
 
 def unified_cgroups() -> Path:
-    """Where the second version of cgroups is mounted: alone, or beside the first one."""
+    """Return where cgroups v2 is mounted, alone or in addition to v1."""
     alone = Path("/sys/fs/cgroup")
     beside = alone / "unified"
     return beside if beside.is_dir() else alone
@@ -65,13 +65,13 @@ def apt_sources(release: str) -> list[str]:
 
 
 def apt_settings() -> str:
-    """Return the apt settings of the machine that concern its network, as a configuration file."""
+    """Return the machine's apt settings for its network, as a configuration file."""
     lines = run("apt-config", "dump", "Acquire").stdout.splitlines()
     return "".join(f"{line}\n" for line in lines if _APT_NETWORK.match(line))
 
 
 def files_to_copy() -> dict[str, bytes]:
-    """Return files that a host gets from the machine, by their path there."""
+    """Return the files that a host gets from the machine, by their path."""
     paths = [PIP_CONFIGURATION, Path("/etc/uv/uv.toml")]
     certificates = sorted(LOCAL_CERTIFICATES.rglob("*.crt"))
     if certificates:
@@ -80,7 +80,7 @@ def files_to_copy() -> dict[str, bytes]:
 
 
 def directories_to_bind() -> list[Path]:
-    """Return package directories that the machine's pip.conf names by a local path."""
+    """Return the package directories in the machine's pip.conf that are local paths."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.read(PIP_CONFIGURATION)
     found: set[Path] = set()
@@ -89,7 +89,7 @@ def directories_to_bind() -> list[Path]:
             for word in section.get(option, "").split():
                 path = Path(word.removeprefix("file://"))
                 if path.is_absolute() and path.is_dir():
-                    # An index keeps its files beside the pages that list them.
+                    # An index has its files next to the pages that list them.
                     found.add(path.parent if path.name == "simple" else path)
     return sorted(found)
 

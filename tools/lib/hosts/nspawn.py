@@ -10,7 +10,7 @@ from tools.lib.hosts import cgroups
 from tools.lib.hosts.commands import CLEAN_ENVIRONMENT
 from tools.lib.hosts.machine import directories_to_bind
 
-# Joins the host's own cgroups before anything of the host runs; systemd-nspawn builds below them.
+# Joins the host's cgroups before the host starts; systemd-nspawn creates its own below them.
 _JOIN_AND_START = 'for g; do [ "$g" != -- ] || break; echo $$ >"$g/cgroup.procs"; shift; done; '
 _JOIN_AND_START += 'shift; exec "$@"'
 
@@ -31,14 +31,14 @@ def start(name: str, root: Path, console: Path) -> subprocess.Popen[bytes]:
         "--resolv-conf=replace-host",
         "--timezone=off",
         "--link-journal=no",
-        # As on a host of its own; systemd-nspawn keeps these from its containers otherwise.
+        # As on a real host; systemd-nspawn forbids these to its containers by default.
         "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self",
         *binds,
     )
     environment = {
         **CLEAN_ENVIRONMENT,
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
-        # Each host has a directory of its own; a lock on it would outlive a killed host.
+        # Each host has its own directory; a lock on it would outlive a killed host.
         "SYSTEMD_NSPAWN_LOCK": "0",
     }
     with console.open("ab") as log:
@@ -54,7 +54,7 @@ def start(name: str, root: Path, console: Path) -> subprocess.Popen[bytes]:
 
 
 def find_leader(process: subprocess.Popen[bytes], deadline: float) -> int:
-    """Return the machine's number for the host's process 1; 0 if it did not start."""
+    """Return the machine's process ID of the host's process 1; 0 if it did not start."""
     while time.monotonic() < deadline and process.poll() is None:
         for child in _children(process.pid):
             if _numbers(child)[1:] == ["1"] and _is_init(child):
@@ -72,7 +72,7 @@ def _children(process_id: int) -> Sequence[int]:
 
 
 def _numbers(process_id: int) -> list[str]:
-    """Return the process's number in each namespace, the machine's first."""
+    """Return the process ID in each namespace, the machine's first."""
     try:
         for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
             if line.startswith("NSpid:"):
@@ -83,7 +83,7 @@ def _numbers(process_id: int) -> list[str]:
 
 
 def _is_init(process_id: int) -> bool:
-    """Tell whether systemd itself runs already, with all namespaces in place."""
+    """Return whether systemd itself is running, in all its namespaces."""
     try:
         return Path(os.readlink(f"/proc/{process_id}/exe")).name == "systemd"
     except OSError:

@@ -1,4 +1,4 @@
-"""The application as the old system deployed it, in use for a while: what an adoption meets."""
+"""The application as the old system deployed it, after some time of use: for adoptions."""
 
 import textwrap
 
@@ -13,7 +13,7 @@ OLD_SCRIPT = f"#!/bin/sh\necho ran >>{PATH}/state/old-updates\n"
 EDITED = ("README.md", "setup.py", "data/0001.txt")
 UNTRACKED = 20
 FILES = 5000
-# Twenty untracked files; runtime data with modes, times and links of its own; what git would run.
+# Twenty untracked files; runtime data with unusual modes, times and links; hooks for git.
 USE = f"""
     cd {PATH}
     for file in {" ".join(EDITED)}; do echo mine >>$file; done
@@ -28,14 +28,14 @@ USE = f"""
 
 
 def many_files() -> dict[str, str | None]:
-    """Return the files of a large checkout, beside those of the application."""
+    """Return more files, so that the checkout is large."""
     numbers = range(FILES)
     files: dict[str, str | None] = {f"data/{n:04}.txt": f"{n}\n" * 20 for n in numbers}
     return {**files, "scripts/auto-update.sh": OLD_SCRIPT}
 
 
 def deploy(host: Host, upstream: Upstream) -> None:
-    """Deploy by hand, edit, and leave a cron line; the services are not started."""
+    """Deploy by hand, edit files, and add a cron line; the services are not started."""
     app = DemoApp(host, PATH)
     app.install_services()
     app.deploy_by_hand(upstream.url)
@@ -49,9 +49,9 @@ def deploy(host: Host, upstream: Upstream) -> None:
 
 
 def start(host: Host, upstream: Upstream) -> DemoApp:
-    """Start what was deployed, on a host of its own."""
+    """Start the deployed services, on a new host."""
     app = DemoApp(host, PATH)
-    # Ports, and with them the upstream's address, are another host's in the image.
+    # The image has the ports of another host, also in the URL of upstream.
     app.install_services()
     app.configure(upstream.url, shared=["state", "logs"])
     host.run("git", "-C", PATH, "remote", "set-url", "origin", upstream.url, user=USER)

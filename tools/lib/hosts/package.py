@@ -1,4 +1,4 @@
-"""Images that hosts are copied from: bare Debian, and Debian with our package installed."""
+"""Images for hosts: bare Debian, and Debian with our package installed."""
 
 import hashlib
 import inspect
@@ -17,7 +17,7 @@ from tools.lib.hosts.upstream import Upstream
 
 PROJECT = Path(__file__).parents[3]
 DEB_NAME = "ipfs-accelerate-autoupdate.deb"
-# For scripts inside a host: the modules of the package lie where only its own commands look.
+# For scripts inside a host: only the package's own commands find its modules by themselves.
 FIND_MODULES = 'import sys; sys.path.insert(0, "/usr/share/ipfs-accelerate-autoupdate")\n'
 _DEB_IN_HOST = f"/root/{DEB_NAME}"
 
@@ -34,7 +34,7 @@ def built_deb() -> Path:
 
 
 def bare_image(release: str, say: Say | None = None) -> Image:
-    """Return Debian with all that our package depends on, but without it."""
+    """Return Debian with the dependencies of our package, but without it."""
     return Image((prepare_tree(release, say),))
 
 
@@ -74,7 +74,7 @@ def old_image(release: str, installed: Image, upstream: Upstream) -> Image:
 
 
 def telling_image(release: str, base: Image) -> Image:
-    """Return an image with what sends notifications."""
+    """Return an image with apprise, which sends notifications."""
 
     def prepare(host: Host) -> None:
         host.run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "--yes",
@@ -84,9 +84,9 @@ def telling_image(release: str, base: Image) -> Image:
 
 
 def derived_image(base: Image, name: str, key: str, prepare: Callable[[Host], None]) -> Image:
-    """Return an image with what `prepare` does to a booted host, done once for each key.
+    """Return an image of a booted host after `prepare`, which runs once for each key.
 
-    `key` says what else than the base decides the result.
+    `key` contains everything except the base that the result depends on.
     """
     overlay = overlay_works(running_directory())
     below = "".join(layer.name for layer in base.layers)
@@ -96,20 +96,20 @@ def derived_image(base: Image, name: str, key: str, prepare: Callable[[Host], No
         with Host(base) as host:
             prepare(host)
             host.poweroff()
-            # Each copy gets an identity and a journal of its own.
+            # Each copy gets its own machine ID and journal.
             run("find", host.root / "var/log/journal", "-mindepth", "1", "-delete")
             host.take_changes(directory)
 
     layer = obtain(name, digest, build)
-    # A plain copy is a whole tree; the changes of an overlay need the layers below them.
+    # A plain copy is a whole tree; the changes of an overlay need the lower layers.
     return Image((layer, *base.layers) if overlay else (layer,))
 
 
 def install(host: Host, deb: Path) -> None:
-    """Install the package as its README says."""
+    """Install the package as the README says."""
     host.copy_in(deb, _DEB_IN_HOST)
     command = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes")
-    # The tree has what the package needs; what it lacks comes from the mirror.
+    # The tree has most dependencies; the others are downloaded from the mirror.
     if not host.run(*command, "--simulate", _DEB_IN_HOST, check=False).ok:
         host.run("apt-get", "update", timeout=300)
     host.run(*command, _DEB_IN_HOST, timeout=600)

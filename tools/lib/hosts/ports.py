@@ -4,17 +4,17 @@ import random
 import socket
 import threading
 
-# Below the range from which the kernel takes ports for outgoing connections.
+# Below the kernel's range of ports for outgoing connections.
 _FIRST, _LAST = 20000, 32000
 
 _lock = threading.Lock()
-# Two test processes start at different places, also in containers that share a network: there
-# they may have the same number.
+# Test processes start at different ports, also in containers that share a network, where they
+# may have the same process ID.
 _next = random.randrange(_FIRST, _LAST)
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens, and which this process has not given out lately."""
+    """Return a port on which nobody listens, and which this process has not returned lately."""
     global _next
     with _lock:
         for _ in range(_LAST - _FIRST):

@@ -1,4 +1,4 @@
-"""An HTTP proxy on the loopback interface: tunnels and forwarded requests, for who may use it."""
+"""An HTTP proxy with a password on the loopback interface, for tunnels and forwarded requests."""
 
 import base64
 import http.client
@@ -16,7 +16,7 @@ LIMIT = 30.0
 
 
 class Proxy:
-    """A proxy; `with Proxy("USER:PASSWORD") as proxy`. `asked` are the lines of requests."""
+    """A proxy; `with Proxy("USER:PASSWORD") as proxy`. `asked` has the request lines."""
 
     def __init__(self, login: str = "") -> None:
         self.login = login
@@ -28,7 +28,7 @@ class Proxy:
         )
 
     def url(self, login: str = "") -> str:
-        """Return the address by which a client uses it."""
+        """Return the URL for clients."""
         return f"http://{login and f'{login}@'}127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
@@ -42,7 +42,7 @@ class Proxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Take no further connection."""
+        """Accept no more connections."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_CONNECT(self) -> None:
-        """Make a tunnel."""
+        """Open a tunnel."""
         if not self._is_let_in():
             return
         host, _, port = self.path.rpartition(":")
@@ -72,11 +72,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def do_GET(self) -> None:
-        """Ask in the place of the client."""
+        """Send the request on for the client."""
         self._forward(b"")
 
     def do_POST(self) -> None:
-        """Likewise."""
+        """Send the request on for the client."""
         self._forward(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as inherited

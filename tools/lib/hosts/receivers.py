@@ -1,4 +1,4 @@
-"""Servers that notifications are sent to: one takes mail, one what is posted."""
+"""Servers that receive notifications: one by mail, one by HTTP POST."""
 
 import email
 import email.policy
@@ -12,7 +12,7 @@ from tools.lib.hosts.ports import free_port
 
 
 class MailServer:
-    """An SMTP server that can be down."""
+    """An SMTP server that can be stopped."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -20,14 +20,14 @@ class MailServer:
         self.received: list[EmailMessage] = []
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        """Take one mail."""
+        """Receive one mail."""
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.received.append(message)
         return "250 OK"
 
     def start(self) -> None:
-        """Let mail in."""
+        """Accept mail."""
         # Debian's package python3-aiosmtpd, which only tests of mail need.
         from aiosmtpd.controller import Controller
 
@@ -44,7 +44,7 @@ class MailServer:
 
 
 class WebServer:
-    """Takes what is posted; its mood is the status that it answers with."""
+    """Receives POST requests; its mood is the status code that it answers with."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -60,7 +60,7 @@ class WebServer:
                 self.end_headers()
 
             def log_message(self, *arguments: Any) -> None:
-                """Stay silent."""
+                """Keep the test's output quiet."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_port
@@ -74,5 +74,5 @@ class WebServer:
         self.server.server_close()
 
     def events(self) -> list[str]:
-        """Return the events that it was told of, in order."""
+        """Return the events that it has received, in order."""
         return [str(item["title"]).rpartition(": ")[2] for item in self.received]

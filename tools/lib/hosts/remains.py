@@ -1,4 +1,4 @@
-"""What a host may leave behind on the machine, and how that is cleared away."""
+"""Removes what a host leaves behind on the machine."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ _NSPAWN_STATE = Path("/run/systemd/nspawn")
 def clear(name: str, directory: Path | None) -> None:
     """End all processes of the host and remove its mounts and files; harmless if repeated.
 
-    Without a directory the host's files stay, so that it can boot again.
+    Without a directory, the host's files are kept, so that it can boot again.
     """
     cgroups.kill_and_remove(name)
     # systemd-nspawn removes these itself, unless it was killed.

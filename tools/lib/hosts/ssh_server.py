@@ -26,7 +26,7 @@ PermitRootLogin prohibit-password
 
 
 class SshServer:
-    """Lets the holder of `key` in; `with SshServer(directory) as server`."""
+    """Accepts the key `key`; `with SshServer(directory) as server`."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -38,7 +38,7 @@ class SshServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def make_key(self, name: str) -> Path:
-        """Make a pair of keys; return the file of the secret one."""
+        """Create a pair of keys; return the file of the private key."""
         file = self.directory / name
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", file)
         return file
@@ -48,7 +48,7 @@ class SshServer:
         return Path(f"{key}.pub").read_text()
 
     def known_as(self, host_key: Path) -> str:
-        """Return the line of known_hosts(5) by which this server has a key."""
+        """Return the line of known_hosts(5) that gives this server a key."""
         kind, key, _ = self.public(host_key).split()
         return f"[127.0.0.1]:{self.port} {kind} {key}\n"
 
@@ -58,7 +58,7 @@ class SshServer:
 
     def __enter__(self) -> Self:
         """Listen."""
-        # It wants this one whatever its settings say (sshd(8), FILES).
+        # sshd needs this directory, independent of its settings (sshd(8), FILES).
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         self._process = subprocess.Popen(
             [PROGRAM, "-D", "-e", "-f", self.directory / "config"],
@@ -72,7 +72,7 @@ class SshServer:
         return self
 
     def log(self) -> str:
-        """Return what the server has said so far."""
+        """Return the server's log so far."""
         return (self.directory / "log").read_text(errors="replace")
 
     def __exit__(
@@ -81,7 +81,7 @@ class SshServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Take no further connection."""
+        """Accept no more connections."""
         assert self._process
         self._process.terminate()
         self._process.wait()

@@ -1,4 +1,4 @@
-"""One Debian tree per release, prepared once, from which test hosts are copied."""
+"""One Debian tree for each release, prepared once; test hosts are copies of it."""
 
 import hashlib
 import json
@@ -30,13 +30,13 @@ PACKAGES = (
     "procps",
     "iproute2",
     "openssl",
-    "openssh-client",  # ssh-keygen, which Git calls to verify signatures made by SSH keys
+    "openssh-client",  # ssh-keygen, with which Git verifies signatures by SSH keys
     "sqlite3",
     "ca-certificates",
-    "apprise",  # which is optional for our package, and what notifications need
+    "apprise",  # optional for our package; needed for notifications
 )
 
-# They make a boot slow, start downloads behind a test's back, or wait for a terminal.
+# They make a boot slow, start downloads during a test, or wait for a terminal.
 MASKED_UNITS = (
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
@@ -53,7 +53,7 @@ MASKED_UNITS = (
 FILES = {
     "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "/etc/hostname": "test-host\n",
-    # What a test reads after a power cut must have been written.
+    # What a test reads after a power cut must be on the disk.
     "/etc/systemd/journald.conf.d/test-host.conf": "[Journal]\nStorage=persistent\n",
 }
 
@@ -61,7 +61,7 @@ _CONTROL = Path(__file__).parents[3] / "debian" / "control"
 
 
 def prepare_tree(release: str, say: Callable[[str], None] | None = None) -> Path:
-    """Return the prepared tree of a release; the first time this takes half a minute."""
+    """Return the prepared tree of a release; this takes half a minute the first time."""
     recipe = Recipe(release)
 
     def build(directory: Path) -> None:
@@ -73,7 +73,7 @@ def prepare_tree(release: str, say: Callable[[str], None] | None = None) -> Path
 
 
 class Recipe:
-    """All that decides what is in a tree."""
+    """Everything that the content of a tree depends on."""
 
     def __init__(self, release: str) -> None:
         """Collect it from this module and from the machine."""
@@ -93,12 +93,12 @@ class Recipe:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
     def build(self, directory: Path) -> None:
-        """Make the tree in a directory that does not exist yet."""
+        """Create the tree in a directory that does not exist yet."""
         options = [f"--aptopt={line}" for line in machine.apt_settings().splitlines()]
         with tempfile.TemporaryDirectory(prefix="autoupdate-tree-") as scratch:
             run(
-                # In a namespace of its own: if it is killed, its mounts go with it. What is left
-                # of them would take the machine's /dev with it when the directory is removed.
+                # In its own mount namespace: if it is killed, its mounts disappear. Otherwise,
+                # removing the directory would also empty the machine's /dev.
                 *("unshare", "--mount"),
                 "mmdebstrap",
                 "--quiet",
@@ -113,7 +113,7 @@ class Recipe:
                 timeout=900,
                 environment={**CLEAN_ENVIRONMENT, "TMPDIR": scratch},
             )
-        # mmdebstrap keeps its own options in the tree; a host's dpkg is to be as Debian's.
+        # mmdebstrap leaves its options in the tree; a host must have Debian's defaults.
         for leftover in ("etc/dpkg/dpkg.cfg.d/99mmdebstrap", "etc/apt/apt.conf.d/99mmdebstrap"):
             (directory / leftover).unlink(missing_ok=True)
         for path, data in self.files.items():
@@ -125,14 +125,14 @@ class Recipe:
         for unit in MASKED_UNITS:
             (directory / "etc/systemd/system" / unit).unlink(missing_ok=True)
             (directory / "etc/systemd/system" / unit).symlink_to("/dev/null")
-        # Each host writes an identity of its own before it boots.
+        # Each host gets its own machine ID when it boots.
         (directory / "etc/machine-id").write_text("")
 
 
 def package_dependencies(control: Path = _CONTROL) -> list[str]:
     """Return what our package depends on or recommends, so that its installation needs no network.
 
-    Of alternatives the first one; what the build fills in (`${...}`) is not known here.
+    Of alternatives it is the first one. Substitution variables (`${...}`) are not known here.
     """
     if not control.is_file():
         return []

@@ -10,7 +10,7 @@ from tools.lib.hosts.git_server import GitServer
 
 REPOSITORY = Path(__file__).parents[1] / "app" / "repository"
 
-# Nothing of the person who runs the tests gets into a commit, so that equal ones have equal names.
+# Independent of the user who runs the tests, so that equal commits have equal names.
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Upstream Author",
     "GIT_AUTHOR_EMAIL": "author@upstream.example",
@@ -20,7 +20,7 @@ _IDENTITY = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_TERMINAL_PROMPT": "0",
 }
-# Made here, because setuptools would pack what they lead to in their place.
+# Created here, because setuptools would pack their targets instead.
 _LINKS = {
     "README": "README.md",
     "docs/data": "../ipfs_accelerate_py/data",
@@ -31,7 +31,7 @@ _BETWEEN_COMMITS = 60
 
 
 class Upstream:
-    """A working tree with the application, and the bare repository that the server serves."""
+    """A working tree with the application, and the bare repository on the server."""
 
     def __init__(
         self, directory: Path, server: GitServer, name: str = "ipfs_accelerate_py"
@@ -43,13 +43,13 @@ class Upstream:
         self.bare = server.directory / f"{name}.git"
         self.branch = "main"
         self._count = 0
-        # Tests that sign commits add GNUPGHOME and the like.
+        # Tests that sign commits add variables such as GNUPGHOME.
         self.environment = {**CLEAN_ENVIRONMENT, **_IDENTITY}
         self.work.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
         run("git", "init", "--quiet", "--bare", "--initial-branch=main", self.bare,
             environment=self.environment)  # fmt: skip
-        # As public hosts allow it: partial clones, and fetching a commit by its name.
+        # As on public hosts: partial clones, and fetching a commit by its hash.
         for key in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
             self._bare_git("config", key, "true")
         self._bare_git("config", "receive.denyDeleteCurrent", "ignore")
@@ -74,11 +74,11 @@ class Upstream:
         push: bool = True,
         options: tuple[str, ...] = (),
     ) -> str:
-        """Commit a version of the application and push it; return the commit's name.
+        """Commit a version of the application and push it; return the commit.
 
-        The tree is made anew each time, so that a breakage does not reach later commits.
+        The tree is created again each time, so that a breakage does not affect later commits.
         `seconds` belongs to `Broken.CRASH_LATER`. `files` are written last; None deletes one.
-        `at` is the date; without it each commit is a minute younger than the one before.
+        `at` is the date; by default each commit is a minute younger than the previous one.
         `options` are given to `git commit`, e.g. `--gpg-sign`.
         """
         self._lay_out(version, broken, seconds, requirements, files or {})
@@ -100,11 +100,11 @@ class Upstream:
         self.git("push", "--quiet", *options, "origin", f"HEAD:refs/heads/{self.branch}")
 
     def head(self) -> str:
-        """Return the name of the commit that was made last."""
+        """Return the last commit."""
         return self.git("rev-parse", "HEAD")
 
     def published(self) -> str:
-        """Return the name of the commit that hosts see on the branch."""
+        """Return the commit that hosts see on the branch."""
         return self._bare_git("rev-parse", f"refs/heads/{self.branch}")
 
     def rewind(self, commit: str) -> None:

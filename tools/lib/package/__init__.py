@@ -1,1 +1,1 @@
-"""Checks of the package as a whole that take long: run by hand before a release, not in CI."""
+"""Checks of the whole package that take long: run by hand before a release, not in CI."""

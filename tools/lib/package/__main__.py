@@ -18,7 +18,7 @@ DEB = f"{builds.PACKAGE}_*_all.deb"
 
 
 class Checks:
-    """The checks of one release, in order; each raises AssertionError if it finds something."""
+    """The checks on one release of Debian, in order. Each raises AssertionError if it fails."""
 
     def __init__(self, release: str, made: Room) -> None:
         self.release = release
@@ -26,57 +26,57 @@ class Checks:
         self.usual: dict[str, str] = {}
 
     def build(self) -> str:
-        """Source and binary package, by a user, without a network."""
+        """Build source and binary package as a user, without a network."""
         self.usual = builds.build(self.room, builds.USUAL)
         return f"{self.deb().stat().st_size // 1024} KiB"
 
     def deb(self) -> Path:
-        """Return the package that was built."""
+        """Return the built package."""
         return self.room.file(f"{builds.USUAL.directory}/{DEB}")
 
     def lintian(self) -> str:
-        """No tag on source and binary."""
+        """Source and binary have no lintian tags."""
         return judges.lintian(self.room, builds.USUAL.directory, self.release)
 
     def nodoc(self) -> str:
-        """A build without documentation has no manual page, and nothing else less."""
+        """A build without documentation lacks only the documentation."""
         return judges.nodoc(self.room, self.deb())
 
     def reproducible(self) -> str:
-        """The same bytes with another path, user, umask, name, time, zone, locale, file order."""
+        """Builds are equal with another path, user, umask, name, time, zone, locale, file order."""
         return self.same(builds.build(self.room, builds.OTHER))
 
     def stdeb(self) -> str:
-        """The same bytes by the stdeb that this release of Debian has."""
+        """A build by stdeb of this release of Debian gives the same bytes."""
         return self.same(builds.by_stdeb(self.room, "stdeb", "/usr/bin/python3"))
 
     def stdeb_of_pypi(self) -> str:
-        """The same bytes by the stdeb of PyPI."""
+        """A build by stdeb of PyPI gives the same bytes."""
         python = builds.install_stdeb_of_pypi(self.room)
         return self.same(builds.by_stdeb(self.room, "stdeb-of-pypi", python))
 
     def dockerfile(self) -> str:
-        """The same bytes by Dockerfile.build."""
+        """A build by Dockerfile.build gives the same bytes."""
         self.room.copy_source("/build/image/tree", "builder")
         source = self.room.root / "build/image/tree"
         (tree,) = bare_image(self.release).layers
         with tempfile.TemporaryDirectory(dir=self.room.root / "build") as target:
             made = builds.by_dockerfile(tree, source, self.release, Path(target))
-        # It leaves the package under a name without a version.
+        # Its package has a file name without a version.
         (digest,) = made.values()
         return self.same({self.deb().name: digest})
 
     def piuparts(self) -> str:
-        """Install, upgrade and purge leave nothing."""
+        """Installing, upgrading and purging leave nothing behind."""
         return judges.piuparts(self.room, self.deb(), self.release)
 
     def autopkgtest(self) -> str:
-        """debian/tests, on a booted host."""
+        """debian/tests pass on a booted host."""
         source = self.room.root / builds.USUAL.directory.lstrip("/") / builds.TREE
         return judges.autopkgtest(self.release, self.deb(), source)
 
     def same(self, others: dict[str, str]) -> str:
-        """Tell how many files were compared with those of the usual build."""
+        """Compare files with those of the usual build; return how many, as text."""
         compared = sorted(set(others) & set(self.usual))
         assert any(name.endswith(".deb") for name in compared), f"no package among {others}"
         different = [name for name in compared if others[name] != self.usual[name]]
@@ -92,7 +92,7 @@ CHECKS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run the checks; return 1 if one of them found something."""
+    """Run the checks; return 1 if one of them failed."""
     reader = argparse.ArgumentParser(
         prog="tools/check-package",
         description="Judges the package before a release; takes a quarter of an hour.",
@@ -120,7 +120,7 @@ def main(arguments: list[str]) -> int:
 
 
 def passes(release: str, name: str, check: Callable[[], str]) -> bool:
-    """Run one check and say how it went."""
+    """Run one check and print its result."""
     began = time.monotonic()
     try:
         told, good = check(), True

@@ -1,4 +1,4 @@
-"""Builds that must give the same bytes: in other surroundings, and by the other routes."""
+"""Builds that must give the same bytes: in other environments, and by other tools."""
 
 import hashlib
 import os
@@ -13,25 +13,25 @@ from tools.lib.hosts.package import PROJECT
 from tools.lib.package.room import LOCALE, Room
 
 PACKAGE = "ipfs-accelerate-autoupdate"
-# As dpkg-source unpacks it; in Debian 12 the source package has the name of its directory inside.
+# As dpkg-source unpacks it; in Debian 12 the source package contains the name of its directory.
 TREE = "-".join(re.findall(r"[^ ()]+", (PROJECT / "debian/changelog").read_text())[:2])
 
 
 class Surroundings(NamedTuple):
-    """What a build must not depend on."""
+    """The environment of a build, on which its result must not depend."""
 
     directory: str
     user: str
     umask: str
     hostname: str
     clock: str
-    """What faketime(1) makes of the time; empty: nothing."""
+    """The argument of faketime(1); empty: the real time."""
     disorder: bool
-    """Whether directories list their files in another order each time (disorderfs(1))."""
+    """Whether directories list their files in random order (disorderfs(1))."""
     environment: dict[str, str]
 
 
-# The caller may leave the unit tests out by DEB_BUILD_OPTIONS=nocheck, to look at one check alone.
+# DEB_BUILD_OPTIONS=nocheck skips the unit tests, to run a single check faster.
 USUAL = Surroundings(
     "/build/usual", "builder", "022", "room", "", disorder=False,
     environment={"TZ": "UTC", "DEB_BUILD_OPTIONS": os.environ.get("DEB_BUILD_OPTIONS", "")},
@@ -64,7 +64,7 @@ def build(room: Room, around: Surroundings) -> dict[str, str]:
 
 @contextmanager
 def disordered(directory: Path) -> Iterator[None]:
-    """Make a directory list its files in an order that has nothing to do with their names."""
+    """Make a directory list its files in random order."""
     behind = directory.with_name(f"{directory.name}.behind")
     directory.rename(behind)
     directory.mkdir()
@@ -84,17 +84,17 @@ def digests(directory: Path) -> dict[str, str]:
 
 
 def by_stdeb(room: Room, name: str, python: str) -> dict[str, str]:
-    """Build by `setup.py bdist_deb` of the stdeb that an interpreter finds."""
+    """Build by `setup.py bdist_deb` with the stdeb of an interpreter."""
     room.copy_source(f"/build/{name}/tree", "builder")
     words = ("setup.py", "--command-packages=stdeb.command", "bdist_deb")
-    # The tests have run in the usual build.
+    # The usual build has already run the tests.
     room.run(python, *words, user="builder", directory=f"/build/{name}/tree",
              environment={"DEB_BUILD_OPTIONS": "nocheck"})  # fmt: skip
     return digests(room.root / f"build/{name}/tree/deb_dist")
 
 
 def install_stdeb_of_pypi(room: Room) -> str:
-    """Install the newest stdeb of PyPI; return the interpreter that finds it first."""
+    """Install the newest stdeb of PyPI; return the interpreter that uses it."""
     python = "/build/environment/bin/python"
     room.run("/usr/bin/python3", "-m", "venv", "--system-site-packages", "/build/environment")
     pip = (python, "-m", "pip", "install", "--quiet", "--ignore-installed", "--no-deps", "stdeb")

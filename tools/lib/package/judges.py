@@ -1,4 +1,4 @@
-"""What others' tools say of the package: lintian, piuparts, autopkgtest."""
+"""Checks the package with other tools: lintian, piuparts, autopkgtest."""
 
 import re
 import shutil
@@ -14,12 +14,12 @@ from tools.lib.hosts.package import bare_image
 from tools.lib.package.room import Room
 
 LINTIAN = ("lintian", "--pedantic", "--info", "--display-info", "--show-overrides")
-# The lintian of Debian 12 ends with the policy of its time, and we follow the one of Debian 13.
+# lintian of Debian 12 does not know the version of the policy that we follow.
 NOT_KNOWN_YET = {"bookworm": ("--suppress-tags=newer-standards-version",)}
 
 
 def lintian(room: Room, directory: str, release: str) -> str:
-    """Look at source and binary; only overridden tags may be there."""
+    """Check source and binary; only overridden tags are allowed."""
     changes = room.file(f"{directory}/*.changes")
     words = (*LINTIAN, *NOT_KNOWN_YET.get(release, ()), f"{directory}/{changes.name}")
     said = room.run(*words, user="builder", check=False)
@@ -50,12 +50,12 @@ def _files(deb: Path) -> set[str]:
 
 
 def piuparts(room: Room, deb: Path, release: str) -> str:
-    """Install, upgrade and purge the package in a bare Debian; compare what was there before."""
+    """Install, upgrade and purge the package in a minimal Debian; nothing must be left."""
     base = room.root / "build/base.tar.gz"
     (tree,) = bare_image(release).layers
     run("tar", "--create", "--gzip", "--file", base, "--directory", tree, "--one-file-system", ".",
         timeout=600)  # fmt: skip
-    # logrotate makes its own file as soon as piuparts has it rotate our log.
+    # logrotate creates its own file when piuparts calls it for our log.
     older = archive_of_older_version(room, deb)
     said = run("piuparts", f"--basetgz={base}", f"--distribution={release}",
                f"--bindmount={older}", f"--extra-repo=deb [trusted=yes] file:{older} ./",
@@ -68,7 +68,7 @@ def piuparts(room: Room, deb: Path, release: str) -> str:
 
 
 def archive_of_older_version(room: Room, deb: Path) -> Path:
-    """Return a directory that apt takes for an archive: the package as if it were an older one."""
+    """Return a directory that is an apt archive, with the package as an older version."""
     directory = room.root / "build/older"
     directory.mkdir()
     run("dpkg-deb", "--raw-extract", deb, directory / "tree")
@@ -84,7 +84,7 @@ def archive_of_older_version(room: Room, deb: Path) -> Path:
 
 @contextmanager
 def switched_on_again(host: Host) -> Iterator[None]:
-    """Boot a host whenever it goes down by itself: systemd-nspawn leaves that to its caller."""
+    """Boot a host again whenever it reboots: systemd-nspawn leaves that to its caller."""
     enough = threading.Event()
 
     def watch() -> None:
@@ -102,12 +102,12 @@ def switched_on_again(host: Host) -> Iterator[None]:
 
 
 def autopkgtest(release: str, deb: Path, source: Path) -> str:
-    """Run debian/tests on a booted Debian that can be reached by SSH and restarted."""
+    """Run debian/tests on a booted Debian, over SSH, with reboots."""
     with Host(bare_image(release)) as host, tempfile.TemporaryDirectory() as scratch:
         key, port = Path(scratch) / "key", host.port("ssh")
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
         host.write("/root/.ssh/authorized_keys", key.with_suffix(".pub").read_text(), 0o600)
-        # On the loopback that all hosts share with the machine.
+        # On the loopback interface, which all hosts share with the machine.
         listening = f"Port {port}\nListenAddress 127.0.0.1\n"
         host.write("/etc/ssh/sshd_config.d/test.conf", listening)
         host.run("apt-get", "update", timeout=300)

@@ -1,4 +1,4 @@
-"""A Debian with everything that builds and judges packages, not booted, thrown away afterwards."""
+"""A Debian with everything to build and check packages; not booted, removed afterwards."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ TOOLS = (
     "python3-venv",
 )
 LOCALE = "tr_TR.UTF-8"
-# Who builds, and who else could.
+# The user who builds, and another one.
 USERS = {"builder": 1000, "somebody": 4711}
 
 
@@ -51,7 +51,7 @@ class Room:
         check: bool = True,
         timeout: float = 1800,
     ) -> Completed:
-        """Run a command to its end, without a network unless it is asked for."""
+        """Run a command to its end; without a network unless asked for."""
         settings = {"LANG": "C.UTF-8", **(environment or {})}
         entry = [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--pipe", "--as-pid2",
@@ -67,16 +67,16 @@ class Room:
         )  # fmt: skip
 
     def copy_source(self, directory: str, user: str) -> None:
-        """Put the source into a directory of a user."""
+        """Copy the source into a directory of a user."""
         target = self.root / directory.lstrip("/")
         shutil.copytree(self.source, target, symlinks=True)
-        # As after a check-out; the copy that it comes from is for root alone.
+        # Readable as after a check-out; the original copy is for root only.
         target.chmod(0o755)
         owner = f"{USERS[user]}:{USERS[user]}"
         run("chown", "--recursive", "--no-dereference", owner, target.parent)
 
     def file(self, path: str) -> Path:
-        """Return the one file that fits a pattern. Raises FileNotFoundError."""
+        """Return the only file that matches a pattern. Raises FileNotFoundError."""
         found = sorted(self.root.glob(path.lstrip("/")))
         if len(found) != 1:
             raise FileNotFoundError(f"{path}: {len(found)} files instead of one")
@@ -85,7 +85,7 @@ class Room:
 
 @contextmanager
 def source_of_checkout() -> Iterator[Path]:
-    """Give a copy of what is in the checkout, and not ignored there, for as long as checks run."""
+    """Provide a copy of all files in the checkout that Git does not ignore."""
     with tempfile.TemporaryDirectory(prefix="autoupdate-source-") as directory:
         listed = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
         for name in run(*listed, cwd=PROJECT).stdout.split("\0"):
@@ -98,7 +98,7 @@ def source_of_checkout() -> Iterator[Path]:
 
 @contextmanager
 def room(release: str, source: Path) -> Iterator[Room]:
-    """Give a room of a release of Debian, with what the build of our package needs."""
+    """Provide a room with a release of Debian and the build dependencies of our package."""
     recipe = Recipe(release)
     recipe.packages = sorted({*recipe.packages, *TOOLS})
     control = (PROJECT / "debian/control").read_text()

@@ -1,1 +1,1 @@
-"""Scripts that are copied into a host and run there by its own Python."""
+"""Scripts that are copied into a host and run there with its Python."""

@@ -1,7 +1,7 @@
-"""Runs the real command with a hand on its throat: dies at a journal write, or waits at a step.
+"""Runs the real command, and dies at a write to the journal or waits at a step.
 
-The plan is read from a file, so that the unit's command line stays the same. Without a plan this
-is `autoupdatectl` itself.
+The plan is read from a file, so that the unit's command line does not change. Without a plan, this
+is the same as `autoupdatectl`.
 """
 
 import json
@@ -35,14 +35,14 @@ Method = Callable[..., Any]
 
 
 def tell(words: str) -> None:
-    """Say where the run has come to; whoever waits for it sees a whole file."""
+    """Write where the run is, in one atomic step for those who wait for the file."""
     with open(f"{REACHED}.part", "w", encoding="utf-8") as stream:
         stream.write(words)
     os.rename(f"{REACHED}.part", REACHED)
 
 
 def die(words: str, how: str) -> NoReturn:
-    """Kill the process group, or wait until somebody kills the whole unit."""
+    """Kill the process group, or wait until the whole unit is killed."""
     tell(words)
     if how == "group":
         os.killpg(0, signal.SIGKILL)
@@ -80,7 +80,7 @@ def kill_at(number: int, when: str, how: str) -> None:
 
 
 def wait_at(step: str, jump: int) -> None:
-    """Stop at a step until told to go on, or move the clock there."""
+    """Wait at a step until it may continue, or move the clock there."""
 
     def arrive(here: str) -> None:
         if here != step:
@@ -119,7 +119,7 @@ def wait_at(step: str, jump: int) -> None:
 
 
 def move_clock(seconds: int) -> None:
-    """Let the run's time of day jump; the machine's clock is not ours to move."""
+    """Change the run's time of day only: hosts share the machine's clock."""
 
     def now(_: Clock) -> str:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
@@ -128,11 +128,11 @@ def move_clock(seconds: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a verb as planned."""
+    """Run a verb according to the plan."""
     try:
         with open(PLAN, encoding="utf-8") as stream:
             plan = json.load(stream)
-        # For this run alone: whoever recovers from it is the package itself.
+        # For this run only: recovery is done by the unmodified package.
         os.unlink(PLAN)
     except FileNotFoundError:
         plan = {}

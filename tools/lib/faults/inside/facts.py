@@ -1,6 +1,6 @@
-"""Prints as JSON what lies and runs on this host, read from the files themselves.
+"""Prints the files and processes of this host as JSON.
 
-Nothing of the package is imported: what it says of itself is compared with this.
+It imports nothing of the package, because the output of the package is compared with this.
 """
 
 import hashlib
@@ -16,13 +16,13 @@ from typing import Any
 
 HOME = "/var/lib/autoupdate/ipfs-accelerate"
 SHARED = ("state", "logs")
-# What a build leaves in a release beside upstream's files.
+# Files in a release that a build has created, in addition to upstream's files.
 BUILT = (".git", ".venv", "__pycache__", "build")
 IMPORT = "import ipfs_accelerate_py.about, ipfs_accelerate_py.version as v; print(v.VERSION)"
 
 
 def blob(path: str) -> str:
-    """Return the name that Git gives to the content of a file or link."""
+    """Return Git's hash of the content of a file or link."""
     if os.path.islink(path):
         content = os.readlink(path).encode()
     else:
@@ -32,7 +32,7 @@ def blob(path: str) -> str:
 
 
 def tree(release: str) -> dict[str, str]:
-    """Return upstream's files in a release, by path, each with its blob."""
+    """Return the blobs of upstream's files in a release, by path."""
     found = {}
     for directory, names, files in os.walk(release):
         top = directory == release
@@ -50,7 +50,7 @@ def tree(release: str) -> dict[str, str]:
 
 
 def rows(query: str) -> list[Any] | str:
-    """Ask a copy of the state, so that a journal that a dead run left is rolled back there."""
+    """Query a copy of the state, so that the journal of a killed run is rolled back in the copy."""
     with tempfile.TemporaryDirectory() as scratch:
         try:
             for suffix in ("", "-journal"):
@@ -66,7 +66,7 @@ def rows(query: str) -> list[Any] | str:
 
 
 def link(path: str) -> str:
-    """Return where a link leads; empty without one."""
+    """Return the target of a link; empty if there is no link."""
     try:
         return os.readlink(path)
     except OSError:
@@ -74,7 +74,7 @@ def link(path: str) -> str:
 
 
 def listing(path: str) -> list[str]:
-    """Return the names in a directory; none if there is no directory."""
+    """Return the names in a directory; an empty list if it does not exist."""
     try:
         return sorted(os.listdir(path))
     except OSError:
@@ -97,7 +97,7 @@ def processes(user: str) -> list[str]:
 
 
 def leftovers() -> list[str]:
-    """Return what only a run under way may have: temporary links, locks and half packs."""
+    """Return what only a running update may have: temporary links, locks, incomplete packs."""
     found = [f"{HOME}/{name}" for name in listing(HOME) if name.endswith(".new") or name == "seed"]
     for directory, _, files in os.walk(f"{HOME}/repo.git"):
         half = ("tmp_pack_", "tmp_idx_", "tmp_obj_")
@@ -110,7 +110,7 @@ def leftovers() -> list[str]:
 
 
 def imported(path: str) -> str:
-    """Import the application as its service does; return the version, or what went wrong."""
+    """Import the application as its service does; return the version, or the error."""
     try:
         done = subprocess.run(
             [f"{path}/.venv/bin/python3", "-B", "-c", IMPORT],
@@ -123,7 +123,7 @@ def imported(path: str) -> str:
 
 
 def content(path: str) -> str:
-    """Return a file's text; what is wrong, if it cannot be read."""
+    """Return the text of a file, or the error if it cannot be read."""
     try:
         with open(path, encoding="utf-8") as stream:
             return stream.read().strip()
@@ -132,7 +132,7 @@ def content(path: str) -> str:
 
 
 def facts(path: str) -> dict[str, Any]:
-    """Gather everything."""
+    """Return everything."""
     real = os.path.realpath(path)
     return {
         "link": link(path),
