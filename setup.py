@@ -1,4 +1,4 @@
-"""The package's metadata, and the bridge to Debian's tools; debian/changelog has the version."""
+"""Metadata of the package, and a command for stdeb; debian/changelog has the version."""
 
 import re
 import shutil
@@ -14,34 +14,34 @@ TOP = Path(__file__).resolve().parent
 
 
 def version() -> str:
-    """Read the version from where Debian's tools read it, so that the two cannot differ."""
+    """Return the version from debian/changelog, where Debian's tools read it, too."""
     with (TOP / "debian/changelog").open(encoding="utf-8") as changelog:
         first = changelog.readline()
     found = re.fullmatch(rf"{NAME} \(([^)]+)\) .*\n", first)
     if found is None:
-        raise SystemExit(f"debian/changelog: the first line names no version of {NAME}: {first!r}")
-    # What follows the last hyphen would count uploads to Debian (deb-version(7)).
+        raise SystemExit(f"debian/changelog: no version of {NAME} in the first line: {first!r}")
+    # The part after the last hyphen would be the Debian revision (deb-version(7)).
     return found[1].rpartition("-")[0] or found[1]
 
 
 class sdist_dsc(Command):  # noqa: N801 - the name by which stdeb's bdist_deb runs it
-    """Takes the place of stdeb's command of this name, which would make a debian/ of its own."""
+    """Replaces stdeb's command of this name, which would generate its own debian/."""
 
-    description = "make a Debian source package, with debian/ as it stands here"
-    user_options: ClassVar = [("dist-dir=", "d", "directory to put it into (default: deb_dist)")]
+    description = "make a Debian source package with the existing debian/"
+    user_options: ClassVar = [("dist-dir=", "d", "directory for the package (default: deb_dist)")]
 
     def initialize_options(self) -> None:
-        """Set the default; bdist_deb reads this attribute and builds what it finds there."""
+        """Set the default; bdist_deb reads this attribute and builds what is there."""
         self.dist_dir = "deb_dist"
 
     def finalize_options(self) -> None:
-        """Nothing depends on other commands."""
+        """Do nothing: no option depends on other commands."""
 
     def run(self) -> None:
-        """Unpack the source distribution and have dpkg-source pack it."""
+        """Unpack the source distribution and pack it with dpkg-source."""
         target = Path(self.dist_dir)
         tree = target / f"{NAME}-{self.distribution.get_version()}"
-        # bdist_deb refuses to choose between two trees, such as one of an older version.
+        # bdist_deb fails if there are two trees, for example one of an older version.
         for old in target.glob(f"{NAME}-*/"):
             shutil.rmtree(old)
         tree.mkdir(parents=True)
@@ -53,7 +53,7 @@ class sdist_dsc(Command):  # noqa: N801 - the name by which stdeb's bdist_deb ru
             unpack = ["tar", "--extract", "--no-same-owner", "--strip-components=1"]
             (archive,) = Path(scratch).iterdir()
             subprocess.run([*unpack, "--file", archive, "--directory", tree], check=True)
-        # What sdist adds for pip is no source: the tree is as it was checked out.
+        # Files that sdist has added for pip do not belong to the source.
         for added in (tree / "PKG-INFO", tree / "setup.cfg"):
             added.unlink()
         for added in tree.glob("*.egg-info"):
