@@ -1,4 +1,4 @@
-"""The shortcut with a real Git server: one question for one ref, and the usual way for the rest."""
+"""The fast path with a real Git server: one question for one ref; otherwise a usual run."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ NO_ANSWER = (
     Mode.NOT_FOUND, Mode.UNAUTHORIZED, Mode.SERVER_ERROR, Mode.GARBAGE, Mode.GARBAGE_LINE,
     Mode.RESET,
 )  # fmt: skip
-# Runs the shortcut as bin/autoupdatectl does; tells what it has loaded.
+# Takes the fast path as bin/autoupdatectl does; prints the modules that it loaded.
 PROGRAM = """
 import sys
 before = set(sys.modules)
@@ -58,7 +58,7 @@ def test_answers(deployed: Site) -> None:
 
 
 @pytest.mark.parametrize("mode", NO_ANSWER)
-def test_server_that_does_not_answer_plainly(deployed: Site, mode: Mode) -> None:
+def test_server_without_a_clear_answer(deployed: Site, mode: Mode) -> None:
     deployed.server.mode = mode
     assert ask(deployed.upstream.url) == ""
 
@@ -72,12 +72,12 @@ def test_server_that_hangs(deployed: Site) -> None:
 
 @pytest.mark.parametrize("way", ["run", "gate"])
 def test_nothing_new(deployed: Site, way: str) -> None:
-    # Settings that were changed just now might have been changed after they were read.
+    # Settings with a time of just now may have changed after they were read.
     time.sleep(1.1)
     deployed.run()
     Path(deployed.app_paths.fresh).unlink()
     deployed.server.forget()
-    library = Path(fast_path.__file__).parents[1]
+    library = Path(fast_path.__file__).parents[2]
     done = run(sys.executable, "-I", "-c", PROGRAM, library, deployed.root, way)
     commands = [request.command for request in deployed.server.requests]
     assert commands == ["", "ls-refs"], commands
@@ -86,7 +86,7 @@ def test_nothing_new(deployed: Site, way: str) -> None:
     assert Path(deployed.app_paths.fresh).exists()
 
 
-def test_new_commit_goes_the_usual_way(deployed: Site) -> None:
+def test_new_commit_needs_a_full_run(deployed: Site) -> None:
     time.sleep(1.1)
     deployed.run()
     commit = deployed.upstream.commit(version=2)
@@ -95,7 +95,7 @@ def test_new_commit_goes_the_usual_way(deployed: Site) -> None:
 
 
 def test_answer_is_kept_for_one_question() -> None:
-    """What the shortcut was told is not asked again, not even when it was nothing."""
+    """The full run does not repeat the question of the fast path, even without an answer."""
     for commit in ("1" * 40, ""):
         ls_refs.remember("http://127.0.0.1/", MAIN, commit)
         assert ls_refs.recall("http://127.0.0.1/", MAIN) == commit
