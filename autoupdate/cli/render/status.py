@@ -87,7 +87,7 @@ def steering(facts: dict[str, Any], now: str) -> list[str]:
     lines = []
     hold, pin = facts["hold"], facts["pin"]
     if hold:
-        end = f"ends {until(hold['until'], now)}" if hold["until"] else "until `unhold`"
+        end = f"ends {until(hold['until'], now)}" if hold["until"] else "until unhold"
         why = f": {hold['reason']}" if hold["reason"] else ""
         lines.append(fact("hold", end, YELLOW))
         lines.append(fact("", f"set {ago(hold['since'], now)}{why}"))
