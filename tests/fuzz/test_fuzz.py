@@ -1,6 +1,6 @@
-"""Whatever is read may be anything: it is understood, or refused by an error that tells people why.
+"""Whatever is read may be anything: it is parsed, or refused by an error that says why.
 
-An exception of any other kind is a bug. Each test takes CASES inputs; more, for a night:
+An exception of any other kind is a bug. Each test takes CASES inputs; to run more, for a night:
 AUTOUPDATE_FUZZ_CASES=100000 tools/test tests/fuzz
 """
 
@@ -43,13 +43,13 @@ from autoupdate.worker.signatures.verification import parse_commit, parse_tag
 
 CASES = int(os.environ.get("AUTOUPDATE_FUZZ_CASES", "150"))
 QUICK = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-# The same cases each time, unless more are asked for: a test of others must not fail by chance.
+# The same cases each time, unless more are asked for: unrelated changes must not fail by chance.
 fuzz = settings(
     max_examples=CASES, deadline=None, suppress_health_check=QUICK, database=None,
     derandomize="AUTOUPDATE_FUZZ_CASES" not in os.environ,
 )  # fmt: skip
 
-# Lone surrogates come from names that are no UTF-8, and from JSON.
+# Lone surrogates come from names that are not UTF-8, and from JSON.
 words = some.text(some.characters(), max_size=60)
 plain = some.one_of(some.none(), some.booleans(), some.integers(), some.floats(), words)
 
@@ -172,7 +172,7 @@ MESSAGES = some.one_of(
 @given(said=MESSAGES.map(lambda item: json.dumps(item).encode()) | some.binary(max_size=80))
 @fuzz
 def test_messages_of_a_worker(said: bytes) -> None:
-    """What it says may come to be stored, logged and printed."""
+    """Its texts may be stored, logged and printed."""
     try:
         message = understand(said)
         storable(str(message.get("output"))).encode()
@@ -201,7 +201,7 @@ def state() -> bytes:
 
 
 def fill(records: Records) -> None:
-    """Begin a transaction."""
+    """Start a transaction."""
     number = records.begin("timer", "a" * 40, "", "2026-01-01T00:00:00Z")
     records.set_target(number, "a" * 40, "release")
     records.set_candidate("a" * 40, "2026-01-01T00:00:00Z")
@@ -211,7 +211,7 @@ def fill(records: Records) -> None:
 @given(data=some.data())
 @fuzz
 def test_contents_of_the_state(data: some.DataObject) -> None:
-    """Bytes of the file change, or get lost: the state is read, or is damaged and begun anew."""
+    """Bytes of the file change or get lost: the state is read, or is damaged and replaced."""
     content = bytearray(state())
     for _ in range(data.draw(some.integers(1, 4))):
         place = data.draw(some.integers(0, len(content) - 1))
@@ -309,8 +309,8 @@ ARMORS = some.binary(max_size=80) | some.binary(max_size=80).map(
 @given(said=STATUS, armor=ARMORS)
 @example(said="[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG", armor=b"")
 @fuzz
-def test_what_is_said_of_signatures(said: str, armor: bytes) -> None:
-    """Without a line that says so, none is good."""
+def test_output_about_signatures(said: str, armor: bytes) -> None:
+    """No signature is good without a line that says so."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as home:
         signers = Signers(home, Keys((), "a@b ssh-ed25519 AAAA", ""))
         assert signers.judge(said, armor, good=False).state is not State.GOOD
@@ -358,7 +358,7 @@ def test_what_the_last_run_left_for_the_next(content: bytes) -> None:
 @given(address=words | some.sampled_from(LIKE_OURS), upstream=some.sampled_from(
     ["https://h/a/b.git", "git@h:a/b", "ssh://h:22/x", "file:///srv/x"]))  # fmt: skip
 @fuzz
-def test_addresses_of_submodules(address: str, upstream: str) -> None:
+def test_urls_of_submodules(address: str, upstream: str) -> None:
     try:
         found = resolve(address, upstream)
     except UpdateFailedError:
@@ -370,8 +370,8 @@ def test_addresses_of_submodules(address: str, upstream: str) -> None:
 
 @given(url=words | some.sampled_from(LIKE_OURS))
 @fuzz
-def test_secrets_in_addresses(url: str) -> None:
-    """Only URLs that the settings let through come here."""
+def test_secrets_in_urls(url: str) -> None:
+    """Only URLs that the settings accept get here."""
     address = f"https://user:canary@{url.replace('@', '')}"
     try:
         clean, _, password = split(address)
@@ -395,7 +395,7 @@ def test_links_and_names_of_a_tree(links: dict[str, str]) -> None:
 
 @given(content=some.binary(max_size=200))
 @fuzz
-def test_heads_of_commits(content: bytes) -> None:
+def test_headers_of_commits(content: bytes) -> None:
     assert commit_time(content) >= 0
 
 

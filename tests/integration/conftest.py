@@ -1,4 +1,4 @@
-"""A host with version 1 deployed: built once, and given to each test as it was then."""
+"""A host with version 1 deployed: built once, and restored for each test."""
 
 import os
 import shutil
@@ -13,13 +13,13 @@ from tests.integration.site import Site
 from tools.lib.hosts.git_server import Mode
 
 MEMORY = "/dev/shm"
-# Several sites, each with its copy, of some worker processes.
+# Enough for several sites and their copies, in several worker processes of pytest.
 ENOUGH = 4 << 30
 
 
 @pytest.fixture(scope="session")
 def quick_directory() -> Iterator[Path]:
-    """Return a directory for thousands of files: in memory, where the host has much of it."""
+    """Return a directory for thousands of files, in memory if the host has enough."""
     facts = os.statvfs(MEMORY) if os.access(MEMORY, os.W_OK) else None
     much = facts is not None and facts.f_bavail * facts.f_frsize > ENOUGH
     prefix = "autoupdate-test-"
@@ -29,7 +29,7 @@ def quick_directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def prototype(quick_directory: Path) -> Iterator[Site]:
-    """Deploy version 1 with everything that this takes, from the package index on."""
+    """Deploy version 1 completely, with packages from an index."""
     directory = quick_directory / "site"
     directory.mkdir()
     site = Site.new(directory)
@@ -60,7 +60,7 @@ def bare(quick_directory: Path) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def signers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signers]:
-    """Return secret keys of all kinds, and the public ones that a host trusts."""
+    """Return secret keys of all kinds, and the public keys that a host trusts."""
     made = Signers(tmp_path_factory.mktemp("keys"))
     yield made
     made.close()
@@ -68,7 +68,7 @@ def signers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signers]:
 
 @pytest.fixture
 def quick(bare: Site) -> Site:
-    """Return a host with version 1, whose releases have no environment: for what comes before."""
+    """Return a host with version 1, whose releases get no environment: for earlier steps."""
     bare.builds = False
     assert bare.run().exit_code == 0
     return bare

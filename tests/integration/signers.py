@@ -1,6 +1,6 @@
 """Signatures of every kind and in every state, made by gpg and ssh-keygen themselves.
 
-Keys are made once. What gpg is to think of the time is told it by --faked-system-time.
+Keys are made once. gpg gets the time from --faked-system-time.
 """
 
 import re
@@ -12,7 +12,7 @@ from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, run
 
 THEN, LONG_AGO = "20240101T000000", "20200101T000000"
 PERSON = "Upstream Author <author@upstream.example>"
-# The moment of every object that is signed here: 2025-06-15.
+# The time of every object that is signed here: 2025-06-15.
 MOMENT = 1_750_000_000
 Sign = Callable[[bytes], bytes]
 
@@ -74,7 +74,7 @@ class Signers:
         return " ".join(filter(None, [f"{name}@upstream.example", options, kind, key])) + "\n"
 
     def by_openpgp(self, name: str, *options: str, at: str = "20250615T150640") -> Sign:
-        """Return what signs by an OpenPGP key."""
+        """Return a function that signs with an OpenPGP key."""
 
         def sign(payload: bytes) -> bytes:
             key = self.fingerprints[name]
@@ -84,7 +84,7 @@ class Signers:
         return sign
 
     def by_ssh(self, name: str, purpose: str = "git") -> Sign:
-        """Return what signs by an SSH key."""
+        """Return a function that signs with an SSH key."""
 
         def sign(payload: bytes) -> bytes:
             key = self.directory / name
@@ -96,7 +96,7 @@ class Signers:
     def _make_openpgp(self, name: str, algorithm: str, at: str, expires: str) -> str:
         user = PERSON.replace("author", name)
         words = ("--faked-system-time", at, "--passphrase", "", "--pinentry-mode", "loopback")
-        # The one who is careful keeps the primary key away, and signs by another one of the day.
+        # Careful people keep the primary key offline, and sign with a subkey.
         use = "cert" if name == "careful" else "sign"
         said = self._gpg(
             *words, "--status-fd", "1", "--quick-generate-key", user, algorithm, use, expires
@@ -108,9 +108,9 @@ class Signers:
         return match[1]
 
     def _revoked(self) -> str:
-        """Return the revoked form of a key that can go on signing here."""
+        """Return a revoked copy of a key; here the key can still sign."""
         file = self.home / "openpgp-revocs.d" / f"{self.fingerprints['revoked']}.rev"
-        # A colon keeps it from being imported by accident.
+        # gpg puts a colon there, against accidental imports.
         revocation = file.read_text().replace(":-----", "-----")
         home = self.directory / "elsewhere"
         home.mkdir(mode=0o700)
@@ -138,40 +138,40 @@ class Objects:
         self.tree = self._write("tree", b"")
 
     def commit(self, message: str, sign: Sign | None = None) -> str:
-        """Write a commit; return its name."""
+        """Write a commit; return its hash."""
         return self.raw_commit(message, sign(self.payload(message)) if sign else b"")
 
     def payload(self, message: str) -> bytes:
-        """Return what of a commit is signed."""
+        """Return the signed part of a commit."""
         who = f"{PERSON} {MOMENT} +0000"
         head = f"tree {self.tree}\nauthor {who}\ncommitter {who}\n"
         return f"{head}\n{message}\n".encode()
 
     def raw_commit(self, message: str, armor: bytes) -> str:
-        """Write a commit with some signature; return its name."""
+        """Write a commit with a signature; return its hash."""
         head, _, text = self.payload(message).partition(b"\n\n")
         if armor:
             head += b"\ngpgsig " + armor.rstrip(b"\n").replace(b"\n", b"\n ")
         return self._write("commit", head + b"\n\n" + text)
 
     def tag(self, name: str, commit: str, sign: Sign | None = None, place: str = "") -> str:
-        """Write an annotated tag, and let it have a name upstream; return the object's name."""
+        """Write an annotated tag with a ref; return the hash of the object."""
         payload = self.tag_payload(name, commit)
         return self.raw_tag(place or name, payload + (sign(payload) if sign else b""))
 
     def tag_payload(self, name: str, commit: str, kind: str = "commit") -> bytes:
-        """Return what of a tag is signed."""
+        """Return the signed part of a tag."""
         head = f"object {commit}\ntype {kind}\ntag {name}\ntagger {PERSON} {MOMENT} +0000\n"
         return f"{head}\n{name}\n".encode()
 
     def raw_tag(self, name: str, content: bytes) -> str:
-        """Write a tag with some content; return the object's name."""
+        """Write a tag with some content; return the hash of the object."""
         made = self._write("tag", content)
         self.ref(name, made)
         return made
 
     def ref(self, name: str, to: str) -> None:
-        """Let a name of a tag lead to an object."""
+        """Make the ref of a tag point to an object."""
         place = f"refs/autoupdate/tags/{name}"
         run("git", "-C", self.directory, "update-ref", place, to)
 

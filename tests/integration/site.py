@@ -1,4 +1,4 @@
-"""A host in a directory: real Git, real pip, no systemd, no rights needed."""
+"""A host in a directory: real Git, real pip, no systemd, no privileges needed."""
 
 import json
 import os
@@ -37,41 +37,41 @@ class NoServices:
         return []
 
     def restart(self, names: Sequence[str]) -> None:
-        """There is nothing to restart."""
+        """Do nothing: there are no services."""
         assert not names
 
     def stop(self, names: Sequence[str]) -> None:
-        """There is nothing to stop."""
+        """Do nothing: there are no services."""
         assert not names
 
     def was_told_to_stop(self, service: Service) -> bool:
-        """There is nothing to stop."""
+        """Do nothing: there are no services."""
         raise AssertionError(f"stop of {service.name}")
 
     def watch_later(self, app: str) -> None:
-        """There is nothing to watch."""
+        """Do nothing: there are no services."""
         raise AssertionError(f"watch of {app}")
 
 
 class NoTransientUnits:
-    """A host on which nothing can be left for later."""
+    """A host that starts no units."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
-        """Nobody starts a run later."""
+        """Do nothing: no run is started later."""
         return "no service manager"
 
     def run_now(self, app: str) -> None:
-        """Nobody starts a run."""
+        """Do nothing: no run is started."""
 
     def send(self, app: str) -> None:
-        """Nobody sends anything."""
+        """Do nothing: nothing is sent."""
 
 
 class QuickWorker(WorkerProcess):
-    """Makes releases without an environment: for tests of everything before it."""
+    """Makes releases without an environment; for tests of the steps before the build."""
 
     def build(self, release: str, shared: tuple[str, ...], build: Build) -> int:
-        """Make what looks like an environment."""
+        """Make something that looks like an environment."""
         python = Path(self.paths.release(release), ".venv/bin/python")
         python.parent.mkdir(parents=True)
         python.touch()
@@ -80,12 +80,12 @@ class QuickWorker(WorkerProcess):
     def rehearse(
         self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
     ) -> tuple[str, ...]:
-        """There is no environment to try anything out in."""
+        """Do nothing: there is no environment to test."""
         return ()
 
 
 class KeptLog:
-    """Keeps events, so that the journal of this machine stays clean."""
+    """Keeps events, instead of sending them to the journal of this machine."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -127,7 +127,7 @@ class Site:
         server.start()
         site = cls(directory, server, Upstream(directory / "upstream", server))
         site.path.parent.mkdir(parents=True)
-        # Not among what is saved and restored: downloads are the same for every test.
+        # Outside of what is saved and restored: downloads are the same for every test.
         (directory / "cache").mkdir()
         Path(site.paths.cache).parent.mkdir(parents=True)
         Path(site.paths.cache).symlink_to(directory / "cache")
@@ -151,7 +151,7 @@ class Site:
         file.write_text("".join(lines))
 
     def app(self) -> App:
-        """Put the app together as on a host, but for the service manager and the journal."""
+        """Assemble the app as on a host, without service manager and journal."""
         ready = assemble(self.paths, APP, identity=None)
         environment = git_environment(self.paths.cache) | cache_environment(self.paths.cache)
         kind = WorkerProcess if self.builds else QuickWorker
@@ -179,7 +179,7 @@ class Site:
         return outcome
 
     def foretell(self, app: App, *, force: bool) -> Outlook | None:
-        """Return what `plan` says about the next run, or nothing where it is not to be asked."""
+        """Return what `plan` says about the next run; nothing if `plan` does not apply."""
         interrupted = os.path.exists(app.paths.relocation) or app.records.unfinished()
         if not self.foretells or interrupted:
             return None
@@ -189,7 +189,7 @@ class Site:
             app.worker.close()
 
     def updates_to(self, commit: str, *, force: bool = False) -> bool:
-        """Do one run; tell whether it brought a commit in."""
+        """Do one run; return whether it deployed a commit."""
         outcome = self.run(force=force)
         done = (outcome.result, outcome.commit) == (Result.UPDATED, commit)
         return done and run("git", "-C", self.release, "rev-parse", "HEAD").stdout == f"{commit}\n"
@@ -215,7 +215,7 @@ class Site:
         return int(run(python, "-c", program, cwd=self.directory).stdout)
 
     def git(self, *arguments: str) -> str:
-        """Ask the mirror."""
+        """Run git in the mirror."""
         done = run("git", "-C", self.app_paths.mirror, *arguments)
         return done.stdout.rstrip("\n")
 
@@ -225,7 +225,7 @@ class Site:
             run("cp", "--archive", self.directory / part, self.directory / f"{part}.saved")
 
     def restore(self) -> "Site":
-        """Return the site as it was saved, at the same place: environments cannot be moved."""
+        """Return the saved site, at the same path: environments cannot be moved."""
         for part in PARTS:
             shutil.rmtree(self.directory / part)
             run("cp", "--archive", self.directory / f"{part}.saved", self.directory / part)

@@ -1,4 +1,4 @@
-"""What real git makes of an old checkout: nothing of it is executed, and nothing gets lost."""
+"""Adoption of a checkout with real git: nothing in it is executed, and nothing is lost."""
 
 import os
 import shutil
@@ -61,7 +61,7 @@ class Checkout:
 
 
 def mirror(site: Site, *words: str) -> bytes:
-    """Ask the mirror; return the very bytes."""
+    """Run git in the mirror; return its output as bytes."""
     done = run("git", "-C", site.app_paths.mirror, *words, environment=ENVIRONMENT)
     return done.stdout.encode()
 
@@ -143,13 +143,13 @@ def test_a_checkout_without_its_history(bare: Site, options: tuple[str, ...]) ->
     outcome = checkout.adopt()
     assert (outcome.exit_code, outcome.commit) == (Exit.DONE, commit), outcome
     assert mirror(bare, "show", "stash:README.md") == b"mine"
-    # The mirror has the whole history that upstream has, not what the checkout had.
+    # The mirror has the full history of upstream, not the part that the checkout had.
     assert mirror(bare, "rev-parse", "--is-shallow-repository") == b"false\n"
     assert mirror(bare, "rev-list", "--count", commit) == b"2\n"
 
 
 def test_a_checkout_that_is_behind(bare: Site) -> None:
-    """The commit that runs is adopted; the next run brings what is newer."""
+    """The commit that runs is adopted; the next run updates to a newer one."""
     old = bare.upstream.head()
     checkout = Checkout(bare)
     new = bare.upstream.commit(version=2)
@@ -169,7 +169,7 @@ def test_a_checkout_without_a_commit_of_upstream(bare: Site) -> None:
 
 
 def test_given_back(bare: Site) -> None:
-    """A checkout as somebody would have cloned it, at the release's commit, with every stash."""
+    """A checkout like a clone, at the release's commit, with every stash."""
     checkout = Checkout(bare)
     checkout.write("README.md", "mine")
     assert checkout.adopt().exit_code == Exit.DONE
@@ -214,7 +214,7 @@ def test_a_copy_to_another_file_system_is_whole(tmp_path: Path) -> None:
 
 
 def test_the_environment_that_is_given_back(deployed: Site) -> None:
-    """It works at its new place without an installation, and nothing in it leads to the release."""
+    """It works at its new path without an install, and nothing in it points to the release."""
     release, path = deployed.release, deployed.path
     app = deployed.app()
 

@@ -1,4 +1,4 @@
-"""The attacks on updaters that The Update Framework names, each mounted by a real server.
+"""The attacks on updaters that The Update Framework lists, each by a real server.
 
 | attack             | what is shown to the host              | what the administrator reads       |
 |--------------------|----------------------------------------|------------------------------------|
@@ -38,19 +38,19 @@ LATER = "2099-01-01T00:00:00Z"
 
 
 class Guarded:
-    """A host that takes only what is signed, and an upstream that signs."""
+    """A host that accepts only signed commits, and an upstream that signs."""
 
     def __init__(self, site: Site, signers: Signers) -> None:
         self.site = site
         self.signers = signers
         self.upstream = site.upstream
-        # A dictionary of its own: others share the one that is there.
+        # A copy of the dictionary: other tests share the original.
         self.upstream.environment = {**site.upstream.environment, "GNUPGHOME": str(signers.home)}
         self.policy: dict[str, str] = {}
         self.trust("good")
 
     def trust(self, *names: str) -> None:
-        """Let the administrator trust these keys and no others."""
+        """Make these keys the only trusted ones."""
         directory = Path(self.site.paths.keys(APP))
         directory.mkdir(parents=True, exist_ok=True)
         for name in os.listdir(directory):
@@ -65,20 +65,20 @@ class Guarded:
         self.site.configure(trust__signatures="enforce", **policy)
 
     def commit(self, version: int, key: str = "good") -> str:
-        """Publish a commit that is signed by a key, or by nobody."""
+        """Publish a commit that is signed by a key, or not signed."""
         return self.upstream.commit(version, options=self.by(key))
 
     def tag(self, name: str, key: str = "good") -> None:
-        """Publish a tag of the last commit that is signed by a key, or by nobody."""
+        """Publish a tag of the last commit that is signed by a key, or not signed."""
         option = ("--local-user", self.signers.fingerprints[key]) if key else ("--annotate",)
         self.upstream.tag(name, "HEAD", *option, "--message=a version")
 
     def by(self, key: str) -> tuple[str, ...]:
-        """Return the options with which git signs by a key."""
+        """Return the options that make git sign with a key."""
         return (f"--gpg-sign={self.signers.fingerprints[key]}",) if key else ()
 
     def refuses(self, line: str) -> bool:
-        """Do one run; tell whether it left all as it was and said why."""
+        """Do one run; return whether it changed nothing and gave this reason."""
         before, told = self.site.current, len(self.site.log.messages("refused"))
         outcome = self.site.run()
         lines = self.site.log.messages("refused")[told:]
@@ -117,7 +117,7 @@ def test_arbitrary_software(guarded: Guarded) -> None:
     guarded.commit(4, key="unknown")
     assert guarded.refuses("is signed by a key that is not trusted here: OpenPGP")
     assert "is not trusted here" in lines(guarded.site)
-    # And what is signed on top of it is the signer's word on all of it.
+    # A signed commit on top of it is accepted: the signer vouches for its history.
     assert guarded.site.updates_to(guarded.commit(5))
     assert f"signed by OpenPGP {guarded.signers.fingerprints['good']}" in lines(guarded.site)
 
@@ -133,7 +133,7 @@ def test_rollback(guarded: Guarded) -> None:
         f"commit {second} is not taken: downgrade: it is an ancestor of commit {third}"
         in (guarded.site.log.messages("refused")[-1])
     )
-    # Nor while the host has lost its state, which is in the second copy.
+    # Also not when the host has lost its state: the second copy has the high-water mark.
     Path(guarded.site.app_paths.state).unlink()
     assert "downgrade" in guarded.site.run().reason
 
@@ -156,7 +156,7 @@ def test_fast_forward(guarded: Guarded) -> None:
     guarded.commit(3)
     guarded.tag("v999.0", key="")
     assert guarded.refuses("tag v999.0 has no signature")
-    # Once upstream has taken it away, true versions are not below anything.
+    # When upstream has removed it, real versions are not lower than any other.
     run("git", "-C", guarded.upstream.bare, "update-ref", "-d", "refs/tags/v999.0")
     fourth = guarded.commit(4)
     guarded.tag("v2.1")
@@ -164,7 +164,7 @@ def test_fast_forward(guarded: Guarded) -> None:
 
 
 def test_freeze(guarded: Guarded) -> None:
-    """It cannot be told from a quiet project; so it must be seen for how long it has been quiet."""
+    """It looks like a project without changes, so `status` must say since when there were none."""
     frozen = guarded.site.server.directory.parent / "frozen"
     run("cp", "--archive", guarded.site.server.directory, frozen)
     guarded.commit(3)
@@ -182,7 +182,7 @@ def test_freeze(guarded: Guarded) -> None:
 
 
 def test_mix_and_match(guarded: Guarded) -> None:
-    """Each part is true and signed; together they were never released."""
+    """Each part is genuine and signed, but they were never released together."""
     guarded.configure(trust__on="tag", upstream__track="semver:>=1")
     guarded.tag("v2.0")
     third = guarded.commit(3)
@@ -192,7 +192,7 @@ def test_mix_and_match(guarded: Guarded) -> None:
     run("git", "-C", bare, "update-ref", "refs/tags/v9.0", "refs/tags/v2.0")
     assert "it belongs to a tag called 'v2.0'" in guarded.site.run().reason
     run("git", "-C", bare, "update-ref", "-d", "refs/tags/v9.0")
-    # A tree of one commit with the signature of another.
+    # The tree of one commit with the signature of another.
     text = run("git", "-C", bare, "cat-file", "commit", third).stdout
     tree = guarded.upstream.git("rev-parse", f"{third}~1^{{tree}}")
     mixed = text.replace(text.split()[1], tree).replace("parent ", f"parent {third}\nparent ", 1)
@@ -220,9 +220,9 @@ def wheel(directory: Path, name: str, needs: str = "") -> str:
 
 
 def test_extraneous_dependencies(guarded: Guarded, tmp_path: Path) -> None:
-    """By what the commit says, and by what the index says of packages that the commit names.
+    """Dependencies that the commit names, and others that the index adds to these.
 
-    Hashes are what upstream has against the latter: without them the index is believed.
+    Upstream can prevent the latter with hashes: without them the index is trusted.
     """
     guarded.site.builds = True
     wheel(tmp_path, "extra")
@@ -261,14 +261,14 @@ def test_wrong_software(guarded: Guarded) -> None:
 
 
 def test_key_compromise(guarded: Guarded) -> None:
-    """A stolen key works until the administrator hears of it; then nothing by it is trusted."""
+    """A stolen key works until the administrator revokes it; then its signatures do not count."""
     stolen = guarded.commit(3, key="revoked")
     guarded.trust("good", "forge")
     assert guarded.refuses("is signed by a key that is not trusted here")
     directory = Path(guarded.site.paths.keys(APP))
     (directory / "revoked.asc").write_text(guarded.signers.openpgp("revoked"))
     assert guarded.site.updates_to(stolen)
-    # The revoked form of the key takes the place of the other.
+    # The revoked copy of the key replaces the other.
     guarded.trust("good", "revoked")
     outcome = guarded.site.run()
     assert outcome.result is Result.CURRENT, "the services go on"

@@ -1,4 +1,4 @@
-"""What the shells themselves offer after a press of the tabulator."""
+"""What the shells offer when the Tab key is pressed."""
 
 import os
 import pty
@@ -15,12 +15,12 @@ from docs.completion.generate import scripts
 from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, run
 
 RELEASE = "20260101T000000Z-0123456789ab"
-# Upstream's code could leave such a name, and root would press the tabulator.
+# Upstream's code could leave such a name, and root could press the Tab key.
 EVIL = "$(touch evil)"
 
 
 class Host:
-    """The scripts, and the files of a host that they look at."""
+    """The scripts, and the files of a host that they read."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -46,7 +46,7 @@ class Host:
         return set(run(*entry, *words, cwd=self.directory).stdout.split())
 
     def fish(self, *words: str) -> set[str]:
-        """Return what fish offers, without the explanations."""
+        """Return what fish offers, without descriptions."""
         ask = 'source $argv[1]; complete --do-complete "$argv[2]"'
         script = self.directory / "fish/autoupdatectl.fish"
         line = " ".join(("autoupdatectl", *words))
@@ -56,7 +56,7 @@ class Host:
         return {answer.partition("\t")[0] for answer in offered.splitlines()}
 
     def zsh(self, *words: str) -> str:
-        """Return what a zsh on a terminal shows when the tabulator is pressed twice."""
+        """Return what a zsh on a terminal shows when the Tab key is pressed twice."""
         leader, follower = pty.openpty()
         environment = {**CLEAN_ENVIRONMENT, "HOME": str(self.directory), "TERM": "dumb"}
         shell = subprocess.Popen(
@@ -81,7 +81,7 @@ class Host:
 
 
 def _read_until(terminal: int, wanted: str) -> str:
-    """Return what a terminal shows until a word comes, or nothing more for a second."""
+    """Return the output of a terminal until a word appears, or no output for a second."""
     shown, still_since, deadline = "", time.monotonic(), time.monotonic() + 30
     while time.monotonic() < deadline:
         try:

@@ -1,6 +1,6 @@
 """A build that attacks the host that builds it, and one that merely compiles.
 
-The tests run as one user, so that all of this is the kernel's doing and not that of permissions.
+The tests run as one user, so only the kernel protects the host here, not permissions.
 """
 
 import os
@@ -20,12 +20,12 @@ from autoupdate.worker.link import LIBRARY
 from tests.integration.site import Site
 from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, run
 
-# Signals are kept inside from this version of Landlock on.
+# From this version on, Landlock blocks signals to processes outside.
 SIGNALS = 6
 
 pytestmark = pytest.mark.skipif(version() < SIGNALS, reason="this kernel's Landlock is too old")
 
-# Each attempt says what it did; the last line makes the build fail, so that its output is told.
+# Each attempt prints what it did; the last line makes the build fail, so that this is reported.
 ATTACK = """
 import os, pathlib, signal, subprocess, sys
 HOME = pathlib.Path({home!r})
@@ -106,14 +106,14 @@ WATCHED = ("repo.git/HEAD", "releases/old/VERSION", "environments/key/complete",
 
 
 def what_was_done(lines: list[str]) -> set[str]:
-    """Return the names of the attempts that got their way."""
+    """Return the names of the attempts that succeeded."""
     said = [line.removeprefix("attack: ") for line in lines if line.startswith("attack: ")]
     assert len(said) > 15, lines
     return {line.removesuffix(" DONE") for line in said if line.endswith(" DONE")}
 
 
 def test_rehearsal_that_attacks(home: AppPaths) -> None:
-    """Also its own worker, which lives to tell."""
+    """It also attacks its own worker, which survives."""
     lines: list[str] = []
     environment = git_environment(home.home) | {"TMPDIR": "/tmp"}
     worker = WorkerProcess(home, None, environment, lines.append)
@@ -151,7 +151,7 @@ def test_build_that_attacks(home: AppPaths) -> None:
 
 
 def runs(process: str, sleep: str) -> bool:
-    """Tell whether a process is one of the attack's."""
+    """Return whether a process belongs to the attack."""
     try:
         return sleep.encode() in Path(f"/proc/{process}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):

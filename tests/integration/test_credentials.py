@@ -1,4 +1,4 @@
-"""What upstream asks of who fetches: given to it alone, and found nowhere else."""
+"""Credentials for upstream: only upstream gets them, and they are found nowhere else."""
 
 import os
 import re
@@ -16,13 +16,13 @@ from autoupdate.model.steps import Result
 from tests.integration.site import Site
 from tools.lib.hosts.git_server import GitServer
 
-# What a token may hold that a URL may not, and what a shell would like.
+# Characters that a URL cannot contain, and that a shell would interpret.
 CANARY = "canary-7f3a/@:%$'x"
 
 
 @pytest.fixture
 def locked(quick: Site) -> Iterator[Site]:
-    """Return a host with version 1, whose upstream asks for a password now."""
+    """Return a host with version 1, whose upstream requires a password now."""
     quick.upstream.commit(version=2)
     quick.server.login = f"robot:{CANARY}"
     yield quick
@@ -39,7 +39,7 @@ def write_token(site: Site, content: str = CANARY + "\n", mode: int = 0o600) -> 
 
 @contextmanager
 def watching(seen: set[bytes]) -> Iterator[None]:
-    """Collect the command lines of all processes meanwhile."""
+    """Collect the command lines of all processes during the block."""
     over = threading.Event()
 
     def watch() -> None:
@@ -61,7 +61,7 @@ def watching(seen: set[bytes]) -> Iterator[None]:
 
 
 def assert_nowhere(site: Site, seen: set[bytes]) -> None:
-    """Look for the secret in everything that a run leaves or shows."""
+    """Check that the secret is in nothing that a run leaves or shows."""
     secrets = {CANARY.encode(), quote(CANARY, "").encode(), b"canary-7f3a"}
     everywhere = [path for path in site.root.rglob("*") if path.is_file() and not path.is_symlink()]
     assert len(everywhere) > 20
@@ -85,7 +85,7 @@ def test_token_file(locked: Site) -> None:
         assert locked.run().result is Result.UPDATED
     assert set(locked.server.logins) == {locked.server.login}
     assert_nowhere(locked, seen)
-    # Read anew each time: a token may be replaced at any time.
+    # Read again each time: a token may be replaced at any time.
     locked.server.login = "robot:new"
     locked.upstream.commit(version=3)
     assert locked.run().exit_code == Exit.UNREACHABLE
@@ -93,7 +93,7 @@ def test_token_file(locked: Site) -> None:
     assert locked.run(force=True).result is Result.UPDATED
 
 
-def test_wrong_token_is_told_without_it(locked: Site) -> None:
+def test_wrong_token_is_reported_without_it(locked: Site) -> None:
     seen: set[bytes] = set()
     locked.configure(upstream__token_file=write_token(locked), upstream__username="somebody")
     with watching(seen):
@@ -113,7 +113,7 @@ def test_secrets_in_the_url(locked: Site) -> None:
 
 
 def test_token_goes_to_its_host_alone(locked: Site) -> None:
-    """Not to where that host sends us; another port is another one."""
+    """Not to the target of a redirection; another port is another host."""
     locked.configure(upstream__token_file=write_token(locked), upstream__username="robot")
     with GitServer(locked.server.directory) as other:
         other.login = locked.server.login
@@ -132,7 +132,7 @@ def test_token_goes_to_its_host_alone(locked: Site) -> None:
         (None, 0, "No such file", ""),
     ],
 )
-def test_files_that_are_not_taken(
+def test_files_that_are_refused(
     locked: Site, content: str | None, mode: int, said: str, advice: str
 ) -> None:
     file = write_token(locked, content or "", mode)

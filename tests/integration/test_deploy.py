@@ -51,7 +51,7 @@ def test_first_deployment(deployed: Site) -> None:
     assert run(python, "-c", imports, cwd=deployed.directory).stdout.startswith(
         str(deployed.release)
     )
-    # Compiled before the switch, so that no service pays for it.
+    # Compiled before the switch, so that services do not have to do it.
     assert list((deployed.release / "ipfs_accelerate_py/__pycache__").glob("version.*.pyc"))
     records = Records(deployed.app_paths.state, read_only=True)
     known = records.release(deployed.current)
@@ -71,7 +71,7 @@ def test_shared_paths_are_seeded_and_linked(deployed: Site) -> None:
     assert (deployed.path / "state/starts").read_text() == "0\n"
 
 
-def test_nothing_new_costs_one_conversation(deployed: Site) -> None:
+def test_nothing_new_costs_one_exchange(deployed: Site) -> None:
     deployed.foretells = False
     before = os.lstat(deployed.app_paths.current).st_ino
     outcome = deployed.run()
@@ -131,13 +131,13 @@ def test_new_dependency(deployed: Site) -> None:
     assert len(os.listdir(deployed.app_paths.environments)) == 2
     python = deployed.path / ".venv/bin/python3"
     run(python, "-c", "import iniconfig, itsdangerous")
-    # The release before it still has its own.
+    # The previous release still has its own.
     old = Path(deployed.app_paths.previous, ".venv/bin/python3")
     assert not run(old, "-c", "import iniconfig", check=False).ok
     run(old, "-c", "import blinker")
 
 
-def test_old_process_goes_on_importing_old_code(deployed: Site) -> None:
+def test_old_process_still_imports_old_code(deployed: Site) -> None:
     program = (
         "import ipfs_accelerate_py.version as v, sys; print(v.VERSION, flush=True);"
         "sys.stdin.readline(); import ipfs_accelerate_py.late as l; print(l.LATE_VERSION)"
@@ -193,7 +193,7 @@ def test_retention(deployed: Site) -> None:
         assert deployed.run().result is Result.UPDATED
     assert len(deployed.releases()) == 2
     assert deployed.version() == 3
-    # The mirror has forgotten the removed work tree, too.
+    # The mirror has no record of the removed work tree, either.
     listed = deployed.git("worktree", "list", "--porcelain")
     assert listed.count(f"worktree {deployed.app_paths.releases}/") == 2
 
@@ -209,7 +209,7 @@ def test_commit_that_is_tracked(deployed: Site) -> None:
     assert deployed.server.requests == [], "a commit is known by its name"
 
 
-def test_branch_with_an_odd_name(deployed: Site) -> None:
+def test_branch_with_an_unusual_name(deployed: Site) -> None:
     deployed.upstream.branch = ODD_BRANCH
     commit = deployed.upstream.commit(version=2)
     deployed.configure(upstream__track=f"branch:{ODD_BRANCH}")
@@ -242,7 +242,7 @@ def test_file_url(deployed: Site) -> None:
     assert deployed.updates_to(commit)
 
 
-def test_app_that_is_no_package(deployed: Site) -> None:
+def test_app_that_is_not_a_package(deployed: Site) -> None:
     deployed.upstream.commit(
         version=2, requirements=(), files={"setup.py": None, "pyproject.toml": None}
     )

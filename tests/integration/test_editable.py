@@ -1,4 +1,4 @@
-"""With a real build back end: code that changes costs no install, everything else does."""
+"""With a real build back end: a change of code needs no install, any other change does."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ SETUP = "from setuptools import find_packages, setup\nsetup(name='app', packages
 LOOK = "import app, importlib.metadata as facts; print(app.__file__, app.V, facts.version('app'))"
 
 
-def test_install_is_taken_over_while_its_inputs_are_the_same(tmp_path: Path) -> None:
+def test_install_is_copied_while_its_inputs_are_the_same(tmp_path: Path) -> None:
     installs: list[str] = []
 
     def counted(words: Sequence[str], directory: str, additions: dict[str, str]) -> tuple[int, str]:

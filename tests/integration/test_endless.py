@@ -1,4 +1,4 @@
-"""A server that never stops sending: each exchange has a limit, and says which."""
+"""A server that never stops sending: each exchange has a limit, and the message names it."""
 
 import os
 import time
@@ -30,14 +30,14 @@ def test_pack_without_an_end(quick: Site) -> None:
     assert "sends more than guard.max_fetch, 5 MiB" in outcome.reason
     assert outcome.advice == "if upstream is expected to have that much, raise guard.max_fetch"
     assert time.monotonic() - begun < 30
-    # Nothing of it stays.
+    # Nothing of it is left.
     assert size(quick.app_paths.mirror) - before < LIMIT / 10
     quick.server.mode = Mode.GOOD
     assert quick.run(force=True).result is Result.UPDATED
 
 
-def test_words_without_an_end(quick: Site) -> None:
-    """Progress, which is only shown, is no part of the pack and of its limit."""
+def test_messages_without_an_end(quick: Site) -> None:
+    """Messages about progress are not part of the pack, and do not count for its limit."""
     quick.configure(upstream__timeout="60s")
     quick.upstream.commit(version=2)
     quick.server.mode = Mode.ENDLESS_CHATTER
@@ -49,7 +49,7 @@ def test_words_without_an_end(quick: Site) -> None:
 
 
 def test_refs_without_an_end(quick: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit of memory is lower here, for the test's time."""
+    """The memory limit is lower here, so that the test is fast."""
     quick.configure(upstream__timeout="5min")
     quick.upstream.commit(version=2)
     quick.server.mode = Mode.ENDLESS_REFS

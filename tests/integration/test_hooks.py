@@ -1,4 +1,4 @@
-"""Hooks as programs: what they get, what is done with what they print, and how they are ended."""
+"""Hooks as programs: their environment, what happens to their output, and how they are killed."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.integration.site import APP, Site
 
 @pytest.fixture
 def site(deployed: Site) -> Site:
-    """Return a host with version 1 whose files are safe enough for hooks."""
+    """Return a host with version 1 whose directories are accepted for hooks."""
     deployed.builds = False
     deployed.root.chmod(0o755)
     return deployed
@@ -39,7 +39,7 @@ def test_around_an_update(site: Site) -> None:
     notes.unlink()
 
 
-def test_hook_that_says_no(site: Site) -> None:
+def test_hook_that_refuses(site: Site) -> None:
     hook(site, PRE, "10-check", "echo one >&2", "echo the backup is running >&2", "exit 4")
     site.upstream.commit(2)
     outcome = site.run()
@@ -48,7 +48,7 @@ def test_hook_that_says_no(site: Site) -> None:
     assert len(site.releases()) == 2, "the release waits"
 
 
-def test_hook_that_hangs_is_ended_with_its_children(site: Site) -> None:
+def test_hook_that_hangs_is_killed_with_its_children(site: Site) -> None:
     alive = site.directory / "alive"
     hook(site, PRE, "10-hang", f"(sleep 3; touch {alive}) &", "wait")
     site.configure(hooks__timeout="1s")

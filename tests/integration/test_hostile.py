@@ -1,8 +1,8 @@
-"""A corpus of hostile repositories: none gets its way, and each time the host says what it saw.
+"""A corpus of hostile repositories: no attack succeeds, and each time the host reports it.
 
 What setup.py does in a build is in test_confinement.py, submodules in test_submodules.py, and
 answers without an end in test_endless.py. The limits are lower here than the defaults, so that
-what exceeds them is made in a second.
+the tests are fast.
 """
 
 import os
@@ -84,7 +84,7 @@ TAKEN: dict[str, Attack] = {
 
 @pytest.fixture(scope="module")
 def victim(quick_directory: Path) -> Iterator[tuple[Site, Hostile]]:
-    """Return a host with version 1, for one attack after the other."""
+    """Return a host with version 1, which all attacks use one after the other."""
     directory = quick_directory / "hostile"
     directory.mkdir()
     site = Site.new(directory)
@@ -96,7 +96,7 @@ def victim(quick_directory: Path) -> Iterator[tuple[Site, Hostile]]:
     )
     assert site.run().exit_code == 0
     hostile = Hostile(site.upstream)
-    # Names of refs that are options for whoever hands them on; they are there all the time.
+    # Refs whose names look like options; they exist during all tests.
     for ref in ("--upload-pack=touch", "-x", "$(reboot)", "ä\u202e"):
         hostile.git("update-ref", f"refs/heads/{ref}", site.upstream.head())
     hostile.git("update-ref", f"refs/replace/{NO_COMMIT}", site.upstream.head())
@@ -122,7 +122,7 @@ def test_refused(victim: tuple[Site, Hostile], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_taken_and_harmless(victim: tuple[Site, Hostile], name: str) -> None:
+def test_accepted_and_harmless(victim: tuple[Site, Hostile], name: str) -> None:
     site, hostile = victim
     owned = marker(site.directory)
     entries = TAKEN[name](hostile, owned)
@@ -135,7 +135,7 @@ def test_taken_and_harmless(victim: tuple[Site, Hostile], name: str) -> None:
 
 
 def test_path_longer_than_the_kernel_takes(victim: tuple[Site, Hostile]) -> None:
-    """It cannot be checked out; the commit is to blame."""
+    """It cannot be checked out, which is the commit's fault."""
     site, hostile = victim
     entry = hostile.file(b"f")
     for _ in range(40):
@@ -147,8 +147,8 @@ def test_path_longer_than_the_kernel_takes(victim: tuple[Site, Hostile]) -> None
     assert site.run().result is Result.DEFERRED
 
 
-def test_words_of_a_commit(victim: tuple[Site, Hostile]) -> None:
-    """A subject that would write a line of its own into the log, and move the cursor."""
+def test_subject_of_a_commit(victim: tuple[Site, Hostile]) -> None:
+    """A subject that would add a line to the log, and move the cursor."""
     site, hostile = victim
     said = b"x\x1b[2J\r[2026-01-01 00:00:00] Successfully updated to commit: \xff\n\nmore"
     commit = hostile.publish(message=said)
@@ -159,5 +159,5 @@ def test_words_of_a_commit(victim: tuple[Site, Hostile]) -> None:
 def test_a_good_commit_after_all_of_that(victim: tuple[Site, Hostile]) -> None:
     site, hostile = victim
     assert site.updates_to(hostile.publish())
-    # The mirror is as sound as it was.
+    # The mirror is still sound.
     assert site.git("fsck", "--connectivity-only", "--no-dangling") == ""

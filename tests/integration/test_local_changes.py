@@ -1,4 +1,4 @@
-"""What people change in a release is saved as a Git stash, and the release stays as it is."""
+"""Local changes in a release are saved as a Git stash, and the release is not modified."""
 
 import os
 import re
@@ -19,7 +19,7 @@ def stashes(site: Site) -> list[str]:
 
 
 def test_nothing_was_changed(deployed: Site) -> None:
-    """Files that the build made, byte code and shared files are no local changes."""
+    """Files that the build made, byte code and shared files are not local changes."""
     run_app_once(deployed)
     (deployed.path / "state/starts").write_text("17\n")
     (deployed.path / "state/new.json").write_text("{}")
@@ -81,7 +81,7 @@ def test_every_kind_of_change_is_saved(deployed: Site) -> None:
     mode = deployed.git("ls-tree", "stash@{0}", "ipfs_accelerate_py/serve.py").split()[0]
     assert mode == "100755"
 
-    # The release that processes may still run from is as people left it.
+    # The release is not modified, as processes may still run from it.
     old = Path(deployed.app_paths.release(left))
     after = sorted(
         (str(path), path.lstat().st_mode, path.lstat().st_size)
@@ -97,8 +97,8 @@ def test_every_kind_of_change_is_saved(deployed: Site) -> None:
     assert f"git -C {deployed.app_paths.mirror} stash list" in told
 
 
-def test_stash_can_be_brought_back(deployed: Site) -> None:
-    """In the mirror, whose work tree is the current release, as the log line says."""
+def test_stash_can_be_applied(deployed: Site) -> None:
+    """In the mirror, whose work tree is the current release, with the command in the log line."""
     (deployed.release / "README.md").write_text("mine\n")
     (deployed.release / "untracked.txt").write_text("mine, too\n")
     deployed.upstream.commit(version=2)
@@ -109,7 +109,7 @@ def test_stash_can_be_brought_back(deployed: Site) -> None:
 
 
 def test_same_changes_are_saved_once(deployed: Site) -> None:
-    """A build of the same release that is left again, for another reason, saves nothing twice."""
+    """A second switch away from the same release, for another reason, saves nothing twice."""
     (deployed.release / "README.md").write_text("mine\n")
     deployed.upstream.commit(version=2)
     app = deployed.app()
@@ -164,11 +164,11 @@ def commit_with_link(site: Site, path: str, target: str) -> None:
 
 
 def test_shared_path_behind_a_link_of_upstream(deployed: Site) -> None:
-    """A link in the repository must not lead our own link out of the release."""
+    """A link in the repository must not make our own link end up outside of the release."""
     outside = deployed.directory / "outside"
     outside.mkdir()
     before = deployed.current
-    # Let past the guard, that what comes after it is seen.
+    # The guard is off, to test the check after it.
     deployed.configure(shared=["state", "logs", "data/models"], guard__outside_links=["data"])
     commit_with_link(deployed, "data", str(outside))
     outcome = deployed.run()
@@ -182,7 +182,7 @@ def test_shared_path_behind_a_link_of_upstream(deployed: Site) -> None:
     ("target", "seeded"),
     [
         ("ipfs_accelerate_py/data", ["models.json", "table.bin"]),
-        # A link that leads nowhere yet is a directory that services may fill.
+        # A dangling link becomes a directory that services may fill.
         ("ipfs_accelerate_py/none", []),
         ("models", []),
     ],
@@ -225,7 +225,7 @@ def test_shared_path_that_is_a_link_out_of_the_release(deployed: Site, target: s
 
 
 def test_shared_paths_of_an_app_without_services(deployed: Site) -> None:
-    """Nobody will come and tell whose they are: they are open at once."""
+    """There is no services' user to wait for, so they are open at once."""
     assert os.stat(deployed.app_paths.shared).st_mode & 0o777 == 0o755
     assert deployed.run().result is Result.CURRENT
     assert runtime_files.is_fresh(deployed.app_paths), "the next start need not wait for a check"

@@ -1,4 +1,4 @@
-"""Metrics, alert rules and their tests as Prometheus' own tool sees them."""
+"""Metrics, alert rules and their tests, checked by promtool."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ PROXIES = {name: value for name, value in os.environ.items() if name.lower().end
 
 
 def unpack(directory: Path) -> None:
-    """Take promtool out of Debian's package; the one of Debian 12 would also start a server."""
+    """Extract promtool from Debian's package, which would also start a server on Debian 12."""
     directory.mkdir(parents=True)
     environment = {**CLEAN_ENVIRONMENT, **PROXIES}
     known = run("apt-cache", "search", "--names-only", "^promtool$").stdout
@@ -31,7 +31,7 @@ def unpack(directory: Path) -> None:
 
 @pytest.fixture(scope="session")
 def promtool() -> str:
-    """Return Prometheus' tool: the host's, or that of Debian's package."""
+    """Return the path of promtool: the host's, or that of Debian's package."""
     found = shutil.which("promtool")
     if found:
         return found
@@ -60,6 +60,6 @@ def test_metrics_of_a_host(deployed: Site, promtool: str) -> None:
     finally:
         shutil.rmtree(textfile)
     assert f'autoupdate_current_commit_timestamp_seconds{{app="{APP}"}} 1760000000\n' in written
-    # It reads the text format, and complains of names that are not as is usual.
+    # It parses the text format, and reports names that break the conventions.
     checked = run(promtool, "check", "metrics", input=written, check=False)
     assert (checked.stdout, checked.stderr, checked.returncode) == ("", "", 0), written

@@ -1,4 +1,4 @@
-"""A mirror that a power cut, a bad disk or a person damaged: the next run goes on without help."""
+"""A mirror that a power cut, a bad disk or a person damaged: the next run repairs it by itself."""
 
 import os
 import shutil
@@ -26,12 +26,12 @@ def deployed(deployed: Site) -> Site:
 
 
 def truncate(file: Path) -> None:
-    """Lose the second half of a file."""
+    """Remove the second half of a file."""
     change(file, file.read_bytes()[: file.stat().st_size // 2])
 
 
 def corrupt(file: Path) -> None:
-    """Turn some bytes in the middle of a file."""
+    """Change some bytes in the middle of a file."""
     content = file.read_bytes()
     middle = len(content) // 2
     change(file, content[:middle] + bytes(255 - byte for byte in content[middle:][:9])
@@ -39,17 +39,17 @@ def corrupt(file: Path) -> None:
 
 
 def empty(file: Path) -> None:
-    """Lose what is in a file."""
+    """Empty a file."""
     change(file, b"")
 
 
 def remove(file: Path) -> None:
-    """Lose a file."""
+    """Remove a file."""
     file.unlink()
 
 
 def change(file: Path, content: bytes) -> None:
-    """Write a file, which git made read-only, in place."""
+    """Write in place to a file that git made read-only."""
     file.chmod(0o644)
     file.write_bytes(content)
 
@@ -74,7 +74,7 @@ def packed(site: Site, suffix: str) -> Path:
 
 
 def updates_with_local_changes(site: Site) -> None:
-    """Check that the next run brings a commit in, and saves what was changed by hand."""
+    """Check that the next run deploys a commit and saves local changes."""
     (site.release / "README.md").write_text("mine\n")
     commit = site.upstream.commit(version=2)
     assert site.updates_to(commit), site.log.events[-1].message
@@ -92,8 +92,8 @@ def updates_with_local_changes(site: Site) -> None:
         "refs/stash.lock", "objects/pack/tmp_pack_x", "worktrees/RELEASE/index.lock",
     ],
 )  # fmt: skip
-def test_what_a_dead_git_left(deployed: Site, left: str) -> None:
-    """Nobody else comes and takes a lock away."""
+def test_what_a_killed_git_left(deployed: Site, left: str) -> None:
+    """Nothing else would remove a lock."""
     file = Path(deployed.app_paths.mirror, left.replace("RELEASE", deployed.current))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
@@ -110,7 +110,7 @@ def test_what_a_dead_git_left(deployed: Site, left: str) -> None:
     ],
 )  # fmt: skip
 def test_loose_object(deployed: Site, damage: Callable[[Path], None], name: str) -> None:
-    """The new commit shares the blob with the old one, so that upstream does not send it again."""
+    """The new commit shares the blob with the old one, so upstream does not send it again."""
     damage(loose(deployed, name))
     updates_with_local_changes(deployed)
 
@@ -126,7 +126,7 @@ def test_pack(deployed: Site, damage: Callable[[Path], None], suffix: str) -> No
 
 @pytest.mark.parametrize("part", range(5))
 def test_zeros_in_a_pack(deployed: Site, part: int) -> None:
-    """Git may then still list what it cannot read any more, and end well."""
+    """Git may then still list objects that it cannot read, and exit with 0."""
     pack = packed(deployed, "pack")
     content = pack.read_bytes()
     length = len(content) // 3
@@ -159,8 +159,8 @@ def test_directory_that_is_gone(deployed: Site, directory: str) -> None:
     updates_with_local_changes(deployed)
 
 
-def test_damage_is_told_and_the_old_mirror_is_kept(deployed: Site) -> None:
-    """With it the stashes that only it has."""
+def test_damage_is_reported_and_the_old_mirror_is_kept(deployed: Site) -> None:
+    """The old mirror may have the only copy of stashes."""
     (deployed.release / "README.md").write_text("mine in version 1\n")
     deployed.upstream.commit(version=2)
     assert deployed.run().result is Result.UPDATED
@@ -176,7 +176,7 @@ def test_damage_is_told_and_the_old_mirror_is_kept(deployed: Site) -> None:
 
 @pytest.mark.parametrize("how", ["removed", "unknown to upstream"])
 def test_nothing_to_compare_local_changes_with(deployed: Site, how: str) -> None:
-    """That must not stop updates; the changes stay in their release, and that is said."""
+    """That must not stop updates; the changes are kept in their release, and this is reported."""
     old = deployed.release
     (old / "README.md").write_text("mine\n")
     if how == "removed":
@@ -194,8 +194,8 @@ def test_nothing_to_compare_local_changes_with(deployed: Site, how: str) -> None
     assert deployed.updates_to(deployed.upstream.commit(version=3))
 
 
-def test_broken_history_of_upstream_is_no_damage(deployed: Site) -> None:
-    """Old tools wrote commits that git complains of; to fetch them again would not help."""
+def test_broken_history_of_upstream_is_not_damage(deployed: Site) -> None:
+    """Old tools wrote commits that git calls malformed; fetching them again would not help."""
     line = run("git", "-C", deployed.upstream.work, "cat-file", "commit", "HEAD").stdout
     odd = line.replace(" +0000\n", " +000\n", 1)
     made = run(
@@ -214,7 +214,7 @@ def test_broken_history_of_upstream_is_no_damage(deployed: Site) -> None:
 
 
 def test_damage_on_a_host_that_is_offline(deployed: Site) -> None:
-    """What is deployed goes on; the mirror is made anew when upstream is there again."""
+    """The deployed release is kept; the mirror is replaced when upstream is reachable again."""
     Path(deployed.app_paths.mirror, "HEAD").write_bytes(b"\0" * 20)
     commit = deployed.upstream.commit(version=2)
     before = deployed.current
@@ -236,7 +236,9 @@ def test_damage_on_a_host_that_is_offline(deployed: Site) -> None:
         ("fatal: something new", UnreachableError),
     ],
 )
-def test_whose_fault_git_says_it_is(deployed: Site, said: str, kind: type[AutoupdateError]) -> None:
+def test_whose_fault_a_failure_of_git_is(
+    deployed: Site, said: str, kind: type[AutoupdateError]
+) -> None:
     mirror = Mirror(deployed.app_paths.mirror)
     error = GitCommandError(["git", "fetch"], 128, said.encode())
     assert type(mirror.fault(error, UnreachableError("other"))) is kind
@@ -251,7 +253,7 @@ def test_worker_leaves_nothing_behind(deployed: Site) -> None:
 
 
 def test_check_out_that_was_killed(deployed: Site, tmp_path: Path) -> None:
-    """Until it is complete, git keeps its record locked (git-worktree(1)), and prunes it never."""
+    """Until it is complete, git locks its record, and does not prune it (git-worktree(1))."""
     mirror = Mirror(deployed.app_paths.mirror)
     commit = mirror.open().rev_parse("refs/autoupdate/upstream")
     release = str(tmp_path / "20260101T000000Z-0123456789ab")
@@ -261,7 +263,7 @@ def test_check_out_that_was_killed(deployed: Site, tmp_path: Path) -> None:
     (record,) = set(os.listdir(records)) - before
     (records / record / "locked").write_text("initializing\n")
     shutil.rmtree(release)
-    # Within the same second the next run gives the same name.
+    # In the same second, the next run uses the same name.
     mirror.check_out(release, commit)
     (records / record / "locked").write_text("initializing\n")
     mirror.remove(release)

@@ -42,7 +42,7 @@ def web() -> Iterator[WebServer]:
 
 
 def told_by(site: Site, mail: MailServer, web: WebServer) -> Site:
-    """Let a host tell both servers of everything."""
+    """Make a host notify both servers of everything."""
     site.builds = False
     site.configure(
         notify__urls=[
@@ -55,7 +55,7 @@ def told_by(site: Site, mail: MailServer, web: WebServer) -> Site:
 
 
 def send(site: Site, *, later: float = 0.0) -> bool:
-    """Do what the unit of the sender does, some seconds later than now; tell if all is sent."""
+    """Do what the sender's unit does, some seconds from now; return whether everything is sent."""
 
     class Later(Clock):
         def now(self) -> str:
@@ -70,7 +70,7 @@ def send(site: Site, *, later: float = 0.0) -> bool:
 
 
 def events(titles: list[str]) -> list[str]:
-    """Return the events that titles tell of."""
+    """Return the events in the titles of messages."""
     return [title.rpartition(": ")[2] for title in titles]
 
 
@@ -102,7 +102,7 @@ def test_servers_that_are_down_for_a_whole_cycle(
     assert not any(TOKEN in event.message for event in site.log.events)
 
 
-def test_more_than_a_few_come_as_one(deployed: Site, mail: MailServer, web: WebServer) -> None:
+def test_many_messages_are_sent_as_one(deployed: Site, mail: MailServer, web: WebServer) -> None:
     site = told_by(deployed, mail, web)
     for _ in range(4):
         site.server.mode = Mode.NOT_FOUND
@@ -130,8 +130,10 @@ def test_wrong_urls_are_found_without_using_them(url: str, complaint: str) -> No
     assert delivery.fault(url) == complaint
 
 
-def test_wrong_url_stops_no_update(deployed: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is named with file and key where somebody asks, without what may be secret in it."""
+def test_wrong_url_does_not_stop_updates(
+    deployed: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`config check` names it with file and key, without any secrets in it."""
     site = deployed
     site.builds = False
     site.configure(notify__urls=["nonsense://somewhere/secret-4711"])

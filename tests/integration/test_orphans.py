@@ -1,4 +1,4 @@
-"""Daemons that a build starts are found wherever they went, and ended."""
+"""Daemons that a build starts are found and killed, however they detach."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 from autoupdate.worker.orphans import descendants
 
 LIBRARY = Path(__file__).parents[2]
-# Away from its parent, its group and its session, in more than one way; each names itself first.
+# Several ways to leave parent, process group and session; each daemon records its process id.
 DAEMONS = """
 import os, signal, sys, time
 def daemon(*steps):
@@ -55,7 +55,7 @@ print(descendants(os.getpid()), flush=True)
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Iterator[Path]:
-    """Return where the daemons write their process ids; whatever is left of them is ended."""
+    """Return where the daemons write their process ids; those that are left are killed."""
     yield tmp_path
     for name in filter(str.isdecimal, os.listdir(tmp_path)):
         if is_alive(name):
@@ -63,7 +63,7 @@ def notes(tmp_path: Path) -> Iterator[Path]:
 
 
 def is_alive(process: str) -> bool:
-    """Tell whether a process runs, and is no zombie."""
+    """Return whether a process runs and is not a zombie."""
     try:
         status = Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -88,7 +88,7 @@ def test_no_daemon_survives(notes: Path) -> None:
     assert time.monotonic() - begun < 30
 
 
-def test_processes_of_others_are_none_of_ours() -> None:
+def test_processes_of_others_are_not_killed() -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
         assert child.pid in descendants(os.getpid())
         assert os.getpid() in descendants(os.getppid())

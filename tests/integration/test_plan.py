@@ -25,7 +25,7 @@ def quick(deployed: Site) -> Site:
 
 
 def outlook(site: Site) -> Outlook:
-    """Ask what a run would do."""
+    """Return what a run would do."""
     app = site.app()
     try:
         return plan(app)
@@ -35,7 +35,7 @@ def outlook(site: Site) -> Outlook:
 
 
 def everything_below(directory: str) -> dict[str, int]:
-    """Return the time of change of everything that a host has deployed."""
+    """Return the change times of everything that a host has deployed."""
     return {
         f"{place}/{name}": os.lstat(f"{place}/{name}").st_mtime_ns
         for place, _, names in os.walk(directory)
@@ -44,7 +44,7 @@ def everything_below(directory: str) -> dict[str, int]:
     }
 
 
-def test_what_a_commit_would_bring(quick: Site) -> None:
+def test_what_a_commit_would_change(quick: Site) -> None:
     old = quick.upstream.published()
     commit = quick.upstream.commit(
         version=2,
@@ -85,7 +85,7 @@ def test_progress_of_a_fetch(quick: Site) -> None:
     assert len(lines) < 100, "not every hundredth is told"
 
 
-def test_environment_that_stays(quick: Site) -> None:
+def test_environment_that_is_reused(quick: Site) -> None:
     quick.upstream.commit(version=2)
     found = outlook(quick)
     assert found.environment is not None

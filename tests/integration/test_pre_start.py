@@ -1,4 +1,4 @@
-"""The shell script before a service's start: passes at once, or hands over to the gate."""
+"""The shell script before a service's start: exits at once, or executes the gate."""
 
 import os
 import subprocess
@@ -46,12 +46,12 @@ class Script:
         return run("/bin/sh", self.file, *(arguments or ("demo",)), check=False)
 
     def set_fresh(self, seconds: float) -> None:
-        """Let starts pass for some time."""
+        """Let services start without a check for some time."""
         files = [str(file) for file in self.settings]
         runtime_files.set_fresh(self.paths, seconds, str(self.python), files)
 
     def passes(self) -> bool:
-        """Tell whether the service may start at once; anything else must reach the gate."""
+        """Return whether the service may start at once; otherwise the gate must be executed."""
         done = self.ask()
         assert done.returncode == 0, done
         assert done.stdout in ("", HANDED_OVER)
@@ -66,8 +66,8 @@ def script(tmp_path: Path) -> Script:
 
 @pytest.fixture
 def living() -> Iterator[int]:
-    """Return the process id of a process whose name is as odd as names can be."""
-    # comm, from prctl(PR_SET_NAME): what stands in brackets in /proc/PID/stat.
+    """Return the id of a process with a name that is hard to parse."""
+    # comm, set by prctl(PR_SET_NAME): the text in brackets in /proc/PID/stat.
     program = "import sys; open('/proc/self/comm', 'w').write(') S 1 (x'); sys.stdin.read()"
     with subprocess.Popen(["/usr/bin/python3", "-c", program], stdin=subprocess.PIPE) as process:
         while Path(f"/proc/{process.pid}/comm").read_text() != ") S 1 (x\n":
@@ -97,7 +97,7 @@ def test_fresh_and_stale(script: Script) -> None:
 
 
 def replace_interpreter(script: Script) -> None:
-    """Let the host's interpreter be another one."""
+    """Replace the host's interpreter by another one."""
     script.python.unlink()
     script.python.symlink_to("/bin/sh")
 
@@ -114,7 +114,7 @@ def replace_interpreter(script: Script) -> None:
     ids=["interpreter", "no interpreter", "release", "settings", "settings' directory"],
 )
 def test_fresh_no_longer(script: Script, change: Callable[[Script], object]) -> None:
-    """What the last check relied on is not as it was: shell and engine agree on that."""
+    """Something that the last check relied on changed: script and package must agree on that."""
     script.settings[0].touch()
     os.utime(script.settings[0], (0, 0))
     script.set_fresh(60)
@@ -130,7 +130,7 @@ def test_marker_of_a_living_process(script: Script, living: int) -> None:
     assert script.passes()
 
 
-def test_marker_that_the_engine_writes(script: Script) -> None:
+def test_marker_that_the_package_writes(script: Script) -> None:
     with runtime_files.activating(script.paths):
         assert script.passes()
     assert not script.passes()
@@ -138,13 +138,13 @@ def test_marker_that_the_engine_writes(script: Script) -> None:
 
 @pytest.mark.parametrize("process", [NEVER, 1, None], ids=["gone", "first", "reused"])
 def test_marker_of_a_dead_process(script: Script, process: int | None) -> None:
-    """Also when its number now belongs to another process, which started at another time."""
+    """Also when its id now belongs to another process, which started at another time."""
     Path(script.paths.activating).write_text(f"{process or os.getpid()} 1\n")
     assert not script.passes()
 
 
 def test_marker_of_a_process_that_ended_and_is_not_reaped(script: Script) -> None:
-    """So it stays where the process that started it does not ask how it ended: shell and engine."""
+    """A zombie is left when its parent does not reap it; script and package must handle that."""
     ended = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
     marker = f"{ended.pid} {runtime_files.start_time(str(ended.pid))}\n"
     Path(script.paths.activating).write_text(marker)
@@ -167,7 +167,7 @@ def test_marker_of_a_process_that_ended_and_is_not_reaped(script: Script) -> Non
     ],
 )  # fmt: skip
 def test_garbage_reaches_the_gate(script: Script, content: bytes) -> None:
-    """The gate decides then; a script that dies would keep services down."""
+    """The gate must decide then; a failing script would keep services down."""
     Path(script.paths.activating).write_bytes(content)
     assert not script.passes()
     Path(script.paths.fresh).write_bytes(content)
@@ -183,7 +183,7 @@ def test_directories_in_the_place_of_files(script: Script) -> None:
 
 
 def test_the_usual_case_is_quick(script: Script) -> None:
-    """Builtins only: no interpreter starts on the way of a service that may pass."""
+    """Only builtins: no interpreter is started before a service that may start at once."""
     script.set_fresh(60)
     best = min(measure(script) for _ in range(5))
     assert best < 0.05
@@ -198,7 +198,7 @@ def measure(script: Script) -> float:
 
 @pytest.mark.parametrize("key", ["version", "version_info"])
 def test_condition_asks_only_when_the_interpreter_is_another_one(script: Script, key: str) -> None:
-    """By way of ExecCondition=, whose exit codes below 255 would skip the start."""
+    """Run by ExecCondition=, where exit codes from 1 to 254 would skip the start."""
     gate = script.file.with_name("gate")
     gate.touch(0o755)
     binaries = script.file.with_name("bin")
@@ -215,7 +215,7 @@ def test_condition_asks_only_when_the_interpreter_is_another_one(script: Script,
         done = script.ask("demo", "--if-python-changed")
         return done.returncode, done.stdout
 
-    # Nothing is deployed; the gate itself comes later.
+    # Nothing is deployed; the gate itself runs later.
     assert ask(1) == (0, "")
     settings.write_text(f"home = {binaries}\nprompt = x = y\n{key} = 3.11.2\n")
     assert ask(1) == (0, "")

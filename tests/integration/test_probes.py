@@ -23,7 +23,7 @@ REPLACED = "</html>\N{REPLACEMENT CHARACTER}"
 
 
 class Page(BaseHTTPRequestHandler):
-    """Answers as its path says."""
+    """Answers as the path requests."""
 
     def do_GET(self) -> None:
         """Answer one request."""
@@ -53,12 +53,12 @@ class Page(BaseHTTPRequestHandler):
             self.wfile.write(self.path.encode() if "?" in self.path else BODY)
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
 
 def serve(server: ThreadingHTTPServer) -> Iterator[int]:
     """Serve until the test ends."""
-    # What is still being written to a client that has left is no failure of a test.
+    # Writing to a client that has left does not fail a test.
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
     server.daemon_threads = True
     server.block_on_close = False
@@ -76,7 +76,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def tls_port(tmp_path: Path) -> Iterator[int]:
-    """Return the port of a server whose certificate nobody else signed."""
+    """Return the port of a server with a self-signed certificate."""
     key, certificate = tmp_path / "key", tmp_path / "certificate"
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
         "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=localhost")  # fmt: skip
@@ -88,7 +88,7 @@ def tls_port(tmp_path: Path) -> Iterator[int]:
 
 
 def probe(**table: Any) -> Probe:
-    """Return a probe, checked as settings are."""
+    """Return a probe, parsed like a setting."""
     (found,) = probes([{"timeout": "1s", **table}])
     return found
 
@@ -108,7 +108,7 @@ def get(url: str, **table: Any) -> str:
          "no '\"ok\": false' in the answer: " + REPLACED),
         ("/broken", {}, "status 500, not 200: " + REPLACED),
         ("/broken", {"expect_status": 500}, ""),
-        # What a redirection leads to was not asked for.
+        # Redirections are not followed.
         ("/moved", {}, "status 302, not 200: " + REPLACED),
         ("/moved", {"expect_status": 302}, ""),
     ],
@@ -133,7 +133,7 @@ def test_server_that_misbehaves(port: int, path: str, seen: str) -> None:
     assert time.monotonic() - begun < 2.5
 
 
-def test_of_an_endless_page_only_the_beginning_is_read(port: int) -> None:
+def test_only_the_start_of_an_endless_page_is_read(port: int) -> None:
     assert get(f"http://127.0.0.1:{port}/endless", timeout="5s") == ""
 
 
@@ -154,11 +154,11 @@ def test_self_signed_certificate(tls_port: int) -> None:
     url = f"https://127.0.0.1:{tls_port}/health"
     assert "certificate verify failed" in get(url)
     assert get(url, verify_tls=False) == ""
-    # Plain HTTP where TLS is spoken, and the other way round.
+    # Plain HTTP to a TLS port, and the other way round.
     assert get(url.replace("https", "http")).startswith("no answer")
 
 
-def test_tls_that_is_not_there(port: int) -> None:
+def test_missing_tls(port: int) -> None:
     assert get(f"https://127.0.0.1:{port}/", verify_tls=False).startswith("no answer: ")
 
 
@@ -179,7 +179,7 @@ def test_tcp_over_ipv6() -> None:
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
-    """Return a release with an environment, as far as a command needs it."""
+    """Return a release with as much of an environment as a command needs."""
     binaries = tmp_path / "release 1/.venv/bin"
     binaries.mkdir(parents=True)
     (binaries / "python").symlink_to("/usr/bin/python3")
@@ -218,7 +218,7 @@ def test_command_that_fails(release: Path, words: list[str], seen: str) -> None:
     assert command(release, *words) == seen
 
 
-def test_command_that_hangs_is_ended_with_what_it_started(release: Path) -> None:
+def test_command_that_hangs_is_killed_with_its_children(release: Path) -> None:
     begun = time.monotonic()
     seen = command(release, "sh", "-c", "sleep 987654 & sleep 987653", timeout="1s")
     assert seen == "did not end within 1 s"

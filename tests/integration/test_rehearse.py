@@ -1,4 +1,4 @@
-"""A release is tried out with its own interpreter before it is switched to."""
+"""A release is tested with its own interpreter before the switch to it."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from autoupdate.worker.environment.rehearsal import rehearse
 from tests.integration.site import Site
 from tools.lib.hosts.commands import run
 
-# As no other process is called.
+# A unique argument, by which the processes are found.
 SLEEP = str(100_000 + os.getpid())
 MODULES = {
     "rehearsed_good": "def main(): pass",
@@ -35,7 +35,7 @@ class Distribution:
         self.install("other", "Requires-Dist: missing-package-xyz>=2\n", origin="/elsewhere")
 
     def install(self, name: str, metadata: str, scripts: str = "", origin: str = "") -> None:
-        """Write what pip leaves of a package."""
+        """Write the files that pip installs for a package."""
         place = self.site / f"{name}-1.dist-info"
         place.mkdir(exist_ok=True)
         (place / "METADATA").write_text(
@@ -46,13 +46,13 @@ class Distribution:
         (place / "direct_url.json").write_text(url)
 
     def scripts(self, *lines: str) -> None:
-        """Give the app these console scripts."""
+        """Set the console scripts of the app."""
         self.install("rehearsed", "Provides-Extra: more\n", "\n".join(lines))
 
 
 @pytest.fixture
 def releases(deployed: Site) -> tuple[Distribution, Distribution]:
-    """Return the deployed release and one beside it, with an environment each."""
+    """Return the deployed release and another one, each with an environment."""
     other = deployed.release.parent / "other"
     run("/usr/bin/python3", "-m", "venv", "--without-pip", other / ".venv")
     return Distribution(deployed.release), Distribution(other)
@@ -88,10 +88,10 @@ def test_console_scripts(releases: tuple[Distribution, Distribution]) -> None:
         smoke(new)
 
 
-def test_what_cannot_stop_every_update_is_a_warning(
+def test_what_would_stop_every_update_is_a_warning(
     releases: tuple[Distribution, Distribution],
 ) -> None:
-    """What was broken in the deployed release, too; packages that do not fit each other."""
+    """Scripts that are broken in the deployed release, too, and unmet requirements."""
     new, old = releases
     for release in (old, new):
         release.scripts("bad = rehearsed_bad:main")
@@ -101,10 +101,10 @@ def test_what_cannot_stop_every_update_is_a_warning(
     assert len(warnings) == 2
 
 
-def test_packages_of_the_release_before_are_known(
+def test_packages_of_the_previous_release_are_not_checked_again(
     releases: tuple[Distribution, Distribution],
 ) -> None:
-    """What the app itself needs may have changed, all the same."""
+    """The requirements of the app itself are checked, as they may have changed."""
     release, old = releases
     release.install("rehearsed", "Requires-Dist: other>=2\n")
     assert smoke(release, old, same_packages=True) == [
@@ -112,8 +112,8 @@ def test_packages_of_the_release_before_are_known(
     ]
 
 
-def test_smoke_test_that_cannot_be_made(releases: tuple[Distribution, Distribution]) -> None:
-    """Code of the app can spoil its own test; that is no success."""
+def test_smoke_test_without_a_report(releases: tuple[Distribution, Distribution]) -> None:
+    """The app's code can break its own test; that does not count as success."""
     _, new = releases
     (new.site / "spoil.pth").write_text("import os; os._exit(0)\n")
     with pytest.raises(UpdateFailedError, match="its smoke test failed with status 0"):
@@ -130,7 +130,7 @@ def quarantined(site: Site) -> list[tuple[str, str]]:
 
 
 def test_commands_of_the_administrator(deployed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a clean environment; the first that fails ends it, and nothing that they start stays."""
+    """They run in a clean environment; the first failure ends the test, and kills them all."""
     look = (
         "import os, ipfs_accelerate_py.version as v; print('looked at', v.VERSION, os.getcwd());"
         "print('saw', dict(os.environ));"

@@ -1,4 +1,4 @@
-"""Two apps on one host: each with its settings, its lock, its state, and its own troubles."""
+"""Two apps on one host: each with its settings, its lock, its state and its own failures."""
 
 import json
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class Shop:
         self.file.write_text(f"path = {json.dumps(str(self.path))}\nupstream.url = '{url}'\n")
 
     def app(self) -> App:
-        """Put the app together."""
+        """Assemble the app."""
         paths = self.site.paths
         worker = QuickWorker(paths.app(SHOP), None, git_environment(paths.cache), print)
         ready = assemble(paths, SHOP, identity=None)
@@ -64,7 +64,7 @@ def shop(deployed: Site) -> Iterator[Shop]:
     yield Shop(deployed)
 
 
-def test_each_has_its_own_place(shop: Shop) -> None:
+def test_each_has_its_own_directories(shop: Shop) -> None:
     site, before = shop.site, shop.site.current
     assert shop.run().result == Result.UPDATED
     assert shop.path.resolve() == Path(site.paths.app(SHOP).release(shop.release))
@@ -82,7 +82,7 @@ def test_run_of_one_does_not_wait_for_the_other(shop: Shop) -> None:
             shop.site.run()
 
 
-def test_trouble_of_one_is_not_the_others(shop: Shop) -> None:
+def test_failure_of_one_does_not_affect_the_other(shop: Shop) -> None:
     site = shop.site
     shop.run()
     shop.configure(site.server.url("gone"))

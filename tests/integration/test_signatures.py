@@ -1,4 +1,4 @@
-"""What signatures are worth: kind of key, state of key, where it stands, and the host's policy."""
+"""Verification of signatures: kind of key, state of key, commit or tag, and the host's policy."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ TAKEN, WARNED, REFUSED = "taken", "warned", "refused"
 
 
 class Case(NamedTuple):
-    """One signature, and what is to be made of it."""
+    """One signature, and the expected verdict."""
 
     kind: str
     state: str
@@ -61,20 +61,20 @@ CASES = [
 
 @pytest.fixture
 def objects(tmp_path: Path) -> Objects:
-    """Return a mirror without any reference."""
+    """Return a mirror without any refs."""
     return Objects(tmp_path / "mirror.git")
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return an app whose gates ask what the signatures are worth."""
+    """Return an app whose gates verify signatures."""
     made = World(tmp_path / "world")
     yield made
     made.close()
 
 
 def signer(signers: Signers, case: Case) -> Sign | None:
-    """Return what makes the signature of a case."""
+    """Return the function that makes the signature of a case."""
     openpgp, ssh = signers.by_openpgp, signers.by_ssh
     weak = ("--allow-weak-digest-algos", "--digest-algo")
     known: dict[str, Sign | None] = {
@@ -167,7 +167,7 @@ def test_both(signers: Signers, objects: Objects) -> None:
 
 
 def test_tag_that_is_shown_under_another_name(signers: Signers, objects: Objects) -> None:
-    """An old release under the name of a new one: the signature alone would be good."""
+    """An old release under the name of a new one; the signature itself is good."""
     commit = objects.commit("message")
     objects.tag("v1.0", commit, signers.by_openpgp("good"), place="v9.0")
     (found,) = verify(str(objects.directory), commit, "tag", "v9.0", signers.keys)
@@ -175,14 +175,14 @@ def test_tag_that_is_shown_under_another_name(signers: Signers, objects: Objects
     assert "a tag called 'v1.0'" in found.detail
 
 
-def test_signed_tag_of_another_tag_is_no_word_on_the_commit(
+def test_signed_tag_of_another_tag_does_not_count_for_the_commit(
     signers: Signers, objects: Objects
 ) -> None:
     commit = objects.commit("message")
     inner = objects.tag("inner", commit)
     payload = objects.tag_payload("outer", inner, "tag")
     objects.raw_tag("outer", payload + signers.by_openpgp("good")(payload))
-    # Some versions of Git do not even find it.
+    # Some versions of Git do not find it at all.
     found = verify(str(objects.directory), commit, "tag", "outer", signers.keys)
     assert State.GOOD not in states(found)
 
@@ -203,7 +203,7 @@ def test_lightweight_tag(signers: Signers, objects: Objects) -> None:
     assert states(found) == [State.NONE]
 
 
-def test_any_signed_tag_will_do_for_a_branch(signers: Signers, objects: Objects) -> None:
+def test_any_signed_tag_is_enough_for_a_branch(signers: Signers, objects: Objects) -> None:
     commit = objects.commit("message")
     objects.tag("v1.0", commit)
     objects.tag("v1.0-final", commit, signers.by_ssh("good"))
@@ -213,7 +213,7 @@ def test_any_signed_tag_will_do_for_a_branch(signers: Signers, objects: Objects)
 
 
 def test_what_a_build_left_in_the_mirror_does_not_count(signers: Signers, objects: Objects) -> None:
-    """Its settings, its keys, its grafts, and an object under the name of another."""
+    """Configuration, keys, grafts, and an object with the name of another."""
     liar = objects.directory / "liar"
     liar.write_text('#!/bin/sh\necho "[GNUPG:] GOODSIG 1 x" >&2; exit 0\n')
     liar.chmod(0o755)
@@ -233,7 +233,7 @@ def test_keys_of_one_kind_do_not_vouch_for_the_other(signers: Signers, objects: 
     assert states(verify(mirror, by_openpgp, "commit", "", only_ssh)) == [State.UNKNOWN_KEY]
 
 
-def test_file_that_holds_no_key(signers: Signers, objects: Objects) -> None:
+def test_file_without_a_key(signers: Signers, objects: Objects) -> None:
     commit = objects.commit("message", signers.by_openpgp("good"))
     keys = Keys((("odd.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nx\n"),))
     (found,) = verify(str(objects.directory), commit, "commit", "", keys)
@@ -250,7 +250,7 @@ def test_ssh_keygen_that_is_missing(
     assert "apt install openssh-client" in str(found)
 
 
-def test_nothing_of_gpg_stays(
+def test_no_process_of_gpg_is_left(
     signers: Signers, objects: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

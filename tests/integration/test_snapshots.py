@@ -1,4 +1,4 @@
-"""Copies of shared files, by the tools that make them on a host."""
+"""Copies of shared files, made with the tools of a host."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ def snapshots(shared: Path, tmp_path: Path) -> SharedSnapshots:
     return SharedSnapshots(Paths(str(tmp_path)).app("demo"), lambda: None)
 
 
-def test_taken_and_put_back(shared: Path, snapshots: SharedSnapshots) -> None:
+def test_taken_and_restored(shared: Path, snapshots: SharedSnapshots) -> None:
     before = {path: (path.read_bytes(), path.stat().st_mode) for path in shared.rglob("*.duckdb")}
     assert snapshots.take(7, PATTERNS) == 3
     (shared / "state/a.duckdb").write_text("of the new format")
@@ -63,8 +63,8 @@ def test_nothing_matches(snapshots: SharedSnapshots) -> None:
     snapshots.drop(7)
 
 
-def test_copies_that_a_dead_run_left(shared: Path, snapshots: SharedSnapshots) -> None:
-    """They may be large, and nobody else forgets them."""
+def test_copies_that_a_killed_run_left(shared: Path, snapshots: SharedSnapshots) -> None:
+    """They may be large, and nothing else removes them."""
     snapshots.take(6, PATTERNS)
     snapshots.take(7, PATTERNS)
     assert os.listdir(snapshots.paths.snapshots) == ["7"]
@@ -72,7 +72,7 @@ def test_copies_that_a_dead_run_left(shared: Path, snapshots: SharedSnapshots) -
     assert not os.path.exists(snapshots.paths.snapshots)
 
 
-def test_half_an_archive_is_none(shared: Path, snapshots: SharedSnapshots) -> None:
+def test_incomplete_archive_does_not_count(shared: Path, snapshots: SharedSnapshots) -> None:
     snapshots.take(7, PATTERNS)
     archive = Path(snapshots.paths.snapshots, "7/files.tar")
     archive.rename(f"{archive}.new")

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, or read by nobody: a line and an exit code at most."""
+"""Standard streams that are closed, full or not read: at most one line and an exit code."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ sys.exit(main(sys.argv[2:], Paths(sys.argv[1])))
 
 @pytest.fixture
 def host(tmp_path: Path) -> Path:
-    """Return the root of a host with an app that cannot be reached."""
+    """Return the root of a host with an app whose upstream cannot be reached."""
     file = tmp_path / "etc/autoupdate/apps/demo.toml"
     file.parent.mkdir(parents=True)
     file.write_text(f'path = "{tmp_path}/app"\n[upstream]\nurl = "file:///nowhere"\n')
@@ -40,7 +40,7 @@ def test_closed_streams(host: Path, verb: str, closed: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_closed_standard_error_does_not_keep_a_run_from_being_made(host: Path) -> None:
+def test_closed_standard_error_does_not_prevent_a_run(host: Path) -> None:
     done = autoupdatectl(host, "run --json 2>&-")
     assert done.returncode == 69, done
     assert '"result": "unreachable"' in done.stdout
@@ -55,7 +55,7 @@ def test_full_standard_output(host: Path, words: str) -> None:
     ]
 
 
-def test_reader_that_left_is_no_news(host: Path) -> None:
+def test_reader_that_left_is_not_reported(host: Path) -> None:
     done = autoupdatectl(host, "config show > >(exec true)")
     assert done.stderr == ""
     assert "Traceback" not in done.stdout

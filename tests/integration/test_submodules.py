@@ -1,4 +1,4 @@
-"""Submodules that the administrator chose come in at the recorded commit; others stay empty."""
+"""Submodules that the administrator chose are deployed at the recorded commit; others are empty."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ class Modular:
 
 @pytest.fixture
 def modular(quick: Site) -> Iterator[Modular]:
-    """Return a host that wants one submodule, whose upstream has it."""
+    """Return a host that is configured for one submodule, which its upstream has."""
     quick.configure(upstream__submodules=["vendor"])
     yield Modular(quick)
 
@@ -46,14 +46,14 @@ def test_recorded_commit(modular: Modular) -> None:
     vendor = site.release / "vendor"
     assert (vendor / "data.txt").read_text() == "first\n"
     assert not (vendor / ".git").exists()
-    # The branch goes on, the record stays; then the record moves.
+    # First only the branch of the submodule moves, then the recorded commit.
     assert site.updates_to(modular.commit(3, modular.other.url, modular.second))
     assert (site.release / "vendor/data.txt").read_text() == "second\n"
-    # What was written there is no local change of anybody's.
+    # The files of a submodule are not local changes.
     assert site.log.messages("stashed") == []
 
 
-def test_others_stay_empty_and_are_named(modular: Modular) -> None:
+def test_others_are_empty_and_are_reported(modular: Modular) -> None:
     site = modular.site
     site.configure()
     assert site.updates_to(modular.commit(2, "ext::touch /tmp/never"))
@@ -71,7 +71,7 @@ def test_others_stay_empty_and_are_named(modular: Modular) -> None:
         ("--upload-pack=touch {owned}", "is not allowed: '--upload-pack"),
     ],
 )
-def test_addresses_that_are_not_asked(modular: Modular, address: str, said: str) -> None:
+def test_urls_that_are_not_allowed(modular: Modular, address: str, said: str) -> None:
     site = modular.site
     owned = site.directory / "owned"
     modular.commit(2, address.format(owned=owned, served=site.server.directory))
@@ -82,7 +82,7 @@ def test_addresses_that_are_not_asked(modular: Modular, address: str, said: str)
     assert site.releases() == [site.current]
 
 
-def test_submodule_that_is_not_there(modular: Modular) -> None:
+def test_submodule_whose_commit_is_missing(modular: Modular) -> None:
     site = modular.site
     modular.commit(2, "../nowhere.git")
     outcome = site.run()

@@ -1,4 +1,4 @@
-"""Tracks against a real server: which tag is taken, what is asked for, names that are hostile."""
+"""Tracks with a real server: which tag is chosen, which refs are asked for, hostile names."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def test_only_the_branch_is_asked_for(deployed: Site) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ANNOTATED], ids=["lightweight", "annotated"])
-def test_highest_tag_is_taken(deployed: Site, options: tuple[str, ...]) -> None:
+def test_highest_tag_is_chosen(deployed: Site, options: tuple[str, ...]) -> None:
     second = deployed.upstream.commit(version=2)
     deployed.upstream.tag("v1.9", second, *options)
     third = deployed.upstream.commit(version=3)
@@ -49,7 +49,7 @@ def test_highest_tag_is_taken(deployed: Site, options: tuple[str, ...]) -> None:
     assert deployed.updates_to(last)
 
 
-def test_names_that_are_hostile_are_no_candidates(deployed: Site) -> None:
+def test_hostile_names_are_not_candidates(deployed: Site) -> None:
     second = deployed.upstream.commit(version=2)
     deployed.upstream.tag("v2.0", second)
     third = deployed.upstream.commit(version=3)
@@ -67,7 +67,7 @@ def test_names_that_are_hostile_are_no_candidates(deployed: Site) -> None:
     assert not Path(deployed.app_paths.mirror, marker.name).exists()
 
 
-def test_moved_tag_is_refused_and_the_next_version_taken(deployed: Site) -> None:
+def test_moved_tag_is_refused_and_the_next_version_deployed(deployed: Site) -> None:
     second = deployed.upstream.commit(version=2)
     deployed.upstream.tag("v2.0", second, *ANNOTATED)
     deployed.configure(upstream__track="tag:v*")
@@ -82,7 +82,7 @@ def test_moved_tag_is_refused_and_the_next_version_taken(deployed: Site) -> None
     assert deployed.updates_to(third)
 
 
-def test_no_tag_that_is_admitted(
+def test_no_tag_that_matches(
     deployed: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployed.upstream.tag("stable")
@@ -90,7 +90,7 @@ def test_no_tag_that_is_admitted(
     outcome = deployed.run()
     assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
     assert "no tag upstream matches semver:>=1 (1 tag at http" in outcome.reason
-    # The check runs git as whoever asks, where there is no user for it.
+    # Without the user _autoupdate, the check runs git as the caller.
     monkeypatch.setattr("autoupdate.cli.verbs.check.builder", lambda: None)
     assert main(["check", APP], deployed.paths) == Exit.DONE
     assert "no tag upstream matches semver:>=1" in capsys.readouterr().out
@@ -102,8 +102,8 @@ def test_page_in_place_of_the_tags(deployed: Site) -> None:
     assert deployed.run().exit_code == Exit.UNREACHABLE
 
 
-def test_tag_of_what_is_no_commit(deployed: Site) -> None:
-    """Nothing is built of it, and it is no fault of the network."""
+def test_tag_of_something_that_is_not_a_commit(deployed: Site) -> None:
+    """It is not built, and this is not reported as a fault of the network."""
     blob = deployed.upstream.git("rev-parse", "HEAD:VERSION")
     deployed.upstream.tag("v9.0", blob)
     deployed.configure(upstream__track="semver:>=1")

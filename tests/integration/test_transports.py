@@ -1,6 +1,6 @@
-"""Ways to upstream that a host has to be told about: SSH, a private authority, a proxy.
+"""Access to upstream that needs settings: SSH, a private certificate authority, a proxy.
 
-Each against a real server, and with what the administrator is told when it is not the right one.
+Each with a real server, and with the message for the administrator when the setting is wrong.
 """
 
 import os
@@ -21,7 +21,7 @@ from tools.lib.hosts.ssh_server import PROGRAM, SshServer
 
 
 class OverSsh:
-    """A host that fetches from a server by SSH, with files in the administrator's hands."""
+    """A host that fetches from a server by SSH, with files of the administrator."""
 
     def __init__(self, site: Site, server: SshServer) -> None:
         self.site = site
@@ -41,12 +41,12 @@ class OverSsh:
         self.known_hosts.write_text(self.server.known_as(host_key))
 
     def use(self, key: Path) -> None:
-        """Log in by a key."""
+        """Log in with a key."""
         shutil.copy(key, self.ssh_key)
         self.ssh_key.chmod(0o600)
 
     def is_refused(self, said: str) -> bool:
-        """Do one run; tell whether it left all as it was and said why, in one line."""
+        """Do one run; return whether it changed nothing and reported this reason in one line."""
         before, checks = self.site.current, len(self.site.server.requests)
         outcome = self.site.run(force=True)
         assert (outcome.result, outcome.exit_code) == (Result.UNREACHABLE, Exit.UNREACHABLE)
@@ -58,7 +58,7 @@ class OverSsh:
 
 @pytest.fixture
 def over_ssh(quick: Site) -> Iterator[OverSsh]:
-    """Return a host with version 1; version 2 is there for who comes by SSH."""
+    """Return a host with version 1; version 2 is on a server with SSH."""
     if not Path(PROGRAM).exists():
         pytest.skip("sshd is not installed (openssh-server)")
     quick.upstream.commit(version=2)
@@ -70,7 +70,7 @@ def over_ssh(quick: Site) -> Iterator[OverSsh]:
 def test_ssh_with_a_key_and_a_pinned_host_key(over_ssh: OverSsh) -> None:
     assert over_ssh.site.updates_to(over_ssh.site.upstream.head())
     assert "Accepted publickey" in over_ssh.server.log()
-    # Nothing of it is learnt or kept: the next exchange takes the files as they are then.
+    # Nothing is cached: the next exchange reads the files again.
     over_ssh.site.upstream.commit(version=3)
     over_ssh.trust(over_ssh.server.make_key("another_host_key"))
     assert over_ssh.is_refused("the host key is not in upstream.known_hosts")
@@ -83,13 +83,13 @@ def test_ssh_host_that_is_not_listed(over_ssh: OverSsh) -> None:
     assert over_ssh.is_refused("the host key is not in upstream.known_hosts")
 
 
-def test_ssh_key_that_is_not_let_in(over_ssh: OverSsh) -> None:
+def test_ssh_key_that_is_refused(over_ssh: OverSsh) -> None:
     over_ssh.use(over_ssh.server.make_key("another_key"))
     assert over_ssh.is_refused("Permission denied (publickey)")
 
 
 class Authority:
-    """A certificate authority of nobody's, and a server's certificate from it."""
+    """A private certificate authority, and a server's certificate from it."""
 
     def __init__(self, directory: Path) -> None:
         self.certificate = directory / "ca.pem"
@@ -125,7 +125,7 @@ def test_private_authority(private: tuple[Site, GitServer, Authority]) -> None:
     assert server.requests == []
     site.configure(upstream__url=url, upstream__ca_file=str(authority.certificate))
     assert site.updates_to(site.upstream.head(), force=True)
-    # The one that is named takes the place of all others.
+    # The configured authority replaces all others.
     other = site.directory / "other"
     other.mkdir()
     Authority(other)
@@ -151,7 +151,7 @@ def test_proxy_with_a_password(quick: Site) -> None:
         assert "canary" not in repr([*quick.log.events, *quick.output])
         asked = [line for line in proxy.asked if line.startswith(f"GET {quick.upstream.url}")]
         assert asked
-        # Every request came by way of it.
+        # Every request went through the proxy.
         assert len(quick.server.requests) > direct
         assert all(line.split()[1].startswith(quick.upstream.url) for line in proxy.asked)
 
@@ -166,13 +166,13 @@ def test_tunnel_through_a_proxy(private: tuple[Site, GitServer, Authority]) -> N
         )
         assert site.updates_to(site.upstream.head())
         assert set(proxy.asked) == {f"CONNECT 127.0.0.1:{server.port}"}
-    # Without it there is no way.
+    # Without the proxy, upstream cannot be reached.
     site.upstream.commit(version=3)
     assert site.run().exit_code == Exit.UNREACHABLE
 
 
 def test_directory_of_another_user(quick: Site) -> None:
-    """git itself would call its owner dubious; the administrator has named it."""
+    """git itself would refuse it because of its owner, but the administrator chose it."""
     if os.geteuid():
         pytest.skip("needs root, to give the repository to another user")
     quick.upstream.commit(version=2)

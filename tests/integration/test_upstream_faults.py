@@ -1,4 +1,4 @@
-"""An upstream that cannot be reached, or gives something else than a repository."""
+"""An upstream that cannot be reached, or that answers with something else than a repository."""
 
 import os
 from pathlib import Path
@@ -13,12 +13,12 @@ from tools.lib.hosts.git_server import Mode
 
 
 def is_one_clear_line(reason: str, site: Site) -> bool:
-    """Tell whether a reason names the upstream in one line of a readable length."""
+    """Return whether a reason names the upstream, in one line of a readable length."""
     return "\n" not in reason and site.upstream.url in reason and len(reason) < 300
 
 
 def assert_untouched(site: Site, before: str) -> None:
-    """Check that nothing of the deployment changed and nothing is blamed."""
+    """Check that the deployment did not change, and no commit is blamed."""
     assert (site.current, site.releases()) == (before, [before])
     records = Records(site.app_paths.state, read_only=True)
     assert records.quarantined() == []
@@ -76,13 +76,13 @@ def test_password_is_not_shown(deployed: Site) -> None:
     assert "secret" not in "".join(event.message for event in deployed.log.events)
 
 
-def test_file_url_that_leads_nowhere(deployed: Site) -> None:
+def test_file_url_of_a_missing_directory(deployed: Site) -> None:
     deployed.configure(upstream__url="file:///no/such/repository.git")
     assert deployed.run().exit_code == Exit.UNREACHABLE
 
 
 @pytest.mark.parametrize("branch", ["mian", "refs/heads/main", "MAIN"])
-def test_branch_that_is_not_there(deployed: Site, branch: str) -> None:
+def test_missing_branch(deployed: Site, branch: str) -> None:
     before = deployed.current
     deployed.configure(upstream__track=f"branch:{branch}")
     outcome = deployed.run()
@@ -93,7 +93,7 @@ def test_branch_that_is_not_there(deployed: Site, branch: str) -> None:
     assert_untouched(deployed, before)
 
 
-def test_commit_that_is_not_there(deployed: Site) -> None:
+def test_missing_commit(deployed: Site) -> None:
     before = deployed.current
     missing = "12" * 20
     deployed.configure(upstream__track=f"commit:{missing}")
@@ -112,7 +112,7 @@ def test_first_deployment_with_an_upstream_that_is_down(bare: Site) -> None:
 
 
 @pytest.mark.parametrize("obstacle", ["directory", "file", "link"])
-def test_something_lies_in_the_way(bare: Site, obstacle: str) -> None:
+def test_path_that_already_exists(bare: Site, obstacle: str) -> None:
     """Refused before anything is fetched or built."""
     if obstacle == "directory":
         bare.path.mkdir()

@@ -1,4 +1,4 @@
-"""A worker that dies, hangs or talks nonsense: who is blamed, and that nothing hangs with it."""
+"""A worker that dies, hangs or answers nonsense: whose fault it is, and that the run goes on."""
 
 import os
 import shutil
@@ -27,11 +27,15 @@ SHELL = ("/bin/sh", "-c")
 @pytest.mark.parametrize(
     ("command", "said", "code"),
     [
-        (("/no/such/program",), "the worker did not start: /no/such/program cannot be started", Exit.FAILED),
+        (
+            ("/no/such/program",),
+            "the worker did not start: /no/such/program cannot be started",
+            Exit.FAILED,
+        ),
         ((*SHELL, "exit 1"), "its worker died", Exit.FAILED),
         ((*SHELL, "read line; kill -9 $$"), "fetch ended without an answer", Exit.FAILED),
         ((*SHELL, "read line; head -c 3000000 /dev/zero"), "without an answer", Exit.FAILED),
-        # Only a network is as slow as that.
+        # A fetch that takes that long is a fault of the network.
         ((*SHELL, "read line; sleep 60"), "fetch did not end within 3 s", Exit.UNREACHABLE),
         ((*SHELL, "read line; while :; do echo '[1]'; done"), "within 3 s", Exit.UNREACHABLE),
         ((*SHELL, """read line; echo '{"done": {}}'"""), "has no commit: None", Exit.FAILED),
@@ -75,8 +79,8 @@ def test_server_that_hangs_in_the_fetch_is_not_the_commits_fault(deployed: Site)
 
 
 @pytest.mark.parametrize("flood", ["yes | head -n 200000", "head -c 4000000 /dev/zero"])
-def test_command_that_says_very_much(flood: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its end says why it failed; all of it would fill the memory."""
+def test_command_with_much_output(flood: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the end of the output is kept, which says why it failed."""
     status, output = commands.command([*SHELL, f"{flood}; echo; echo why; exit 5"], "/", {})
     assert status == 5
     assert output.endswith("why")
@@ -99,8 +103,8 @@ worker.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a worker as another user")
-def test_mirror_is_made_anew_for_a_user_who_cannot_write_beside_it() -> None:
-    """In a process of its own, as this one must not become the heir of its tests' orphans."""
+def test_mirror_is_replaced_for_a_user_who_cannot_write_to_its_directory() -> None:
+    """In a process of its own, as this one must not inherit the orphans of other tests."""
     user = find_user("nobody")
     assert user is not None
     with tempfile.TemporaryDirectory(prefix="autoupdate-test-") as home:
@@ -112,7 +116,7 @@ def test_mirror_is_made_anew_for_a_user_who_cannot_write_beside_it() -> None:
         (mirror / "old").touch()
         os.chown(mirror, user.uid, user.gid)
         environment = {**CLEAN_ENVIRONMENT, "PYTHONPATH": str(library)}
-        # Python looks into the working directory first, which that user may not be able to read.
+        # Python reads the working directory first, and that user may not be allowed to.
         run("/usr/bin/python3", "-c", RENEWAL, home, environment=environment, cwd=Path(home))
         assert os.listdir(f"{mirror}.damaged") == ["old"]
         assert mirror.owner() == (mirror / "config").owner() == "nobody"
@@ -133,7 +137,7 @@ serve(Builds())
 """
 
 
-def test_worker_whose_run_is_gone_ends_without_a_word() -> None:
+def test_worker_whose_run_is_gone_ends_without_output() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""An existing checkout is taken over: every byte accounted for, also when it fails or is killed."""
+"""Adoption of a checkout: no byte is lost, also when it fails or is killed."""
 
 import os
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_the_services_do_not_run_and_everything_is_undone(world: World) -> None:
     assert_adopted(world, before)
 
 
-def test_a_look_changes_nothing(world: World) -> None:
+def test_look_only_changes_nothing(world: World) -> None:
     path = old_directory(world)
     before = account(world)
     app = world.app
@@ -120,7 +120,7 @@ def test_another_upstream_is_refused(world: World) -> None:
     assert "upstream.url" in refused(world, "https://other.example/a").advice
 
 
-def test_commits_that_upstream_lacks_are_not_left_without_a_word(world: World) -> None:
+def test_commits_that_upstream_lacks_are_reported(world: World) -> None:
     old_directory(world)
     world.worker.taken_over = TakenOver(commit(1), 2, saved=False)
     assert "--leave-commits" in refused(world, "2 commits").advice
@@ -138,21 +138,21 @@ def test_a_relative_link_as_shared_path_is_refused(world: World) -> None:
     refused(world, "relative symbolic link")
 
 
-def test_a_link_on_the_way_to_a_shared_path_is_refused(world: World) -> None:
+def test_a_shared_path_below_a_link_is_refused(world: World) -> None:
     path = old_directory(world)
     (path / "data").rename(path / "real")
     (path / "data").symlink_to("real")
     refused(world, "is below a symbolic link")
 
 
-def test_borrowed_objects_are_refused(world: World) -> None:
+def test_objects_of_another_repository_are_refused(world: World) -> None:
     path = old_directory(world)
     (path / ".git/objects/info").mkdir()
     (path / ".git/objects/info/alternates").write_text("/elsewhere\n")
     refused(world, "uses Git objects of another repository")
 
 
-def test_a_line_that_no_drop_in_can_take_out_is_refused(world: World) -> None:
+def test_a_line_that_no_drop_in_can_remove_is_refused(world: World) -> None:
     path = old_directory(world)
     late = world.root / "etc/systemd/system/web.service.d/90-own.conf"
     late.parent.mkdir()
@@ -169,7 +169,7 @@ def test_a_path_of_another_app_is_refused(world: World) -> None:
     assert f'path = "{world.root}/srv/app"' in outcome.advice
 
 
-def test_the_old_update_at_work_is_waited_for(world: World) -> None:
+def test_an_old_updater_that_is_running_is_refused(world: World) -> None:
     path = old_directory(world)
     world.processes = [Process("7", f"/bin/sh {path}/scripts/auto-update.sh", "cron.service")]
     assert "wait" in refused(world, "the old updater is running now (process 7").advice
@@ -190,7 +190,7 @@ def test_adopting_twice_is_refused(world: World) -> None:
         ("file:///srv/git/r", "/srv/git/r"),
     ],
 )
-def test_one_repository_by_two_addresses(one: str, other: str) -> None:
+def test_two_urls_of_one_repository(one: str, other: str) -> None:
     assert same_place(one) == same_place(other)
 
 
@@ -199,8 +199,8 @@ def test_two_repositories() -> None:
     assert same_place("https://example.org/o/r") != same_place("https://example.net/o/r")
 
 
-def assert_no_hindrance(world: World, before: dict[str, Entry]) -> None:
-    """Check that whatever is left over now is no hindrance to what comes next."""
+def assert_nothing_is_blocked(world: World, before: dict[str, Entry]) -> None:
+    """Check that what is left over does not prevent the next steps."""
     if not os.path.islink(world.settings.path):
         assert adopt_it(world).exit_code == Exit.DONE
         assert_adopted(world, before)
@@ -213,7 +213,7 @@ NEAR = 40
 
 
 def begin(root: Path, *, bad: bool) -> World:
-    """Make a world with an old directory, and count effects from now on."""
+    """Make a world with an old directory, and count effects from here on."""
     world = World(root)
     old_directory(world)
     if bad:
@@ -233,10 +233,10 @@ def test_killed_before_each_effect(tmp_path: Path, bad: bool) -> None:
     world.close()
     assert len(effects) > 100, effects
     outcomes = set()
-    # What comes before is the same as where everything goes well.
+    # What comes before is the same as in a successful adoption.
     begins = effects.index("put_back") if bad else effects.index("stop")
     for number, effect in enumerate(effects, 1):
-        # Before the journal is begun, nothing of the host is changed: a few moments will do.
+        # Before the journal exists, nothing of the host is changed: a few moments are enough.
         if number < begins - NEAR and number % 10:
             continue
         world = begin(tmp_path / str(number), bad=bad)
@@ -269,7 +269,7 @@ def test_killed_before_each_effect(tmp_path: Path, bad: bool) -> None:
 
 
 def test_killed_while_it_is_undone(tmp_path: Path) -> None:
-    """The way back itself is killed before each of its effects."""
+    """The undo itself is killed before each of its effects."""
     world = begin(tmp_path / "0", bad=True)
     adopt_it(world)
     effects = list(world.effect_names)

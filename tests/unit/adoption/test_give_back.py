@@ -34,19 +34,19 @@ def adopted(root: Path) -> World:
 
 
 def give_it_back(world: World) -> Outcome:
-    """Give it back, as autoupdatectl does."""
+    """Give the app back, as autoupdatectl does."""
     app = world.app
     return by_hand(app, lambda: give_back(app, world.host_changes))
 
 
 def shared(directory: str) -> dict[str, Entry]:
-    """Return the account of the shared paths, wherever they are."""
+    """Return the contents of the shared paths, wherever they are."""
     found = manifest(directory)
     return {path: found[path] for path in found if path.startswith(("state", "data/models"))}
 
 
 def assert_given_back(world: World, before: dict[str, Entry]) -> None:
-    """Check that the services run from a plain directory with everything shared in it."""
+    """Check that the services run from a plain directory that has the shared paths in it."""
     path = world.settings.path
     assert not os.path.islink(path)
     assert shared(path) == before
@@ -136,7 +136,7 @@ def test_killed_before_each_effect(tmp_path: Path, bad: bool) -> None:
     world.close()
     outcomes, begins = set(), effects.index("stop")
     for number, effect in enumerate(effects, 1):
-        # Before the services stop, only directories of ours and a new one are written.
+        # Before the services stop, only our own directories and a new one are written.
         if number < begins - 12 and number % 8:
             continue
         world = begin(str(number))

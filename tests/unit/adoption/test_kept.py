@@ -1,4 +1,4 @@
-"""When the old directory of an adoption may go."""
+"""When the old directory of an adoption may be removed."""
 
 from autoupdate.adoption.kept import kept_directories
 from autoupdate.model.errors import Exit
@@ -9,7 +9,7 @@ from tests.unit.world import World
 WEEK = 7 * 24 * 3600
 
 
-def test_it_may_go_after_a_week_and_an_update(world: World) -> None:
+def test_it_may_be_removed_after_a_week_and_an_update(world: World) -> None:
     old_directory(world)
     assert adopt_it(world).exit_code == Exit.DONE
     path = world.settings.path
@@ -28,7 +28,7 @@ def test_it_may_go_after_a_week_and_an_update(world: World) -> None:
     assert "7 days" in reason()
 
 
-def test_what_only_looks_like_it(world: World) -> None:
+def test_names_that_only_look_like_it(world: World) -> None:
     for name in ("app.before-autoupdate-", "app.before-autoupdate-x", "other.before-autoupdate-1"):
         (world.root / "srv" / name).mkdir()
     assert kept_directories(world.settings.path, None, world.clock.now()) == []

@@ -1,4 +1,4 @@
-"""Finding what still runs the old auto-update.sh."""
+"""Finding the old updaters that run auto-update.sh."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_cron_lines_of_every_kind(tmp_path: Path, file: str) -> None:
     assert found(tmp_path) == [(CRON, file, 3, "")]
 
 
-def test_a_crontab_in_an_odd_encoding(tmp_path: Path) -> None:
+def test_a_crontab_in_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/crontab").write_bytes(b"# caf\xe9\n@daily " + SCRIPT.encode() + b"\n")
     assert found(tmp_path) == [(CRON, "etc/crontab", 2, "")]
@@ -50,7 +50,7 @@ def test_only_an_enabled_timer_counts(tmp_path: Path) -> None:
     assert found(tmp_path) == [(TIMER, f"{units}/pull.service", 2, "old.timer")]
 
 
-def test_lines_before_a_start_that_still_count(tmp_path: Path) -> None:
+def test_exec_start_pre_lines_that_are_in_effect(tmp_path: Path) -> None:
     unit = "etc/systemd/system/web.service"
     write(tmp_path, unit, f"[Service]\nExecStartPre=/bin/true\nExecStartPre={SCRIPT}\n")
     assert found(tmp_path) == [(START, unit, 3, "web.service")]

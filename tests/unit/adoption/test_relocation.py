@@ -1,4 +1,4 @@
-"""Moves that are made, undone, and refused."""
+"""Moves that are made, undone and refused."""
 
 import errno
 import os
@@ -65,8 +65,8 @@ def test_nothing_is_ever_overwritten(state: Path, tmp_path: Path) -> None:
     assert (state / "file").exists()
 
 
-def test_something_else_that_came_to_the_target_stays(state: Path, tmp_path: Path) -> None:
-    """A rename is known by what it moved, not by its names."""
+def test_something_else_at_the_target_is_kept(state: Path, tmp_path: Path) -> None:
+    """A rename is identified by the inode that it moved, not by its names."""
     target = tmp_path / "shared"
     move = Move(RENAME, str(state), str(target), inode(str(state)))
     state.rename(tmp_path / "elsewhere")
@@ -78,7 +78,7 @@ def test_something_else_that_came_to_the_target_stays(state: Path, tmp_path: Pat
 
 @pytest.fixture(params=["at once", "one after the other"])
 def _exchange(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a file system that can let names change places, or one that cannot."""
+    """Use a file system that can exchange two names, or one that cannot."""
 
     def refuse(*_: str, **__: int) -> None:
         raise OSError(errno.EINVAL, "Invalid argument")
@@ -103,8 +103,8 @@ def test_a_directory_and_a_link_change_places(state: Path, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("_exchange")
 @pytest.mark.parametrize("steps", range(1, 4))
-def test_an_exchange_that_dies_is_undone(state: Path, tmp_path: Path, steps: int) -> None:
-    """Where it cannot be done at once, it may die after each of its steps."""
+def test_an_interrupted_exchange_is_undone(state: Path, tmp_path: Path, steps: int) -> None:
+    """Without renameat2(2) it takes several steps, and may be killed after each of them."""
     link, current = tmp_path / "link", str(tmp_path / "current")
     link.symlink_to(current)
     move = Move(EXCHANGE, str(state), str(link), inode(str(state)), current)
@@ -118,7 +118,7 @@ def test_an_exchange_that_dies_is_undone(state: Path, tmp_path: Path, steps: int
     assert os.readlink(link) == current
 
 
-def test_no_exchange_with_what_is_not_our_link(state: Path, tmp_path: Path) -> None:
+def test_no_exchange_with_anything_but_our_link(state: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     with pytest.raises(BrokenError, match="is not a link to"):

@@ -232,7 +232,8 @@ def test_keys_are_read(directory: Path) -> None:
 def test_keys_that_others_can_write_are_refused(directory: Path, place: str, mode: int) -> None:
     path = directory / place
     path.chmod(path.stat().st_mode | mode)
-    with pytest.raises(ConfigurationError, match="can be written by users other than root") as caught:
+    refusal = "can be written by users other than root"
+    with pytest.raises(ConfigurationError, match=refusal) as caught:
         read(directory)
     assert "chmod -R go-w" in caught.value.advice
 

@@ -1,4 +1,4 @@
-"""Whether restarted services came up and stayed up, seen on a scripted service manager."""
+"""Whether restarted services come up and stay up, with a scripted service manager."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,13 +17,13 @@ BASELINES = {"a.service": Baseline("old", 0)}
 
 
 class Host:
-    """A clock, and a service whose looks change with it."""
+    """A clock, and a service whose state changes with it."""
 
     def __init__(self, look_at: Callable[[float], Service]) -> None:
         self.look_at = look_at
         self.seconds = 0.0
         self.looks = 0
-        self.stopped_by_hand = False
+        self.stopped_manually = False
 
     def monotonic(self) -> float:
         """Return the time."""
@@ -47,8 +47,8 @@ class Host:
         raise NotImplementedError
 
     def was_told_to_stop(self, service: Service) -> bool:
-        """Tell what the test says."""
-        return self.stopped_by_hand
+        """Return what the test sets."""
+        return self.stopped_manually
 
     def watch_later(self, app: str) -> None:
         """Not used here."""
@@ -61,7 +61,7 @@ def passes(_: Probe) -> str:
 
 
 def then(moment: float, **facts: Any) -> Host:
-    """Return a host whose service is up, and changes at some moment."""
+    """Return a host whose service is up, and changes at a moment."""
     return Host(lambda seconds: UP._replace(**facts) if seconds >= moment else UP)
 
 
@@ -71,8 +71,8 @@ def test_comes_up_after_a_while() -> None:
     assert 3 <= host.seconds < 4
 
 
-def test_start_that_is_overtaken_by_ours() -> None:
-    """Its own start was under way when the restart was ordered: that one ends by a signal."""
+def test_start_that_our_restart_interrupts() -> None:
+    """Its own start was under way when the restart was ordered, and is killed by a signal."""
     overtaken = UP._replace(
         active="failed", sub="failed", result="signal", invocation="its own", has_job=True
     )
@@ -83,7 +83,7 @@ def test_start_that_is_overtaken_by_ours() -> None:
         settle(host, BASELINES, HEALTH, host)
 
 
-def test_restart_by_hand_of_a_service_that_does_not_end_well() -> None:
+def test_manual_restart_of_a_service_that_exits_with_an_error() -> None:
     def look_at(seconds: float) -> Service:
         if seconds < 2:
             return UP
@@ -156,7 +156,7 @@ def test_does_not_stay_up(facts: dict[str, Any], said: str) -> None:
     assert str(caught.value).startswith("a.service")
 
 
-def test_restart_by_hand_is_no_crash_and_is_watched_for_as_long_again() -> None:
+def test_manual_restart_is_not_a_crash_and_starts_the_soak_again() -> None:
     def look_at(seconds: float) -> Service:
         if seconds < 5:
             return UP
@@ -174,7 +174,7 @@ def test_restart_by_hand_is_no_crash_and_is_watched_for_as_long_again() -> None:
     soak(host, [UP], HEALTH._replace(probe=(PROBE._replace(retries=0),)), host, probed)
 
 
-def test_crash_after_a_restart_by_hand_is_seen() -> None:
+def test_crash_after_a_manual_restart_is_seen() -> None:
     again = UP._replace(invocation="another", main_pid=101)
     host = Host(lambda now: UP if now < 5 else again if now < 12 else again._replace(restarts=1))
     with pytest.raises(UnhealthyError, match="crashed"):
@@ -183,7 +183,7 @@ def test_crash_after_a_restart_by_hand_is_seen() -> None:
 
 def test_service_that_somebody_stops_is_left_alone() -> None:
     host = then(5, active="inactive", sub="dead", main_pid=0)
-    host.stopped_by_hand = True
+    host.stopped_manually = True
     health = HEALTH._replace(probe=(PROBE._replace(retries=0),))
     soak(host, [UP], health, host, lambda _: "refused" if host.seconds >= 5 else "")
     assert host.seconds < 8
@@ -202,7 +202,7 @@ def test_crash_at_the_last_moment_is_seen() -> None:
         soak(host, [UP], HEALTH, host, passes)
 
 
-def test_restarts_before_ours_are_no_fault() -> None:
+def test_earlier_restarts_do_not_count() -> None:
     host = Host(lambda _: UP._replace(restarts=7))
     watched = settle(host, {"a.service": Baseline("old", 7)}, HEALTH, host)
     soak(host, watched, HEALTH, host, passes)
@@ -245,7 +245,7 @@ def soak_with(answer: Callable[[float], str], **changes: Any) -> Probed:
 
 
 def refused_with(answer: Callable[[float], str], **changes: Any) -> tuple[float, str]:
-    """Return when a probe ended the probation, and what was said."""
+    """Return when a probe ended the probation, and the reason."""
     host = Host(lambda _: UP)
     probed = Probed(host, answer)
     health = HEALTH._replace(probe=(PROBE._replace(**changes),))
@@ -260,7 +260,7 @@ def test_probe_that_passes_is_tried_over_the_whole_soak() -> None:
 
 def test_probe_that_never_passes_is_named_with_what_it_saw() -> None:
     seconds, said = refused_with(lambda _: "status 500, not 200: broken")
-    # Failures count from 4 s on, and two of them may be.
+    # Failures count from 4 s on, and two of them are allowed.
     assert seconds == 8
     assert said == ("probe http://127.0.0.1:9000/health of a.service: status 500, not 200: broken")
 
@@ -274,7 +274,7 @@ def test_failures_after_the_first_success_count_at_once() -> None:
     assert seconds == 6
 
 
-def test_failures_in_a_row_are_counted_from_anew() -> None:
+def test_a_success_starts_the_count_of_failures_again() -> None:
     soak_with(lambda now: "" if now in (0, 6, 12) else "down", grace=0.0)
 
 
@@ -289,7 +289,7 @@ def test_failures_at_the_end_of_the_soak_are_not_overlooked() -> None:
     assert soak_with(lambda now: "down" if now in (8, 10) else "").tries[-1] == 12
 
 
-def test_grace_is_no_pardon() -> None:
+def test_probe_that_never_passes_is_refused_after_the_grace() -> None:
     seconds, _ = refused_with(lambda _: "down", grace=30.0)
     assert seconds == 34
 
@@ -313,7 +313,7 @@ def test_slow_tries_do_not_pile_up() -> None:
     assert probed.tries == [0, 7]
 
 
-def test_crash_is_told_before_a_probe_that_fails_because_of_it() -> None:
+def test_crash_is_reported_before_a_probe_that_fails_because_of_it() -> None:
     host = then(5, active="failed", sub="failed", result="exit-code")
     health = HEALTH._replace(probe=(PROBE._replace(retries=0),))
     with pytest.raises(UnhealthyError, match=r"a\.service failed"):

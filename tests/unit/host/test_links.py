@@ -45,7 +45,7 @@ def test_switch(paths: AppPaths) -> None:
     assert sorted(os.listdir(paths.home)) == ["current"]
 
 
-def test_replace_link_overwrites_what_a_dead_run_left(paths: AppPaths) -> None:
+def test_replace_link_overwrites_what_a_killed_run_left(paths: AppPaths) -> None:
     os.symlink("releases/half", f"{paths.current}.new")
     replace_link("releases/r1", paths.current)
     assert linked_release(paths.current) == "r1"
@@ -53,7 +53,7 @@ def test_replace_link_overwrites_what_a_dead_run_left(paths: AppPaths) -> None:
 
 
 @pytest.mark.parametrize("target", ["/srv/app", "elsewhere/r1"])
-def test_link_of_somebody_else_is_no_release(paths: AppPaths, target: str) -> None:
+def test_link_of_somebody_else_is_not_a_release(paths: AppPaths, target: str) -> None:
     os.symlink(target, paths.current)
     assert linked_release(paths.current) == ""
     assert linked_release(paths.previous) == ""
@@ -62,7 +62,7 @@ def test_link_of_somebody_else_is_no_release(paths: AppPaths, target: str) -> No
 def test_place_puts_the_link_once(paths: AppPaths, tmp_path: Path) -> None:
     path = f"{tmp_path}/app"
     claim(path, paths)
-    assert not os.path.lexists(path), "claim only looks"
+    assert not os.path.lexists(path), "claim changes nothing"
     place(path, paths)
     assert is_managed(path, paths)
     assert os.readlink(path) == paths.current
@@ -82,7 +82,7 @@ def test_place_puts_the_link_once(paths: AppPaths, tmp_path: Path) -> None:
         ("parent is a file", "is not a directory"),
     ],
 )
-def test_what_lies_in_the_way_is_left_alone(
+def test_an_existing_path_is_not_changed(
     paths: AppPaths, tmp_path: Path, kind: str, said: str
 ) -> None:
     path = tmp_path / "app"

@@ -16,7 +16,7 @@ LINE = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] (.*)")
 
 
 def messages(file: Path) -> list[str]:
-    """Return the messages of a log file, whose every line must have the known form."""
+    """Return the messages of a log file; every line must have the documented form."""
     matches = [LINE.fullmatch(line) for line in file.read_text().split("\n")[:-1]]
     assert all(matches)
     return [match[1] for match in matches if match]
@@ -42,7 +42,7 @@ def test_both_sinks(tmp_path: Path, journal: Journal) -> None:
     ]
 
 
-def test_facts_that_are_not_there_make_no_fields(tmp_path: Path, journal: Journal) -> None:
+def test_empty_values_make_no_fields(tmp_path: Path, journal: Journal) -> None:
     HostLog(f"{tmp_path}/log").write(Event(CURRENT, "up to date"))
     assert not {name for name in journal.entries[0] if name.startswith("AUTOUPDATE_")} - {
         "AUTOUPDATE_EVENT"
@@ -66,7 +66,7 @@ def test_rotation_between_two_lines(tmp_path: Path, journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("obstacle", ["directory", "no directory", "link"])
-def test_file_that_cannot_be_written_is_told_to_the_journal(
+def test_file_that_cannot_be_written_is_reported_in_the_journal(
     tmp_path: Path, journal: Journal, obstacle: str
 ) -> None:
     file = tmp_path / "sub" / "log"
@@ -81,8 +81,8 @@ def test_file_that_cannot_be_written_is_told_to_the_journal(
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_no_journal_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # None in the place of a module makes its import fail.
+def test_no_journal_is_not_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # None in sys.modules makes the import fail.
     modules: dict[str, object] = vars(sys)["modules"]
     monkeypatch.setitem(modules, "systemd._journal", None)
     HostLog(f"{tmp_path}/log").write(Event(CURRENT, "one"))

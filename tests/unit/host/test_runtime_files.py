@@ -1,4 +1,4 @@
-"""What lasts until the next boot: lock, marker, stamp, request."""
+"""The files in /run: lock, marker, stamp, request."""
 
 import os
 import stat
@@ -58,8 +58,8 @@ def test_lock_is_free_after_an_error_and_without_its_directory(paths: AppPaths) 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_lock_of_another_user_is_no_run(paths: AppPaths) -> None:
-    """It may be on a file of the same number elsewhere, by which a user feigns a run."""
+def test_lock_of_another_user_is_not_a_run(paths: AppPaths) -> None:
+    """Another user can lock a file with the same inode number in another file system."""
     with runtime_files.exclusive(paths, "demo", wait=False):
         os.chown(paths.lock, 65534, 65534)
         assert not runtime_files.is_running(paths)
@@ -79,7 +79,7 @@ def test_marker_while_activating(paths: AppPaths) -> None:
     "content",
     [
         f"{DEAD} 12345\n",
-        "OWN 1\n",  # the process id was taken by another process since
+        "OWN 1\n",  # another process has this process id since
         "OWN\n",
         "",
         "\n",
@@ -88,13 +88,13 @@ def test_marker_while_activating(paths: AppPaths) -> None:
         "\udc80\udcff\n",
     ],
 )
-def test_marker_that_nobody_living_set(paths: AppPaths, content: str) -> None:
+def test_marker_of_no_living_process(paths: AppPaths, content: str) -> None:
     text = content.replace("OWN", str(os.getpid()))
     Path(paths.activating).write_bytes(text.encode(errors="surrogateescape"))
     assert not runtime_files.is_activating(paths)
 
 
-def test_start_time_survives_odd_process_names() -> None:
+def test_start_time_with_unusual_process_names() -> None:
     assert runtime_files.start_time("self") == runtime_files.start_time(str(os.getpid()))
     assert runtime_files.start_time("self").isdecimal()
 
@@ -127,7 +127,7 @@ def test_request_lasts_while_its_gate_waits(paths: AppPaths) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "1 update\n", "x", "\n"])
-def test_request_of_a_dead_gate_does_not_count(paths: AppPaths, content: str) -> None:
+def test_request_of_a_killed_gate_does_not_count(paths: AppPaths, content: str) -> None:
     os.makedirs(paths.requests)
     Path(paths.requests, str(os.getpid())).write_text(content)
     Path(paths.requests, "4194305").write_text("5 update\n")

@@ -1,4 +1,4 @@
-"""What is made of the output of git, pip and systemctl, which may hold anything."""
+"""Parsing the output of git, pip and systemctl, which may contain anything."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The state that an older version of the package left, as this one takes it over."""
+"""The state of an older version of the package, and how this version migrates it."""
 
 import sqlite3
 from pathlib import Path
@@ -13,13 +13,13 @@ from autoupdate.reports.status import status
 from tests.unit.effects import commit
 from tests.unit.world import World
 
-# Written by the version of schema 1, not by hand.
+# Written by the version with schema 1, not manually.
 VERSION_1 = (Path(__file__).parents[1] / "data/state-1.sql").read_text()
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> str:
-    """Return a file as the version of schema 1 left it."""
+    """Return a file as the version with schema 1 left it."""
     file = tmp_path / "state.db"
     with sqlite3.connect(file) as connection:
         connection.executescript(VERSION_1)
@@ -28,7 +28,7 @@ def old(tmp_path: Path) -> str:
 
 
 def tables(file: str) -> list[str]:
-    """Return how everything in a file is defined."""
+    """Return the definitions of all tables and indexes in a file."""
     connection = sqlite3.connect(file)
     defined = [row[0] for row in connection.execute("SELECT sql FROM sqlite_master ORDER BY name")]
     connection.close()
@@ -53,7 +53,7 @@ def test_tables_are_those_of_a_new_file(old: str, tmp_path: Path) -> None:
 
 
 def test_a_reader_sees_it_before_the_first_run_and_writes_nothing(world: World) -> None:
-    """Between the upgrade and the next run `status` is asked by any user."""
+    """Any user may call `status` between the upgrade and the next run."""
     file = Path(world.app.paths.state)
     file.parent.mkdir(parents=True, exist_ok=True)
     world.close()

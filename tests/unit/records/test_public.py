@@ -1,4 +1,4 @@
-"""What users who may not open the state know of it: as much as they need, and always the truth."""
+"""The copy of the state for other users: it has what they need, and it is never out of date."""
 
 import json
 import os
@@ -24,13 +24,13 @@ RUN = LastRun("current", 0, "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "up 
 
 @pytest.fixture
 def file(tmp_path: Path) -> str:
-    """Return where the state lies."""
+    """Return the path of the state."""
     return f"{tmp_path}/state.db"
 
 
 @pytest.fixture
 def records(file: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
-    """Return a new store; who reads it is not root."""
+    """Return a new state; readers are not root."""
     opened = Records(file)
     monkeypatch.setattr(public, "is_for_me", os.path.exists)
     yield opened
@@ -38,7 +38,7 @@ def records(file: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
 
 
 def mode(file: str | Path) -> int:
-    """Return what users may do with a file."""
+    """Return the mode of a file."""
     return stat.S_IMODE(os.stat(file).st_mode)
 
 
@@ -77,7 +77,7 @@ def test_others_see_each_step_when_it_begins(records: Records, file: str) -> Non
 
 
 def test_others_see_what_was_written_by_another_process(records: Records, file: str) -> None:
-    """E.g. by `hold` while a run is under way, and by that run afterwards."""
+    """Such as `hold` while a run is under way, and that run afterwards."""
     other = Records(file)
     put(other, Hold("t1", "", "a reason"))
     assert Records(file, read_only=True).rows("SELECT reason FROM hold") == [("a reason",)]
@@ -88,14 +88,14 @@ def test_others_see_what_was_written_by_another_process(records: Records, file: 
     assert (reader.rows("SELECT * FROM hold"), reader.last_run()) == ([], RUN)
 
 
-def test_others_see_nothing_of_what_does_not_count_yet(records: Records, file: str) -> None:
+def test_others_do_not_see_an_incomplete_transaction(records: Records, file: str) -> None:
     with records.atomic():
         records.quarantine("c1", "build", "no", "t1")
         assert Records(file, read_only=True).quarantined() == []
     assert len(Records(file, read_only=True).quarantined()) == 1
 
 
-def test_what_a_killed_process_did_not_tell_is_told_by_the_next_one(
+def test_the_next_process_writes_the_copy_that_a_killed_one_did_not(
     records: Records, file: str
 ) -> None:
     records._is_public = False
@@ -109,14 +109,16 @@ def test_history_of_others_ends_after_a_hundred(records: Records, tmp_path: Path
         for number in range(1, 301):
             records.begin("timer", f"c{number}", "r0", f"t{number}")
             result = Result.UPDATED if number == 50 else Result.ROLLED_BACK
-            # The first is open still, as that of a run which died.
+            # The first is still open, like that of a run that died.
             if number > 1:
                 records.finish(number, result, 0, "", "t")
     shown = history(AppPaths(str(tmp_path), str(tmp_path)), 1000)
     assert [entry["id"] for entry in shown] == [*range(300, 200, -1), 50, 1]
 
 
-def test_copy_that_cannot_be_written_is_no_failure_and_no_lie(records: Records, file: str) -> None:
+def test_copy_that_cannot_be_written_is_not_a_failure_and_is_removed(
+    records: Records, file: str
+) -> None:
     os.mkdir(f"{public.file_beside(file)}.new")
     records.quarantine("c1", "build", "no", "t1")
     with pytest.raises(StateError, match="No such file") as caught:

@@ -1,4 +1,4 @@
-"""What is remembered, and that it is."""
+"""The state: what is stored, and that it is durable."""
 
 import shutil
 import sqlite3
@@ -21,19 +21,19 @@ RELEASE = Release(
 
 @pytest.fixture
 def file(tmp_path: Path) -> str:
-    """Return where the state lies; the odd name must not be taken for a part of a URI."""
+    """Return the path of the state; its name must not be read as a part of a URI."""
     return f"{tmp_path}/state of 100%?.db"
 
 
 @pytest.fixture
 def records(file: str) -> Iterator[Records]:
-    """Return a new store."""
+    """Return a new state."""
     opened = Records(file)
     yield opened
     opened.close()
 
 
-def test_the_way_of_a_transaction(records: Records) -> None:
+def test_steps_of_a_transaction(records: Records) -> None:
     number = records.begin("timer", "c1", "r0", "t0")
     records.set_target(number, "c2", "r2")
     records.set_services(number, ["a.service", "b.service"])
@@ -49,7 +49,7 @@ def test_the_way_of_a_transaction(records: Records) -> None:
     assert (past.step, past.result, past.finished_at) == ("probation", "updated", "t1")
 
 
-def test_each_step_has_its_begin_and_its_end(records: Records) -> None:
+def test_each_step_has_a_start_and_an_end(records: Records) -> None:
     number = records.begin("timer", "c1", "", "t0")
     other = records.begin("timer", "c1", "", "t0")
     records.enter(number, Step.VERIFY, "t1")
@@ -98,7 +98,7 @@ def test_several_writes_count_together_or_not_at_all(records: Records, file: str
     other.close()
 
 
-def test_full_disk_is_no_damage_and_leaves_the_store_usable(records: Records) -> None:
+def test_full_disk_is_not_damage_and_leaves_the_state_usable(records: Records) -> None:
     pages = records.rows("PRAGMA page_count")[0][0]
     records.rows(f"PRAGMA max_page_count = {pages}")
     number = records.begin("timer", "c1", "", "t0")
@@ -111,7 +111,7 @@ def test_full_disk_is_no_damage_and_leaves_the_store_usable(records: Records) ->
     assert records.unfinished() is None
 
 
-def test_mistake_of_ours_is_no_damage(records: Records) -> None:
+def test_wrong_query_is_not_damage(records: Records) -> None:
     records.add_release(RELEASE)
     with pytest.raises(StateError) as caught:
         records.add_release(RELEASE)
@@ -130,7 +130,7 @@ def test_history_is_newest_first_and_limited(records: Records) -> None:
     assert [entry.id for entry in records.history(3)] == numbers[:-4:-1]
 
 
-def test_releases_in_the_order_they_came(records: Records) -> None:
+def test_releases_in_the_order_of_their_creation(records: Records) -> None:
     for name in ("b", "a", "c"):
         records.add_release(RELEASE._replace(id=name))
     records.set_activated("a", "t5")
@@ -171,7 +171,7 @@ def test_quarantine(records: Records) -> None:
 
 
 def test_what_was_written_is_there_for_the_next_process(records: Records, file: str) -> None:
-    """Without close or commit: each write counts when its method has returned."""
+    """Without close or commit: each write is durable when its method returns."""
     number = records.begin("timer", "c1", "", "t0")
     other = Records(file, read_only=True)
     assert other.transaction(number).commit == "c1"
@@ -204,7 +204,7 @@ def test_state_of_a_newer_version_is_left_alone(file: str, read_only: bool) -> N
     assert Path(file).read_bytes() == before
 
 
-def test_file_that_is_no_state(file: str) -> None:
+def test_file_that_is_not_a_state(file: str) -> None:
     content = b"this is no database, and longer than its header" * 9
     Path(file).write_bytes(content)
     with pytest.raises(DamagedStateError, match="cannot be opened: file is not a database"):
@@ -212,14 +212,14 @@ def test_file_that_is_no_state(file: str) -> None:
     assert Path(file).read_bytes() == content
 
 
-def test_read_while_a_dead_run_has_left_a_commit_half_done(
+def test_read_when_a_killed_run_left_an_incomplete_commit(
     records: Records, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only a writer may roll back what it left; a reader sees how things were before it."""
+    """Only a writer can roll it back; a reader sees the state before it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     number = records.begin("timer", "c1", "r0", "t0")
     connection = sqlite3.connect(file, isolation_level=None)
-    # Too small for the changes: some are in the file before the commit.
+    # The cache is too small for the changes, so some are in the file before the commit.
     connection.execute("PRAGMA cache_size = 2")
     connection.execute("BEGIN IMMEDIATE")
     for _ in range(3000):
@@ -237,7 +237,7 @@ def test_read_while_a_dead_run_has_left_a_commit_half_done(
     assert Path(f"{file}.dead-journal").exists()
 
 
-def test_success_of_a_look_alone_outlives_a_failure(records: Records, tmp_path: Path) -> None:
+def test_success_of_the_fast_path_outlives_a_failure(records: Records, tmp_path: Path) -> None:
     run = LastRun("current", 0, "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "up to date")
     records.set_last_run(run, success=True)
     look = "2026-01-09T00:00:00Z\n2026-01-09T00:00:01Z\nup to date\n"

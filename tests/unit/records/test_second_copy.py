@@ -1,4 +1,4 @@
-"""A state that is lost or damaged: what the next run knows all the same."""
+"""A state that is lost or damaged: what the next run still knows."""
 
 import json
 from collections.abc import Callable
@@ -26,22 +26,22 @@ def delete(file: Path) -> None:
 
 
 def empty(file: Path) -> None:
-    """Lose what is in a file, as a power cut may."""
+    """Empty a file, as a power cut may do."""
     file.write_bytes(b"")
 
 
 def cut(file: Path) -> None:
-    """Lose all but the first page and a half."""
+    """Cut a file after one and a half pages."""
     file.write_bytes(file.read_bytes()[:6000])
 
 
 def overwrite(file: Path) -> None:
-    """Put something else in the place of a file."""
+    """Replace the contents of a file."""
     file.write_bytes(b"\0\xffgarbage" * 5000)
 
 
 def overwrite_all_but_the_header(file: Path) -> None:
-    """Damage only what is not read when the file is opened."""
+    """Damage only the parts that are not read when the file is opened."""
     file.write_bytes(file.read_bytes()[:4096] + b"\xa5" * (file.stat().st_size - 4096))
 
 
@@ -61,14 +61,14 @@ def damaged(world: World, request: pytest.FixtureRequest) -> World:
 
 
 def run(world: World) -> Outcome:
-    """Do one run of a new process; open the state it left."""
+    """Do one run in a new process; open the state that it left."""
     outcome = run_and_leave(world)
     world.revive()
     return outcome
 
 
 def run_and_leave(world: World) -> Outcome:
-    """Do one run of a new process, which opens the state itself."""
+    """Do one run in a new process, which opens the state itself."""
     world.records.close()
     records = open_state(world.paths, lambda _: None)
     outcome = one_run(world.app._replace(records=records), wait=False)
@@ -78,7 +78,7 @@ def run_and_leave(world: World) -> Outcome:
 
 @pytest.mark.parametrize("damaged", DAMAGES, indirect=True, ids=lambda it: it.__name__)
 def test_damaged_state(damaged: World) -> None:
-    """At the latest the second run goes on as if nothing had been."""
+    """The second run at the latest continues as if nothing had happened."""
     first, second = run(damaged), run(damaged)
     assert first.exit_code in (Exit.DONE, Exit.FAILED)
     assert (second.result, second.exit_code) == (Result.DEFERRED, Exit.DONE)
@@ -86,7 +86,7 @@ def test_damaged_state(damaged: World) -> None:
     assert [item.commit for item in damaged.records.releases()] == [commit(1)]
     assert damaged.worker.calls == [], "nothing is fetched or built again"
     damaged.assert_whole()
-    # And it is a state again.
+    # The state is valid again.
     damaged.services.bad = set()
     assert damaged.deploy(3).result is Result.UPDATED
     damaged.assert_whole()
@@ -102,7 +102,7 @@ def test_damaged_state(damaged: World) -> None:
     ],
 )  # fmt: skip
 def test_second_copy_is_damaged_as_well(damaged: World, content: bytes | None) -> None:
-    """Nothing is known any more: the current commit is built again, and then all is well."""
+    """Nothing is known any more: the current commit is built again."""
     facts = Path(facts_file(damaged.paths.state))
     if content is None:
         facts.unlink()
@@ -126,7 +126,7 @@ def test_second_copy_counts_as_a_whole_or_not_at_all(damaged: World) -> None:
 
 
 @pytest.mark.parametrize("damaged", [overwrite], indirect=True)
-def test_damaged_file_is_told_and_kept(damaged: World) -> None:
+def test_damaged_file_is_reported_and_kept(damaged: World) -> None:
     content = Path(damaged.paths.state).read_bytes()
     told: list[DamagedStateError] = []
     open_state(damaged.paths, told.append).close()
@@ -149,7 +149,7 @@ def test_journal_of_a_file_that_is_gone_is_not_played_into_the_new_one(world: Wo
 
 
 def test_damage_that_shows_in_the_middle_of_a_run(world: World) -> None:
-    """Here when the run's end is recorded, the last thing of all."""
+    """Here when the end of the run is recorded, which is its last write."""
     world.deploy(1)
 
     def fail(*_: object, **__: object) -> None:
@@ -164,8 +164,8 @@ def test_damage_that_shows_in_the_middle_of_a_run(world: World) -> None:
     assert run(world).result is Result.CURRENT
 
 
-def test_half_a_second_copy_does_not_stay(world: World) -> None:
-    """A power cut may leave it when all else is done."""
+def test_incomplete_second_copy_is_replaced(world: World) -> None:
+    """A power cut may leave it when everything else is done."""
     world.deploy(1)
     half = Path(world.paths.home, "facts.json.new")
     half.write_text("{")
@@ -173,15 +173,15 @@ def test_half_a_second_copy_does_not_stay(world: World) -> None:
     assert not half.exists()
 
 
-def test_second_copy_that_cannot_be_written_is_no_failed_update(world: World) -> None:
+def test_second_copy_that_cannot_be_written_does_not_fail_the_update(world: World) -> None:
     Path(world.paths.home, "facts.json.new").mkdir()
     assert world.deploy(1).result is Result.UPDATED
     assert "the second copy of the state cannot be written" in world.log.events[-1].message
 
 
 @pytest.mark.parametrize("damaged", [delete, overwrite], indirect=True)
-def test_killed_while_it_is_begun_anew(damaged: World) -> None:
-    """Before each change of the file system; what was known is not lost on the way."""
+def test_killed_while_it_is_replaced(damaged: World) -> None:
+    """Killed before each change of the file system; nothing that was known is lost."""
     content = damaged.root / "damaged"
     state = Path(damaged.paths.state)
     number, died = 0, True
@@ -220,7 +220,7 @@ def test_readers_of_a_damaged_state(world: World) -> None:
 def test_damage_at_each_moment_of_an_update(
     world: World, bad: bool, damage: Damage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the latest two runs later all is as if nothing had been, and nothing is left over."""
+    """Two runs later at the latest, the damage has no effect any more, and left no files."""
     world.deploy(1)
     left = [0]
 

@@ -1,4 +1,4 @@
-"""The app's install that is taken over from the release before: when, and what is written."""
+"""The app's install that is copied from an earlier release: when, and what is written."""
 
 import base64
 import hashlib
@@ -41,7 +41,7 @@ def install(release: str) -> None:
 
 @pytest.fixture
 def first(tmp_path: Path) -> str:
-    """Return a release whose install is remembered."""
+    """Return a release whose install is recorded."""
     release = make_release(tmp_path / "first")
     install(release)
     editable.keep(
@@ -65,7 +65,7 @@ def test_same_inputs(tmp_path: Path, first: str) -> None:
 
 
 def digest(text: str) -> str:
-    """Return what RECORD says of a text."""
+    """Return the entry of a text in RECORD."""
     value = hashlib.sha256(text.encode()).digest()
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
@@ -94,7 +94,7 @@ def test_install_that_came_with_the_dependencies_is_replaced(tmp_path: Path, fir
     assert sorted(os.listdir(f"{second}/.venv/{LIBRARY}")) == ["app-1.0.dist-info", "app.pth"]
 
 
-def test_install_that_is_not_understood_is_not_remembered(tmp_path: Path, first: str) -> None:
+def test_install_that_cannot_be_copied_is_not_recorded(tmp_path: Path, first: str) -> None:
     for release, trace in ((first, None), (make_release(tmp_path / "bare"), Trace((), ("",)))):
         editable.keep(f"{tmp_path}/memory", f"{release}/.venv", release, trace)
         assert not (tmp_path / "memory").exists()
@@ -120,7 +120,7 @@ def test_trace(tmp_path: Path, record: list[tuple[str, str]], trace: Trace | Non
 
 
 @pytest.mark.parametrize("text", ["", "{", None])
-def test_trace_that_is_not_there(tmp_path: Path, text: str | None) -> None:
+def test_missing_trace(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "log").write_text(text)
     assert editable.read_trace(f"{tmp_path}/log", "/r") is None

@@ -1,4 +1,4 @@
-"""The environment of a release: what its key depends on, and what is installed when."""
+"""The environment of a release: what its key depends on, and when something is installed."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ SETTINGS = Build(
 
 
 class Installer:
-    """Runs no command; makes the environments that commands would have made."""
+    """Runs no command, but makes the environments that commands would have made."""
 
     def __init__(self) -> None:
         self.commands: list[list[str]] = []
@@ -32,7 +32,7 @@ class Installer:
     def __call__(
         self, command: Sequence[str], directory: str, additions: dict[str, str]
     ) -> tuple[int, str]:
-        """Note one command of a build."""
+        """Record one command of a build."""
         self.commands.append(list(command))
         if self.fails(command):
             return 1, "ERROR: No matching distribution found for x"
@@ -78,7 +78,7 @@ def release(tmp_path: Path) -> Path:
 def provide(
     release: Path, installer: Installer | None = None, settings: Build = SETTINGS
 ) -> tuple[str, bool]:
-    """Build a release's environment; return the key, and whether dependencies were there."""
+    """Build a release's environment; return the key, and whether it existed already."""
     environments = f"{release.parents[1]}/environments"
     builder = EnvironmentBuilder(environments, settings, installer or Installer())
     planned = builder.plan(str(release))
@@ -146,7 +146,7 @@ def test_dependencies_that_cannot_be_installed(release: Path) -> None:
     installer.fails = lambda words: "--requirement" in words
     with pytest.raises(UpdateFailedError, match="No matching distribution"):
         provide(release, installer)
-    # What was half installed is begun anew.
+    # An incomplete environment is built again from the start.
     assert provide(release)[1] is False
 
 
@@ -164,7 +164,7 @@ def test_requirements_file_that_is_missing(release: Path) -> None:
         provide(release, settings=SETTINGS._replace(requirements=("other.txt",)))
 
 
-def test_app_that_is_no_package(release: Path) -> None:
+def test_app_that_is_not_a_package(release: Path) -> None:
     (release / "setup.py").unlink()
     installer = Installer()
     provide(release, installer)
@@ -221,7 +221,7 @@ def test_build_requirements(tmp_path: Path, text: str | None, requires: list[str
 
 
 def test_requirements_with_hashes_are_installed_apart(release: Path) -> None:
-    """Everything in one call of pip would have to have a hash, and the app itself cannot."""
+    """In one call of pip everything would need a hash, and the app itself cannot have one."""
     (release / "requirements.txt").write_text("blinker==1.9 \\\n    --hash=sha256:00\n")
     installer = Installer()
     settings = SETTINGS._replace(extra_requirements=("uvicorn[standard]",))
@@ -241,7 +241,7 @@ def test_requirements_with_hashes_are_installed_apart(release: Path) -> None:
         ("/usr/bin/python3.13 Python 3.13.5 (main)", ["pip"]),
     ],
 )
-def test_environment_has_what_venv_would_have_put_there(interpreter: str, added: list[str]) -> None:
+def test_environment_has_what_venv_would_have_installed(interpreter: str, added: list[str]) -> None:
     words = installer.Installer("uv", "/usr/bin/uv").complete("/e", interpreter)
     assert words[words.index("/e/bin/python") + 1 :] == added
     assert installer.Installer("pip", "").complete("/e", interpreter) == []

@@ -1,4 +1,4 @@
-"""What is read out of a commit's tree: links that lead out, names that mislead."""
+"""What is read from a commit's tree: links that lead out of it, misleading names."""
 
 import pytest
 
@@ -26,11 +26,11 @@ LINK, FILE, SUBMODULE = 0o120000, 0o100644, 0o160000
         ({"a": "."}, []),
         ({"a": ".."}, ["a"]),
         ({"a": "x/../../b"}, ["a"]),
-        # By its text alone this one stays; as the kernel follows it, it does not.
+        # Its text stays inside the tree; as the kernel follows it, it leads out.
         ({"d/up": "..", "a": "d/up/../b"}, ["a"]),
         ({"a": "b", "b": "c", "c": "/tmp"}, ["a", "b", "c"]),
         ({"a/b": "c", "a/c": "../d", "e": "a/b/../f"}, []),
-        # Nowhere is not in the tree.
+        # Circles do not lead to a path in the tree.
         ({"a": "b", "b": "a"}, ["a", "b"]),
         ({"a": "a/x"}, ["a"]),
         ({"a": "b//./c/"}, []),
@@ -61,11 +61,11 @@ def test_misleading_names(path: str) -> None:
         "bad-utf8-\udcff", "README", "readme", "$(reboot)", "`reboot`", "a;b", "C:/x",
     ],
 )  # fmt: skip
-def test_names_that_are_merely_odd(path: str) -> None:
+def test_unusual_names_that_are_accepted(path: str) -> None:
     assert not is_misleading(path)
 
 
-def test_survey_counts_what_the_disk_will_hold() -> None:
+def test_survey_counts_disk_space() -> None:
     survey = Survey(["src", "src/sub", "gone"])
     survey.add(Entry(FILE, "1", 1, "src/a"))
     survey.add(Entry(FILE, "2", 4097, "b"))
@@ -95,7 +95,7 @@ def test_time_of_a_commit(content: bytes, time: int) -> None:
 
 
 def answer(**changes: object) -> dict[str, object]:
-    """Return what a worker says of a harmless commit, in JSON's types, with changes."""
+    """Return a worker's answer about a harmless commit, in JSON's types, with changes."""
     facts = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in HARMLESS._asdict().items()
@@ -110,7 +110,7 @@ def test_answer_of_a_worker() -> None:
 
 @pytest.mark.parametrize("name", Findings._fields)
 @pytest.mark.parametrize("nonsense", [None, "x", 1.5, -1, [1], {}, "absent"])
-def test_answer_that_says_something_else(name: str, nonsense: object) -> None:
+def test_answer_in_another_form(name: str, nonsense: object) -> None:
     said = answer(**{name: nonsense})
     if nonsense == "absent":
         del said[name]

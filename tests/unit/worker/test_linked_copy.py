@@ -1,4 +1,4 @@
-"""The `.venv` of a release: a copy of its environment that no other release can be reached by."""
+"""The `.venv` of a release: a copy of its environment that cannot change other releases."""
 
 import os
 from pathlib import Path
@@ -40,7 +40,7 @@ def release(tmp_path: Path) -> Path:
 def test_copy(tmp_path: Path, template: Path, release: Path) -> None:
     copy = release / ".venv"
     provide(str(template), f"{tmp_path}/linking", str(release), None)
-    # An installer's lock in there must not be one that others can take.
+    # Other users must not be able to lock an installer's file in there.
     assert copy.stat().st_mode & 0o777 == 0o700
     adapt(str(copy), str(template))
     shared = "lib/package/__init__.py"
@@ -52,7 +52,7 @@ def test_copy(tmp_path: Path, template: Path, release: Path) -> None:
     assert os.readlink(copy / "bin/python") == "/usr/bin/python3"
     assert sorted(os.listdir(copy)) == ["bin", "lib", "pyvenv.cfg"]
     assert not os.path.exists(tmp_path / "linking")
-    # What holds a path is a file of its own: a write in place stays in this release.
+    # A file with a path in it is no hard link: writing in place changes only this release.
     for own in (pip, copy / "pyvenv.cfg"):
         original = template / own.relative_to(copy)
         before = original.read_text()
@@ -61,13 +61,13 @@ def test_copy(tmp_path: Path, template: Path, release: Path) -> None:
         assert original.read_text() == before
 
 
-def test_what_a_dead_run_left_is_overwritten(tmp_path: Path, template: Path) -> None:
+def test_what_a_killed_run_left_is_overwritten(tmp_path: Path, template: Path) -> None:
     (tmp_path / "linking/lib/left-over").mkdir(parents=True)
     link(str(template), f"{tmp_path}/linking", None)
     assert not (tmp_path / "linking/lib/left-over").exists()
 
 
-def test_files_of_all_releases_are_for_reading_alone(tmp_path: Path, template: Path) -> None:
+def test_files_of_all_releases_are_read_only(tmp_path: Path, template: Path) -> None:
     outside = tmp_path / "outside"
     outside.write_text("not ours")
     outside.chmod(0o666)

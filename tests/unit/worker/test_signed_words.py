@@ -1,4 +1,4 @@
-"""What gpg and ssh-keygen say, and what signatures say of themselves, when it makes no sense."""
+"""Output of gpg and ssh-keygen, and contents of signatures, that make no sense."""
 
 import base64
 import struct
@@ -31,7 +31,7 @@ VALID = f"[GNUPG:] VALIDSIG {FINGERPRINT} 2026-01-01 1 0 4 0 22 8 00 {FINGERPRIN
         (NEW + GOOD + VALID + NEW + GOOD + VALID, True, State.MALFORMED),
         (NEW + f"[GNUPG:] BADSIG {KEY_ID} x\n" + VALID, True, State.BAD),
         (NEW + f"[GNUPG:] REVKEYSIG {KEY_ID} x\n" + VALID, True, State.REVOKED_KEY),
-        # What gpg does not say as a status line is anybody's word.
+        # Output of gpg that is not a status line may come from anybody.
         (f"gpg: {NEW}gpg: {GOOD}", True, State.MALFORMED),
         (NEW + f"[GNUPG:] ERRSIG {KEY_ID}\n", True, State.MALFORMED),
         (NEW + f"[GNUPG:] ERRSIG {KEY_ID} 22 8 00 1 9 {FINGERPRINT}\n", True, State.UNKNOWN_KEY),
@@ -66,7 +66,7 @@ KEY = packed(b"ssh-ed25519", b"k" * 32)
 SIGNATURE = b"SSHSIG\0\0\0\1" + packed(KEY, b"git", b"", b"sha512", b"s")
 
 
-def test_signature_by_ssh_says_its_key_and_purpose() -> None:
+def test_signature_by_ssh_contains_its_key_and_purpose() -> None:
     assert parse(armored(SIGNATURE)) == (KEY, "git")
 
 
@@ -83,7 +83,7 @@ def test_signature_by_ssh_that_cannot_be_read(armor: bytes) -> None:
         parse(armor)
 
 
-def test_word_of_ssh_keygen_on_another_key_does_not_count(tmp_path: Path) -> None:
+def test_output_of_ssh_keygen_about_another_key_does_not_count(tmp_path: Path) -> None:
     signers = Signers(str(tmp_path), Keys(allowed_signers="a ssh-ed25519 AAAA"))
     said = 'Good "git" signature for a@b with ED25519 key SHA256:other\n'
     assert signers.judge(said, armored(SIGNATURE), good=True).state is State.BAD

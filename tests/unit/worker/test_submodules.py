@@ -1,4 +1,4 @@
-"""Addresses of submodules: which are asked, and what a relative one means."""
+"""URLs of submodules: which are allowed, and what a relative one means."""
 
 import pytest
 
@@ -27,7 +27,7 @@ UPSTREAM = "https://forge.example/group/app.git"
         ("file:///srv/x", "file:///srv/app", "file:///srv/x"),
     ],
 )
-def test_addresses(address: str, upstream: str, found: str) -> None:
+def test_urls(address: str, upstream: str, found: str) -> None:
     assert resolve(address, upstream) == found
 
 
@@ -39,6 +39,6 @@ def test_addresses(address: str, upstream: str, found: str) -> None:
         "fd::17", "../../../x", "", "https://other.example/a\nb", "../a\x1b[2J", "C:/x", "x",
     ],
 )  # fmt: skip
-def test_addresses_that_are_not_asked(address: str) -> None:
+def test_urls_that_are_not_allowed(address: str) -> None:
     with pytest.raises(UpdateFailedError, match="submodule"):
         resolve(address, UPSTREAM)

@@ -1,4 +1,4 @@
-"""uv: where it comes from, what it is told of the host's settings, and life without it."""
+"""uv: where it comes from, the host's settings that it gets, and builds without it."""
 
 import os
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ TRANSLATED = {
 
 
 class Pip:
-    """Stands for the commands that fetch uv."""
+    """Takes the place of the commands that download uv."""
 
     def __init__(self) -> None:
         self.commands: list[Sequence[str]] = []
@@ -60,7 +60,7 @@ def test_fetched_once(tmp_path: Path) -> None:
     assert wanted.startswith(f"uv=={uv.VERSION} --hash=sha256:")
 
 
-def test_that_cannot_be_fetched_is_not_tried_again_soon(tmp_path: Path) -> None:
+def test_failed_download_is_not_tried_again_soon(tmp_path: Path) -> None:
     pip = Pip()
     pip.status = 1
     assert uv.fetch(str(tmp_path), "/usr/bin/python3", pip) == ""
@@ -73,7 +73,7 @@ def test_that_cannot_be_fetched_is_not_tried_again_soon(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["auto", "pip", "uv"])
-def test_life_without_uv(tmp_path: Path, wanted: str) -> None:
+def test_builds_without_uv(tmp_path: Path, wanted: str) -> None:
     pip = Pip()
     pip.status = 1
     settings = Build(
@@ -98,7 +98,7 @@ def test_settings_of_pip_count_for_uv(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "no section", "[global]\n", "\xff[global"])
-def test_settings_that_say_nothing(tmp_path: Path, text: str) -> None:
+def test_settings_without_an_index(tmp_path: Path, text: str) -> None:
     (tmp_path / "pip.conf").write_text(text, encoding="latin-1")
     assert uv.settings(f"{tmp_path}/uv.toml", [f"{tmp_path}/pip.conf"]) == {}
 
