@@ -1,6 +1,6 @@
-"""`plan` agrees with what `run` then does: asked before every run of the unit tests.
+"""Checks that `plan` predicts what `run` then does, before every run of the unit tests.
 
-What no plan can know is named here, and nothing else is left out.
+The exceptions, which no plan can know, are all named here.
 """
 
 import os
@@ -18,19 +18,19 @@ from tests.unit.guard import GUARD
 if TYPE_CHECKING:
     from tests.unit.world import World
 
-# Only the build, the rehearsal, hooks, the switch and the services themselves can fail there.
+# In these steps only the build, the rehearsal, hooks, the switch and the services can fail.
 AFTER_THE_GATES = (
     Step.BUILD, Step.REHEARSE, Step.ACTIVATE, Step.PROBATION, Step.ROLL_BACK, Step.DONE,
 )  # fmt: skip
-A_HOOK_SAID_NO = "the next run asks the hooks again"
+A_HOOK_FAILED = "the next run runs the hooks again"
 
 
 def can_be_foretold(world: "World") -> bool:
-    """Tell whether a run can be foretold.
+    """Return whether `plan` can predict a run.
 
-    Not one that will be killed, nor one that first ends what a killed one left: what becomes of
-    that, only its services can show. A state that is damaged is not read. Nor one for a start of a
-    service that asks for no update.
+    It cannot for a run that will be killed, nor after one that was killed, because only the
+    services show how that ends. Nor with a damaged state, nor for a start of a service that asks
+    for no update.
     """
     if runtime_files.requests(world.paths) == {runtime_files.RECOVER}:
         return False
@@ -40,12 +40,12 @@ def can_be_foretold(world: "World") -> bool:
 
 
 def timeless(reason: str) -> str:
-    """Return a reason without the seconds that pass between plan and run."""
+    """Return a reason without times in seconds, as some pass between plan and run."""
     return re.sub(r"-?[0-9]+ s\b", "some s", reason)
 
 
 def check(foretold: Outlook, outcome: Outcome, records: Records) -> None:
-    """Compare what was foretold with what came."""
+    """Compare the prediction with the outcome."""
     last = records.history(1)
     step = Step(last[0].step) if last else Step.FETCH
     agrees = {
@@ -54,7 +54,7 @@ def check(foretold: Outlook, outcome: Outcome, records: Records) -> None:
         FAIL: outcome.exit_code != Exit.DONE,
         UPDATE: outcome.result is Result.UPDATED
         or step in AFTER_THE_GATES
-        or outcome.advice == A_HOOK_SAID_NO,
+        or outcome.advice == A_HOOK_FAILED,
     }
     assert agrees[foretold.would], f"plan: {foretold}\nrun: {outcome}"
     if outcome.commit and foretold.commit:

@@ -1,4 +1,4 @@
-"""What every unit test gets: the guard, a captured journal, and an app with made-up effects."""
+"""Fixtures of all unit tests: the guard, a captured journal, and an app with fake effects."""
 
 import os
 import tempfile
@@ -25,7 +25,7 @@ class Journal:
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """Return a directory in memory, where the host has that: these tests write very much."""
+    """Return a directory in memory if the host has one, because these tests write much."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=memory, prefix="autoupdate-test-") as directory:
         yield Path(directory)
@@ -33,14 +33,14 @@ def tmp_path() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _no_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail a test that starts a process, opens a connection, or leaves its directory."""
+    """Fail a test that starts a process, opens a connection, or writes outside its directory."""
 
     def refuse(*fields: bytes) -> None:
         GUARD.violations.append(f"journal entry {fields!r}")
         raise HostAccessError("a unit test must not write to the journal")
 
     monkeypatch.setattr(_journal, "sendv", refuse)
-    # What a service manager told the caller, as one in a container does, is not meant for a test.
+    # A service manager may have set these for the caller; they are not meant for a test.
     for variable in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "TRIGGER_UNIT"):
         monkeypatch.delenv(variable, raising=False)
     GUARD.violations.clear()
@@ -53,7 +53,7 @@ def _no_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def journal(_no_host: None, monkeypatch: pytest.MonkeyPatch) -> Journal:
-    """Take what goes to the journal."""
+    """Capture the entries for the journal."""
     taken = Journal()
     monkeypatch.setattr(_journal, "sendv", taken.sendv)
     return taken
@@ -61,7 +61,7 @@ def journal(_no_host: None, monkeypatch: pytest.MonkeyPatch) -> Journal:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Return an app whose effects are made up, with three running services."""
+    """Return an app with fake effects and three running services."""
     made = World(tmp_path)
     yield made
     made.close()

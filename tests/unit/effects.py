@@ -1,4 +1,4 @@
-"""The made-up effects of an app, each a place where the process can be killed (see world.py)."""
+"""The fake effects of an app; the process can be killed at each of them (see world.py)."""
 
 import calendar
 import os
@@ -30,22 +30,22 @@ HARMLESS = Findings(
 
 
 def commit(number: int) -> str:
-    """Return the commit of version `number`; its first 12 digits already tell it from others."""
+    """Return the commit of version `number`; the first 12 digits differ from those of others."""
     return f"{number:012x}{0:028x}"
 
 
 class Killed(BaseException):
-    """The process died here: nothing after it takes effect, not even a `finally`."""
+    """The process was killed here: nothing after it has an effect, not even a `finally`."""
 
 
 class FakeClock(Clock):
-    """A clock that stands still until somebody sleeps."""
+    """A clock that moves only when somebody sleeps or asks for the time."""
 
     def __init__(self, effect: Callable[[str], None]) -> None:
         self.effect = effect
         self.seconds = 0.0
         self.ahead = 0.0
-        """By how much somebody set the time of day."""
+        """By how many seconds the time of day was set."""
         self.at_time: list[tuple[float, Callable[[], None]]] = []
 
     def monotonic(self) -> float:
@@ -53,7 +53,7 @@ class FakeClock(Clock):
         return self.seconds
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass, and with it what was planned."""
+        """Let time pass, and do what was planned for this time."""
         self.seconds += seconds
         due = [action for moment, action in self.at_time if moment <= self.seconds]
         self.at_time = [entry for entry in self.at_time if entry[0] > self.seconds]
@@ -61,7 +61,7 @@ class FakeClock(Clock):
             action()
 
     def now(self) -> str:
-        """Return a time of day that is another one each time."""
+        """Return the time of day, a second later at each call."""
         self.effect("clock")
         self.seconds += 1
         moment = FIRST_MOMENT + int(self.seconds + self.ahead)
@@ -87,7 +87,7 @@ class FakeLog:
 
 
 class FakeServices:
-    """Services that run whatever `current` leads to when they are restarted."""
+    """Services that run the release that `current` points to when they start."""
 
     def __init__(self, world: "World") -> None:
         self.world = world
@@ -98,29 +98,29 @@ class FakeServices:
         self.watched_later: list[str] = []
         self.refuse_restart = ""
         self.bad: set[str] = set()
-        """Commits with which services fail at their start."""
+        """Commits whose services fail at their start."""
         self.good_paths: set[str] = set()
-        """Where even these run, if it is a directory of its own and no release."""
+        """Paths where even these run, if the path is a directory, not a link to a release."""
         self.stopped_by_hand: set[str] = set()
         self.broken_units: set[str] = set()
         """Services that fail with every commit."""
         self.bad_paths: set[str] = set()
-        """Directories in which nothing runs; a link to a release is none."""
+        """Paths where nothing runs, if the path is a directory, not a link to a release."""
         self._invocations = 0
 
     def add(self, name: str, active: str = "active", sub: str = "running") -> None:
-        """Let the host have a service."""
+        """Add a service to the host."""
         self.units[name] = Service(
             name, "loaded", active, sub, "success", 100, 0, self._invocation(), "app"
         )
         self.runs[name] = self.world.at_path()
 
     def change(self, name: str, **facts: Any) -> None:
-        """Change what systemd says of a service."""
+        """Change the properties of a service."""
         self.units[name] = self.units[name]._replace(**facts)
 
     def start(self, name: str) -> None:
-        """Let a service start, as it does when its gate passed."""
+        """Start a service, as after its gate."""
         self.runs[name] = self.world.at_path()
         own = {path for path in self.good_paths if not os.path.islink(path)}
         broken = {path for path in self.bad_paths if not os.path.islink(path)}
@@ -159,12 +159,12 @@ class FakeServices:
             self.change(name, active="inactive", sub="dead", main_pid=0)
 
     def was_told_to_stop(self, service: Service) -> bool:
-        """Tell whether somebody stopped a service."""
+        """Return whether somebody stopped a service."""
         self.world.effect("was_told_to_stop")
         return service.name in self.stopped_by_hand
 
     def watch_later(self, app: str) -> None:
-        """Note that the unit which watches later was asked for."""
+        """Record that the unit that watches later was started."""
         self.world.effect("watch_later")
         self.watched_later.append(app)
 
@@ -174,30 +174,30 @@ class FakeServices:
 
 
 class FakeTransientUnits:
-    """Remembers what systemd was asked to start later."""
+    """Records what systemd was asked to start."""
 
     def __init__(self, effect: Callable[[str], None]) -> None:
         self.effect = effect
         self.planned: tuple[str, float, float] | None = None
-        """The run that was planned last: app, moment, spread."""
+        """The run that was scheduled last: app, time, spread."""
         self.fault = ""
         self.sendings = 0
         self.beside: list[str] = []
-        """The apps of the runs that were started beside something."""
+        """The apps of the runs that were started in parallel."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
-        """Note that a run was planned."""
+        """Record that a run was scheduled."""
         self.effect("run_at")
         self.planned = (app, moment, spread)
         return self.fault
 
     def run_now(self, app: str) -> None:
-        """Note that a run was started which nobody waits for."""
+        """Record that a run was started that nobody waits for."""
         self.effect("run_now")
         self.beside.append(app)
 
     def send(self, app: str) -> None:
-        """Note that the outbox is to be emptied."""
+        """Record that notifications are to be sent."""
         self.effect("send")
         self.sendings += 1
 
@@ -217,7 +217,7 @@ class FakeHooks:
     def add(
         self, stage: str, name: str, does: Callable[[Mapping[str, str]], str] = lambda _: ""
     ) -> None:
-        """Let a stage have a hook."""
+        """Add a hook to a stage."""
         self.hooks.setdefault(stage, {})[name] = does
 
     def find(self, stage: str) -> list[str]:
@@ -225,7 +225,7 @@ class FakeHooks:
         return sorted(self.hooks.get(stage, {}))
 
     def fault(self, hook: str) -> str:
-        """Tell why a hook may not run."""
+        """Return why a hook may not run."""
         return self.faults.get(hook, "")
 
     def run(
@@ -240,7 +240,7 @@ class FakeHooks:
 
 
 class FakeUnits:
-    """Remembers which timers were switched, and how often unit files were read again."""
+    """Records which timers were disabled, and how often unit files were reloaded."""
 
     def __init__(self, effect: Callable[[str], None]) -> None:
         self.effect = effect
@@ -248,7 +248,7 @@ class FakeUnits:
         self.reloads = 0
 
     def switch(self, timer: str, *, on: bool) -> None:
-        """Switch a timer."""
+        """Enable or disable a timer."""
         self.effect("switch")
         if on:
             self.off.discard(timer)
@@ -256,13 +256,13 @@ class FakeUnits:
             self.off.add(timer)
 
     def reload(self) -> None:
-        """Read unit files again."""
+        """Reload unit files."""
         self.effect("reload")
         self.reloads += 1
 
 
 class FakeSnapshots:
-    """Remembers for which transactions shared files were copied."""
+    """Records for which transactions shared files were copied."""
 
     def __init__(self, effect: Callable[[str], None]) -> None:
         self.effect = effect
@@ -276,20 +276,20 @@ class FakeSnapshots:
         return len(patterns)
 
     def restore(self, number: int) -> bool:
-        """Put files back."""
+        """Restore files."""
         self.effect("restore")
         if number in self.taken:
             self.restored.append(number)
         return number in self.taken
 
     def drop(self, number: int) -> None:
-        """Forget copies."""
+        """Remove copies."""
         self.effect("drop")
         self.taken.pop(number, None)
 
 
 class FragileRecords(Records):
-    """A real store, in which each write is a place to die, and nothing waits for a disk."""
+    """Real records; the process can be killed at each write, and nothing waits for a disk."""
 
     def __init__(self, path: str, effect: Callable[[str], None]) -> None:
         super().__init__(path)

@@ -1,4 +1,4 @@
-"""The made-up builds of an app: releases are plain directories with a version in them."""
+"""A fake worker: its releases are plain directories with a version in them."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 from tests.unit.effects import FIRST_MOMENT, HARMLESS, RELEASE_SIZE, UPSTREAM, commit
 
-# The name of an environment.
+# The key of an environment.
 KEY = "e" * 24
 
 
@@ -32,12 +32,12 @@ class FakeWorker:
         self.findings = HARMLESS
         self.inspected: set[str] = set()
         self.oddities: tuple[str, ...] = ()
-        """What a rehearsal warns of."""
+        """The warnings of a rehearsal."""
         self.watched: Callable[[str], None] = lambda _: None
         self.local_changes: tuple[str, ...] = ()
         self.faults: dict[str, AutoupdateError] = {}
         self.damage = 0
-        """After how many uses of the mirror it turns out to be damaged; it is until renewed."""
+        """After how many uses the mirror is damaged, until it is renewed; 0: never."""
         self.checkout = Checkout(commit(1), "main", (UPSTREAM,), 0, (), 0, (), 0, (), 0)
         self.taken_over = TakenOver(commit(1), 0, saved=False)
         self.closed = 0
@@ -45,15 +45,15 @@ class FakeWorker:
         self.free = 10**12
         self.environments: set[str] = set()
         self.fetched: list[tuple[str, tuple[str, ...]]] = []
-        """What was asked for: the ref, and the tags besides."""
+        """What was fetched: the ref, and other tags."""
         self.verified: list[tuple[str, str, str]] = []
-        """The commits whose signatures were asked for, of what, and their tags."""
+        """The commits whose signatures were verified, `trust.on`, and their tags."""
         self.signatures: tuple[Signature, ...] = (Signature("commit", State.NONE),)
         self.relations: dict[tuple[str, str], str] = {}
         self.calls: list[str] = []
 
     def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
-        """Give what the branch points to now."""
+        """Return the commit that the branch points to now."""
         self._begin("fetch")
         self._use_mirror()
         self.fetched.append((wanted, tags))
@@ -62,34 +62,34 @@ class FakeWorker:
         return Fetched(commit, "subject")
 
     def verify(self, commit: str, on: str, tag: str, keys: Keys) -> tuple[Signature, ...]:
-        """Tell what signatures are worth."""
+        """Return the signatures."""
         self._begin("verify")
         self._use_mirror()
         self.verified.append((commit, on, tag))
         return self.signatures
 
     def compare(self, commit: str, since: str) -> Changes:
-        """Tell what a commit brings."""
+        """Return what a commit changes."""
         self._begin("compare")
         logged = Logged(commit, FIRST_MOMENT - 86400, "Ada", "Serve faster")
         return Changes(bool(since), 3, (logged,), 1, (Changed("M", "README"),))
 
     def forecast(self, commit: str, deployed: str, build: Build) -> Forecast:
-        """Tell what the build of a commit would need."""
+        """Return what the build of a commit would need."""
         return Forecast(*self.plan("", build), (), (), ())
 
     def relation(self, base: str, commit: str) -> str:
-        """Tell what a commit is to another; versions descend from those before them."""
+        """Return how commits are related; each version descends from the lower ones."""
         self._begin("relation")
         return self.relations.get((base, commit), "descends" if commit > base else "ancestor")
 
     def renew_mirror(self) -> None:
-        """Begin a new mirror."""
+        """Make a new mirror."""
         self._begin("renew_mirror")
         self.damage = 0
 
     def inspect(self, commit: str, deployed: str, asked: tuple[str, ...]) -> Findings:
-        """Tell what a commit holds; the gates' later questions are answered from memory."""
+        """Return what a commit contains; only the first call for a commit is an effect."""
         if commit not in self.inspected:
             self._begin("inspect")
             self._use_mirror()
@@ -97,7 +97,7 @@ class FakeWorker:
         return self.findings
 
     def resolve(self, name: str) -> str:
-        """Complete the name of a commit that is in the mirror."""
+        """Return all digits of a commit in the mirror."""
         self._begin("resolve")
         known = {item for item in self.world.in_mirror if item.startswith(name)}
         return known.pop() if len(known) == 1 else ""
@@ -112,12 +112,12 @@ class FakeWorker:
     def add_submodules(
         self, release: str, commit: str, upstream: Upstream, max_release: int
     ) -> None:
-        """Fetch submodules, if there are any to be fetched."""
+        """Fetch submodules, if any are configured."""
         if upstream.submodules:
             self._begin("add_submodules")
 
     def plan(self, release: str, build: Build) -> Plan:
-        """Tell what the build needs."""
+        """Return what the build needs."""
         self._begin("plan")
         interpreter = os.path.realpath(build.python) + " Python 3"
         return Plan(self.key, interpreter, self.key in self.environments, self.free)
@@ -136,32 +136,32 @@ class FakeWorker:
     def rehearse(
         self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
     ) -> tuple[str, ...]:
-        """Try a release out."""
+        """Test a release."""
         self._begin("rehearse")
         return self.oddities
 
     def save_local_changes(
         self, release: str, shared: tuple[str, ...], message: str
     ) -> tuple[str, ...]:
-        """Tell what was changed."""
+        """Return the changed paths."""
         self._begin("save_local_changes")
         self._use_mirror()
         return self.local_changes
 
     def examine_checkout(self, shared: tuple[str, ...]) -> Checkout:
-        """Tell what is in the copy of an old checkout."""
+        """Return what is in the copy of an old checkout."""
         self._begin("examine_checkout")
         return self.checkout
 
     def take_over_checkout(self, shared: tuple[str, ...], name: str, message: str) -> TakenOver:
-        """Keep what only the old checkout has."""
+        """Save what only the old checkout has."""
         self._begin("take_over_checkout")
         return self.taken_over
 
     def make_checkout(
         self, release: str, path: str, url: str, branch: str, shared: tuple[str, ...]
     ) -> int:
-        """Make a plain directory of a release."""
+        """Make a plain checkout of a release."""
         self._begin("make_checkout")
         target = Path(self.paths.leaving, "tree")
         (target / ".venv/bin").mkdir(parents=True)

@@ -1,6 +1,6 @@
-"""Keeps unit tests off the host: no process, no network, no file outside the test's directory.
+"""Forbids unit tests to touch the host: no process, no network, no file outside their directory.
 
-Built on Python's audit events (PEP 578), which also see what a library does behind our back.
+Uses Python's audit events (PEP 578), which also see what libraries do.
 """
 
 import os
@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Reading there would make a test depend on the host that it runs on.
+# A test that reads here would depend on the host.
 HOST_STATE = ("/etc/", "/var/", "/run/", "/usr/lib/autoupdate")
-# The code under test may lie anywhere on it.
+# Reading the project itself is allowed, wherever it is.
 PROJECT = f"{Path(__file__).parents[2]}/"
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 PROCESSES = frozenset({
@@ -22,7 +22,7 @@ NETWORK = frozenset({
     "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo",
     "socket.gethostbyname",
 })  # fmt: skip
-# Each event that changes the file system: the positions of its paths, and of their directories.
+# Events that change the file system: the positions of their paths, and of the directories.
 CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
     "os.rename": ((0, 2), (1, 3)),
     "os.link": ((0, 2), (1, 3)),
@@ -38,20 +38,20 @@ CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
 
 
 class HostAccessError(AssertionError):
-    """A unit test reached for the host."""
+    """A unit test tried to touch the host."""
 
 
 class Guard:
-    """Watches what the interpreter does while a test runs."""
+    """Checks what the interpreter does while a test runs."""
 
     def __init__(self) -> None:
         self.home: Path | None = None
         self.violations: list[str] = []
         self.before_change: Callable[[str], None] | None = None
-        """Called before each change of the file system; may raise, as if the process died."""
+        """Called before each change of the file system; may raise, as if the process was killed."""
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Look at one audit event."""
+        """Check one audit event."""
         if self.home is None:
             return
         if event in PROCESSES or event in NETWORK:
@@ -90,7 +90,7 @@ class Guard:
         return full.startswith(PROJECT) or self._is_ours(full)
 
     def _is_ours(self, full: str) -> bool:
-        # The second one is SQLite's name for no file.
+        # The second is SQLite's name for a database in memory.
         return full in (os.devnull, f"{os.getcwd()}/:memory:") or f"{full}/".startswith(
             f"{self.home}/"
         )
@@ -100,7 +100,7 @@ class Guard:
             self.before_change(event)
 
     def _refuse(self, what: str) -> None:
-        # Noted as well as raised, since the code under test may swallow what it gets.
+        # Recorded as well as raised, because the code under test may catch the error.
         self.violations.append(what)
         raise HostAccessError(f"a unit test must not touch the host: {what}")
 

@@ -1,6 +1,6 @@
-"""An app whose every effect is made up, in a directory of the test: upstream, builds, services.
+"""An app with fake effects (upstream, builds, services) in a directory of the test.
 
-Every effect is a place where the process can be killed: World.die_at counts them.
+The process can be killed at each effect: `World.die_at` is the number of the effect.
 """
 
 import copy
@@ -56,9 +56,9 @@ class World:
         self.upstream = commit(1)
         self.keys = Keys((("author.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----"),))
         self.tag = ""
-        """The tag that leads to it, where the track chooses by tags."""
+        """The tag that points to it, if the track chooses among tags."""
         self.upstream_now = ""
-        """What the branch points to at the time of the fetch, if it moved on after the check."""
+        """The commit that the branch points to at the fetch, if it moved after the check."""
         self.in_mirror: set[str] = set()
         """The commits that were fetched."""
         self.check_fault: AutoupdateError | None = None
@@ -80,12 +80,12 @@ class World:
 
         self.units = FakeUnits(self.effect)
         self.processes: list[Process] = []
-        """Those that use the old directory."""
+        """The processes that use the old directory."""
         self.seen_by_probe: Callable[[Probe], str] = lambda _: ""
         self.records = FragileRecords(self.paths.state, self.effect)
 
     def effect(self, name: str) -> None:
-        """Count an effect that is about to happen; die there if that was asked for."""
+        """Count an effect that is about to happen; raise Killed if it is number `die_at`."""
         self.effects += 1
         self.effect_names.append(name)
         if self.dead or self.effects == self.die_at:
@@ -101,7 +101,7 @@ class World:
 
     @property
     def app(self) -> App:
-        """The app as the code under test gets it."""
+        """The app for the code under test."""
 
         def provide_shared(release: str) -> None:
             self.effect("provide_shared")
@@ -134,7 +134,7 @@ class World:
 
     @property
     def host_changes(self) -> HostChanges:
-        """What an adoption changes outside of our directories."""
+        """The effects of an adoption outside our directories."""
 
         def copy(source: str, target: str) -> None:
             self.effect("copy")
@@ -150,7 +150,7 @@ class World:
         )
 
     def run(self, *, force: bool = False) -> Outcome:
-        """Do one run, and see that `plan` foretold it."""
+        """Do one run, and check that `plan` predicted it."""
         foretold = self.foretell(force=force)
         outcome = one_run(self.app, wait=False, force=force)
         if foretold and self.is_sound():
@@ -158,9 +158,9 @@ class World:
         return outcome
 
     def foretell(self, *, force: bool = False) -> Outlook | None:
-        """Return what `plan` says, or nothing for a run that it cannot foretell.
+        """Return what `plan` says; None for a run that it cannot predict.
 
-        It looks at a twin of this world, so that it leaves no trace in what tests count.
+        It uses a copy of this world, so that its effects are not counted.
         """
         if not agreement.can_be_foretold(self):
             return None
@@ -172,7 +172,7 @@ class World:
         return outlook
 
     def is_sound(self) -> bool:
-        """Tell whether the state can be read."""
+        """Return whether the state can be read."""
         try:
             self.records.unfinished()
         except StateError:
@@ -180,7 +180,7 @@ class World:
         return True
 
     def twin(self) -> "World":
-        """Return a world of the same state and files, whose effects are not counted in this one."""
+        """Return a copy of this world with the same state and files, and its own effects."""
         twin = copy.copy(self)
         twin.effects, twin.effect_names = 0, []
         twin.log, twin.transient_units = FakeLog(twin.effect), FakeTransientUnits(twin.effect)
@@ -195,7 +195,7 @@ class World:
         return twin
 
     def roll_back(self, release: str = "") -> Outcome:
-        """Go back by an administrator's word; without a release to the previous one."""
+        """Roll back by hand; without a release, to the previous one."""
         return one_run(self.app, wait=False, back_to=release)
 
     def deploy(self, number: int) -> Outcome:
@@ -204,7 +204,7 @@ class World:
         return self.run()
 
     def at_path(self) -> str:
-        """Return the commit that a service finds where it looks for the app."""
+        """Return the commit that a service finds at `path`."""
         file = Path(self.settings.path, "VERSION")
         return file.read_text() if file.exists() else self.current_commit()
 
@@ -228,20 +228,20 @@ class World:
         return set(os.listdir(self.paths.releases))
 
     def known_releases(self) -> set[str]:
-        """Return the names of the releases in the store."""
+        """Return the names of the releases in the records."""
         return {release.id for release in self.records.releases()}
 
     def revive(self) -> None:
-        """Begin a new process after one died: open the state anew, lift the spell."""
+        """Begin a new process after one was killed: open the state again, kill nothing."""
         self.dead, self.die_at = False, 0
         self.records.close()
         self.records = FragileRecords(self.paths.state, self.effect)
-        # What opening it does is no part of what is killed next.
+        # Opening the state is not counted.
         self.effects = 0
         self.effect_names.clear()
 
     def assert_whole(self) -> None:
-        """Check what must hold after every run, whatever happened before."""
+        """Check what must be true after every run, whatever happened before."""
         assert self.records.unfinished() is None
         current, previous = linked_release(self.paths.current), linked_release(self.paths.previous)
         for release in filter(None, (current, previous)):
@@ -252,7 +252,7 @@ class World:
         for release in self.known_releases():
             place = self.paths.release(release)
             if os.path.exists(f"{place}/.venv/bin/python"):
-                assert os.path.exists(f"{place}/VERSION"), "half a release passes for complete"
+                assert os.path.exists(f"{place}/VERSION"), "half a release looks complete"
         assert os.readlink(self.settings.path) == self.paths.current
         for name, running in self.services.runs.items():
             if self.services.units[name].active == "active":
@@ -264,7 +264,7 @@ class World:
 
 
 def settings(root: Path, **changes: Any) -> Settings:
-    """Return settings with `changes` by key, dots written as two underscores."""
+    """Return settings with `changes` by key; dots are written as two underscores."""
     values: dict[str, Any] = {
         "path": f"{root}/srv/app",
         "services": list(SERVICES),

@@ -1,4 +1,4 @@
-"""Windows in which a release may be switched: how they are written, and what the clock says."""
+"""Windows in which a release may be switched: how they are written, and when they are open."""
 
 import time
 from datetime import UTC, datetime
@@ -51,30 +51,30 @@ def test_forms() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("at night", "must be such as"),
-        ("Mon 2:00-5:00", "must be such as"),
-        ("Mon 02:00-05:00 Europe/Berlin daily", "must be such as"),
-        ("Mon 02:00-05:60", "05:60 is no time of day"),
-        ("Mon 02:00-24:01", "24:01 is no time of day"),
+        ("at night", "is not a window, such as"),
+        ("Mon 2:00-5:00", "is not a window, such as"),
+        ("Mon 02:00-05:00 Europe/Berlin daily", "is not a window, such as"),
+        ("Mon 02:00-05:60", "05:60 is not a time of day"),
+        ("Mon 02:00-24:01", "24:01 is not a time of day"),
         ("Mon 24:00-05:00", "never open"),
         ("Mon 02:00-02:00", "never open"),
-        ("Monn 02:00-05:00", '"Monn" is no weekday'),
-        ("Mon..Xyz 02:00-05:00", '"Xyz" is no weekday'),
-        ("Mon..Fri..Sun 02:00-05:00", '"Fri..Sun" is no weekday'),
-        ("Mon,,Tue 02:00-05:00", '"" is no weekday'),
-        ("Mon 02:00-05:00 Europe/Atlantis", '"Europe/Atlantis" is no time zone'),
-        ("Mon 02:00-05:00 Europe", '"Europe" is no time zone'),
-        ("Mon 02:00-05:00 Europe/../UTC", "must be such as"),
+        ("Monn 02:00-05:00", '"Monn" is not a weekday'),
+        ("Mon..Xyz 02:00-05:00", '"Xyz" is not a weekday'),
+        ("Mon..Fri..Sun 02:00-05:00", '"Fri..Sun" is not a weekday'),
+        ("Mon,,Tue 02:00-05:00", '"" is not a weekday'),
+        ("Mon 02:00-05:00 Europe/Atlantis", '"Europe/Atlantis" is not a time zone'),
+        ("Mon 02:00-05:00 Europe", '"Europe" is not a time zone'),
+        ("Mon 02:00-05:00 Europe/../UTC", "is not a window, such as"),
     ],
 )
-def test_what_is_no_window(text: str, complaint: str) -> None:
+def test_what_is_not_a_window(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         parse(text)
     assert fault(["00:00-24:00", text]).startswith("windows.allowed: ")
-    assert are_closed(["00:00-24:00", text], 0.0), "what cannot be read is never open"
+    assert are_closed(["00:00-24:00", text], 0.0), "a window that is not valid is never open"
 
 
-def test_the_end_is_outside() -> None:
+def test_the_end_is_not_in_the_window() -> None:
     window = [parse("Mon 02:00-05:00 UTC")]
     assert [is_open(window, at(f"{MONDAY} {clock}")) for clock in ("01:59", "02:00", "04:59")] == [
         False, True, True,
@@ -83,7 +83,7 @@ def test_the_end_is_outside() -> None:
     assert not is_open(window, at("2026-11-24 02:00")), "a Tuesday"
 
 
-def test_over_midnight_belongs_to_the_day_it_begins() -> None:
+def test_window_over_midnight_belongs_to_the_day_on_which_it_begins() -> None:
     window = [parse("Fri 22:00-04:00 UTC")]
     assert is_open(window, at("2026-11-28 03:59")), "Saturday morning"
     assert not is_open(window, at("2026-11-27 03:59")), "Friday morning"
@@ -98,12 +98,12 @@ def test_next_opening() -> None:
     assert opening("Sat,Sun 00:00-24:00 UTC", f"{MONDAY} 12:00") == "2026-11-28 00:00"
 
 
-def test_hour_that_is_left_out() -> None:
+def test_hour_that_is_skipped() -> None:
     """On 29 March 2026 the clocks of Berlin go from 02:00 to 03:00, at 01:00 UTC."""
     assert open_minutes("02:15-02:45 Europe/Berlin", "2026-03-29 00:00", "2026-03-29 12:00") == []
     assert opening("02:15-02:45 Europe/Berlin", "2026-03-28 12:00") == "2026-03-30 00:15"
     assert opening("Sun 02:15-02:45 Europe/Berlin", "2026-03-28 12:00") == "2026-04-05 00:15"
-    # What begins in that hour is open from its end on.
+    # A window that begins in this hour opens at its end.
     assert opening("02:30-04:00 Europe/Berlin", "2026-03-29 00:00") == "2026-03-29 01:00"
     assert open_minutes("01:30-03:30 Europe/Berlin", "2026-03-29 00:00", "2026-03-29 12:00") == [
         "00:30", "00:45", "01:00", "01:15",

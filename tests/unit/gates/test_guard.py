@@ -1,4 +1,4 @@
-"""What a candidate may do to the host: each gate's word, what may be forced, and one bad day."""
+"""guard and age: what each gate refuses, what `--force` ignores, and one bad day upstream."""
 
 import calendar
 import time
@@ -36,22 +36,31 @@ def deployed(world: World) -> World:
             {"guard__max_changed": "50%"}, {"deleted": 20, "modified": 31},
             "deletes or changes 51 of 100 files (51.0%), more than guard.max_changed = 50%",
         ),
-        ({}, {"complete": False, "files": 1_000_000}, "it has 1,000,000 files or links, and more"),
-        ({}, {"misleading": ("a\nb",)}, r"misleading names of files: a\nb"),
-        ({}, {"misleading": ("\u202etxt",)}, r"misleading names of files: \u202etxt"),
-        ({}, {"outside": ("a", "b")}, "symbolic links lead out of the release: a, b"),
-        ({"guard__outside_links": ["a"]}, {"outside": ("a", "b")}, "out of the release: b"),
-        ({"guard__required": ["src", "x.py"]}, {"present": ("src",)}, "it has no x.py"),
-        ({"guard__forbidden": ["secrets"]}, {"present": ("secrets",)}, "it has secrets"),
+        (
+            {}, {"complete": False, "files": 1_000_000},
+            "it has more than 1,000,000 files or links, too many to check",
+        ),
+        ({}, {"misleading": ("a\nb",)}, r"misleading file names: a\nb"),
+        ({}, {"misleading": ("\u202etxt",)}, r"misleading file names: \u202etxt"),
+        ({}, {"outside": ("a", "b")}, "symbolic links point outside the release: a, b"),
+        ({"guard__outside_links": ["a"]}, {"outside": ("a", "b")}, "outside the release: b"),
+        (
+            {"guard__required": ["src", "x.py"]}, {"present": ("src",)},
+            "required paths are missing: x.py",
+        ),
+        (
+            {"guard__forbidden": ["secrets"]}, {"present": ("secrets",)},
+            "it has forbidden paths: secrets",
+        ),
         (
             {"guard__max_release": "1MiB"}, {"bytes": 1_200_000, "largest": 5000},
             "its files take 1.144 MiB, more than guard.max_release = 1 MiB; the largest is README"
-            " of 4.883 KiB",
+            " (4.883 KiB)",
         ),
         ({}, {"bytes": 9 << 30}, "its files take 9 GiB, more than guard.max_release = 8 GiB"),
     ],
 )  # fmt: skip
-def test_refused_and_not_to_be_forced(
+def test_refused_even_if_forced(
     deployed: World, changes: dict[str, Any], findings: dict[str, Any], said: str
 ) -> None:
     configure(deployed, **changes)
@@ -64,7 +73,7 @@ def test_refused_and_not_to_be_forced(
         assert deployed.current_commit() == commit(1)
         assert deployed.releases_on_disk() == {deployed.release_of(1)}
     assert deployed.records.quarantined() == []
-    # The next commit, harmless again, is taken as if nothing had been.
+    # The next commit is harmless again, and is deployed.
     deployed.worker.findings = HARMLESS._replace(present=("src", "x.py"))
     assert deployed.deploy(3).result is Result.UPDATED
 
@@ -78,11 +87,11 @@ def test_refused_and_not_to_be_forced(
         ({"guard__required": ["src"]}, {"present": ("src",)}),
         ({"guard__forbidden": ["secrets"]}, {"present": ()}),
         ({}, {"submodules": ("vendored",)}),
-        # Nothing to compare with, as in a mirror that was made anew after upstream's history was.
+        # Nothing to compare with: the mirror is new, and upstream lost the deployed commit.
         ({}, {"before": 0, "deleted": 0}),
     ],
 )
-def test_taken(deployed: World, changes: dict[str, Any], findings: dict[str, Any]) -> None:
+def test_deployed(deployed: World, changes: dict[str, Any], findings: dict[str, Any]) -> None:
     configure(deployed, **changes)
     deployed.worker.findings = HARMLESS._replace(**findings)
     assert deployed.deploy(2).result is Result.UPDATED
@@ -92,7 +101,7 @@ def test_refusal_with_nothing_deployed_is_a_failure(world: World) -> None:
     world.worker.findings = HARMLESS._replace(before=0, outside=("link",))
     outcome = world.run()
     assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
-    assert "link; nothing deployed" in outcome.reason
+    assert "link; nothing is deployed" in outcome.reason
     assert "guard.outside_links" in outcome.advice
 
 
@@ -102,13 +111,13 @@ def test_day_on_which_upstream_lost_its_files(deployed: World) -> None:
     outcome = deployed.deploy(2)
     assert outcome.result is Result.DEFERRED
     assert "it deletes 10,000 of 14,000 files (71.4%)" in outcome.reason
-    assert "release" in outcome.reason
+    assert f"release {deployed.release_of(1)} is kept" in outcome.reason
     deployed.clock.sleep(35 * 60)
     deployed.worker.findings = HARMLESS._replace(files=14_000, before=14_000, modified=3)
     assert deployed.deploy(3).result is Result.UPDATED
 
 
-def test_host_that_was_first_deployed_on_that_day_comes_back(world: World) -> None:
+def test_host_that_was_first_deployed_on_that_day_is_updated(world: World) -> None:
     world.worker.findings = HARMLESS._replace(files=4000, before=0)
     assert world.deploy(2).result is Result.UPDATED
     world.worker.findings = HARMLESS._replace(files=14_000, before=4000, modified=3)
@@ -133,11 +142,11 @@ def test_young_commit_waits(deployed: World) -> None:
     assert deployed.run().result is Result.UPDATED
 
 
-def test_antedated_commit_waits_as_well(deployed: World) -> None:
+def test_backdated_commit_waits_as_well(deployed: World) -> None:
     configure(deployed, guard__min_age="2h")
     deployed.worker.findings = HARMLESS._replace(committed_at=1)
     assert deployed.deploy(2).result is Result.DEFERRED
-    # The branch goes elsewhere and comes back: the commit was seen before.
+    # The branch moves to another commit and back: this host saw this one before.
     deployed.clock.sleep(7000)
     assert deployed.deploy(3).result is Result.DEFERRED
     deployed.clock.sleep(300)
@@ -151,20 +160,20 @@ def test_age_may_be_forced(deployed: World) -> None:
     assert deployed.run(force=True).result is Result.UPDATED
 
 
-def test_tip_that_does_not_settle(deployed: World) -> None:
+def test_branch_that_keeps_moving(deployed: World) -> None:
     configure(deployed, guard__settle="1h")
     for number in (2, 3, 2, 3):
         assert deployed.deploy(number).result is Result.DEFERRED
         deployed.clock.sleep(3000)
-    # Both commits are old by now; the tip has been still for less than an hour.
+    # Both commits are old by now, but the branch moved less than an hour ago.
     outcome = deployed.deploy(3)
-    assert "the tip has been still for 30" in outcome.reason
+    assert "upstream has not moved for 30" in outcome.reason
     deployed.clock.sleep(700)
     assert deployed.deploy(3).result is Result.UPDATED
 
 
-def test_first_deployment_goes_by_the_date_alone(world: World) -> None:
-    """This host has seen nothing yet; to wait for days with nothing deployed helps nobody."""
+def test_first_deployment_checks_only_the_date(world: World) -> None:
+    """This host has seen no commit yet, and must not wait for days with nothing deployed."""
     configure(world, guard__min_age="2h", guard__settle="2h")
     world.worker.findings = HARMLESS._replace(committed_at=now(world) - 60)
     assert world.run().exit_code == Exit.FAILED
@@ -172,7 +181,7 @@ def test_first_deployment_goes_by_the_date_alone(world: World) -> None:
     assert world.run().result is Result.UPDATED
 
 
-def test_date_in_the_future_is_no_age(deployed: World) -> None:
+def test_date_in_the_future_is_too_young(deployed: World) -> None:
     configure(deployed, guard__min_age="1s")
     deployed.worker.findings = HARMLESS._replace(committed_at=now(deployed) + 86400)
     assert deployed.deploy(2).result is Result.DEFERRED

@@ -1,4 +1,4 @@
-"""hold and pin: what runs, starts of services, status and the way back do meanwhile."""
+"""hold and pin: what runs, starts of services, status and rollback do meanwhile."""
 
 import json
 import time
@@ -42,7 +42,7 @@ def configured(deployed: World, journal: Journal) -> World:
 
 
 def state_of(world: World) -> str:
-    """Return the one word of status."""
+    """Return the state that `status` shows."""
     word: str = status(world.settings, world.paths, world.services)["state"]
     return word
 
@@ -55,7 +55,7 @@ def test_a_run_does_nothing_while_there_is_a_hold(deployed: World) -> None:
     assert "trade fair" in outcome.reason
     assert "unhold" in outcome.advice
     assert len(deployed.log.events) == before + 1, "one line"
-    assert deployed.effect_names.count("check") == 1, "upstream was asked for the first one only"
+    assert deployed.effect_names.count("check") == 1, "only the first run asked upstream"
     assert deployed.current_commit() == commit(1)
     assert state_of(deployed) == "held"
 
@@ -63,7 +63,7 @@ def test_a_run_does_nothing_while_there_is_a_hold(deployed: World) -> None:
 def test_a_hold_ends_by_itself(deployed: World) -> None:
     hold.put(deployed.records, Hold(SINCE, deployed.clock.now(), ""))
     assert deployed.run().result is Result.UPDATED
-    assert state_of(deployed) == "held", "the clock of this host is far behind that of the world"
+    assert state_of(deployed) == "held", "the host's clock is far behind that of the test"
 
 
 def test_an_interrupted_run_is_finished_during_a_hold(deployed: World) -> None:
@@ -81,7 +81,7 @@ def test_rollback_by_hand_during_a_hold(deployed: World) -> None:
 
 
 def test_services_start_during_a_hold(deployed: World, journal: Journal) -> None:
-    """Even if the newest commit could not be built and the policy is `block`."""
+    """Even if the newest commit could not be built, and with `block`."""
     deployed.worker.faults["build"] = UpdateFailedError("broken")
     deployed.run()
     started: list[str] = []
@@ -99,7 +99,7 @@ def test_services_start_during_a_hold(deployed: World, journal: Journal) -> None
     assert len(started) == 1, "no run is asked for during a hold"
 
 
-def test_hold_outlives_a_lost_state(deployed: World) -> None:
+def test_hold_is_kept_when_the_state_is_lost(deployed: World) -> None:
     hold.put(deployed.records, Hold(SINCE, FAR, "why"))
     pin.put(deployed.records, Pin(commit(1), SINCE))
     deployed.app.keep_second_copy()
@@ -111,14 +111,14 @@ def test_hold_outlives_a_lost_state(deployed: World) -> None:
 
 
 @pytest.mark.parametrize("there", [3, 1])
-def test_a_pin_brings_in_its_commit(deployed: World, there: int) -> None:
+def test_a_pin_deploys_its_commit(deployed: World, there: int) -> None:
     """Newer or older than what is deployed, whatever upstream has."""
     deployed.run()
     pin.put(deployed.records, Pin(commit(there), SINCE))
     outcome = deployed.run()
     assert (outcome.result, outcome.commit) == (Result.UPDATED, commit(there))
     deployed.check_fault = UnreachableError("down")
-    assert deployed.run().result is Result.CURRENT, "upstream is not asked any more"
+    assert deployed.run().result is Result.CURRENT, "upstream is no longer asked"
     assert state_of(deployed) == "pinned"
     deployed.check_fault = None
     pin.remove(deployed.records)
@@ -194,7 +194,9 @@ def test_moments(text: str, direction: int, moment: str, monkeypatch: pytest.Mon
 
 
 def test_name_of_a_pinned_commit(deployed: World) -> None:
-    assert full_name(deployed.app, commit(7).upper()) == commit(7), "also one not fetched yet"
+    assert full_name(deployed.app, commit(7).upper()) == commit(7), (
+        "also one that is not fetched yet"
+    )
     deployed.in_mirror.add("abcdef1" + commit(0)[7:])
     assert full_name(deployed.app, "abcdef1") == "abcdef1" + commit(0)[7:]
     for wrong in ("abcdef", "main", "", "abcdef2", "0" * 65):

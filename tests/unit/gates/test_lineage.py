@@ -10,7 +10,6 @@ from autoupdate.cli.main import main
 from autoupdate.gates import accept_rewrite
 from autoupdate.gates.lineage import high_water_mark
 from autoupdate.model.commits import short
-from autoupdate.model.commits import short
 from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
 from autoupdate.model.steps import Result
 from autoupdate.records.second_copy import facts_file, open_state
@@ -40,7 +39,10 @@ def test_downgrade_is_refused(world: World) -> None:
     world.deploy(2)
     result, reason = offer(world, 1)
     assert result is Result.DEFERRED
-    assert f"downgrade: it is an ancestor of commit {short(commit(2))}, which was deployed here" in reason
+    assert (
+        f"downgrade: it is an ancestor of commit {short(commit(2))}, which was deployed here"
+        in reason
+    )
     assert world.current_commit() == commit(2)
     assert world.log.kinds[-1] == "refused"
     assert "build" not in world.worker.calls[world.worker.calls.index("relation") :]
@@ -203,7 +205,10 @@ def test_moved_tag_is_refused(world: World) -> None:
     offer(world, 1, "v1.0")
     result, reason = offer(world, 2, "v1.0")
     assert result is Result.DEFERRED
-    assert f"moved tag: v1.0 pointed to commit {short(commit(1))}, now to commit {short(commit(2))}" in reason
+    assert (
+        f"moved tag: v1.0 pointed to commit {short(commit(1))}, now to commit {short(commit(2))}"
+        in reason
+    )
     assert offer(world, 2, "v1.1")[0] is Result.UPDATED, "with another tag"
 
 

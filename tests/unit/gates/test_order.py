@@ -1,4 +1,4 @@
-"""What a gate that says no leads to, whatever it is about."""
+"""How a run ends when any gate refuses the commit."""
 
 from functools import partial
 
@@ -15,12 +15,12 @@ from tests.unit.world import World
 
 
 def refuses(app: App, commit: str) -> Verdict:
-    """Let nothing pass."""
+    """Refuse every commit."""
     return Verdict("test", passes=False, reason="not today", advice="wait", forceable=True)
 
 
 @pytest.mark.parametrize("place", ["GUARD", "BEFORE_SWITCH"])
-def test_a_gate_that_says_no(world: World, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_that_refuses(world: World, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, place, (refuses,))
     if place == "GUARD":
         stricter = partial(update.make_release, guarded_by=(refuses,))
@@ -29,7 +29,7 @@ def test_a_gate_that_says_no(world: World, place: str, monkeypatch: pytest.Monke
         monkeypatch.setattr(activate, place, (refuses,))
     first = world.deploy(1)
     assert (first.result, first.exit_code) == (Result.FAILED, Exit.FAILED)
-    assert "nothing deployed" in first.reason
+    assert "nothing is deployed" in first.reason
     assert world.run(force=True).result is Result.UPDATED
     later = world.deploy(2)
     assert (later.result, later.exit_code, later.advice) == (Result.DEFERRED, Exit.DONE, "wait")

@@ -1,4 +1,4 @@
-"""What an administrator lets be tried again, and the words by which that is said."""
+"""quarantine and quarantine clear, and the operands of verbs that take a commit or a release."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_clear(held: World, beginning: str) -> None:
     ("beginning", "said"),
     [("abcdef", "more than one commit"), ("1234567", "no commit"), (f"{A}0", "no commit")],
 )
-def test_beginning_that_names_none_or_several(held: World, beginning: str, said: str) -> None:
+def test_digits_of_no_commit_or_of_several(held: World, beginning: str, said: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         clear(held.app, beginning)
     assert caught.value.message == f"{said} in quarantine begins with {beginning}"
@@ -117,7 +117,7 @@ def test_commit_and_app(said: list[str], commit_named: str, app: str) -> None:
         ["clear", "abcdef1", "a", "b"], ["list", "demo"],
     ],
 )  # fmt: skip
-def test_words_that_name_no_commit(said: list[str]) -> None:
+def test_operands_without_a_commit(said: list[str]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         operands.commit_and_app(said)
     assert "autoupdatectl quarantine" in caught.value.advice
@@ -141,7 +141,9 @@ def test_list(world: World, arguments: list[str], capsys: pytest.CaptureFixture[
     assert [item["commit"] for item in json.loads(capsys.readouterr().out)] == [A]
 
 
-def test_wrong_words_are_one_line(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_operands_are_reported_in_one_line(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["quarantine", "clear", "demo"], world.all_paths) == Exit.USAGE
     first, advice = capsys.readouterr().err.splitlines()
     assert first == "autoupdatectl: give at least seven hexadecimal digits of the commit"

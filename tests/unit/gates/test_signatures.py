@@ -149,7 +149,9 @@ def test_current_release_is_not_trusted_after_its_key_is_removed(world: World) -
     world.deploy(1)
     asked = len(world.worker.verified)
     world.run()
-    assert len(world.worker.verified) == asked, "nothing is verified again while the keys are the same"
+    assert len(world.worker.verified) == asked, (
+        "nothing is verified again while the keys are the same"
+    )
     world.keys = Keys((("other.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----"),))
     world.worker.signatures = (SIGNED._replace(state=State.UNKNOWN_KEY),)
     assert world.run().result is Result.CURRENT, "it is kept"

@@ -31,7 +31,7 @@ def plan(environment: str = "key", *, reused: bool = True, free: int = 0) -> Pla
     ("releases", "planned", "expected"),
     [
         ([], plan(reused=False), 0),
-        # With its environment there already, a release takes what the last such one took.
+        # If its environment exists, a release needs as much as the last one with it.
         ([release(800), release(20), release(24)], plan(), 24),
         ([release(800), release(20)], plan("new", reused=False), 800),
         ([release(800, "old"), release(20, "old")], plan("key"), 800),
@@ -52,7 +52,7 @@ def test_check() -> None:
 
 @pytest.fixture
 def inside(tmp_path: Path) -> Iterator[Path]:
-    """Return a directory that this very process works in."""
+    """Return a directory in which this process works."""
     before = os.getcwd()
     directory = tmp_path / "releases/r1"
     (directory / "app").mkdir(parents=True)
@@ -65,12 +65,12 @@ def test_used_by_a_process_that_works_there(inside: Path) -> None:
     paths = used_paths()
     assert is_used(str(inside), paths)
     assert is_used(f"{inside}/app", paths)
-    assert not is_used(f"{inside}/ap", paths), "a name is no beginning of another one"
+    assert not is_used(f"{inside}/ap", paths), "another name that begins like this one"
     assert not is_used(f"{inside}1", paths)
 
 
 def test_used_by_what_is_mapped() -> None:
-    """As a library of a virtual environment is, whatever the working directory."""
+    """Such as a library of a virtual environment, whatever the working directory is."""
     import _sqlite3
 
     assert is_used(os.path.dirname(_sqlite3.__file__), used_paths())

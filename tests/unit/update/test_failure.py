@@ -1,4 +1,4 @@
-"""Whose fault a failed update is, and when it is tried again."""
+"""Who is blamed for a failed update, and when it is tried again."""
 
 import os
 import shutil
@@ -8,6 +8,7 @@ import pytest
 from autoupdate.gates.backoff import FREE_INTERRUPTIONS, LONGEST_WAIT, seconds_left, wait_after
 from autoupdate.gates.quarantine import clear
 from autoupdate.host import runtime_files
+from autoupdate.model.commits import short
 from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -36,7 +37,7 @@ def deployed(world: World) -> World:
 
 
 def attempts(failed: int, interrupted: int = 0, at: str = NOON) -> Attempts:
-    """Return how often a commit could not be brought in."""
+    """Return how often version 2 could not be deployed."""
     return Attempts(commit(2), failed, interrupted, at, "because")
 
 
@@ -45,7 +46,7 @@ def test_wait_grows_up_to_a_limit() -> None:
     assert wait_after(attempts(40)) == wait_after(attempts(5000)) == LONGEST_WAIT
 
 
-def test_first_interruptions_cost_no_wait() -> None:
+def test_first_interruptions_need_no_wait() -> None:
     assert wait_after(attempts(0, FREE_INTERRUPTIONS)) == 0
     assert wait_after(attempts(0, FREE_INTERRUPTIONS + 2)) == 60
     assert wait_after(attempts(1, FREE_INTERRUPTIONS + 1)) == 60
@@ -58,7 +59,7 @@ def test_first_interruptions_cost_no_wait() -> None:
         ("2099-01-01T12:00:29Z", 1),
         ("2099-01-01T12:00:30Z", 0),
         ("2100-01-01T12:00:00Z", 0),
-        # Somebody set the clock back: how long it would be until then means nothing.
+        # Somebody set the clock back: the time that is left would mean nothing.
         ("2099-01-01T11:59:59Z", 0),
         ("2098-01-01T12:00:00Z", 0),
     ],
@@ -84,8 +85,8 @@ def test_who_is_blamed(
 ) -> None:
     deployed.worker.faults["build"] = fault
     assert deployed.deploy(2).exit_code == code
-    held = [(item.commit, item.step, item.reason) for item in deployed.records.quarantined()]
-    assert held == [(commit(2), Step.BUILD, fault.message)] * quarantined
+    found = [(item.commit, item.step, item.reason) for item in deployed.records.quarantined()]
+    assert found == [(commit(2), Step.BUILD, fault.message)] * quarantined
     counted = deployed.records.attempts(commit(2))
     assert (counted is None) == quarantined
     if counted:
@@ -124,7 +125,7 @@ def test_commit_that_failed_waits_but_a_newer_one_does_not(deployed: World) -> N
     deployed.worker.calls.clear()
     waiting = deployed.run()
     assert (waiting.result, waiting.exit_code) == (Result.DEFERRED, Exit.DONE)
-    for words in (commit(2), "is tried again in 2", "after 1 attempts", "connection reset"):
+    for words in (short(commit(2)), "is tried again in 2", "after 1 attempt:", "connection reset"):
         assert words in waiting.reason
     assert "--force" in waiting.advice
     assert deployed.worker.calls == []
@@ -164,7 +165,7 @@ def test_space_is_looked_at_before_the_build(deployed: World) -> None:
 
 @pytest.fixture
 def refused(deployed: World) -> World:
-    """Return a world in which version 2 failed for its dependencies, which version 3 has, too."""
+    """Return a world in which the dependencies of version 2 failed; version 3 has the same."""
     deployed.worker.key = "other"
     deployed.worker.faults["build"] = DependenciesFailedError("no such requirement")
     deployed.deploy(2)
@@ -176,7 +177,7 @@ def refused(deployed: World) -> World:
 def test_failed_dependencies_are_remembered_for_the_next_commits(refused: World) -> None:
     outcome = refused.deploy(3)
     assert outcome.result is Result.FAILED
-    assert f"the same dependencies failed for commit {commit(2)}" in outcome.reason
+    assert f"the same dependencies failed for commit {short(commit(2))} at " in outcome.reason
     assert "no such requirement" in outcome.reason
     assert outcome.advice == f"autoupdatectl quarantine clear {commit(2)}"
     assert "build" not in refused.worker.calls
@@ -195,27 +196,27 @@ def test_failed_dependencies_are_tried_by_force(refused: World) -> None:
     [(DAY - 60, Result.FAILED), (DAY + 60, Result.UPDATED), (-DAY, Result.UPDATED)],
 )
 def test_failed_dependencies_are_forgotten(refused: World, later: float, result: Result) -> None:
-    """The package index changes; a clock that was set back must not make that a year."""
+    """The package index changes; if the clock was set back, this must not take a year."""
     refused.clock.ahead = later
     assert refused.deploy(3).result is result
 
 
-def test_failed_dependencies_are_forgiven(refused: World) -> None:
+def test_cleared_commit_clears_its_dependencies(refused: World) -> None:
     clear(refused.app, commit(2))
     assert refused.deploy(3).result is Result.UPDATED
 
 
-def test_other_failures_do_not_condemn_the_dependencies(deployed: World) -> None:
+def test_other_failures_are_not_recorded_for_the_dependencies(deployed: World) -> None:
     deployed.worker.faults["build"] = UpdateFailedError("setup.py fails")
     deployed.deploy(2)
     deployed.worker.faults.clear()
     assert deployed.deploy(3).result is Result.UPDATED
 
 
-def test_no_space_while_services_are_watched_is_not_held_against_the_commit(
+def test_no_space_while_services_are_watched_does_not_quarantine_the_commit(
     deployed: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the commit is: without space, services do not run."""
+    """Without space services do not run, whatever the commit is."""
     facts = os.statvfs("/")
     full = os.statvfs_result([*facts[:4], 0, *facts[5:]])
     deployed.services.bad = {commit(2)}
@@ -225,13 +226,13 @@ def test_no_space_while_services_are_watched_is_not_held_against_the_commit(
     assert (outcome.result, outcome.exit_code) == (Result.ROLLED_BACK, Exit.FAILED)
     assert deployed.current_commit() == commit(1)
     assert deployed.records.quarantined() == []
-    told = " ".join(event.message for event in deployed.log.events)
-    assert "no space left" in told
+    logged = " ".join(event.message for event in deployed.log.events)
+    assert "the commit is not put into quarantine, because there is no space left" in logged
     deployed.services.bad = set()
     assert deployed.run().result is Result.UPDATED
 
 
-def test_release_that_somebody_deletes_is_not_held_against_the_commit(deployed: World) -> None:
+def test_release_that_somebody_deletes_does_not_quarantine_the_commit(deployed: World) -> None:
     def delete() -> None:
         shutil.rmtree(deployed.paths.release(deployed.release_of(2)))
         deployed.services.change(SERVICES[0], active="failed", sub="failed")
@@ -244,7 +245,7 @@ def test_release_that_somebody_deletes_is_not_held_against_the_commit(deployed: 
 
 
 def test_service_that_is_down_does_not_wait_for_long(deployed: World) -> None:
-    """With `block` the service is down until the update is made: it is tried every minute."""
+    """With `block` the service is down until the update is done, so it is tried every minute."""
     deployed.worker.faults["fetch"] = UnreachableError("connection reset")
     for _ in range(6):
         deployed.deploy(2)
@@ -258,10 +259,10 @@ def test_service_that_is_down_does_not_wait_for_long(deployed: World) -> None:
 
 
 @pytest.mark.parametrize(("freed", "blamed"), [(200, True), (3, False)])
-def test_whose_fault_it_is_that_there_is_no_space(
+def test_who_is_blamed_for_no_space(
     deployed: World, freed: int, blamed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The build's, if most of the space comes back with its release; else somebody else's."""
+    """The build, if removing its release frees most of the space; else not the build."""
     facts = os.statvfs("/")
     free = [10, 10 + freed]
 

@@ -1,4 +1,4 @@
-"""A release that cannot run: its commit is built again, whatever keeps newer ones back."""
+"""A release that can no longer run: its commit is built again, whatever stops newer ones."""
 
 import shutil
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from tests.unit.world import World, settings
 
 @pytest.fixture
 def upgraded(world: World) -> World:
-    """Return an app with version 1, on a host whose Python has become another one."""
+    """Return an app with version 1, on a host whose Python has changed."""
     world.deploy(1)
     upgrade(world)
     return world
@@ -35,22 +35,22 @@ def upgrade(world: World, **changes: object) -> None:
 
 
 def hold_updates(world: World) -> None:
-    """Let nothing newer in."""
+    """Put updates on hold."""
     hold.put(world.records, Hold(world.clock.now(), "", "trade fair"))
 
 
 def quarantine_the_newest(world: World) -> None:
-    """Let upstream's newest commit be known as bad."""
+    """Put upstream's newest commit into quarantine."""
     world.records.quarantine(commit(2), "probation", "it crashed", world.clock.now())
 
 
 def cut_the_network(world: World) -> None:
-    """Let upstream be out of reach."""
+    """Make upstream unreachable."""
     world.check_fault = UnreachableError("upstream did not answer")
 
 
 def break_the_newest(world: World) -> None:
-    """Let what upstream has now be refused before it is built."""
+    """Make the fetch of upstream's newest commit fail."""
     world.worker.faults["fetch"] = UpdateFailedError("not what was asked for")
 
 
@@ -67,16 +67,16 @@ def test_services_come_up_on_the_same_commit(
     assert upgraded.current_commit() == commit(1)
     assert len(upgraded.known_releases()) == 2
     upgraded.assert_whole()
-    # Once is enough.
+    # Not again in the next run.
     assert upgraded.run().result is not Result.UPDATED
     assert len(upgraded.known_releases()) == 2
 
 
-def test_bad_commit_after_the_upgrade_leads_back_to_the_one_before(upgraded: World) -> None:
-    """Its release is of no use any more; to stay on the bad one would be no better."""
+def test_bad_commit_after_the_upgrade_is_rolled_back_to_a_rebuilt_one(upgraded: World) -> None:
+    """The previous release can no longer run, but it is rebuilt; the bad one must not be kept."""
     upgraded.services.bad = {commit(2)}
     upgraded.upstream = commit(2)
-    # What only the services can show, no plan foretells.
+    # Only the services can show this, so that `plan` cannot know it.
     assert one_run(upgraded.app, wait=False).result is Result.UPDATED
     assert upgraded.current_commit() == commit(1)
     assert [item.commit for item in upgraded.records.quarantined()] == [commit(2)]
@@ -85,7 +85,7 @@ def test_bad_commit_after_the_upgrade_leads_back_to_the_one_before(upgraded: Wor
     upgraded.assert_whole()
 
 
-def test_a_closed_window_does_not_keep_it_back(world: World) -> None:
+def test_a_closed_window_does_not_stop_it(world: World) -> None:
     world.deploy(1)
     upgrade(world, windows__allowed=["Mon 03:00-03:01 UTC"])
     assert world.run().result is Result.UPDATED
@@ -93,9 +93,7 @@ def test_a_closed_window_does_not_keep_it_back(world: World) -> None:
 
 
 @pytest.mark.parametrize("newest", [2, 3])
-def test_release_before_stays_the_way_back_when_the_current_one_is_gone(
-    world: World, newest: int
-) -> None:
+def test_previous_release_is_kept_when_the_current_one_is_gone(world: World, newest: int) -> None:
     world.deploy(1)
     world.deploy(2)
     shutil.rmtree(world.paths.release(world.release_of(2)))
@@ -105,7 +103,7 @@ def test_release_before_stays_the_way_back_when_the_current_one_is_gone(
     assert world.current_commit() == commit(1)
 
 
-def test_a_newer_commit_is_as_good(upgraded: World) -> None:
+def test_a_newer_commit_is_enough(upgraded: World) -> None:
     upgraded.upstream = commit(2)
     assert upgraded.run().result is Result.UPDATED
     assert upgraded.current_commit() == commit(2)
@@ -119,7 +117,7 @@ def test_pinned_commit(upgraded: World) -> None:
     assert upgraded.current_commit() == commit(1)
 
 
-def test_renewal_that_fails_is_told_and_put_off(upgraded: World) -> None:
+def test_rebuild_that_fails_is_reported_and_put_off(upgraded: World) -> None:
     hold_updates(upgraded)
     upgraded.worker.faults["build"] = UpdateFailedError("no wheel for this Python")
     outcome = upgraded.run()
@@ -134,7 +132,7 @@ def test_renewal_that_fails_is_told_and_put_off(upgraded: World) -> None:
 
 
 @pytest.mark.parametrize("held", [True, False])
-def test_gate_asks_for_it_where_starts_bring_no_updates(
+def test_gate_asks_for_it_where_starts_do_not_update(
     upgraded: World, journal: Journal, held: bool
 ) -> None:
     asked = Gate(upgraded)

@@ -1,8 +1,8 @@
-"""A run that dies anywhere is finished or undone by the next one.
+"""A run that is killed at any moment is finished or undone by the next one.
 
-Each scenario is run once to count its effects: what it asks of upstream, worker, services, log
-and clock, each write to the state, each change of the file system. Then it is run again for every
-one of them, and killed right before it.
+Each scenario runs once to count its effects: each call of upstream, worker, services, log and
+clock, each write to the state, each change of the file system. Then it runs again for each of
+them, and is killed right before it.
 """
 
 import os
@@ -34,7 +34,7 @@ def deployed_twice(world: World) -> None:
 
 
 def update_to_2(world: World) -> None:
-    """Bring version 2 in."""
+    """Update to version 2."""
     world.deploy(2)
 
 
@@ -51,7 +51,7 @@ def roll_back_from_2(world: World) -> None:
 
 
 def update_while_a_service_waits(world: World) -> None:
-    """Bring version 2 in while a service waits for the gate; it starts after the run."""
+    """Update to version 2 while a service waits for the gate; it starts after the run."""
     world.services.change("web.service", active="activating", sub="start-pre")
     world.deploy(2)
     world.services.start("web.service")
@@ -59,19 +59,19 @@ def update_while_a_service_waits(world: World) -> None:
 
 
 def roll_back_while_a_service_waits(world: World) -> None:
-    """The same with a version 2 that does not run."""
+    """The same, but version 2 does not run."""
     world.services.bad = {commit(2)}
     update_while_a_service_waits(world)
 
 
 def deployed_with_copies(world: World) -> None:
-    """The same as deployed; shared files are copied before each switch from now on."""
+    """Make a world with version 1, where shared files are copied before each switch from now on."""
     deployed(world)
     world.settings = settings(world.root, shared_snapshot=["state/*.duckdb"])
 
 
 def roll_back_by_hand(world: World) -> None:
-    """Leave the current release for that of version 1 by an administrator's word."""
+    """Roll back to version 1 by hand."""
     world.roll_back(world.release_of(1))
 
 
@@ -81,7 +81,7 @@ def run(world: World) -> None:
 
 
 def update_with_a_mirror_damaged_at(use: int) -> Scenario:
-    """Bring version 2 in; the mirror is damaged at one of its uses."""
+    """Update to version 2; the mirror is damaged at one of its uses."""
 
     def scenario(world: World) -> None:
         world.worker.damage = use
@@ -91,38 +91,38 @@ def update_with_a_mirror_damaged_at(use: int) -> Scenario:
 
 
 def nothing(world: World) -> None:
-    """Begin with nothing deployed."""
+    """Leave the world with nothing deployed."""
 
 
 class Case(NamedTuple):
-    """What is done in which world, what comes after a death, and the commits it may end at."""
+    """A scenario, what precedes it, what follows the kill, and the commits it may end at."""
 
     before: Scenario
     scenario: Scenario
     after: Scenario
     ends: set[str]
     around: str = ""
-    """Where only a part of the scenario is of interest: the effect in the middle of that."""
+    """If only a part of the scenario is tested: the effect in the middle of that part."""
 
 
 NEAR = 12
-UPDATED, STAYED = {commit(2)}, {commit(1)}
+UPDATED, KEPT = {commit(2)}, {commit(1)}
 SCENARIOS = {
     "first deployment": Case(nothing, update_to_2, update_to_2, UPDATED),
     "update": Case(deployed, update_to_2, update_to_2, UPDATED),
-    "build fails": Case(deployed, fail_to_build_2, fail_to_build_2, STAYED),
-    "roll back": Case(deployed, roll_back_from_2, roll_back_from_2, STAYED),
+    "build fails": Case(deployed, fail_to_build_2, fail_to_build_2, KEPT),
+    "roll back": Case(deployed, roll_back_from_2, roll_back_from_2, KEPT),
     "a service waits": Case(
         deployed, update_while_a_service_waits, update_while_a_service_waits, UPDATED
     ),
     "a service waits, roll back": Case(
-        deployed, roll_back_while_a_service_waits, roll_back_while_a_service_waits, STAYED
+        deployed, roll_back_while_a_service_waits, roll_back_while_a_service_waits, KEPT
     ),
-    "roll back by hand": Case(deployed_twice, roll_back_by_hand, roll_back_by_hand, STAYED),
-    "roll back by hand, then a run": Case(deployed_twice, roll_back_by_hand, run, UPDATED | STAYED),
+    "roll back by hand": Case(deployed_twice, roll_back_by_hand, roll_back_by_hand, KEPT),
+    "roll back by hand, then a run": Case(deployed_twice, roll_back_by_hand, run, UPDATED | KEPT),
     "copies of shared files": Case(deployed_with_copies, update_to_2, update_to_2, UPDATED),
     "copies of shared files, roll back": Case(
-        deployed_with_copies, roll_back_from_2, roll_back_from_2, STAYED
+        deployed_with_copies, roll_back_from_2, roll_back_from_2, KEPT
     ),
     **{
         f"mirror damaged at {name}": Case(deployed, scenario, scenario, UPDATED, "renew_mirror")
@@ -177,7 +177,7 @@ def test_killed_before_each_effect(tmp_path: Path, name: str) -> None:
             assert {unit.active for unit in world.services.units.values()} == {"active"}
             left = world.current_commit() == commit(1)
             assert [item.commit for item in world.records.quarantined()] == [commit(2)] * left
-            # Whatever is left over now is no hindrance to what comes next.
+            # What is left now must not stop the next update.
             world.services.bad = set()
             world.worker.faults.clear()
             assert world.deploy(3).result == Result.UPDATED
@@ -192,7 +192,7 @@ def test_killed_before_each_effect(tmp_path: Path, name: str) -> None:
 
 
 def test_killed_twice(tmp_path: Path) -> None:
-    """The recovery itself is killed before each of its effects, on the way there and back."""
+    """The recovery is killed, too, before each of its effects."""
     effects = count_effects(tmp_path / "0", deployed, roll_back_from_2)
     for number in [number for number, effect in enumerate(effects, 1) if effect == "restart"]:
         second = 0
@@ -233,7 +233,7 @@ def deployed_with_little_space(world: World) -> None:
 
 
 def update_to_3(world: World) -> None:
-    """Bring version 3 in."""
+    """Update to version 3."""
     world.deploy(3)
 
 
@@ -257,8 +257,8 @@ def test_killed_while_an_old_release_is_removed(tmp_path: Path) -> None:
         world.close()
 
 
-def test_services_that_went_down_with_the_run_get_a_second_chance(world: World) -> None:
-    """What ended the run, such as a full disk, ended the services as well."""
+def test_services_that_failed_with_the_run_are_restarted_once(world: World) -> None:
+    """What ended the run, such as a full disk, may have ended the services, too."""
     world.deploy(1)
     world.upstream = commit(2)
     world.clock.at_time.append((world.clock.seconds + 1, lambda: die_with_services(world)))
@@ -272,7 +272,7 @@ def test_services_that_went_down_with_the_run_get_a_second_chance(world: World) 
 
 
 def die_with_services(world: World) -> None:
-    """Let all services fail, and the run be killed."""
+    """Make all services fail, and kill the run."""
     for name in SERVICES:
         world.services.change(name, active="failed", sub="failed", result="exit-code")
     world.die_at = world.effects + 1
@@ -285,7 +285,9 @@ def test_what_cannot_be_removed_does_not_stop_anything(world: World) -> None:
     world.worker.faults["remove"] = HostFaultError("Operation not permitted")
     world.worker.faults["tidy"] = HostFaultError("Operation not permitted")
     assert world.deploy(2).result is Result.UPDATED
-    assert "stays for now" in " ".join(event.message for event in world.log.events)
+    logged = " ".join(event.message for event in world.log.events)
+    assert f"release {stray.name} could not be removed: Operation not permitted" in logged
+    assert "unused environments could not be removed: Operation not permitted" in logged
     world.worker.faults.clear()
     assert world.run().result is Result.CURRENT
     assert not stray.exists()

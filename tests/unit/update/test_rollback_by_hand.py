@@ -1,4 +1,4 @@
-"""Back to another release by an administrator's word."""
+"""rollback: the administrator rolls back to another release."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import pytest
 
 from autoupdate.cli.main import main
 from autoupdate.host import runtime_files
+from autoupdate.model.commits import short
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result, Step
 from autoupdate.update.rollback_by_hand import BY_HAND
@@ -35,14 +36,14 @@ def quarantined(world: World) -> list[str]:
 def test_to_the_previous_release(thrice: World) -> None:
     outcome = thrice.roll_back()
     assert (outcome.result, outcome.exit_code) == (Result.ROLLED_BACK, Exit.DONE)
-    assert f"from commit {commit(3)} to {commit(2)}: {BY_HAND}" in outcome.reason
+    assert f"from commit {short(commit(3))} to {short(commit(2))}: {BY_HAND}" in outcome.reason
     assert (thrice.current_commit(), thrice.previous_commit()) == (commit(2), commit(1))
     assert thrice.services.restarts == [SERVICES]
     assert quarantined(thrice) == [commit(3)]
-    assert "fetch" not in thrice.worker.calls[-3:], "upstream may be out of reach"
+    assert "fetch" not in thrice.worker.calls[-3:], "upstream may be unreachable"
     (past,) = thrice.records.history(1)
     assert (past.trigger, past.step, past.exit_code) == ("rollback", Step.ROLL_BACK, Exit.DONE)
-    # The next run does not bring the commit back that was left; the release itself stays.
+    # The next run does not deploy the same commit again; its release is kept.
     assert thrice.run().result is Result.DEFERRED
     assert thrice.release_of(3) in thrice.releases_on_disk()
     assert thrice.deploy(4).result is Result.UPDATED
@@ -50,7 +51,7 @@ def test_to_the_previous_release(thrice: World) -> None:
 
 
 def test_after_a_switch_that_failed(thrice: World) -> None:
-    """The first of its two links had changed already; the second could not be written."""
+    """The first of its two links was already switched; the second could not be written."""
     in_the_way = Path(f"{thrice.paths.current}.new")
     in_the_way.mkdir()
     outcome = thrice.deploy(4)
@@ -67,14 +68,14 @@ def test_to_a_named_release_and_forward_again(thrice: World) -> None:
     assert (thrice.current_commit(), thrice.previous_commit()) == (commit(1), "")
     assert thrice.roll_back(thrice.release_of(3)).exit_code == Exit.DONE
     assert (thrice.current_commit(), thrice.previous_commit()) == (commit(3), commit(2))
-    # Whoever goes to a release by hand lets its commit be.
+    # The commit of a release that was chosen by hand leaves the quarantine.
     assert quarantined(thrice) == [commit(1)]
     assert thrice.run().result is Result.CURRENT
     thrice.assert_whole()
 
 
 def test_to_another_build_of_the_same_commit(world: World) -> None:
-    """After an upgrade of the host: nothing is wrong with the commit."""
+    """After an upgrade of the host: the commit is not bad."""
     world.deploy(1)
     other = world.root / "python3.13"
     other.touch()
@@ -91,10 +92,10 @@ def test_to_another_build_of_the_same_commit(world: World) -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ("20000101T000000Z-aaaaaaaaaaaa", "there is no complete release 20000101T000000Z-aaaa"),
-        ("current", "is the current one already"),
-        ("without environment", "there is no complete release"),
-        ("of another Python", "was made for a Python that is gone"),
+        ("20000101T000000Z-aaaaaaaaaaaa", "release 20000101T000000Z-aaaaaaaaaaaa does not exist"),
+        ("current", "is already the current one"),
+        ("without environment", "does not exist or is not complete"),
+        ("of another Python", "needs a Python that is not installed"),
     ],
 )
 def test_impossible(thrice: World, wanted: str, said: str) -> None:
@@ -104,7 +105,7 @@ def test_impossible(thrice: World, wanted: str, said: str) -> None:
         wanted = thrice.release_of(1)
         Path(thrice.paths.release(wanted), ".venv/bin/python").unlink()
     elif wanted == "of another Python":
-        # As after an upgrade of the host: the link leads to what goes by that name now.
+        # As after an upgrade of the host: the link points to what has this name now.
         wanted = thrice.release_of(1)
         python = Path(thrice.paths.release(wanted), ".venv/bin/python")
         python.unlink()
@@ -118,12 +119,12 @@ def test_impossible(thrice: World, wanted: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("deployed", [0, 1])
-def test_no_release_to_go_back_to(world: World, deployed: int) -> None:
+def test_no_release_to_roll_back_to(world: World, deployed: int) -> None:
     for number in range(deployed):
         world.deploy(number + 1)
     outcome = world.roll_back()
     assert outcome.exit_code == Exit.USAGE
-    assert "there is no previous release to go back to" in outcome.reason
+    assert "there is no previous release to roll back to" in outcome.reason
     assert outcome.advice == "there is no other release"
 
 
@@ -132,33 +133,33 @@ def test_previous_release_that_is_gone(thrice: World) -> None:
     outcome = thrice.roll_back()
     assert outcome.exit_code == Exit.USAGE
     assert "the previous one," in outcome.reason
-    assert outcome.advice == f"there are: {thrice.release_of(1)}"
+    assert outcome.advice == f"you can roll back to: {thrice.release_of(1)}"
     assert thrice.current_commit() == commit(3)
 
 
-def test_release_that_does_not_run_any_more(thrice: World) -> None:
+def test_release_that_no_longer_runs(thrice: World) -> None:
     thrice.services.bad = {commit(2)}
     outcome = thrice.roll_back()
     assert (outcome.result, outcome.exit_code) == (Result.BROKEN, Exit.BROKEN)
-    for words in (BY_HAND, "web.service failed", "a person is needed"):
+    for words in (BY_HAND, "web.service failed", "manual action needed"):
         assert words in outcome.reason
-    # Both facts are told, and nothing is touched any more.
+    # Both faults are reported, and nothing else is changed.
     assert len(thrice.services.restarts) == 1
     assert thrice.current_commit() == commit(2)
     assert thrice.records.unfinished() is None
-    # From there the person can go on.
+    # The administrator can roll back to another release.
     assert thrice.roll_back(thrice.release_of(1)).exit_code == Exit.DONE
     thrice.assert_whole()
 
 
-def test_stopped_services_stay_stopped(thrice: World) -> None:
+def test_stopped_services_are_not_started(thrice: World) -> None:
     thrice.services.change("api.service", active="inactive", sub="dead")
     assert thrice.roll_back().exit_code == Exit.DONE
     assert thrice.services.restarts == [("web.service", "worker.service")]
 
 
-def test_the_way_back_that_was_interrupted_is_not_gone_twice(thrice: World) -> None:
-    """Who types the same again after a power cut means the same release."""
+def test_a_rollback_that_was_interrupted_is_not_done_twice(thrice: World) -> None:
+    """Somebody who types the same again after a power cut means the same release."""
     thrice.die_at = thrice.effects + effects_until("restart", thrice, World.roll_back)
     with pytest.raises(Killed):
         thrice.roll_back()
@@ -171,7 +172,7 @@ def test_the_way_back_that_was_interrupted_is_not_gone_twice(thrice: World) -> N
 
 
 def effects_until(name: str, world: World, action: Callable[[World], object]) -> int:
-    """Return the number of an action's first effect of a kind, as seen in a copy of the world."""
+    """Return the number of the first effect with this name, counted in another world."""
     copy = World(world.root / "copy")
     for number in (1, 2, 3):
         copy.deploy(number)
@@ -181,15 +182,15 @@ def effects_until(name: str, world: World, action: Callable[[World], object]) ->
     return copy.effect_names.index(name) + 1
 
 
-def test_update_that_died_before_the_switch_is_not_what_is_left(thrice: World) -> None:
-    """It was never current: the administrator means the release that runs."""
+def test_update_that_died_before_the_switch_is_not_rolled_back(thrice: World) -> None:
+    """Its release was never current: the administrator means the one that runs."""
     thrice.records.begin("timer", commit(4), thrice.release_of(3), "2099-01-01T01:00:00Z")
     assert thrice.roll_back().exit_code == Exit.DONE
     assert thrice.current_commit() == commit(2)
 
 
 def test_update_that_died_on_probation_and_does_not_run(thrice: World) -> None:
-    """Recovery goes back by itself; that is what was asked for."""
+    """Recovery rolls back by itself, which is what was asked for."""
     thrice.services.bad = {commit(4)}
     thrice.die_at = thrice.effects + effects_until("restart", thrice, lambda it: it.deploy(4))
     with pytest.raises(Killed):
@@ -202,7 +203,7 @@ def test_update_that_died_on_probation_and_does_not_run(thrice: World) -> None:
 
 
 def test_release_whose_probation_waits_for_a_service(thrice: World) -> None:
-    """Nothing is rolled back, and that is said: a success would be believed."""
+    """Nothing is rolled back, and this must not look like a success."""
     thrice.services.change("web.service", active="activating", sub="start-pre")
     thrice.deploy(4)
     outcome = thrice.roll_back()
@@ -212,14 +213,14 @@ def test_release_whose_probation_waits_for_a_service(thrice: World) -> None:
     assert thrice.current_commit() == commit(4)
 
 
-def test_services_must_not_trust_an_old_check(thrice: World) -> None:
+def test_services_do_not_rely_on_an_old_check(thrice: World) -> None:
     assert runtime_files.is_fresh(thrice.paths)
     thrice.services.bad = {commit(2)}
     thrice.roll_back()
     assert not runtime_files.is_fresh(thrice.paths)
 
 
-def test_second_copy_knows_the_quarantine(thrice: World) -> None:
+def test_second_copy_has_the_quarantine(thrice: World) -> None:
     thrice.roll_back()
     with open(f"{thrice.paths.home}/facts.json", encoding="utf-8") as stream:
         facts = json.load(stream)
@@ -227,7 +228,7 @@ def test_second_copy_knows_the_quarantine(thrice: World) -> None:
     assert {item["id"] for item in facts["releases"]} == thrice.known_releases()
 
 
-def test_failed_builds_do_not_change_where_back_is(thrice: World) -> None:
+def test_failed_builds_do_not_change_the_previous_release(thrice: World) -> None:
     thrice.worker.faults["build"] = UpdateFailedError("broken")
     thrice.deploy(4)
     assert thrice.roll_back().exit_code == Exit.DONE
@@ -235,7 +236,7 @@ def test_failed_builds_do_not_change_where_back_is(thrice: World) -> None:
 
 
 @pytest.mark.parametrize("word", ["8426bb3", "20261125T044822Z", "previous"])
-def test_word_that_is_no_app_and_no_release(
+def test_word_that_is_neither_an_app_nor_a_release(
     thrice: World, word: str, journal: Journal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = Path(thrice.all_paths.etc, "apps", f"{APP}.toml")

@@ -1,4 +1,4 @@
-"""A release that is built outside of the windows waits, and is switched to in the next one."""
+"""A release that is built outside the windows waits, and is switched to in the next window."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +12,14 @@ from tests.unit.effects import APP, Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.world import World, settings
 
-# The clock of these tests begins on Thursday, 1 January 2099, at midnight UTC.
+# The clock of these tests starts on Thursday, 1 January 2099, at midnight UTC.
 CLOSED = ["Fri 02:00-05:00 UTC", "Sat 03:00-03:10 UTC"]
 FRIDAY = seconds("2099-01-02T02:00:00Z")
 BUILDING = {"fetch", "check_out", "plan", "build"}
 
 
 def close_windows(world: World) -> None:
-    """Let releases be switched on Friday only."""
+    """Allow switches on Friday and Saturday only."""
     world.settings = settings(world.root, windows__allowed=CLOSED)
 
 
@@ -43,12 +43,12 @@ def test_only_the_switch_waits(world: World) -> None:
     last = world.records.last_run()
     assert last
     assert last.exit_code == Exit.DONE
-    assert "outside of the windows" in last.reason
+    assert "outside the windows" in last.reason
     assert "the next one opens at 2099-01-02T02:00:00Z" in last.reason
-    assert len(world.services.restarts) == 1, "that of the first deployment"
+    assert len(world.services.restarts) == 1, "only for the first deployment"
     world.worker.calls.clear()
     assert world.run().result == Result.DEFERRED
-    assert not BUILDING & set(world.worker.calls), "it is there already"
+    assert not BUILDING & set(world.worker.calls), "it is already built"
     wait_for_friday(world)
     assert world.run().result == Result.UPDATED
     assert not BUILDING & set(world.worker.calls)
@@ -57,18 +57,20 @@ def test_only_the_switch_waits(world: World) -> None:
     world.assert_whole()
 
 
-def test_run_at_the_opening_is_planned(world: World) -> None:
+def test_run_at_the_opening_is_scheduled(world: World) -> None:
     build_version_2(world)
     assert world.transient_units.planned == (APP, float(FRIDAY), 600.0)
 
 
-def test_what_cannot_be_planned_is_told(world: World) -> None:
+def test_run_that_cannot_be_scheduled_is_reported(world: World) -> None:
     world.transient_units.fault = "Failed to connect to bus"
     build_version_2(world)
-    assert any("Failed to connect to bus" in event.message for event in world.log.events)
+    logged = [event.message for event in world.log.events]
+    assert any("cannot schedule a run for 2099-01-02T02:00:00Z" in line for line in logged)
+    assert any(line.endswith("Failed to connect to bus") for line in logged)
 
 
-def test_newer_commit_takes_the_place(world: World) -> None:
+def test_newer_commit_replaces_it(world: World) -> None:
     build_version_2(world)
     assert world.deploy(3).result == Result.DEFERRED
     assert {item.commit for item in world.records.releases()} == {commit(1), commit(3)}
@@ -87,7 +89,7 @@ def test_first_deployment_does_not_wait(world: World) -> None:
     assert world.deploy(1).result == Result.UPDATED
 
 
-def test_release_that_cannot_run_any_more_does_not_wait(world: World) -> None:
+def test_release_that_can_no_longer_run_does_not_wait(world: World) -> None:
     build_version_2(world)
     Path(world.paths.current, ".venv/bin/python").unlink()
     assert world.run().result == Result.UPDATED
@@ -102,7 +104,7 @@ def test_incomplete_release_is_built_again(world: World) -> None:
     assert world.releases_on_disk() == world.known_releases()
 
 
-def test_bad_release_is_left_in_the_window(world: World) -> None:
+def test_bad_release_is_rolled_back_in_the_window(world: World) -> None:
     build_version_2(world)
     world.services.bad = {commit(2)}
     wait_for_friday(world)
@@ -119,7 +121,7 @@ def test_roll_back_by_hand_needs_no_window(world: World) -> None:
 
 
 def outside_then_inside(world: World) -> None:
-    """Bring version 2 in: built while the windows are closed, switched to when one opens."""
+    """Update to version 2: built while the windows are closed, switched to when one opens."""
     close_windows(world)
     world.deploy(2)
     wait_for_friday(world)
@@ -127,7 +129,7 @@ def outside_then_inside(world: World) -> None:
 
 
 def fail_outside(world: World) -> None:
-    """Build version 3 over a version 2 that waits; that fails."""
+    """Fail to build version 3 while version 2 waits."""
     close_windows(world)
     world.deploy(2)
     world.worker.faults["build"] = UpdateFailedError("no such requirement")
@@ -155,7 +157,7 @@ def test_killed_before_each_effect(tmp_path: Path, scenario: Callable[[World], N
         try:
             assert world.current_commit() in (commit(1), commit(2))
             close_windows(world)
-            # On Sunday nothing is open, wherever the death was.
+            # On Sunday no window is open, whenever the run was killed.
             world.clock.ahead = 74 * 3600
             was = world.current_commit()
             assert world.deploy(4).result == Result.DEFERRED
@@ -179,13 +181,13 @@ def test_killed_before_each_effect(tmp_path: Path, scenario: Callable[[World], N
     assert number > 60
 
 
-def test_window_that_cannot_be_read_stops_only_what_needs_it(world: World) -> None:
+def test_window_that_is_not_valid_stops_only_the_switch(world: World) -> None:
     world.deploy(1)
     world.settings = settings(world.root, windows__allowed=["at night"])
     assert world.run().result is Result.CURRENT
     outcome = world.deploy(2)
     assert (outcome.result, outcome.exit_code) == (Result.DEFERRED, Exit.DONE)
-    assert 'windows.allowed: "at night" must be such as' in outcome.reason
+    assert 'windows.allowed: "at night" is not a window' in outcome.reason
     assert "config check" in outcome.advice
     world.settings = settings(world.root)
     assert world.run().result is Result.UPDATED

@@ -1,4 +1,4 @@
-"""Commands, faults and settings in an order that nobody plans."""
+"""Commands, faults and settings in an unusual order."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.unit.world import World, settings
 
 
 def another_python(world: World, **more: object) -> None:
-    """Let the host have another Python, as an upgrade of Debian does."""
+    """Replace the host's Python, as an upgrade of Debian does."""
     python = world.root / "python3.13"
     python.touch()
     world.settings = settings(world.root, build__python=str(python), **more)
@@ -41,7 +41,7 @@ def test_a_first_deployment_that_died_before_it_had_a_release(tmp_path: Path) ->
 
 
 def test_another_python_after_a_roll_back_by_hand(world: World) -> None:
-    """What runs is older than what ran before: that is no downgrade by upstream."""
+    """The deployed commit is older than the last one, but this is no downgrade by upstream."""
     for number in (1, 2, 3):
         world.deploy(number)
     world.roll_back()
@@ -50,7 +50,7 @@ def test_another_python_after_a_roll_back_by_hand(world: World) -> None:
     assert world.current_commit() == commit(2)
     mark = high_water.read(world.records)
     assert mark
-    assert mark.commit == commit(3), "upstream may not go back either, because of that"
+    assert mark.commit == commit(3), "upstream must not downgrade because of that"
 
 
 def test_another_python_and_a_guard_that_is_stricter_now(world: World) -> None:
@@ -60,7 +60,7 @@ def test_another_python_and_a_guard_that_is_stricter_now(world: World) -> None:
 
 
 def test_a_python_that_was_wrong_for_a_while_is_forgotten(world: World) -> None:
-    """A slip of the pen, mended: no service is kept down for it afterwards."""
+    """A mistake in the settings that was fixed: no service is kept down for it afterwards."""
     world.deploy(1)
     good = world.settings
     another_python(world)
@@ -73,7 +73,7 @@ def test_a_python_that_was_wrong_for_a_while_is_forgotten(world: World) -> None:
     assert not stuck(world.records)
 
 
-def test_what_was_left_as_bad_is_no_way_back(world: World) -> None:
+def test_a_commit_in_quarantine_does_not_become_the_previous_one(world: World) -> None:
     for number in (1, 2, 3):
         world.deploy(number)
     world.roll_back()
@@ -85,7 +85,7 @@ def test_what_was_left_as_bad_is_no_way_back(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["srv/app", "srv/other"], ids=["removed", "set to another place"])
-def test_a_path_that_is_missing_comes_back(world: World, path: str) -> None:
+def test_a_missing_path_is_made_again(world: World, path: str) -> None:
     world.deploy(1)
     os.unlink(world.settings.path)
     world.settings = settings(world.root, path=f"{world.root}/{path}")
@@ -101,7 +101,7 @@ def test_a_command_that_is_refused_is_no_run(world: World) -> None:
     assert world.records.last_run() == before
 
 
-def test_nothing_is_held_back_when_a_hold_has_ended(world: World) -> None:
+def test_state_is_current_when_a_hold_has_ended(world: World) -> None:
     from autoupdate.records import hold
 
     world.deploy(1)
@@ -111,7 +111,7 @@ def test_nothing_is_held_back_when_a_hold_has_ended(world: World) -> None:
     assert status(world.settings, world.paths, world.services)["state"] == "current"
 
 
-def test_what_many_releases_share_is_not_of_one(tmp_path: Path) -> None:
+def test_files_that_releases_share_are_not_counted_for_one(tmp_path: Path) -> None:
     release = tmp_path / "release"
     (release / "inner").mkdir(parents=True)
     (release / "inner/own").write_bytes(b"x" * 100_000)

@@ -25,11 +25,11 @@ def shown(world: World) -> str:
     return str(status(world.settings, world.paths, world.services)["state"])
 
 
-def test_a_new_commit_brings_up_what_ran_on_no_release(world: World) -> None:
+def test_a_new_commit_starts_services_that_ran_on_no_release(world: World) -> None:
     world.services.bad = {commit(1)}
     assert world.deploy(1).exit_code == Exit.BROKEN
     assert shown(world) == "failed"
-    # Another run does not make it well, and must not look like it.
+    # Another run does not fix it, and must not look like a success.
     assert world.run().exit_code == Exit.DONE
     assert shown(world) == "failed"
     world.services.bad = set()
@@ -38,8 +38,8 @@ def test_a_new_commit_brings_up_what_ran_on_no_release(world: World) -> None:
     assert shown(world) == "current"
 
 
-def test_what_failed_for_want_of_a_release_comes_up_with_one(world: World) -> None:
-    """systemd may have given up on it; and it may fail for a reason of its own."""
+def test_services_that_failed_without_a_release_are_started_with_one(world: World) -> None:
+    """systemd may have stopped restarting it; and a service may fail for another reason."""
     world.deploy(1)
     shutil.rmtree(world.paths.release(world.release_of(1)))
     world.services.change("web.service", active="failed", sub="failed", main_pid=0)
@@ -48,13 +48,13 @@ def test_what_failed_for_want_of_a_release_comes_up_with_one(world: World) -> No
     assert world.deploy(1).result is Result.UPDATED
     assert world.services.units["web.service"].active == "active"
     assert quarantined(world) == []
-    # With a release that runs, what failed is the administrator's own affair.
+    # When a release runs, a failed service is not restarted.
     world.services.broken_units = set()
     assert world.deploy(2).result is Result.UPDATED
     assert world.services.units["worker.service"].active == "failed"
 
 
-def test_a_roll_back_by_hand_brings_up_what_failed(world: World) -> None:
+def test_a_rollback_by_hand_starts_failed_services(world: World) -> None:
     world.deploy(1)
     world.deploy(2)
     world.services.change("web.service", active="failed", sub="failed", main_pid=0)
@@ -62,7 +62,7 @@ def test_a_roll_back_by_hand_brings_up_what_failed(world: World) -> None:
     assert world.services.units["web.service"].active == "active"
 
 
-def test_a_masked_service_does_not_keep_updates_from_the_others(world: World) -> None:
+def test_a_masked_service_does_not_stop_updates_of_the_others(world: World) -> None:
     world.deploy(1)
     world.services.change("worker.service", load="masked", active="inactive", sub="dead")
     assert world.deploy(2).result is Result.UPDATED
@@ -86,7 +86,7 @@ def test_an_interrupted_run_ends_though_its_services_cannot_start(world: World) 
     assert world.records.unfinished() is None
 
 
-def test_ctrl_c_with_services_stopped_starts_them(world: World) -> None:
+def test_ctrl_c_while_services_are_stopped_starts_them(world: World) -> None:
     world.deploy(1)
     world.settings = settings(world.root, shared_snapshot=["state/*.duckdb"])
 
@@ -126,7 +126,7 @@ def test_a_boot_in_probation_without_a_service_that_is_not_enabled(world: World)
     assert world.services.units["worker.service"].active == "inactive"
 
 
-def test_a_service_that_is_stopped_by_hand_before_it_is_up(world: World) -> None:
+def test_a_service_that_is_stopped_by_hand_while_it_starts(world: World) -> None:
     world.deploy(1)
     restart = world.services.restart
 
@@ -150,8 +150,8 @@ def test_a_service_that_is_stopped_by_hand_before_its_probation(world: World) ->
     assert quarantined(world) == []
 
 
-def test_no_answer_of_the_service_manager_on_the_way_back(world: World) -> None:
-    """It is not known whether services run the good release: a person has to look."""
+def test_no_answer_of_the_service_manager_during_a_rollback(world: World) -> None:
+    """It is unknown whether services run the good release: manual action needed."""
     world.deploy(1)
     world.services.bad = {commit(2)}
     look = world.services.look
@@ -164,17 +164,18 @@ def test_no_answer_of_the_service_manager_on_the_way_back(world: World) -> None:
     outcome = world.deploy(2)
     assert outcome.exit_code == Exit.BROKEN
     assert "no service manager answers" in outcome.reason
+    assert "manual action needed" in outcome.reason
 
 
 @pytest.mark.parametrize(
     "facts", [{"type": "http", "url": "http://a..b/"}, {"type": "tcp", "address": "a..b:80"}]
 )
-def test_a_probe_of_a_host_name_that_is_none_fails(facts: dict[str, str]) -> None:
+def test_a_probe_with_an_invalid_host_name_fails(facts: dict[str, str]) -> None:
     (probe,) = read_probes([facts])
     assert "no " in probes.attempt(probe, "/nowhere", None)
 
 
-def test_what_a_process_runs_from_stays_after_a_roll_back(
+def test_a_release_in_use_is_kept_after_a_rollback(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from autoupdate.update import retention

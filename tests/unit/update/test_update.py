@@ -9,6 +9,7 @@ import pytest
 from autoupdate.cli import confirm_unit
 from autoupdate.config import load
 from autoupdate.host import runtime_files
+from autoupdate.model.commits import short
 from autoupdate.model.errors import (
     AutoupdateError,
     BusyError,
@@ -88,11 +89,12 @@ def test_failure_before_the_switch(world: World, step: str) -> None:
     world.worker.faults[step] = UpdateFailedError("no such requirement", "correct it")
     outcome = world.deploy(2)
     assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
-    for word in ("ipfs-accelerate", commit(2), "no such requirement", "stays"):
-        assert word in outcome.reason
+    release = f"release {world.release_of(1)} is kept"
+    for words in ("ipfs-accelerate", short(commit(2)), "no such requirement", release):
+        assert words in outcome.reason
     assert outcome.advice == "correct it"
     assert world.current_commit() == commit(1)
-    assert world.services.units == services, "the services were not disturbed"
+    assert world.services.units == services, "the services were not touched"
     assert [item.commit for item in world.records.quarantined()] == [commit(2)]
     assert world.releases_on_disk() == world.known_releases()
     world.assert_whole()
@@ -176,8 +178,8 @@ def test_service_that_crashes_during_the_soak(world: World) -> None:
     assert world.current_commit() == commit(1)
 
 
-def test_release_to_go_back_to_is_gone(world: World) -> None:
-    """What ran before that is better than what does not run."""
+def test_release_to_roll_back_to_is_gone(world: World) -> None:
+    """An older release is better than one that does not run."""
     world.deploy(1)
     world.deploy(2)
     lost = os.path.realpath(world.paths.current)
@@ -198,15 +200,17 @@ def test_neither_the_new_nor_the_old_release_runs(world: World) -> None:
     world.services.bad = {commit(1), commit(2)}
     outcome = world.deploy(2)
     assert (outcome.result, outcome.exit_code) == (Result.BROKEN, Exit.BROKEN)
-    assert "a person is needed" in outcome.reason
+    assert "manual action needed" in outcome.reason
     assert world.current_commit() == commit(1)
     assert world.records.unfinished() is None
 
 
-def test_first_release_that_does_not_run_has_nothing_to_go_back_to(world: World) -> None:
+def test_first_release_that_does_not_run_cannot_be_rolled_back(world: World) -> None:
     world.services.bad = {commit(1)}
     outcome = world.run()
     assert (outcome.result, outcome.exit_code) == (Result.BROKEN, Exit.BROKEN)
+    assert "there is no release to roll back to" in outcome.reason
+    assert "manual action needed" in outcome.reason
     world.services.bad = set()
     assert world.deploy(2).result is Result.UPDATED
     world.assert_whole()
@@ -245,7 +249,7 @@ def test_waiting_service_that_then_fails_is_rolled_back(world: World) -> None:
     world.services.start("web.service")
     assert confirm_unit.confirm(world.app) == Exit.FAILED
     assert world.current_commit() == commit(1)
-    assert not runtime_files.is_fresh(world.paths), "the next start has to look again"
+    assert not runtime_files.is_fresh(world.paths), "the next start must check again"
     world.assert_whole()
 
 
@@ -258,7 +262,7 @@ def test_confirm_without_a_probation_does_nothing(world: World) -> None:
 @pytest.mark.parametrize(
     ("active", "sub"), [("inactive", "dead"), ("failed", "failed"), ("deactivating", "stop")]
 )
-def test_stopped_service_stays_stopped(world: World, active: str, sub: str) -> None:
+def test_stopped_service_is_not_started(world: World, active: str, sub: str) -> None:
     world.services.change("api.service", active=active, sub=sub)
     assert world.run().result is Result.UPDATED
     assert world.services.restarts == [("web.service", "worker.service")]
@@ -325,7 +329,7 @@ def test_keep_one_keeps_current_and_previous(world: World) -> None:
     assert len(world.releases_on_disk()) == 2
 
 
-def test_previous_after_a_roll_back_is_older_than_current(world: World) -> None:
+def test_previous_after_a_rollback_is_older_than_current(world: World) -> None:
     world.deploy(1)
     world.deploy(2)
     world.services.bad = {commit(3)}
@@ -343,18 +347,18 @@ def test_two_runs_at_once(world: World) -> None:
     assert str(os.getpid()) in caught.value.message
 
 
-def test_run_for_a_start_trusts_a_fresh_check(world: World) -> None:
+def test_run_for_a_start_relies_on_a_fresh_check(world: World) -> None:
     world.deploy(1)
     world.effect_names.clear()
     with runtime_files.request(world.paths, runtime_files.UPDATE):
         assert world.run().result is Result.CURRENT
     assert "check" not in world.effect_names
-    # No start waits any more: the timer's run looks upstream.
+    # No start waits now: a run by the timer checks upstream.
     world.run()
     assert "check" in world.effect_names
 
 
-def test_run_for_a_start_without_update_asks_nobody(world: World) -> None:
+def test_run_for_a_start_without_update_does_not_check_upstream(world: World) -> None:
     world.deploy(1)
     runtime_files.set_stale(world.paths)
     world.effect_names.clear()
@@ -374,8 +378,8 @@ def test_freshness(world: World, fault: AutoupdateError | None, fresh: bool) -> 
     assert runtime_files.is_fresh(world.paths) is fresh
 
 
-def test_commit_that_cannot_be_built_keeps_starts_from_passing(world: World) -> None:
-    """Nothing is tried again, yet `block` must go on to block."""
+def test_commit_that_cannot_be_built_blocks_starts(world: World) -> None:
+    """The commit is not tried again, but `block` must still block."""
     world.deploy(1)
     world.worker.faults["build"] = UpdateFailedError("broken")
     world.deploy(2)
