@@ -31,4 +31,4 @@ def in_words(hold: Hold) -> str:
 
 def end_in_words(hold: Hold) -> str:
     """Return until when a hold lasts."""
-    return f"until {hold.until}" if hold.until else "until it is lifted"
+    return f"until {hold.until}" if hold.until else "until unhold"
