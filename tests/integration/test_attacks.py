@@ -24,6 +24,7 @@ import pytest
 
 from autoupdate.cli.render.status import status as in_words
 from autoupdate.cli.render.when import ago
+from autoupdate.model.commits import short
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.reports.status import status
@@ -113,7 +114,7 @@ def lines(site: Site) -> str:
 
 def test_arbitrary_software(guarded: Guarded) -> None:
     commit = guarded.commit(3, key="")
-    assert guarded.refuses(f"commit {commit} is not taken: commit has no signature")
+    assert guarded.refuses(f"commit {short(commit)} is not deployed: commit has no signature")
     guarded.commit(4, key="unknown")
     assert guarded.refuses("is signed by a key that is not trusted here: OpenPGP")
     assert "is not trusted here" in lines(guarded.site)
@@ -130,8 +131,8 @@ def test_rollback(guarded: Guarded) -> None:
     outcome = guarded.site.run()
     assert outcome.exit_code == Exit.DONE
     assert (
-        f"commit {second} is not taken: downgrade: it is an ancestor of commit {third}"
-        in (guarded.site.log.messages("refused")[-1])
+        f"commit {short(second)} is not deployed: downgrade: it is an ancestor of commit"
+        f" {short(third)}, which was deployed here" in (guarded.site.log.messages("refused")[-1])
     )
     # Also not when the host has lost its state: the second copy has the high-water mark.
     Path(guarded.site.app_paths.state).unlink()
@@ -233,14 +234,14 @@ def test_extraneous_dependencies(guarded: Guarded, tmp_path: Path) -> None:
     try:
         at = f"--index-url {index.url}"
         more = guarded.upstream.commit(3, requirements=(at, "autoupdate-extra"))
-        assert guarded.refuses(f"commit {more} is not taken: commit has no signature")
+        assert guarded.refuses(f"commit {short(more)} is not deployed: commit has no signature")
         assert index.requests == []
         named = (at, f"autoupdate-wanted==1.0 --hash=sha256:{true}")
         commit = guarded.upstream.commit(4, requirements=named, options=guarded.by("good"))
         before = guarded.site.current
         outcome = guarded.site.run()
         assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
-        assert f"to commit {commit} failed in step build" in outcome.reason
+        assert f"to commit {short(commit)} failed in step build" in outcome.reason
         assert "DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE" in outcome.reason
         assert guarded.site.current == before
         assert not any("extra" in request for request in index.requests)

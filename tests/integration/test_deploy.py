@@ -10,6 +10,7 @@ import pytest
 
 from autoupdate.config import load
 from autoupdate.host.links import switch
+from autoupdate.model.commits import short
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Records
@@ -163,7 +164,7 @@ def test_requirement_that_does_not_exist(deployed: Site) -> None:
     outcome = deployed.run()
     assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
     assert "iniconfig==99.99" in outcome.reason
-    assert commit in outcome.reason
+    assert f"to commit {short(commit)} failed in step build" in outcome.reason
     assert "\n" not in outcome.reason
     assert (deployed.current, deployed.releases()) == (before, [before])
     assert deployed.version() == 1

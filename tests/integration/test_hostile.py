@@ -25,35 +25,35 @@ REFUSED: dict[str, tuple[Attack, str]] = {
             h.directory(b".git", h.directory(b"hooks", Entry(
                 PROGRAM, b"post-checkout", h.blob(b"#!/bin/sh\ntouch %s\n" % bytes(owned)))))
         ],
-        "misleading names of files: .git/hooks/post-checkout",
+        "misleading file names: .git/hooks/post-checkout",
     ),
-    ".GIT": (lambda h, _: [h.directory(b".GIT", h.file(b"config"))], "names of files: .GIT/config"),
-    "git~1": (lambda h, _: [h.directory(b"git~1", h.file(b"config"))], "of files: git~1/config"),
+    ".GIT": (lambda h, _: [h.directory(b".GIT", h.file(b"config"))], "file names: .GIT/config"),
+    "git~1": (lambda h, _: [h.directory(b"git~1", h.file(b"config"))], "file names: git~1/config"),
     ".git with an invisible letter": (
         lambda h, _: [h.directory(".g\u200cit".encode(), h.file(b"config"))], r".g\u200cit/config",
     ),
     "a parent directory": (
-        lambda h, _: [h.directory(b"..", h.file(b"owned"))], "names of files: ../owned",
+        lambda h, _: [h.directory(b"..", h.file(b"owned"))], "file names: ../owned",
     ),
     "a submodule called .git": (
-        lambda h, _: [h.directory(b"x", Entry(SUBMODULE, b".git", NO_COMMIT))], "of files: x/.git",
+        lambda h, _: [h.directory(b"x", Entry(SUBMODULE, b".git", NO_COMMIT))], "names: x/.git",
     ),
-    "a line feed": (lambda h, _: [h.file(b"a\nFAILED: b")], r"of files: a\nFAILED: b"),
-    "control characters": (lambda h, _: [h.file(b"a\x1b[2J\x07")], r"of files: a\x1b[2J\x07"),
+    "a line feed": (lambda h, _: [h.file(b"a\nFAILED: b")], r"file names: a\nFAILED: b"),
+    "control characters": (lambda h, _: [h.file(b"a\x1b[2J\x07")], r"file names: a\x1b[2J\x07"),
     "bidirectional text": (lambda h, _: [h.file("a\u202egpj.exe".encode())], r"a\u202egpj.exe"),
-    "our environment": (lambda h, _: [h.directory(b".venv", h.file(b"x"))], "files: .venv/x"),
+    "our environment": (lambda h, _: [h.directory(b".venv", h.file(b"x"))], "file names: .venv/x"),
     "a link in place of our environment": (lambda h, _: [h.link(b".venv", b"README")], ": .venv;"),
     "a link to a file of the host": (
-        lambda h, _: [h.link(b"passwd", b"/etc/passwd")], "lead out of the release: passwd",
+        lambda h, _: [h.link(b"passwd", b"/etc/passwd")], "point outside the release: passwd",
     ),
     "a link to a directory above": (
-        lambda h, _: [h.directory(b"a", h.link(b"b", b"../.."))], "out of the release: a/b",
+        lambda h, _: [h.directory(b"a", h.link(b"b", b"../.."))], "outside the release: a/b",
     ),
     "a link by way of a link": (
         lambda h, _: [h.directory(b"a", h.link(b"up", b"..")), h.link(b"z", b"a/up/../x")],
-        "out of the release: z",
+        "outside the release: z",
     ),
-    "a tree without an end": (lambda h, _: [h.bomb(b"bomb")], "files or links, and more"),
+    "a tree without an end": (lambda h, _: [h.bomb(b"bomb")], "files or links, too many to check"),
     "a hundred thousand files": (
         lambda h, _: [h.many(b"many", 100_000)], "more than guard.max_release = 95.37 MiB",
     ),

@@ -59,7 +59,9 @@ def test_others_are_empty_and_are_reported(modular: Modular) -> None:
     assert site.updates_to(modular.commit(2, "ext::touch /tmp/never"))
     assert list((site.release / "vendor").iterdir()) == []
     said = site.log.messages("submodules-left-out")
-    assert said == ["demo: submodules that upstream.submodules does not name stay empty: vendor"]
+    assert said == [
+        "demo: submodules are left empty, because upstream.submodules does not list them: vendor"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_commit_without_the_chosen_submodule(modular: Modular) -> None:
     site.upstream.commit(version=2)
     outcome = site.run()
     assert outcome.result is Result.DEFERRED
-    assert "it has no submodule vendor" in outcome.reason
+    assert "submodules are missing: vendor" in outcome.reason
 
 
 def test_submodule_with_links_that_lead_out(modular: Modular) -> None:

@@ -118,7 +118,7 @@ def test_both_releases_broken(deployed_app: DemoApp, upstream: Upstream) -> None
 
     assert done.returncode == 3
     assert "does not run" in done.stderr
-    assert "a person is needed" in done.stderr
+    assert "manual action needed" in done.stderr
     assert deployed_app.status()["last_run"]["exit_code"] == 3
 
 
@@ -175,7 +175,7 @@ def test_shared_files_go_back_with_the_code(deployed_app: DemoApp, upstream: Ups
 
     assert done.returncode == 1
     deployed_app.wait_up()
-    assert "shared files put back" in host.journal("autoupdate")
+    assert "shared files restored as they were before the update" in host.journal("autoupdate")
     assert host.read(f"{path}/state/app.duckdb") == "format 1\n"
     assert "format 3" in host.read(f"{path}/state/README")
     owner = host.run("stat", "--format=%U", f"{path}/state/app.duckdb").stdout

@@ -246,7 +246,8 @@ def test_words_of_status(world: World) -> None:
     [
         ("current", 0, f"{APP}: already up to date at commit {commit(1)[:12]}",
          "up to date, checked 2 min ago (00:08) last success"),
-        ("current", 0, f"{APP}: nothing interrupted", "ended 2 min ago (00:08) nothing interrupt"),
+        ("current", 0, f"{APP}: no run was interrupted",
+         "ended 2 min ago (00:08) no run was interrupted"),
         ("unreachable", 69, f"{APP}: upstream https://x/y did not answer within 5 s",
          "upstream unreachable, tried 2 min ago (00:08) upstream https://x/y did not answer"),
         ("unreachable", 69, "update failed in step build: the package index cannot be reached",

@@ -208,7 +208,7 @@ def test_link_to_what_is_not_safe(files: HostHooks, tmp_path: Path) -> None:
     link = Path(files.directory, PRE, "10-a")
     link.parent.mkdir(parents=True)
     link.symlink_to(target)
-    assert "srv can be written by others" in files.fault(str(link))
+    assert "srv can be written by users other than root" in files.fault(str(link))
 
 
 def test_other_owner(files: HostHooks) -> None:

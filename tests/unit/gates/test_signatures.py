@@ -193,13 +193,15 @@ def test_keys_that_cannot_be_used_refuse_every_commit(
     world.deploy(1)
 
     def fail() -> Keys:
-        raise ConfigurationError("keys are not trusted: x can be written by others", "chmod")
+        raise ConfigurationError(
+            "keys are not trusted: x can be written by users other than root", "chmod"
+        )
 
     app = world.app._replace(trusted_keys=fail)
     monkeypatch.setattr(World, "app", app)
     refused = world.deploy(2)
     assert refused.result is Result.DEFERRED
-    assert "x can be written by others" in refused.reason
+    assert "x can be written by users other than root" in refused.reason
     assert world.log.kinds.count("untrusted") == 1
     world.run()
     assert world.log.kinds.count("untrusted") == 1
@@ -250,7 +252,7 @@ def test_link_to_what_others_can_write(directory: Path) -> None:
     (directory.parent / "theirs").chmod(0o777)
     (directory.parent / "theirs" / "b.asc").write_text(KEY)
     (directory / "b.asc").symlink_to(directory.parent / "theirs" / "b.asc")
-    with pytest.raises(ConfigurationError, match="theirs can be written by others"):
+    with pytest.raises(ConfigurationError, match="theirs can be written by users other than root"):
         read(directory)
 
 
