@@ -31,9 +31,9 @@ def begin(app: App, commit: str, trigger: str) -> Transaction:
 
 
 def load_the_rest() -> None:
-    """Import what is otherwise imported when it is needed.
+    """Import the modules that are otherwise imported only when they are needed.
 
-    An upgrade of this package may replace its files while the run goes on with what it has loaded.
+    An upgrade of this package may replace its files during the run, which must not mix old and new.
     """
     from autoupdate.gates import calendar, trusted_keys  # noqa: F401
     from autoupdate.notifications import metrics  # noqa: F401

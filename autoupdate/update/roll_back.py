@@ -35,7 +35,8 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     if not good:
         reason = f"{bad}; there is no release to roll back to, so it is kept; {MANUAL}"
         return end(app, transaction, Result.BROKEN, reason)
-    app.tell(STEP, f"{app.name}: {fault}; rolling back to release {good}",
+    why = "by hand" if is_by_hand(transaction) else f"because {fault}"
+    app.tell(STEP, f"{app.name}: rolling back to release {good}, {why}",
              commit=commit, release=good, step=Step.ROLL_BACK)  # fmt: skip
     hooks.before_roll_back(app, transaction)
     switch(app.paths, good, retention.before(app, good, release))

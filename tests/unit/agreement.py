@@ -25,7 +25,7 @@ AFTER_THE_GATES = (
 A_HOOK_FAILED = "the next run runs the hooks again"
 
 
-def can_be_foretold(world: "World") -> bool:
+def can_be_predicted(world: "World") -> bool:
     """Return whether `plan` can predict a run.
 
     It cannot for a run that will be killed, nor after one that was killed, because only the
@@ -44,7 +44,7 @@ def timeless(reason: str) -> str:
     return re.sub(r"-?[0-9]+ s\b", "some s", reason)
 
 
-def check(foretold: Outlook, outcome: Outcome, records: Records) -> None:
+def check(predicted: Outlook, outcome: Outcome, records: Records) -> None:
     """Compare the prediction with the outcome."""
     last = records.history(1)
     step = Step(last[0].step) if last else Step.FETCH
@@ -56,10 +56,10 @@ def check(foretold: Outlook, outcome: Outcome, records: Records) -> None:
         or step in AFTER_THE_GATES
         or outcome.advice == A_HOOK_FAILED,
     }
-    assert agrees[foretold.would], f"plan: {foretold}\nrun: {outcome}"
-    if outcome.commit and foretold.commit:
-        assert outcome.commit == foretold.commit, f"plan: {foretold}\nrun: {outcome}"
-    if foretold.would == DEFER:
-        assert timeless(foretold.reason) in timeless(outcome.reason), (
-            f"plan: {foretold}\nrun: {outcome}"
+    assert agrees[predicted.would], f"plan: {predicted}\nrun: {outcome}"
+    if outcome.commit and predicted.commit:
+        assert outcome.commit == predicted.commit, f"plan: {predicted}\nrun: {outcome}"
+    if predicted.would == DEFER:
+        assert timeless(predicted.reason) in timeless(outcome.reason), (
+            f"plan: {predicted}\nrun: {outcome}"
         )

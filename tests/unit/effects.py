@@ -182,7 +182,7 @@ class FakeTransientUnits:
         """The run that was scheduled last: app, time, spread."""
         self.fault = ""
         self.sendings = 0
-        self.beside: list[str] = []
+        self.started: list[str] = []
         """The apps of the runs that were started in parallel."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
@@ -194,7 +194,7 @@ class FakeTransientUnits:
     def run_now(self, app: str) -> None:
         """Record that a run was started that nobody waits for."""
         self.effect("run_now")
-        self.beside.append(app)
+        self.started.append(app)
 
     def send(self, app: str) -> None:
         """Record that notifications are to be sent."""

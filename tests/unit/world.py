@@ -151,18 +151,18 @@ class World:
 
     def run(self, *, force: bool = False) -> Outcome:
         """Do one run, and check that `plan` predicted it."""
-        foretold = self.foretell(force=force)
+        predicted = self.predict(force=force)
         outcome = one_run(self.app, wait=False, force=force)
-        if foretold and self.is_sound():
-            agreement.check(foretold, outcome, self.records)
+        if predicted and self.is_sound():
+            agreement.check(predicted, outcome, self.records)
         return outcome
 
-    def foretell(self, *, force: bool = False) -> Outlook | None:
+    def predict(self, *, force: bool = False) -> Outlook | None:
         """Return what `plan` says; None for a run that it cannot predict.
 
         It uses a copy of this world, so that its effects are not counted.
         """
-        if not agreement.can_be_foretold(self):
+        if not agreement.can_be_predicted(self):
             return None
         twin = self.twin()
         written = self.records._connection.total_changes

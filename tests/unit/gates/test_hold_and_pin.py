@@ -138,12 +138,12 @@ def test_a_pinned_commit_is_tried_again_once(deployed: World) -> None:
 def test_verbs_of_hold(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
     paths = configured.all_paths
     assert main(["hold", "--until", "2d", "--reason", "fair", "--json"], paths) == Exit.DONE
-    told = json.loads(capsys.readouterr().out)
-    assert set(told) == {"app", "hold"}
-    assert hold.read(configured.records) == Hold(**told["hold"])
+    printed = json.loads(capsys.readouterr().out)
+    assert set(printed) == {"app", "hold"}
+    assert hold.read(configured.records) == Hold(**printed["hold"])
     assert main(["status", "--json"], paths) == Exit.DONE
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["state"], shown["hold"]) == ("held", told["hold"])
+    assert (shown["state"], shown["hold"]) == ("held", printed["hold"])
     assert main(["unhold"], paths) == Exit.DONE
     assert "the hold has ended" in capsys.readouterr().out
     assert hold.read(configured.records) is None
@@ -209,8 +209,8 @@ def test_verbs_of_pin(configured: World, capsys: pytest.CaptureFixture[str]) -> 
     paths = configured.all_paths
     configured.records.quarantine(commit(2), "build", "why", SINCE)
     assert main(["pin", commit(2), "--json"], paths) == Exit.DONE
-    told = json.loads(capsys.readouterr().out)
-    assert (told["pin"]["commit"], told["deployed"]) == (commit(2), False)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["pin"]["commit"], printed["deployed"]) == (commit(2), False)
     assert configured.records.quarantined() == [], "it is tried again"
     assert main(["pin", commit(1)], paths) == Exit.DONE
     assert "it is deployed and is kept" in capsys.readouterr().out

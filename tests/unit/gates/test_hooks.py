@@ -37,11 +37,11 @@ def hooked(world: World) -> World:
 
 def test_update(hooked: World) -> None:
     seen: list[str] = []
-    told: dict[str, str] = {}
+    given: dict[str, str] = {}
 
     def look(environment: Mapping[str, str]) -> str:
         seen.append(hooked.current_commit())
-        told.update(environment)
+        given.update(environment)
         return ""
 
     hooked.hooks.add(PRE, "pre/2", look)
@@ -51,7 +51,7 @@ def test_update(hooked: World) -> None:
         ("pre/1", "update", ""), ("pre/2", "update", ""), ("post/1", "update", "updated"),
     ]  # fmt: skip
     assert seen == [commit(1), commit(2)]
-    assert {key: value for key, value in told.items() if key.startswith("AUTOUPDATE_")} == {
+    assert {key: value for key, value in given.items() if key.startswith("AUTOUPDATE_")} == {
         "AUTOUPDATE_APP": APP,
         "AUTOUPDATE_EVENT": "update",
         "AUTOUPDATE_PATH": hooked.settings.path,
@@ -102,10 +102,10 @@ def test_failure_afterwards_changes_nothing(hooked: World) -> None:
 
 
 def test_rollback_cannot_be_stopped(hooked: World) -> None:
-    told: dict[str, str] = {}
+    given: dict[str, str] = {}
 
     def refuse_rollback(environment: Mapping[str, str]) -> str:
-        told.update(environment)
+        given.update(environment)
         return "failed with exit code 3" if environment["AUTOUPDATE_EVENT"] == "rollback" else ""
 
     hooked.hooks.add(PRE, "pre/1", refuse_rollback)
@@ -116,7 +116,10 @@ def test_rollback_cannot_be_stopped(hooked: World) -> None:
         ("pre/1", "rollback", ""), ("pre/2", "rollback", ""),
         ("post/1", "rollback", "rolled-back"),
     ]  # fmt: skip
-    assert (told["AUTOUPDATE_COMMIT"], told["AUTOUPDATE_PREVIOUS_COMMIT"]) == (commit(1), commit(2))
+    assert (given["AUTOUPDATE_COMMIT"], given["AUTOUPDATE_PREVIOUS_COMMIT"]) == (
+        commit(1),
+        commit(2),
+    )
     assert hooked.current_commit() == commit(1)
 
 

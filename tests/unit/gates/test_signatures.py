@@ -38,9 +38,9 @@ def shown(world: World) -> dict[str, Any]:
 def test_signed_commit_is_deployed_and_its_signer_shown(world: World) -> None:
     sign(world, SIGNED)
     assert world.deploy(1).result is Result.UPDATED
-    told = shown(world)
-    assert told["signer"] == SIGNED.signer
-    assert told["trusted"] is True
+    current = shown(world)
+    assert current["signer"] == SIGNED.signer
+    assert current["trusted"] is True
     assert world.records.releases()[0].signer == SIGNED.signer
 
 
@@ -155,10 +155,10 @@ def test_current_release_is_not_trusted_after_its_key_is_removed(world: World) -
     world.keys = Keys((("other.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----"),))
     world.worker.signatures = (SIGNED._replace(state=State.UNKNOWN_KEY),)
     assert world.run().result is Result.CURRENT, "it is kept"
-    told = shown(world)
-    assert told["trusted"] is False
-    assert told["signer"] == SIGNED.signer
-    assert "not trusted here" in told["trust_reason"]
+    current = shown(world)
+    assert current["trusted"] is False
+    assert current["signer"] == SIGNED.signer
+    assert "not trusted here" in current["trust_reason"]
     assert world.log.kinds.count("untrusted") == 1
     world.run()
     assert world.log.kinds.count("untrusted") == 1, "reported once"

@@ -83,14 +83,14 @@ def test_no_start_waits_for_a_closed_window(asked: Gate) -> None:
     asked.world.upstream = commit(2)
     asked.fault = "the build takes for ever"
     assert asked.ask() == 0
-    assert (asked.started, asked.world.transient_units.beside) == ([], [APP])
+    assert (asked.started, asked.world.transient_units.started) == ([], [APP])
 
 
 def test_first_deployment_is_waited_for(world: World, journal: Journal) -> None:
     asked = Gate(world)
     asked.close_windows()
     assert asked.ask() == 0
-    assert (asked.started, asked.world.transient_units.beside) == ([APP], [])
+    assert (asked.started, asked.world.transient_units.started) == ([APP], [])
 
 
 def test_service_starts_on_the_release_before_a_rolled_back_one(asked: Gate) -> None:

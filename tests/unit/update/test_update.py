@@ -57,8 +57,8 @@ def test_new_commit(world: World) -> None:
     assert outcome.result is Result.UPDATED
     assert (world.current_commit(), world.previous_commit()) == (commit(2), commit(1))
     assert world.services.runs == dict.fromkeys(SERVICES, commit(2))
-    told = [event.message for event in world.log.events if event.kind == UPDATED]
-    assert told[-1] == f"Successfully updated to commit: {commit(2)}"
+    logged = [event.message for event in world.log.events if event.kind == UPDATED]
+    assert logged[-1] == f"Successfully updated to commit: {commit(2)}"
     world.assert_whole()
 
 
@@ -305,10 +305,10 @@ def test_local_changes_are_named(world: World) -> None:
     world.deploy(1)
     world.worker.local_changes = tuple(f"file{number}" for number in range(8))
     world.deploy(2)
-    (told,) = [event.message for event in world.log.events if event.kind == STASHED]
-    assert "file0" in told
-    assert "and 3 more" in told
-    assert "stash list" in told
+    (logged,) = [event.message for event in world.log.events if event.kind == STASHED]
+    assert "file0" in logged
+    assert "and 3 more" in logged
+    assert "stash list" in logged
 
 
 def test_keep_and_the_linked_releases(world: World) -> None:
