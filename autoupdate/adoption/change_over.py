@@ -43,7 +43,7 @@ def change_over(
         except (AutoupdateError, UnhealthyError, OSError) as error:
             return undo(app, host, journal, str(error))
         except KeyboardInterrupt:
-            return undo(app, host, journal, "interrupted by hand")
+            return undo(app, host, journal, "interrupted by Ctrl+C")
         return complete(app, journal)
 
 

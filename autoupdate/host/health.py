@@ -61,7 +61,7 @@ def settle(
             return started
         if clock.monotonic() > deadline:
             if not present:
-                raise UnhealthyError("the service manager does not answer")
+                raise UnhealthyError("no service manager answers")
             waiting = [service for service in present if service not in started]
             late = next((item for item in waiting if not was_stopped(services, item)), None)
             if late is None:

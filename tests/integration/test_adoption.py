@@ -121,7 +121,7 @@ def test_commits_and_stashes_of_its_own(bare: Site) -> None:
     refused = checkout.adopt()
 
     assert refused.exit_code == Exit.USAGE
-    assert "1 commits that branch:main does not have" in refused.reason
+    assert "1 commit that branch:main lacks" in refused.reason
     assert not checkout.path.is_symlink()
     done = checkout.adopt(leave_commits=True)
     assert (done.exit_code, done.commit) == (Exit.DONE, base), done

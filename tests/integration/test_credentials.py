@@ -151,7 +151,7 @@ def test_credential_of_systemd(locked: Site, monkeypatch: pytest.MonkeyPatch) ->
     locked.configure(upstream__token_file="credential:token", upstream__username="robot")
     outcome = locked.run()
     assert outcome.exit_code == Exit.USAGE
-    assert re.search(r"there in the unit alone", outcome.reason)
+    assert re.search(r"exists only in the unit", outcome.reason)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(locked.directory))
     assert locked.run().result is Result.UPDATED
 

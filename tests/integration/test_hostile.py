@@ -58,7 +58,7 @@ REFUSED: dict[str, tuple[Attack, str]] = {
         lambda h, _: [h.many(b"many", 100_000)], "more than guard.max_release = 95.37 MiB",
     ),
     "one huge file": (
-        lambda h, _: [h.file(b"huge", bytes(150 << 20))], "the largest is huge of 150 MiB",
+        lambda h, _: [h.file(b"huge", bytes(150 << 20))], "the largest is huge (150 MiB)",
     ),
 }  # fmt: skip
 

@@ -130,7 +130,7 @@ def quarantined(site: Site) -> list[tuple[str, str]]:
 
 
 def test_commands_of_the_administrator(deployed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They run in a clean environment; the first failure ends the test, and kills them all."""
+    """In a clean environment; the first failure ends the test, and no process is left."""
     look = (
         "import os, ipfs_accelerate_py.version as v; print('looked at', v.VERSION, os.getcwd());"
         "print('saw', dict(os.environ));"

@@ -102,7 +102,7 @@ def test_commit_without_the_chosen_submodule(modular: Modular) -> None:
     assert "submodules are missing: vendor" in outcome.reason
 
 
-def test_submodule_with_links_that_lead_out(modular: Modular) -> None:
+def test_submodule_with_links_that_point_outside(modular: Modular) -> None:
     site = modular.site
     link = modular.other.work / "out"
     modular.other.commit(version=3, push=False)
@@ -112,5 +112,5 @@ def test_submodule_with_links_that_lead_out(modular: Modular) -> None:
     modular.other.push()
     modular.commit(2, "../other.git", modular.other.head())
     outcome = site.run()
-    assert "submodule vendor has symbolic links that lead out of it: 'out'" in outcome.reason
+    assert "submodule vendor has symbolic links that point outside of it: 'out'" in outcome.reason
     assert not Path(site.app_paths.mirror, "worktrees/vendor").exists()

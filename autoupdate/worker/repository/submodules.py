@@ -137,7 +137,7 @@ def judge(repository: str, commit: str, path: str, most: int) -> None:
     found = inspect(repository, commit, "", ())
     for what, paths in (
         ("misleading file names", found.misleading),
-        ("symbolic links that lead out of it", found.outside),
+        ("symbolic links that point outside of it", found.outside),
     ):
         if paths:
             raise UpdateFailedError(f"submodule {path} has {what}: {', '.join(map(repr, paths))}")
