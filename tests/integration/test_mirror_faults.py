@@ -189,8 +189,8 @@ def test_nothing_to_compare_local_changes_with(deployed: Site, how: str) -> None
     deployed.upstream.push("--force")
     assert deployed.updates_to(commit), deployed.log.events[-1].message
     assert (old / "README.md").read_text() == "mine\n"
-    assert [text for text in deployed.log.messages("step") if f"local changes in release {old.name}"
-            " cannot be told" in text]  # fmt: skip
+    said = f"local changes to release {old.name} cannot be saved"
+    assert [text for text in deployed.log.messages("step") if said in text]
     assert deployed.updates_to(deployed.upstream.commit(version=3))
 
 
