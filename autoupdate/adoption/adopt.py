@@ -16,7 +16,7 @@ from autoupdate.adoption.adoptable import (
     refuse_shared,
 )
 from autoupdate.adoption.change_over import change_over, running, sweep
-from autoupdate.adoption.disable_old_updaters import refuse_running, refuse_late_drop_ins
+from autoupdate.adoption.disable_old_updaters import refuse_late_drop_ins, refuse_running
 from autoupdate.adoption.duplicate import duplicate, needed
 from autoupdate.adoption.host_changes import HostChanges
 from autoupdate.adoption.old_updaters import OldUpdater, find
@@ -42,7 +42,7 @@ from autoupdate.update.failure import give_up, refuse
 from autoupdate.update.fetch import fetch_safely, name_release
 from autoupdate.update.probation import look
 from autoupdate.update.recover import recover
-from autoupdate.update.staged import take_staged
+from autoupdate.update.retention import take_staged
 from autoupdate.update.update import make_release
 
 

@@ -12,7 +12,6 @@ from autoupdate.adoption.host_changes import HostChanges, found
 from autoupdate.adoption.relocation import ADOPT, Journal
 from autoupdate.app import App, Outcome
 from autoupdate.host import runtime_files
-from autoupdate.host.health import UnhealthyError
 from autoupdate.host.links import remove_link, replace_link
 from autoupdate.host.services import Service
 from autoupdate.model.commits import short
@@ -22,6 +21,7 @@ from autoupdate.model.steps import Result, Step, may_follow
 from autoupdate.records.rows import Transaction
 from autoupdate.update import retention
 from autoupdate.update.confirm import confirm
+from autoupdate.update.health import UnhealthyError
 from autoupdate.update.probation import after_restart, look, restart, watch
 
 

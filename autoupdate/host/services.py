@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from autoupdate.host.process import Completed, NotStartedError, TimedOutError, base_environment, run
-from autoupdate.host.systemctl import insist
+from autoupdate.host.systemd_retry import insist
 from autoupdate.model.errors import UpdateFailedError
 
 PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job"

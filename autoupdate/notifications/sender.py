@@ -103,7 +103,7 @@ def compose(app: str, rows: Sequence[Row]) -> tuple[str, str, str]:
 
 def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Send what is due for an app; return 75 (EX_TEMPFAIL, sysexits.h(3head)) if some is left."""
-    from autoupdate.notifications.delivery import deliver
+    from autoupdate.notifications.by_apprise import deliver
 
     paths = paths or Paths()
     try:

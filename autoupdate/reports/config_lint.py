@@ -50,7 +50,7 @@ def unknown_targets(settings: Settings, values: Mapping[str, Value]) -> list[Con
     """
     if not settings.notify.urls:
         return []
-    from autoupdate.notifications.delivery import MISSING, fault
+    from autoupdate.notifications.by_apprise import MISSING, fault
     from autoupdate.records.outbox import targets
 
     where = f"{values['notify.urls'].origin}: notify.urls"

@@ -30,7 +30,7 @@ from autoupdate.records import hold, pin
 from autoupdate.update.check import look_upstream
 from autoupdate.update.failure import refuse_failed_environment
 from autoupdate.update.fetch import fetch_safely, with_sound_mirror
-from autoupdate.update.staged import find_staged
+from autoupdate.update.retention import find_staged
 from autoupdate.worker.client import Plan
 
 UPDATE, NOTHING, DEFER, FAIL = "update", "nothing", "defer", "fail"

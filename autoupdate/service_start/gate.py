@@ -17,7 +17,7 @@ from autoupdate.host.clock import Clock
 from autoupdate.host.links import describe, is_managed
 from autoupdate.host.log import HostLog, say
 from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, run_unless
-from autoupdate.host.systemctl import insist
+from autoupdate.host.systemd_retry import insist
 from autoupdate.host.transient_units import SystemdTransientUnits, TransientUnits
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind

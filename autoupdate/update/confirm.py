@@ -5,13 +5,13 @@ from collections.abc import Callable
 from autoupdate.app import App, Outcome
 from autoupdate.gates import hooks
 from autoupdate.gates.lineage import raise_high_water
-from autoupdate.host.health import UnhealthyError
 from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import CONFIRMED
 from autoupdate.model.steps import Result
 from autoupdate.records.rows import Transaction
 from autoupdate.update import retention
+from autoupdate.update.health import UnhealthyError
 from autoupdate.update.roll_back import roll_back
 
 

@@ -23,7 +23,7 @@ from autoupdate.model.times import seconds
 from autoupdate.model.verdict import Verdict
 from autoupdate.records.rows import FailedEnvironment, Transaction
 from autoupdate.update import retention
-from autoupdate.update.staged import is_built
+from autoupdate.update.retention import is_built
 
 # In seconds. The package index changes: what cannot be installed today may be there tomorrow.
 ENVIRONMENT_MEMORY = 24 * 3600

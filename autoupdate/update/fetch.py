@@ -15,7 +15,7 @@ from autoupdate.model.events import CANDIDATE, MIRROR_RENEWED
 from autoupdate.records import first_seen
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.update.check import NothingToDoError
-from autoupdate.update.staged import take_staged
+from autoupdate.update.retention import take_staged
 
 Answer = TypeVar("Answer")
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from autoupdate.app import App
 from autoupdate.host import runtime_files
-from autoupdate.host.health import Baseline, UnhealthyError, settle, soak
 from autoupdate.host.services import Service
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import NO_SUPERVISOR, STEP, UPDATED
 from autoupdate.model.steps import Result, Step
 from autoupdate.records.records import Records
 from autoupdate.records.rows import Transaction
+from autoupdate.update.health import Baseline, UnhealthyError, settle, soak
 
 # Only this many of the last transactions are searched.
 LOOK_BACK = 50

@@ -4,7 +4,6 @@ import os
 
 from autoupdate.app import App, Outcome
 from autoupdate.host import runtime_files
-from autoupdate.host.health import Baseline
 from autoupdate.host.links import linked_release, switch
 from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError, Exit
@@ -13,9 +12,10 @@ from autoupdate.model.steps import Remedy, Result, Step, remedy
 from autoupdate.records.rows import Transaction
 from autoupdate.update import retention
 from autoupdate.update.confirm import confirm_or_roll_back
+from autoupdate.update.health import Baseline
 from autoupdate.update.probation import after_restart, probation, watch
+from autoupdate.update.retention import is_built
 from autoupdate.update.roll_back import is_by_hand, roll_back
-from autoupdate.update.staged import is_built
 
 
 def recover(app: App) -> Outcome | None:

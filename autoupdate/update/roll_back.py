@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from autoupdate.app import App, Outcome
 from autoupdate.gates import hooks
 from autoupdate.gates.runnable import is_complete
-from autoupdate.host.health import UnhealthyError
 from autoupdate.host.links import linked_release, switch
 from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError, Exit
@@ -14,6 +13,7 @@ from autoupdate.model.steps import Result, Step
 from autoupdate.records.rows import Transaction
 from autoupdate.update import retention
 from autoupdate.update.failure import blame_for_running_badly
+from autoupdate.update.health import UnhealthyError
 from autoupdate.update.probation import after_restart, answered, look, watch
 
 MANUAL = "manual action needed"

@@ -19,8 +19,8 @@ from autoupdate.records.rows import LastRun
 from autoupdate.records.second_copy import begin_anew, has_facts
 from autoupdate.update.rebuild import rebuild
 from autoupdate.update.recover import recover
+from autoupdate.update.retention import waiting
 from autoupdate.update.rollback_by_hand import rollback
-from autoupdate.update.staged import waiting
 from autoupdate.update.update import update
 
 RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}

@@ -5,12 +5,13 @@ import sys
 
 from autoupdate.model.paths import AppPaths
 from autoupdate.worker.orphans import become_subreaper
-from autoupdate.worker.server import Server, enter_confinement, serve
+from autoupdate.worker.server import Server, serve
+from autoupdate.worker.writable import confine_worker
 
 if __name__ == "__main__":
     # It was only needed to find this package; builds must not inherit it.
     os.environ.pop("PYTHONPATH", None)
     become_subreaper()
     own = AppPaths(home=sys.argv[1], run="")
-    enter_confinement(own)
+    confine_worker(own)
     serve(Server(own))

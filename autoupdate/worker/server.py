@@ -6,10 +6,8 @@ answers with JSON lines: {"output": …} while it works, then {"done": …} or {
 
 import json
 import os
-import resource
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -31,10 +29,8 @@ from autoupdate.model.signatures import Keys
 from autoupdate.model.sizes import in_words
 from autoupdate.worker import commands
 from autoupdate.worker.commands import answer, command, try_out
-from autoupdate.worker.confinement import confine, hide
 from autoupdate.worker.environment import uv
-from autoupdate.worker.environment.environment import EnvironmentBuilder, is_complete
-from autoupdate.worker.environment.installer import CACHES
+from autoupdate.worker.environment.environment import EnvironmentBuilder
 from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.environment.uv import Command
 from autoupdate.worker.orphans import end_descendants
@@ -43,6 +39,7 @@ from autoupdate.worker.repository.forecast import forecast
 from autoupdate.worker.repository.inspection import full_name, inspect
 from autoupdate.worker.repository.mirror import Mirror, link_shared, named, said_by_git
 from autoupdate.worker.signatures.verification import verify
+from autoupdate.worker.writable import of_build
 
 if TYPE_CHECKING:
     from autoupdate.worker.repository.old_checkout import OldCheckout
@@ -152,7 +149,7 @@ class Server:
         """Link the shared paths, and install the dependencies of a release."""
         directory = self.paths.release(release)
         link_shared(directory, self.paths.shared, tuple(shared))
-        with commands.Build(lambda: self.writable(directory)) as build:
+        with commands.Build(lambda: of_build(self.paths, directory)) as build:
             return {"key": self._builder(settings, build.command).prepare(directory)}
 
     def finish(
@@ -160,19 +157,12 @@ class Server:
     ) -> dict[str, Any]:
         """Install the app in the environment of a release."""
         directory = self.paths.release(release)
-        with commands.Build(lambda: self.writable(directory)) as build:
+        with commands.Build(lambda: of_build(self.paths, directory)) as build:
             self._builder(settings, build.command).finish(directory, key)
         self.mirror.note_built_files(directory, tuple(shared))
         # Everything must be on the disk before a link points to it (sync(1)).
         command(["sync", "--file-system", self.paths.releases], "/", {})
         return {}
-
-    def writable(self, directory: str) -> list[str]:
-        """Return where the build of a release may write, besides its scratch directory."""
-        environments = self.paths.environments
-        made = [f"{environments}/{key}" for key in os.listdir(environments)]
-        # Other releases use the complete environments; an incomplete one belongs to this build.
-        return [directory, *caches(), *(path for path in made if not is_complete(path))]
 
     def _builder(self, settings: dict[str, Any], command: Command) -> EnvironmentBuilder:
         settings = {
@@ -255,25 +245,6 @@ def changed_environment(changes: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def caches() -> list[str]:
-    """Return the cache directories of the installers; creates them if they are missing."""
-    found = [os.environ[name] for name in CACHES if name in os.environ]
-    for directory in found:
-        os.makedirs(directory, exist_ok=True)
-    return found
-
-
-def enter_confinement(paths: AppPaths) -> None:
-    """Limit where this worker can write: the app's directory, its own home, scratch space, caches.
-
-    Its children inherit that; a build may write to less (commands.py).
-    """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    hide()
-    home, scratch = os.environ["HOME"], tempfile.gettempdir()
-    confine([paths.home, home, scratch, *caches()])
 
 
 def serve(server: Server) -> None:

@@ -1,1 +1,1 @@
-"""Made-up input for everything that is parsed; AUTOUPDATE_FUZZ_CASES sets how much of it."""
+"""Random input for everything that is parsed; AUTOUPDATE_FUZZ_CASES sets the number of cases."""

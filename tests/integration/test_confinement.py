@@ -1,4 +1,4 @@
-"""A build that attacks the host that builds it, and one that merely compiles.
+"""A build that attacks the host that builds it, and one that only compiles.
 
 The tests run as one user, so only the kernel protects the host here, not permissions.
 """
@@ -131,11 +131,11 @@ def test_rehearsal_that_attacks(home: AppPaths) -> None:
 BUILD = """
 import sys
 from autoupdate.model.paths import AppPaths
-from autoupdate.worker import commands, orphans, server
+from autoupdate.worker import commands, orphans, writable
 orphans.become_subreaper()
 paths = AppPaths(sys.argv[1], "")
 new = paths.release("new")
-with commands.Build(lambda: server.Server(paths).writable(new)) as build:
+with commands.Build(lambda: writable.of_build(paths, new)) as build:
     status, output = build.command(["/usr/bin/python3", f"{new}/setup.py"], new, {})
 orphans.end_descendants()
 print(output)

@@ -11,7 +11,6 @@ from autoupdate.config.load import load
 from autoupdate.host.clock import Clock
 from autoupdate.model.errors import Exit
 from autoupdate.model.times import seconds, write
-from autoupdate.notifications import delivery
 from autoupdate.notifications.sender import FIRST_WAIT, Sender
 from autoupdate.records.records import Records
 from tests.integration.site import APP, Site
@@ -64,7 +63,7 @@ def send(site: Site, *, later: float = 0.0) -> bool:
     records = Records(site.app_paths.state)
     try:
         settings = load(site.paths, APP)
-        return Sender(settings, records, site.log, Later(), delivery.deliver).send_all()
+        return Sender(settings, records, site.log, Later(), by_apprise.deliver).send_all()
     finally:
         records.close()
 
@@ -127,7 +126,7 @@ def test_many_messages_are_sent_as_one(deployed: Site, mail: MailServer, web: We
     ],
 )
 def test_wrong_urls_are_found_without_using_them(url: str, complaint: str) -> None:
-    assert delivery.fault(url) == complaint
+    assert by_apprise.fault(url) == complaint
 
 
 def test_wrong_url_does_not_stop_updates(

@@ -19,7 +19,13 @@ STARTS = (
     "os.fork",
 )
 # The worker's own code, which runs as the builds' user.
-UNPRIVILEGED = ("worker.repository", "worker.environment", "worker.signatures", "worker.server")
+UNPRIVILEGED = (
+    "worker.repository",
+    "worker.environment",
+    "worker.signatures",
+    "worker.server",
+    "worker.writable",
+)
 # Of that, what is data or done by the run itself, as root, while nothing of upstream's runs.
 NO_CODE_OF_UPSTREAM = {"worker.environment.installer", "worker.environment.linked_copy"}
 FAST_PATH = {

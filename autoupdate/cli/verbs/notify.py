@@ -11,7 +11,7 @@ from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
-from autoupdate.notifications.delivery import deliver
+from autoupdate.notifications.by_apprise import deliver
 from autoupdate.records import outbox
 from autoupdate.records.records import Records
 

@@ -8,7 +8,7 @@ import pytest
 from autoupdate.config.settings import TOLD
 from autoupdate.model.errors import NoCandidateError, UnreachableError
 from autoupdate.model.steps import Result
-from autoupdate.notifications.delivery import redact
+from autoupdate.notifications.by_apprise import redact
 from autoupdate.notifications.sender import FIRST_WAIT, MOST_SINGLE, Sender
 from autoupdate.records import outbox
 from tests.unit.effects import Killed, commit

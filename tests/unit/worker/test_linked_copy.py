@@ -52,7 +52,7 @@ def test_copy(tmp_path: Path, template: Path, release: Path) -> None:
     assert os.readlink(copy / "bin/python") == "/usr/bin/python3"
     assert sorted(os.listdir(copy)) == ["bin", "lib", "pyvenv.cfg"]
     assert not os.path.exists(tmp_path / "linking")
-    # A file with a path in it is no hard link: writing in place changes only this release.
+    # A file with a path in it is not a hard link: writing in place changes only this release.
     for own in (pip, copy / "pyvenv.cfg"):
         original = template / own.relative_to(copy)
         before = original.read_text()
@@ -69,7 +69,7 @@ def test_what_a_killed_run_left_is_overwritten(tmp_path: Path, template: Path) -
 
 def test_files_of_all_releases_are_read_only(tmp_path: Path, template: Path) -> None:
     outside = tmp_path / "outside"
-    outside.write_text("not ours")
+    outside.write_text("another file")
     outside.chmod(0o666)
     (template / "lib/led-out").symlink_to(outside)
     (template / "lib/directory").symlink_to(tmp_path)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.host import systemctl
 from autoupdate.host.process import Completed
 
 LOST = Completed(1, b"", "Failed to get properties: Transport endpoint is not connected\n")
@@ -17,7 +16,7 @@ NO_BUS = Completed(1, b"", "Failed to connect to bus: No such file or directory\
 def asked(answers: list[Completed | None], booted: Path) -> tuple[Completed | None, int]:
     """Return the result that was used, and how many calls there were."""
     left = iter(answers)
-    answer = systemctl.insist(lambda: next(left), booted=str(booted))
+    answer = systemd_retry.insist(lambda: next(left), booted=str(booted))
     return answer, len(answers) - len(list(left))
 
 
@@ -25,10 +24,10 @@ def asked(answers: list[Completed | None], booted: Path) -> tuple[Completed | No
 def test_repeated_until_systemd_answers(
     answer: Completed | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(systemctl, "PAUSE", 0)
+    monkeypatch.setattr(systemd_retry, "PAUSE", 0)
     assert asked([LOST, LOST, answer, LOST], tmp_path) == (answer, 3)
     # There is a time limit; and without systemd, the call is not repeated.
-    monkeypatch.setattr(systemctl, "PATIENCE", -1)
+    monkeypatch.setattr(systemd_retry, "PATIENCE", -1)
     assert asked([LOST, WELL], tmp_path) == (LOST, 1)
-    monkeypatch.setattr(systemctl, "PATIENCE", 30)
+    monkeypatch.setattr(systemd_retry, "PATIENCE", 30)
     assert asked([LOST, WELL], tmp_path / "no systemd") == (LOST, 1)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from autoupdate.config.settings import Health, Probe
-from autoupdate.host.health import Baseline, UnhealthyError, settle, soak
 from autoupdate.host.services import Service
+from autoupdate.update.health import Baseline, UnhealthyError, settle, soak
 
 HEALTH = Health(soak=10.0, start_timeout=20.0, probe=())
 UP = Service("a.service", "loaded", "active", "running", "success", 100, 0, "new", "app")
