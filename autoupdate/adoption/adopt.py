@@ -142,8 +142,9 @@ def tell(
              f" {taken.local} commits that upstream lacks", commit=checkout.commit)  # fmt: skip
     if taken.saved:
         paths = checkout.modified + checkout.untracked
-        app.tell(STASHED, f"{app.name}: local changes in {path} saved as a stash ({named(paths)});"
-                 f" see: sudo -u _autoupdate git -C {app.paths.mirror} stash list")  # fmt: skip
+        app.tell(STASHED, f"{app.name}: local changes in {path} were saved as a stash"
+                 f" ({named(paths)}); to list them: sudo -u _autoupdate git -C {app.paths.mirror}"
+                 " stash list")  # fmt: skip
     if checkout.ignored:
         app.tell(STEP, f"{app.name}: ignored files are kept only in the old directory"
                  f" ({named(checkout.ignored)})")  # fmt: skip
