@@ -11,6 +11,7 @@ from autoupdate.config.load import load
 from autoupdate.host.clock import Clock
 from autoupdate.model.errors import Exit
 from autoupdate.model.times import seconds, write
+from autoupdate.notifications import by_apprise
 from autoupdate.notifications.sender import FIRST_WAIT, Sender
 from autoupdate.records.records import Records
 from tests.integration.site import APP, Site

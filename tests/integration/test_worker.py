@@ -1,4 +1,4 @@
-"""A worker that dies, hangs or answers nonsense: whose fault it is, and that the run does not hang."""
+"""A worker that dies, hangs or answers nonsense: whose fault it is; and the run does not hang."""
 
 import os
 import shutil

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.host import systemd_retry
 from autoupdate.host.process import Completed
 
 LOST = Completed(1, b"", "Failed to get properties: Transport endpoint is not connected\n")
