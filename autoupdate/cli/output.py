@@ -35,7 +35,7 @@ def finish(outcome: "Outcome", app: str, chosen: "Namespace") -> int:
     if outcome.exit_code != Exit.DONE:
         complain(outcome.reason, outcome.advice)
     elif not chosen.json:
-        put(outcome.reason)
+        put(safe(outcome.reason))
     return outcome.exit_code
 
 
@@ -51,7 +51,21 @@ def print_words(text: str) -> None:
         import re
 
         text = re.sub(r"\033\[[0-9;]*m", "", text)
-    put(text)
+    put(safe(text))
+
+
+def safe(text: str) -> str:
+    """Escape what could move the cursor or write elsewhere; facts contain upstream's text.
+
+    Lines and colours are kept: the worst that upstream can do with these is to look colourful.
+    """
+    import re
+
+    from autoupdate.host.log_sinks import printable
+
+    parts = re.split(r"(\033\[[0-9;]*m|\n)", text)
+    # Every second one is what the pattern found.
+    return "".join(part if number % 2 else printable(part) for number, part in enumerate(parts))
 
 
 def print_json(facts: Any) -> None:

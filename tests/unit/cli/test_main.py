@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from autoupdate.app import Outcome
 from autoupdate.cli.main import function, main
-from autoupdate.cli.output import finish
+from autoupdate.cli.output import finish, print_words
 from autoupdate.cli.parser import VERBS, parser
 from autoupdate.cli.printed_log import PrintedLog
 from autoupdate.cli.render.status import STATES
@@ -307,3 +308,15 @@ def test_step_that_cannot_be_printed_does_not_stop_the_verb(
     monkeypatch.setattr("sys.stdout", GoneTerminal())
     PrintedLog(world.log).write(event)
     assert event in world.log.events
+
+
+def test_what_upstream_wrote_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    """A subject, an author or a file's name can hold any sequence (ECMA-48)."""
+    hostile = "\033[2J\033]0;owned\007Serve faster\r\b"
+    print_words(f"commits  {hostile}\nfiles  a\x9bK")
+    outcome = Outcome(Result.CURRENT, Exit.DONE, f"shop: {hostile}")
+    finish(outcome, "shop", argparse.Namespace(json=False))
+    shown = capsys.readouterr().out
+    assert "\033" not in shown and "\r" not in shown and "\x9b" not in shown
+    assert shown.count("\n") == 3
+    assert "Serve faster" in shown
