@@ -35,6 +35,7 @@ from autoupdate.model.errors import (
     HostFaultError,
 )
 from autoupdate.model.events import STASHED, STEP
+from autoupdate.model.sizes import counted
 from autoupdate.model.steps import Result
 from autoupdate.records.rows import Transaction
 from autoupdate.update.check import look_upstream
@@ -138,8 +139,9 @@ def tell(
     branch = checkout.branch or "no branch"
     app.tell(STEP, f"{app.name}: {path} is at commit {short(checkout.commit)} ({branch}), with"
              f" {checkout.modified_count} changed, {checkout.untracked_count} untracked and"
-             f" {checkout.ignored_count} ignored paths, {checkout.stashes} stashes,"
-             f" {taken.local} commits that upstream lacks", commit=checkout.commit)  # fmt: skip
+             f" {checkout.ignored_count} ignored paths,"
+             f" {counted(checkout.stashes, 'stash', 'stashes')}, {counted(taken.local, 'commit')}"
+             " that upstream lacks", commit=checkout.commit)  # fmt: skip
     if taken.saved:
         paths = checkout.modified + checkout.untracked
         app.tell(STASHED, f"{app.name}: local changes in {path} were saved as a stash"

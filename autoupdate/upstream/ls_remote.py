@@ -63,7 +63,7 @@ def find_branch(
     url, branch = redact(upstream.url), ref.removeprefix(HEADS)
     # A web page that answers in place of the server looks to Git like a repository without refs.
     if not list_refs(upstream, [], [], environment, identity):
-        raise UnreachableError(f"upstream {url} has no branches at all, also not {branch}")
+        raise UnreachableError(f"upstream {url} has no branches; branch {branch} was expected")
     raise ConfigurationError(f"upstream {url} has no branch {branch}", "correct upstream.track")
 
 
