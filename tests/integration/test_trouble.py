@@ -219,10 +219,11 @@ def test_git_dependency_while_its_server_is_down(deployed: Site) -> None:
     run("git", "-C", source, *author, "commit", "--quiet", "--message=1")
     run("git", "clone", "--quiet", "--bare", source, served / "thing.git")
     server = GitServer(served)
-    needs = (f"thing @ git+{server.url('thing')}",)
+    needs = (f"thing@git+{server.url('thing')}",)
     first = deployed.upstream.commit(version=2, requirements=needs)
     outcome = deployed.run()
-    assert (outcome.result, outcome.exit_code) == (Result.UNREACHABLE, Exit.UNREACHABLE)
+    assert outcome.result is Result.UNREACHABLE, outcome
+    assert outcome.exit_code == Exit.UNREACHABLE
     host = f"127.0.0.1:{server.port}"
     assert f"{host} refused the connection" in outcome.reason
     app = deployed.app()
