@@ -164,7 +164,8 @@ SETTINGS = (
     Setting("upstream.ca_file", secret_file, "",
             "File with the CA certificates for upstream. If it is set, no other CA is accepted."),
     Setting("upstream.proxy", proxy_url, "", "Proxy for http and https, such as http://HOST:PORT."),
-    Setting("upstream.timeout", limit, "5min", "Time limit for one exchange with upstream."),
+    Setting("upstream.timeout", limit, "5min", "Time limit for one exchange with upstream."
+            " The first fetch of an app may take six times as long."),
     Setting("trust.signatures", one_of("off", "warn", "enforce"), "off",
             "Whether a commit needs a good signature by a trusted key. `off`: it is not checked;"
             " `warn`: a commit without one is accepted with a warning; `enforce`: it is refused."),

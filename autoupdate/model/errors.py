@@ -52,6 +52,10 @@ class ConfigurationError(AutoupdateError):
     exit_code = Exit.USAGE
 
 
+class UnusableUpstreamError(ConfigurationError):
+    """Upstream answers, but is a repository of a kind that cannot be followed."""
+
+
 class BrokenError(AutoupdateError):
     """Neither the new nor the previous release works: manual action needed."""
 

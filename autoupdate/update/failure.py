@@ -15,6 +15,7 @@ from autoupdate.model.errors import (
     HostFaultError,
     NoSpaceError,
     UnreachableError,
+    UnusableUpstreamError,
     UpdateFailedError,
 )
 from autoupdate.model.events import DEFERRED, FAILED, REFUSED, STEP
@@ -89,11 +90,11 @@ def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
 def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
     """Put a bad commit into quarantine; if it is not to blame, only count the attempt."""
     now = app.clock.now()
-    if isinstance(error, UnreachableError | HostFaultError):
+    if isinstance(error, UnreachableError | HostFaultError | UnusableUpstreamError):
         counted = app.records.count_attempt(
             transaction.commit, error.message, now, interrupted=False
         )
-        if isinstance(error, UnreachableError) or counted.failed < MOST_HOST_FAULTS:
+        if not isinstance(error, HostFaultError) or counted.failed < MOST_HOST_FAULTS:
             return
     app.records.quarantine(transaction.commit, Step(transaction.step), error.message, now)
     # It is not tried again, so its dependencies are no longer needed.

@@ -18,6 +18,8 @@ from autoupdate.update.check import NothingToDoError
 from autoupdate.update.retention import take_staged
 
 Answer = TypeVar("Answer")
+# How many times as long as upstream.timeout the first fetch of an app may take.
+FIRST_FETCH = 6
 
 
 def begin(app: App, commit: str, trigger: str) -> Transaction:
@@ -101,7 +103,9 @@ def fetch_into_mirror(app: App, commit: str) -> str:
     """Fetch, and return the fetched commit. Raises DamagedMirrorError."""
     upstream = app.settings.upstream
     ref, more = wanted_ref(app, commit), wanted_tags(app, commit)
-    return app.worker.fetch(upstream.url, ref, upstream.timeout, more).commit
+    # A first fetch brings the whole history, and no service waits for it.
+    limit = upstream.timeout * (1 if linked_release(app.paths.current) else FIRST_FETCH)
+    return app.worker.fetch(upstream.url, ref, limit, more).commit
 
 
 def renew_mirror(app: App, error: DamagedMirrorError) -> None:

@@ -39,7 +39,11 @@ class Access(NamedTuple):
 
 
 # No configuration of the host or a user, no prompts, no updates of known host keys.
-SSH = ("ssh", "-F/dev/null", "-oBatchMode=yes", "-oConnectTimeout=30", "-oUpdateHostKeys=no")
+# A server that answers no longer is given up after a minute.
+SSH = (
+    "ssh", "-F/dev/null", "-oBatchMode=yes", "-oConnectTimeout=30", "-oUpdateHostKeys=no",
+    "-oServerAliveInterval=15", "-oServerAliveCountMax=4",
+)  # fmt: skip
 
 
 def is_open(upstream: Upstream) -> bool:
@@ -82,6 +86,12 @@ def redact(words: str) -> str:
 
 # What git says when ssh failed; the line above it is from ssh itself.
 SSH_FAILED = "fatal: Could not read from remote repository."
+# What git says after a connection was lost, whatever the reason.
+FOLLOWS = re.compile(
+    r"^fatal: expected |the remote end hung up|early EOF|invalid index-pack"
+    r"|index-pack failed|unexpected disconnect|bytes of body are still expected|protocol error"
+    r"|fetch-pack: |unable to read askpass"
+)
 WRONG_HOST = "Host key verification failed."
 
 
@@ -89,7 +99,10 @@ def complaint(stderr: str) -> str:
     """Return the most useful line of git's error messages, without secrets."""
     lines = [line.strip() for line in redact(stderr).splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
-    line = next((line for line in telling if line.startswith("fatal:")), "")
+    fatal = [line for line in telling if line.startswith("fatal:")]
+    # The one about the protocol only says that nothing more came; git's reason is on another line.
+    reasons = [line for line in (*fatal, *telling) if not FOLLOWS.search(line)]
+    line = fatal[0] if fatal and fatal[0] == SSH_FAILED else (reasons or fatal or [""])[0]
     if line == SSH_FAILED and lines.index(line):
         line = lines[lines.index(line) - 1]
     if line == WRONG_HOST:

@@ -21,7 +21,10 @@ from autoupdate.model.track import (
 )
 from autoupdate.upstream.git_environment import complaint, git_environment, redact
 from autoupdate.upstream.ls_refs import ask, is_over_http, recall
+from autoupdate.upstream.unusable import uses_sha256
 
+# In a SHA-256 repository they are 64.
+SHA1_DIGITS = 40
 # Memory limit for a list of refs, in bytes: enough for a million of them.
 MOST_MEMORY = 512 << 20
 
@@ -39,10 +42,14 @@ def check(
     """
     environment = git_environment(home) | dict(access or {})
     if ref := branch_ref(upstream.track):
-        return Found(find_branch(upstream, ref, environment, identity))
-    if follows_tags(upstream.track):
-        return find_tag(upstream, environment, identity)
-    return Found(name_of(upstream.track))
+        found = Found(find_branch(upstream, ref, environment, identity))
+    elif follows_tags(upstream.track):
+        found = find_tag(upstream, environment, identity)
+    else:
+        found = Found(name_of(upstream.track))
+    if len(found.commit) > SHA1_DIGITS:
+        raise uses_sha256(redact(upstream.url))
+    return found
 
 
 def find_branch(

@@ -23,7 +23,7 @@ from autoupdate.model.findings import read as read_findings
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys, Signature, from_answer
 from autoupdate.model.track import COMMIT
-from autoupdate.upstream.git_environment import Access
+from autoupdate.upstream.git_environment import Access, redact
 from autoupdate.worker.environment.linked_copy import provide
 from autoupdate.worker.link import WorkerLink
 
@@ -173,9 +173,11 @@ class WorkerProcess(WorkerLink):
         with self.access() if self.access else plain as access:
             request = {
                 "url": access.url, "wanted": wanted, "tags": tags,
-                "access": access.environment, "most": self.most, "memory": memory_for_a_fetch(),
+                "access": patient(access.environment, timeout), "most": self.most,
+                "memory": memory_for_a_fetch(),
             }  # fmt: skip
-            done = self.ask("fetch", request, timeout, "fetch", UnreachableError)
+            what = f"fetch from {redact(url)}"
+            done = self.ask("fetch", request, timeout, what, UnreachableError)
         commit = done.get("commit")
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
             raise UpdateFailedError(f"the worker's answer has no commit: {commit!r}")
@@ -251,7 +253,8 @@ class WorkerProcess(WorkerLink):
         with self.access() if self.access else plain as access:
             request = {
                 "release": release, "commit": commit, "url": access.url,
-                "paths": upstream.submodules, "access": access.environment, "most": self.most,
+                "paths": upstream.submodules, "most": self.most,
+                "access": patient(access.environment, upstream.timeout),
                 "memory": memory_for_a_fetch(), "max_release": max_release,
             }  # fmt: skip
             what = "fetch of submodules"
@@ -350,3 +353,11 @@ class WorkerProcess(WorkerLink):
 def memory_for_a_fetch() -> int:
     """Return how much memory a fetch may take, in bytes (sysconf(3))."""
     return min(MOST_MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+
+
+def patient(environment: Mapping[str, str], timeout: float) -> dict[str, str]:
+    """Return the environment of a fetch that waits for bytes as long as the whole fetch may take.
+
+    A server may send nothing while it packs a big repository.
+    """
+    return {**environment, "GIT_HTTP_LOW_SPEED_TIME": str(max(1, int(timeout)))}

@@ -11,12 +11,13 @@ import subprocess
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from autoupdate.host.limits import LEAST_SPACE, free_space, limited
 from autoupdate.host.process import LOOK_EVERY, base_environment, start
 from autoupdate.worker.confinement import prepared
+from autoupdate.worker.environment.trouble import hidden_words
 from autoupdate.worker.orphans import end_descendants
 
 # All output of a command is passed on, but only its last lines are kept. Longer lines are split.
@@ -48,16 +49,23 @@ class Build:
     ) -> tuple[int, str]:
         """Run one command of the build, like the function `command`."""
         home = self._scratch.name
-        environment = {**os.environ, "HOME": home, "TMPDIR": home, **additions}
+        log = f"{home}/pip.log"
+        with suppress(FileNotFoundError):
+            os.unlink(log)
+        environment = {
+            **os.environ, "HOME": home, "TMPDIR": home, "PIP_LOG": log, **additions
+        }  # fmt: skip
         places = [*self.places(), home]
         # A build must not fill the disk: services would fail, too.
         most = max(LEAST_SPACE, free_space(places[0]) - LEAST_SPACE)
         try:
             with limited(file_size=most):
-                return pass_on(words, directory, environment, places)
+                status, output = pass_on(words, directory, environment, places)
         finally:
             # The next steps rely on these files: no process of the build may change them later.
             end_descendants()
+        # pip says only there why it did not use a page of an index.
+        return status, "\n".join([output, *(hidden_words(log) if status else ())])
 
 
 def try_out(words: Sequence[str], release: str, writable: Sequence[str]) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from autoupdate.model.errors import (
     HostFaultError,
     NoSpaceError,
     UnreachableError,
+    UnusableUpstreamError,
     UpdateFailedError,
 )
 from autoupdate.model.paths import AppPaths
@@ -35,6 +36,7 @@ ERRORS: dict[str, type[AutoupdateError]] = {
         HostFaultError,
         NoSpaceError,
         UnreachableError,
+        UnusableUpstreamError,
     )
 }
 # Limit for one line of a worker, in bytes.

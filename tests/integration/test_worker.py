@@ -36,7 +36,7 @@ SHELL = ("/bin/sh", "-c")
         ((*SHELL, "read line; kill -9 $$"), "fetch ended without an answer", Exit.FAILED),
         ((*SHELL, "read line; head -c 3000000 /dev/zero"), "without an answer", Exit.FAILED),
         # A fetch that takes that long is a fault of the network.
-        ((*SHELL, "read line; sleep 60"), "fetch did not end within 3 s", Exit.UNREACHABLE),
+        ((*SHELL, "read line; sleep 60"), "did not end within 3 s", Exit.UNREACHABLE),
         ((*SHELL, "read line; while :; do echo '[1]'; done"), "within 3 s", Exit.UNREACHABLE),
         ((*SHELL, """read line; echo '{"done": {}}'"""), "has no commit: None", Exit.FAILED),
         ((*SHELL, """read line; echo '{"failed": "x", "kind": "Exit"}'"""), "x;", Exit.FAILED),

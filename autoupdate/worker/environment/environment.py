@@ -70,14 +70,10 @@ class EnvironmentBuilder:
         if wanted == "pip":
             return Installer("pip", "")
         python = self.build.python
-        program = uv.find(self.environments) or uv.fetch(self.environments, python, self.command)
-        if program:
-            return Installer("uv", program)
-        if wanted == "uv":
-            raise UpdateFailedError(
-                "build.installer is uv, but uv is not installed and cannot be downloaded"
-            )
-        return Installer("pip", "")
+        program = uv.find(self.environments) or uv.fetch(
+            self.environments, python, self.command, needed=wanted == "uv"
+        )
+        return Installer("uv", program) if program else Installer("pip", "")
 
     def plan(self, release: str) -> Environment:
         """Return which environment a release needs, and whether it exists already."""
@@ -276,7 +272,9 @@ class EnvironmentBuilder:
     ) -> None:
         status, output = self.command(command, release, {**self._additions(), **additions})
         if status:
-            raise fault(status, output, error)
+            files = self._requirements_in(release)
+            indexes = uv.indexes(map(index_options, files), self._additions())
+            raise fault(status, output, error, indexes)
 
     def _additions(self) -> dict[str, str]:
         return uv.settings() if self.installer.program else {}

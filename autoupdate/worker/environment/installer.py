@@ -12,6 +12,7 @@ from autoupdate.model.errors import (
     UnreachableError,
     UpdateFailedError,
 )
+from autoupdate.worker.environment import trouble
 
 
 class Installer(NamedTuple):
@@ -76,27 +77,26 @@ def cache_environment(home: str) -> dict[str, str]:
     }
 
 
-NETWORK_TROUBLE = (
-    "NewConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ProtocolError", "SSLError",
-    "ProxyError", "NameResolutionError", "Connection refused", "Connection reset",
-    "Temporary failure in name resolution", "error sending request", "dns error",
-    "operation timed out", "Failed to fetch:",
-)  # fmt: skip
 NO_SPACE = ("No space left on device", "Disk quota exceeded", "File too large")
 HOST_TROUBLE = (
     *NO_SPACE, "Read-only file system", "Cannot allocate memory", "Input/output error",
 )  # fmt: skip
 
 
-def fault(status: int, output: str, otherwise: type[UpdateFailedError]) -> AutoupdateError:
-    """Return the error for a failed command of a build; its class says whose fault it is."""
+def fault(
+    status: int, output: str, otherwise: type[UpdateFailedError], indexes: Sequence[str] = ()
+) -> AutoupdateError:
+    """Return the error for a failed command of a build; its class says whose fault it is.
+
+    `indexes` are the URLs of the package indexes that the command was given.
+    """
     reason = summary(output)
     if any(words in output for words in NO_SPACE):
         return NoSpaceError(reason)
     if any(words in output for words in HOST_TROUBLE):
         return HostFaultError(reason)
-    if any(words in output for words in NETWORK_TROUBLE):
-        return UnreachableError(f"the package index cannot be reached: {reason}")
+    if found := trouble.find(output, indexes):
+        return UnreachableError(str(found))
     if status < 0:
         return HostFaultError(f"a program of the build was killed by signal {-status}: {reason}")
     return otherwise(reason)

@@ -7,10 +7,12 @@ import configparser
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from autoupdate.host.links import sync_directory
 from autoupdate.host.process import SEARCH_PATH
+from autoupdate.model.errors import HostFaultError
+from autoupdate.worker.environment.installer import fault
 
 # Runs a command in a directory, with added environment variables; returns status and output.
 Command = Callable[[Sequence[str], str, dict[str, str]], tuple[int, str]]
@@ -40,10 +42,14 @@ def find(environments: str) -> str:
     return shutil.which("uv", path=SEARCH_PATH) or (program if fetched else "")
 
 
-def fetch(environments: str, python: str, command: Command) -> str:
-    """Download uv with pip, from the index that the host uses; return its path, or nothing."""
+def fetch(environments: str, python: str, command: Command, *, needed: bool = False) -> str:
+    """Download uv with pip, from the index that the host uses; return its path, or nothing.
+
+    `needed`: nothing else can build. It is tried every time, and UnreachableError or HostFaultError
+    says why it failed.
+    """
     directory = f"{environments}/{DIRECTORY}"
-    if _has_failed_lately(f"{environments}/{MISSING}"):
+    if not needed and _has_failed_lately(f"{environments}/{MISSING}"):
         return ""
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
@@ -59,12 +65,20 @@ def fetch(environments: str, python: str, command: Command) -> str:
         ],
     )  # fmt: skip
     for words in commands:
-        status, _ = command(words, "/", {})
+        status, output = command(words, "/", {})
         if status:
             # Builds could write to an incomplete one.
             shutil.rmtree(directory)
             os.makedirs(f"{environments}/{MISSING}", exist_ok=True)
             os.utime(f"{environments}/{MISSING}")
+            if needed:
+                # No commit is to blame for it.
+                error = fault(status, output, HostFaultError)
+                raise type(error)(
+                    "build.installer is uv, but uv is not installed and cannot be downloaded:"
+                    f" {error.message}",
+                    "install uv, or set build.installer to auto",
+                )
             return ""
     shutil.rmtree(f"{directory}/pip")
     with open(f"{directory}/{COMPLETE}", "w", encoding="utf-8") as mark:
@@ -109,3 +123,18 @@ def settings(
         "UV_NO_INDEX": "true" if found.get("no-index", ["no"])[0].lower() in YES else "",
     }
     return {name: value for name, value in translated.items() if value}
+
+
+def indexes(options: Iterable[Sequence[str]], host: Mapping[str, str]) -> list[str]:
+    """Return the URLs of the indexes that are asked, for words of uv that name none.
+
+    `options` are those of requirements files, each followed by its value; `host` are the settings.
+    """
+    given = [
+        words[place + 1]
+        for words in options
+        for place, word in enumerate(words)
+        if word in ("--index-url", "--extra-index-url")
+    ]
+    names = ("UV_INDEX", "UV_DEFAULT_INDEX")
+    return [*given, *(url for name in names for url in host.get(name, "").split())]

@@ -28,6 +28,7 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.track import COMMIT
 from autoupdate.upstream.git_environment import complaint, redact
+from autoupdate.upstream.unusable import is_shallow, uses_sha256
 from autoupdate.worker.environment.installer import HOST_TROUBLE
 
 # Progress messages of git-fetch(1), with the percentage.
@@ -48,6 +49,8 @@ NETWORK_TROUBLE = (
     "unable to access", "Could not resolve", "Could not read from remote repository", "early EOF",
     "unexpected disconnect", "hung up", "RPC failed", "couldn't find remote ref", "not our ref",
 )  # fmt: skip
+SHA256 = "mismatched algorithms"
+SHALLOW = b"because shallow roots are not allowed to be updated"
 
 
 class Commit(NamedTuple):
@@ -144,9 +147,11 @@ class Mirror:
         prune = ["--prune"] if EVERY_TAG in tags else []
         try:
             git = self.open()
-            self._fetch(git, "--no-tags", *prune, "--", url, *places)
+            self._fetch(git, url, "--no-tags", *prune, "--", url, *places)
             line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
         except GitCommandError as error:
+            if SHA256 in str(error.stderr):
+                raise uses_sha256(redact(url)) from None
             message = f"upstream {redact(url)} did not send {named(wanted)}: {said_by_git(error)}"
             raise self.fault(error, UnreachableError(message)) from None
         self._take_over_records(git)
@@ -155,7 +160,7 @@ class Mirror:
         commit, committed_at, subject = line.split("\0", 2)
         return Commit(commit, subject, int(committed_at))
 
-    def _fetch(self, git: Git, *words: str) -> None:
+    def _fetch(self, git: Git, url: str, *words: str) -> None:
         """Fetch, and report the progress (git-fetch(1), --progress)."""
         process = git.fetch("--progress", *words, as_process=True)
         complaints: deque[bytes] = deque(maxlen=MOST_COMPLAINTS)
@@ -165,6 +170,10 @@ class Mirror:
             if said > MOST_SAID:
                 process.kill()
                 raise UnreachableError("upstream sends messages without an end")
+            if line.startswith(b"warning: rejected") and SHALLOW in line:
+                # git exits with 0, and has updated nothing.
+                process.kill()
+                raise is_shallow(redact(url))
             far = PROGRESS.match(line)
             if far is None:
                 complaints.append(line)

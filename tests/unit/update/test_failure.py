@@ -17,6 +17,7 @@ from autoupdate.model.errors import (
     HostFaultError,
     NoSpaceError,
     UnreachableError,
+    UnusableUpstreamError,
     UpdateFailedError,
 )
 from autoupdate.model.steps import Result, Step
@@ -77,6 +78,7 @@ def test_time_that_is_left(now: str, left: float) -> None:
         (DamagedMirrorError("repo.git is damaged"), Exit.FAILED, False),
         (StateError("state.db cannot be written"), Exit.FAILED, False),
         (UnreachableError("connection reset"), Exit.UNREACHABLE, False),
+        (UnusableUpstreamError("it is a shallow clone"), Exit.USAGE, False),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -117,6 +119,13 @@ def test_network_is_never_the_commits_fault(deployed: World) -> None:
     deployed.worker.faults.clear()
     assert fail_again(deployed) is Result.UPDATED
     assert deployed.records.all_attempts() == []
+
+
+def test_upstream_of_the_wrong_kind_is_never_the_commits_fault(deployed: World) -> None:
+    deployed.worker.faults["fetch"] = UnusableUpstreamError("it is a shallow clone")
+    deployed.deploy(2)
+    assert {fail_again(deployed) for _ in range(20)} == {Result.FAILED}
+    assert deployed.records.quarantined() == []
 
 
 def test_commit_that_failed_waits_but_a_newer_one_does_not(deployed: World) -> None:

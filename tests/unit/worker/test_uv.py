@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.config.settings import Build
-from autoupdate.model.errors import UpdateFailedError
+from autoupdate.model.errors import AutoupdateError, HostFaultError, UnreachableError
 from autoupdate.worker.environment import uv
 from autoupdate.worker.environment.environment import EnvironmentBuilder, index_options
 
@@ -36,13 +36,14 @@ class Pip:
     def __init__(self) -> None:
         self.commands: list[Sequence[str]] = []
         self.status = 0
+        self.said = ""
 
     def __call__(self, words: Sequence[str], *_: object) -> tuple[int, str]:
         """Run one."""
         self.commands.append(words)
         if words[1:4] == ["-I", "-m", "venv"]:
             os.makedirs(words[-1])
-        return self.status, ""
+        return self.status, self.said
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,28 @@ def test_failed_download_is_not_tried_again_soon(tmp_path: Path) -> None:
     assert uv.fetch(str(tmp_path), "/usr/bin/python3", pip)
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Could not fetch URL https://a.example/simple/uv/: connection error: [Errno 111]"
+         " Connection refused - skipping\nERROR: No matching distribution found for uv",
+         UnreachableError),
+        ("ERROR: No matching distribution found for uv", HostFaultError),
+    ],
+)  # fmt: skip
+def test_uv_that_is_wanted_is_tried_again_and_blames_no_commit(
+    tmp_path: Path, said: str, kind: type[AutoupdateError]
+) -> None:
+    pip = Pip()
+    pip.status, pip.said = 1, said
+    for number in (1, 2):
+        with pytest.raises(kind) as caught:
+            uv.fetch(str(tmp_path), "/usr/bin/python3", pip, needed=True)
+        assert type(caught.value) is kind
+        assert "not installed and cannot be downloaded" in caught.value.message
+        assert len(pip.commands) == number
+
+
 @pytest.mark.parametrize("wanted", ["auto", "pip", "uv"])
 def test_builds_without_uv(tmp_path: Path, wanted: str) -> None:
     pip = Pip()
@@ -82,7 +105,7 @@ def test_builds_without_uv(tmp_path: Path, wanted: str) -> None:
     )  # fmt: skip
     builder = EnvironmentBuilder(str(tmp_path), settings, pip)
     if wanted == "uv":
-        with pytest.raises(UpdateFailedError, match="not installed and cannot be downloaded"):
+        with pytest.raises(HostFaultError, match="not installed and cannot be downloaded"):
             assert builder.installer
     else:
         assert builder.installer.name == "pip"
@@ -101,6 +124,13 @@ def test_settings_of_pip_count_for_uv(tmp_path: Path) -> None:
 def test_settings_without_an_index(tmp_path: Path, text: str) -> None:
     (tmp_path / "pip.conf").write_text(text, encoding="latin-1")
     assert uv.settings(f"{tmp_path}/uv.toml", [f"{tmp_path}/pip.conf"]) == {}
+
+
+def test_indexes_that_are_asked() -> None:
+    options = [["--find-links", "/w", "--index-url", "https://a/simple"], ["--no-index"]]
+    host = {"UV_INDEX": "https://b https://c", "UV_DEFAULT_INDEX": "https://d"}
+    asked = uv.indexes(options, host)
+    assert asked == ["https://a/simple", "https://b", "https://c", "https://d"]
 
 
 def test_no_index(tmp_path: Path) -> None:

@@ -80,6 +80,8 @@ class GitServer:
         """USER:PASSWORD that every request must send; empty: none."""
         self.tls: ssl.SSLContext | None = None
         """For HTTPS from the next start on; None: HTTP."""
+        self.silence = 0.0
+        """Seconds without a byte before the answer to a fetch, as when a server packs slowly."""
         self.redirect = ""
         """The server that requests are redirected to; empty: none."""
         self.logins: list[str] = []
@@ -199,6 +201,8 @@ class _Misbehaving(Handler):
         elif mode is Mode.RESET:
             self.reset_connection()
         else:
+            if owner.requests[-1].command == "fetch":
+                owner._stopping.wait(owner.silence)
             half = mode is Mode.HALF_PACK and owner.requests[-1].command == "fetch"
             self.run_backend(owner.directory, body, half)
 

@@ -1,0 +1,245 @@
+"""Real runs of pip and uv against servers in trouble, for which no commit is to blame.
+
+And the converse: what a server that works answers for a bad commit is the commit's fault.
+"""
+
+import functools
+import http.server
+import os
+import threading
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from autoupdate.model.errors import AutoupdateError, DependenciesFailedError, Exit, UnreachableError
+from autoupdate.model.steps import Result
+from autoupdate.records.records import Records
+from autoupdate.reports.status import status
+from autoupdate.upstream.git_environment import git_environment
+from autoupdate.worker import commands
+from autoupdate.worker.environment import uv
+from autoupdate.worker.environment.installer import Installer, cache_environment, fault
+from tests.integration.site import Site
+from tools.lib.hosts.commands import run
+from tools.lib.hosts.git_server import GitServer
+from tools.lib.hosts.misbehaving import Misbehaving, Trouble
+
+PYTHON = "/usr/bin/python3"
+# So that servers which hang are given up soon.
+QUICK = {
+    "PIP_TIMEOUT": "1", "PIP_RETRIES": "1", "UV_HTTP_TIMEOUT": "1", "UV_HTTP_RETRIES": "0",
+    "GIT_HTTP_LOW_SPEED_TIME": "1",
+}  # fmt: skip
+
+
+class Tool(NamedTuple):
+    """An installer, and the virtual environment that it installs into."""
+
+    installer: Installer
+    venv: Path
+
+    def fails(self, arguments: Sequence[str], indexes: Sequence[str] = ()) -> AutoupdateError:
+        """Install something that cannot be installed; return the error."""
+        words = self.installer.install(str(self.venv), arguments)
+        with commands.Build(lambda: (str(self.venv),)) as build:
+            status, output = build.command(words, "/", {"UV_NO_CACHE": "1"})
+        assert status, output
+        return fault(status, output, DependenciesFailedError, indexes)
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tool]:
+    """Return the host's pip, the newest one, and uv."""
+    directory = tmp_path_factory.mktemp("tools")
+    for name in ("old", "new"):
+        run(PYTHON, "-I", "-m", "venv", directory / name)
+    environment = os.environ | cache_environment(str(directory))
+    run(directory / "new/bin/python", "-m", "pip", "install", "--quiet", "--upgrade", "pip",
+        environment=environment)  # fmt: skip
+    program = uv.find(str(directory)) or uv.fetch(str(directory), PYTHON, commands.command)
+    pip = Installer("pip", "")
+    return {
+        "pip of the host": Tool(pip, directory / "old"),
+        "pip": Tool(pip, directory / "new"),
+        "uv": Tool(Installer("uv", program), directory / "new"),
+    }
+
+
+@pytest.fixture
+def _as_in_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = str(tmp_path)
+    for name, value in (git_environment(home) | cache_environment(home) | QUICK).items():
+        monkeypatch.setenv(name, value)
+    for name in ("PIP_FIND_LINKS", "PIP_DEFAULT_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+# git is run by all in the same way, and most answers about a file are those about a page.
+# The pip of the host is used as long as the newest one cannot be had.
+TELLING = (
+    Trouble.FORBIDDEN, Trouble.PORTAL, Trouble.TRUNCATED, Trouble.REFUSED, Trouble.UNAVAILABLE,
+)  # fmt: skip
+TABLE = [
+    (trouble, what, tool)
+    for trouble in Trouble
+    for what in ("index", "git dependency")
+    for tool in ("pip", "uv")
+] + [
+    *((trouble, "file", tool) for trouble in TELLING[:3] for tool in ("pip", "uv")),
+    *((trouble, "index", "pip of the host") for trouble in TELLING),
+]
+
+
+@pytest.mark.usefixtures("_as_in_a_worker")
+@pytest.mark.parametrize(("trouble", "what", "tool"), TABLE)
+def test_server_is_to_blame(
+    tools: dict[str, Tool], tmp_path: Path, trouble: Trouble, what: str, tool: str
+) -> None:
+    file = "thing-1.0-py3-none-any.whl"
+    link = f'<a href="/files/{file}">{file}</a>'.encode()
+    pages = {"/simple/thing/": link} if what == "file" else {}
+    with Misbehaving(trouble, tmp_path, pages) as server:
+        index = f"{server.url}/simple"
+        named = [f"thing @ git+{server.url}/thing.git"]
+        arguments = named if what == "git dependency" else ["--index-url", index, "thing"]
+        error = tools[tool].fails(arguments, [index])
+    assert type(error) is UnreachableError, error
+    host = server.host.split(":")[0] if trouble is Trouble.NO_NAME else server.host
+    assert error.message.startswith(host), "the server is named"
+    assert "\n" not in error.message
+
+
+@pytest.mark.usefixtures("_as_in_a_worker")
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_ssh_server_is_to_blame(tools: dict[str, Tool], tool: str) -> None:
+    error = tools[tool].fails(["thing @ git+ssh://git@127.0.0.1:9/thing.git"])
+    assert type(error) is UnreachableError, error
+    assert error.message.startswith("127.0.0.1:9 refused the connection")
+
+
+class Good:
+    """An index that works, and projects whose builds fail."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        handler = functools.partial(Quiet, directory=str(directory))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.wheel("thing", "1.0")
+        self.wheel("thing", "0.5")
+        self.wheel("other", "1.0", "thing<1")
+        self.wheel("pre", "1.0a1")
+        project = '[build-system]\nrequires = ["{}"]\nbuild-backend = "x"\n[project]\nname = "q"\n'
+        self.file("needs-missing/pyproject.toml", project.format("missing") + 'version = "1"\n')
+        self.file("invalid/pyproject.toml", "[project\n")
+        self.file("requirements.txt", "thing ==== 2\n")
+        self.file("simple/windows/windows-1.0-cp311-cp311-win_amd64.whl", "x")
+        self.file("simple/broken/index.html", '<a href="broken-1.0.tar.gz">broken-1.0.tar.gz</a>')
+        self.file("broken-1.0/setup.py", "raise SystemExit('503: refused by its author')\n")
+        self.file("broken-1.0/PKG-INFO", "Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+        run("tar", "-czf", directory / "simple/broken/broken-1.0.tar.gz", "-C", directory,
+            "broken-1.0")  # fmt: skip
+
+    def file(self, path: str, text: str) -> None:
+        """Write a file."""
+        (self.directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.directory / path).write_text(text)
+
+    def wheel(self, name: str, version: str, *requirements: str) -> None:
+        """Make a package without content."""
+        place = self.directory / "simple" / name
+        place.mkdir(parents=True, exist_ok=True)
+        needs = "".join(f"Requires-Dist: {words}\n" for words in requirements)
+        info = f"{name}-{version}.dist-info"
+        with zipfile.ZipFile(place / f"{name}-{version}-py3-none-any.whl", "w") as file:
+            about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
+            file.writestr(f"{info}/METADATA", about)
+            file.writestr(
+                f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
+            file.writestr(f"{info}/RECORD", "")
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files, without a log."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as inherited
+        """Keep the test's output quiet."""
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Good]:
+    """Return an index that works."""
+    made = Good(tmp_path_factory.mktemp("index"))
+    threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True).start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+BAD = {
+    "no such project": "missing",
+    "no such version": "thing==99",
+    "no version in the range": "thing>=99",
+    "only other versions": "pre<1.0a1",
+    "conflict": "other thing>=1",
+    "only for another system": "windows",
+    "no such file": "x@{url}/none-1.0-py3-none-any.whl",
+    "no such repository": "x@git+{url}/none.git",
+    "build fails": "broken",
+    "build requires what does not exist": "{directory}/needs-missing",
+    "manifest is not TOML": "{directory}/invalid",
+    "syntax of requirements": "--requirement {directory}/requirements.txt",
+}
+
+
+@pytest.mark.usefixtures("_as_in_a_worker")
+@pytest.mark.parametrize("tool", ["pip of the host", "pip", "uv"])
+@pytest.mark.parametrize("bad", BAD)
+def test_commit_is_to_blame(tools: dict[str, Tool], good: Good, bad: str, tool: str) -> None:
+    words = [word.format(url=good.url, directory=good.directory) for word in BAD[bad].split()]
+    index = f"{good.url}/simple"
+    error = tools[tool].fails(["--index-url", index, *words], [index])
+    assert type(error) is DependenciesFailedError, error
+
+
+def test_git_dependency_while_its_server_is_down(deployed: Site) -> None:
+    """No quarantine, no remembered failure; the server is named, and the next run can succeed."""
+    served = deployed.directory / "dependency"
+    source = served / "thing"
+    source.mkdir(parents=True)
+    project = '[project]\nname = "thing"\nversion = "1.0"\n[tool.setuptools]\npy-modules = []\n'
+    (source / "pyproject.toml").write_text(project)
+    author = ("-c", "user.name=a", "-c", "user.email=a@b.example")
+    run("git", "-C", source, "init", "--quiet")
+    run("git", "-C", source, "add", ".")
+    run("git", "-C", source, *author, "commit", "--quiet", "--message=1")
+    run("git", "clone", "--quiet", "--bare", source, served / "thing.git")
+    server = GitServer(served)
+    needs = (f"thing@git+{server.url('thing')}",)
+    first = deployed.upstream.commit(version=2, requirements=needs)
+    outcome = deployed.run()
+    assert outcome.result is Result.UNREACHABLE, outcome
+    assert outcome.exit_code == Exit.UNREACHABLE
+    host = f"127.0.0.1:{server.port}"
+    assert f"{host} refused the connection" in outcome.reason
+    app = deployed.app()
+    shown = status(app.settings, deployed.app_paths, app.host.services)
+    assert f"{host} refused" in str(shown["last_run"]), "status says which server"
+    app.records.close()
+    records = Records(deployed.app_paths.state, read_only=True)
+    assert records.quarantined() == []
+    counted = records.attempts(first)
+    assert counted is not None
+    assert counted.failed == 1
+    records.close()
+    assert deployed.run().result is Result.DEFERRED, "there is a wait before the next try"
+    second = deployed.upstream.commit(version=3, requirements=needs)
+    outcome = deployed.run()
+    assert outcome.result is Result.UNREACHABLE
+    assert "the same dependencies failed" not in outcome.reason
+    with server:
+        assert deployed.updates_to(second, force=True)
