@@ -123,6 +123,11 @@ class AppPaths:
         return f"{self.home}/shared"
 
     @property
+    def unremoved(self) -> str:
+        """List of what could not be removed, in JSON: it is reported once, and by doctor."""
+        return f"{self.home}/unremoved.json"
+
+    @property
     def lock(self) -> str:
         """File that is locked by the run of this app."""
         return f"{self.run}/lock"

@@ -2,6 +2,7 @@
 
 from autoupdate.app import App
 from autoupdate.gates.guard import tell_left_out
+from autoupdate.gates.runnable import check_executable
 from autoupdate.gates.space import check_space
 from autoupdate.model.errors import DependenciesFailedError
 from autoupdate.model.events import STEP
@@ -18,6 +19,7 @@ def build(app: App, transaction: Transaction, signer: str, *, force: bool) -> Re
     """
     commit, release = transaction.commit, transaction.release
     settings = app.settings.build
+    check_executable(app.host.noexec(app.paths), app.paths)
     app.records.enter(transaction.id, Step.BUILD, app.clock.now())
     app.tell(STEP, f"{app.name}: building release {release}",
              commit=commit, release=release, step=Step.BUILD)  # fmt: skip

@@ -13,6 +13,7 @@ from autoupdate.model.errors import (
     DependenciesFailedError,
     Exit,
     HostFaultError,
+    NoexecError,
     NoSpaceError,
     UnreachableError,
     UpdateFailedError,
@@ -89,6 +90,9 @@ def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
 def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
     """Put a bad commit into quarantine; if it is not to blame, only count the attempt."""
     now = app.clock.now()
+    if isinstance(error, NoexecError):
+        # It is the same for every commit, and was found before anything of this one was tried.
+        return
     if isinstance(error, UnreachableError | HostFaultError):
         counted = app.records.count_attempt(
             transaction.commit, error.message, now, interrupted=False
@@ -116,6 +120,8 @@ def trouble_of_the_host(app: App, release: str) -> str:
     """Return why services cannot run on this host with any commit; empty if they can."""
     if not is_complete(app.paths, release):
         return f"release {release} is no longer complete"
+    if mount := app.host.noexec(app.paths):
+        return f"{mount} is mounted noexec"
     if free_space(app.paths.home) < LEAST_SPACE:
         return f"there is no space left in {app.paths.home}"
     facts = os.statvfs(app.paths.home)

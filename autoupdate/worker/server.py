@@ -6,7 +6,6 @@ answers with JSON lines: {"output": …} while it works, then {"done": …} or {
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ from autoupdate.worker.environment.environment import EnvironmentBuilder
 from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.environment.uv import Command
 from autoupdate.worker.orphans import end_descendants
+from autoupdate.worker.removal import remove_tree
 from autoupdate.worker.repository.comparison import compare
 from autoupdate.worker.repository.forecast import forecast
 from autoupdate.worker.repository.inspection import full_name, inspect
@@ -220,15 +220,17 @@ class Server:
         return OldCheckout(self.paths.adopting, tuple(shared))
 
     def remove(self, release: str) -> dict[str, Any]:
-        """Remove a release."""
-        self.mirror.remove(self.paths.release(release))
+        """Remove a release, as far as this user may, and the mirror's record of it."""
+        directory = self.paths.release(release)
+        remove_tree(directory)
+        self.mirror.forget(directory)
         return {}
 
     def tidy(self, environments: list[str]) -> dict[str, Any]:
-        """Remove all environments except these."""
+        """Remove all environments except these, as far as this user may."""
         kept = {*environments, uv.DIRECTORY, uv.MISSING}
         for key in set(os.listdir(self.paths.environments)) - kept:
-            shutil.rmtree(f"{self.paths.environments}/{key}")
+            remove_tree(f"{self.paths.environments}/{key}")
         return {}
 
 

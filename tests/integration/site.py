@@ -233,4 +233,4 @@ class Site:
         self.server.forget()
         upstream = object.__new__(Upstream)
         vars(upstream).update(vars(self.upstream))
-        return Site(self.directory, self.server, upstream)
+        return type(self)(self.directory, self.server, upstream)
