@@ -18,6 +18,7 @@ from autoupdate.config.values import (
     fingerprints,
     http_url,
     limit,
+    link_patterns,
     one_of,
     optional_duration,
     optional_path,
@@ -178,8 +179,10 @@ SETTINGS = (
             "Largest share of the deployed files that one update may delete or change."),
     Setting("guard.required", relative_paths, [], "Paths that a commit must contain."),
     Setting("guard.forbidden", relative_paths, [], "Paths that a commit must not contain."),
-    Setting("guard.outside_links", relative_paths, [],
-            "Symbolic links in the repository that may lead out of the release."),
+    Setting("guard.outside_links", link_patterns, [],
+            "Symbolic links in the repository that may lead out of the release: exact paths,"
+            " directories (all links below them), or globs. In a glob, `*` and `?` do not match a"
+            " slash, and `**` stands for any number of directories."),
     Setting("guard.min_age", duration, "0s",
             "Minimum age of a commit, both by its date and since this host first saw it."),
     Setting("guard.settle", duration, "0s",

@@ -78,7 +78,8 @@ def report(app: App, place: str, what: str, left: tuple[Remaining, ...], release
     """Log what could not be removed and why, unless an earlier run has; each run tries again."""
     first = left[0]
     others = f", and {len(left) - 1} more in it" if len(left) > 1 else ""
-    said = f"{first.path}: {first.why}{others}"
+    where = "" if first.path == place else f"{first.path}: "
+    said = f"{where}{first.why}{others}"
     if not unremoved.note(app.paths, place, said, first.advice):
         return
     advice = f"; type: {first.advice}" if first.advice else ""

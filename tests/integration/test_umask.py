@@ -95,7 +95,11 @@ def test_first_run_and_the_next_ones(site: StrangeSite, umask: str) -> None:
     assert (
         mode(paths.home) == mode(paths.releases) == mode(paths.mirror) == mode(paths.run) == 0o755
     )
-    ours = [site.paths.log, *Path(paths.home).rglob("*"), *Path(paths.run).rglob("*")]
+    ours: list[str | Path] = [
+        site.paths.log,
+        *Path(paths.home).rglob("*"),
+        *Path(paths.run).rglob("*"),
+    ]
     loose = [path for path in ours if not os.path.islink(path) and mode(str(path)) & 0o022]
     assert loose == []
 
