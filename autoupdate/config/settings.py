@@ -208,7 +208,11 @@ SETTINGS = (
             " the release's interpreter, `{release}` for its directory."),
     Setting("rehearse.timeout", limit, "5min", "Time limit for the whole rehearsal."),
     Setting("rehearse.smoke", boolean, True,
-            "Import each console script of the app in the new release."),
+            "Import each console script of the app in the new release. One that cannot be imported"
+            " fails the update if the deployed release can import it, or if the unit of a service"
+            " starts it; otherwise it is a warning."),
+    Setting("rehearse.smoke_ignore", texts, [],
+            "Names of console scripts that may fail to import, as nobody uses them on this host."),
     Setting("start.update", boolean, True,
             "Update before a service starts. `false`: only finish or undo an interrupted run."),
     Setting("start.if_update_fails", one_of("block", "start"), "block",
@@ -297,6 +301,7 @@ class Rehearse(NamedTuple):
     commands: tuple[tuple[str, ...], ...]
     timeout: float
     smoke: bool
+    smoke_ignore: tuple[str, ...] = ()
 
 
 class Start(NamedTuple):

@@ -107,12 +107,18 @@ class Worker(Protocol):
         """
 
     def rehearse(
-        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+        self,
+        release: str,
+        previous: str,
+        settings: Rehearse,
+        *,
+        same_packages: bool,
+        started: tuple[str, ...] = (),
     ) -> tuple[str, ...]:
         """Test a release; return warnings. Raises UpdateFailedError.
 
         `same_packages`: the packages are those of `previous`, so only the app's own requirements
-        are checked.
+        are checked. `started`: the programs that the units of the services start.
         """
 
     def save_local_changes(
@@ -290,16 +296,23 @@ class WorkerProcess(WorkerLink):
         return own_bytes(self.paths.release(release))
 
     def rehearse(
-        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+        self,
+        release: str,
+        previous: str,
+        settings: Rehearse,
+        *,
+        same_packages: bool,
+        started: tuple[str, ...] = (),
     ) -> tuple[str, ...]:
         """Test a release; return warnings. Raises UpdateFailedError.
 
         `same_packages`: the packages are those of `previous`, so only the app's own requirements
-        are checked.
+        are checked. `started`: the programs that the units of the services start.
         """
         request = {
             "release": release, "previous": previous, "commands": settings.commands,
             "smoke": settings.smoke, "same_packages": same_packages,
+            "ignored": settings.smoke_ignore, "started": started,
         }  # fmt: skip
         done = self.ask("rehearse", request, settings.timeout, "rehearsal", UpdateFailedError)
         return tuple(str(warning) for warning in done.get("warnings", ()))

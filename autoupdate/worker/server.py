@@ -178,13 +178,15 @@ class Server:
         commands: list[list[str]],
         smoke: bool,
         same_packages: bool,
+        ignored: list[str],
+        started: list[str],
     ) -> dict[str, Any]:
         """Test a release; then kill every process that is left."""
         former = self.paths.release(previous) if previous else ""
         try:
             warnings = rehearse(
                 self.paths.release(release), former, commands, try_out,
-                smoke=smoke, same_packages=same_packages,
+                smoke=smoke, same_packages=same_packages, ignored=ignored, started=started,
             )  # fmt: skip
         finally:
             end_descendants()

@@ -42,6 +42,8 @@ class FakeWorker:
         self.checkout = Checkout(commit(1), "main", (UPSTREAM,), 0, (), 0, (), 0, (), 0)
         self.taken_over = TakenOver(commit(1), 0, saved=False)
         self.closed = 0
+        self.started: tuple[str, ...] = ()
+        """The programs of services that the last rehearsal was told of."""
         self.stuck: tuple[Remaining, ...] = ()
         """What cannot be removed of any release or environment."""
         self.key = KEY
@@ -137,10 +139,17 @@ class FakeWorker:
         return RELEASE_SIZE
 
     def rehearse(
-        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+        self,
+        release: str,
+        previous: str,
+        settings: Rehearse,
+        *,
+        same_packages: bool,
+        started: tuple[str, ...] = (),
     ) -> tuple[str, ...]:
         """Test a release."""
         self._begin("rehearse")
+        self.started = started
         return self.oddities
 
     def save_local_changes(

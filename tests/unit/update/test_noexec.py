@@ -44,7 +44,7 @@ def test_first_deployment(tmp_path: Path) -> None:
 def test_mounted_so_after_the_build(world: World) -> None:
     """Then the services cannot start, with this commit or any other."""
     world.services.bad = {commit(2)}
-    world.worker.oddities = ()
+
     real = world.worker.rehearse
 
     def rehearse(*arguments: object, **more: object) -> tuple[str, ...]:
