@@ -10,6 +10,7 @@ from autoupdate.model.steps import Step
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.update.failure import refuse_failed_environment, remember_environment
 from autoupdate.update.fetch import with_sound_mirror
+from autoupdate.update.retention import free_spare
 
 
 def build(app: App, transaction: Transaction, signer: str, *, force: bool) -> Release:
@@ -29,6 +30,8 @@ def build(app: App, transaction: Transaction, signer: str, *, force: bool) -> Re
         release, commit, app.settings.upstream, app.settings.guard.max_release
     )
     plan = app.worker.plan(release, settings)
+    if free_spare(app, plan.environment):
+        plan = app.worker.plan(release, settings)
     check_space(app.records.releases(), plan)
     if not force:
         refuse_failed_environment(app, plan.environment)

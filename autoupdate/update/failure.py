@@ -39,6 +39,7 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
     app.worker.close()
     before = free_space(app.paths.home)
     if transaction.release:
+        retention.spare(app, transaction)
         retention.remove(app, transaction.release)
     error = whose_space(error, before, free_space(app.paths.home))
     reason = (
@@ -100,7 +101,8 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
         if isinstance(error, UnreachableError) or counted.failed < MOST_HOST_FAULTS:
             return
     app.records.quarantine(transaction.commit, Step(transaction.step), error.message, now)
-    # It is not tried again, so its dependencies are no longer needed.
+    # It is not tried again, so its dependencies are no longer needed; those of a failed rehearsal
+    # are kept for the next commit.
     retention.tidy(app)
 
 

@@ -102,6 +102,7 @@ def discard(app: App, transaction: Transaction) -> None:
     """Remove an incomplete release; one that is built and rehearsed waits for the next run."""
     finished = is_built(app, transaction) and transaction.step != Step.REHEARSE
     if transaction.release and not finished:
+        retention.spare(app, transaction)
         retention.remove(app, transaction.release)
     # Services that were stopped to copy shared files must be started again.
     try:

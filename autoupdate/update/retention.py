@@ -13,6 +13,7 @@ from autoupdate.host.links import linked_release
 from autoupdate.host.processes import is_used, used_paths
 from autoupdate.model.errors import AutoupdateError, describe
 from autoupdate.model.events import STEP
+from autoupdate.model.steps import Step
 from autoupdate.records import unremoved
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.worker.client import KEY
@@ -30,13 +31,51 @@ def prune(app: App) -> None:
         # A running process may still import files from it.
         if not is_used(app.paths.release(release), used):
             remove(app, release)
+    # The update succeeded: what an earlier rehearsal left is not needed any more.
+    drop_spare(app)
     tidy(app)
+
+
+def spare(app: App, transaction: Transaction) -> None:
+    """Keep the environment of a failed rehearsal: it is complete, and the next commit may need it.
+
+    There is at most one, so that failures do not fill the disk.
+    """
+    release = app.records.release(transaction.release)
+    if transaction.step != Step.REHEARSE or release is None:
+        return
+    # Without it, the next build installs everything again.
+    with suppress(OSError), open(app.paths.spare, "w", encoding="utf-8") as file:
+        file.write(release.environment)
+
+
+def drop_spare(app: App) -> None:
+    """Let `tidy` remove the environment of a failed rehearsal, unless a release has it."""
+    with suppress(OSError):
+        os.unlink(app.paths.spare)
+
+
+def free_spare(app: App, environment: str) -> bool:
+    """Remove the environment of a failed rehearsal if it is another than this; return whether."""
+    kept = spares(app)
+    if not kept or kept == {environment}:
+        return False
+    drop_spare(app)
+    tidy(app)
+    return True
+
+
+def spares(app: App) -> set[str]:
+    """Return the environments that no release uses, but that are kept."""
+    with suppress(OSError, ValueError), open(app.paths.spare, encoding="utf-8") as file:
+        return set(KEY.findall(file.read()))
+    return set()
 
 
 def tidy(app: App) -> None:
     """Remove environments that no release uses; if that fails, the next run tries again."""
     try:
-        left = app.worker.tidy({release.environment for release in app.records.releases()})
+        left = app.worker.tidy(needed(app))
     except (AutoupdateError, OSError) as error:
         said = error.message if isinstance(error, AutoupdateError) else describe(error)
         app.tell(STEP, f"{app.name}: unused environments could not be removed: {said}")
@@ -51,11 +90,16 @@ def tidy(app: App) -> None:
         unremoved.forget(app.paths, place)
 
 
+def needed(app: App) -> set[str]:
+    """Return the environments that are kept."""
+    return {release.environment for release in app.records.releases()} | spares(app)
+
+
 def has_loose_environments(app: App) -> bool:
     """Return whether there are environments that no release uses."""
     with suppress(FileNotFoundError):
         found = set(filter(KEY.fullmatch, os.listdir(app.paths.environments)))
-        return bool(found - {release.environment for release in app.records.releases()})
+        return bool(found - needed(app))
     return False
 
 
