@@ -47,6 +47,8 @@ class Host(NamedTuple):
     """Makes the link at `path`, where the services run the app. Raises AutoupdateError."""
     probe: Callable[[Probe], str]
     """Checks whether a service is healthy; returns what is wrong, or nothing."""
+    noexec: Callable[[AppPaths], str]
+    """Returns the mount point of the app's directory if nothing can be executed there, or ""."""
     provide_shared: Callable[[str], None]
     """Links the shared files into a release."""
     hand_over_shared: Callable[[], None]

@@ -11,8 +11,9 @@ from autoupdate.config.settings import Probe, Upstream
 from autoupdate.host import shared
 from autoupdate.host.clock import Clock
 from autoupdate.host.hook_files import host_hooks
-from autoupdate.host.links import place
+from autoupdate.host.links import let_others_in, place
 from autoupdate.host.log import HostLog, Log
+from autoupdate.host.mounts import noexec_mount
 from autoupdate.host.probes import attempt
 from autoupdate.host.process import Identity, builder, find_user
 from autoupdate.host.services import Services, Systemd
@@ -82,6 +83,7 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | N
             ),
             place=place,
             probe=lambda probe: attempt(probe, settings.path, probe_user(services, probe)),
+            noexec=lambda app: noexec_mount(app.releases, app.environments),
             provide_shared=lambda release: shared.provide(
                 settings, app_paths, release, identity, services
             ),
@@ -158,6 +160,8 @@ def make_directories(paths: Paths, app: AppPaths, identity: Identity | None) -> 
                 os.makedirs(directory, mode=0o755)
                 if identity:
                     os.chown(directory, identity.uid, identity.gid)
+        for directory in (os.path.dirname(app.home), app.home, app.releases):
+            let_others_in(directory)
         # Installers lock files in there; other users must not be able to lock them.
         os.chmod(app.environments, 0o700)
     except PermissionError as error:

@@ -1,12 +1,13 @@
 """autoupdate-confirm@.service: the probation of a release whose services start after the run."""
 
+import os
 import sys
 
 from autoupdate.app import App
 from autoupdate.assemble import assemble
 from autoupdate.host import runtime_files
 from autoupdate.host.log import say
-from autoupdate.host.process import builder
+from autoupdate.host.process import UMASK, builder
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Step
@@ -34,6 +35,7 @@ def confirm(app: App) -> Exit:
 
 def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Run the probation for one app."""
+    os.umask(UMASK)
     try:
         return confirm(assemble(paths or Paths(), arguments[0], identity=builder()))
     except AutoupdateError as error:

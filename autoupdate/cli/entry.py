@@ -9,6 +9,8 @@ from autoupdate.service_start.fast_path import find_nothing_new, is_plain
 
 def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Run autoupdatectl; return its exit code."""
+    # As in the units (host/process.py): a root shell may have 077, and _autoupdate must read much.
+    os.umask(0o022)
     paths = paths or Paths()
     # main.py opens streams that the caller closed; the fast path does not.
     if arguments[:1] == ["run"] and None not in (sys.stdin, sys.stdout, sys.stderr):

@@ -18,6 +18,7 @@ from autoupdate.config.values import (
     fingerprints,
     http_url,
     limit,
+    link_patterns,
     one_of,
     optional_duration,
     optional_path,
@@ -179,8 +180,10 @@ SETTINGS = (
             "Largest share of the deployed files that one update may delete or change."),
     Setting("guard.required", relative_paths, [], "Paths that a commit must contain."),
     Setting("guard.forbidden", relative_paths, [], "Paths that a commit must not contain."),
-    Setting("guard.outside_links", relative_paths, [],
-            "Symbolic links in the repository that may lead out of the release."),
+    Setting("guard.outside_links", link_patterns, [],
+            "Symbolic links in the repository that may lead out of the release: exact paths,"
+            " directories (all links below them), or globs. In a glob, `*` and `?` do not match a"
+            " slash, and `**` stands for any number of directories."),
     Setting("guard.min_age", duration, "0s",
             "Minimum age of a commit, both by its date and since this host first saw it."),
     Setting("guard.settle", duration, "0s",
@@ -206,7 +209,11 @@ SETTINGS = (
             " the release's interpreter, `{release}` for its directory."),
     Setting("rehearse.timeout", limit, "5min", "Time limit for the whole rehearsal."),
     Setting("rehearse.smoke", boolean, True,
-            "Import each console script of the app in the new release."),
+            "Import each console script of the app in the new release. One that cannot be imported"
+            " fails the update if the deployed release can import it, or if the unit of a service"
+            " starts it; otherwise it is a warning."),
+    Setting("rehearse.smoke_ignore", texts, [],
+            "Names of console scripts that may fail to import, as nobody uses them on this host."),
     Setting("start.update", boolean, True,
             "Update before a service starts. `false`: only finish or undo an interrupted run."),
     Setting("start.if_update_fails", one_of("block", "start"), "block",
@@ -295,6 +302,7 @@ class Rehearse(NamedTuple):
     commands: tuple[tuple[str, ...], ...]
     timeout: float
     smoke: bool
+    smoke_ignore: tuple[str, ...] = ()
 
 
 class Start(NamedTuple):

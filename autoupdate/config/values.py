@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from autoupdate.model.globs import as_expression
+
 Check = Callable[[Any], Any]
 
 UNIT_SECONDS = {
@@ -136,6 +138,17 @@ def relative_paths(value: Any) -> tuple[str, ...]:
         if paths.count(path) > 1 or any(path.startswith(f"{other}/") for other in paths):
             raise ValueError(f"contains {path} twice, or a path that contains it")
     return paths
+
+
+def link_patterns(value: Any) -> tuple[str, ...]:
+    """Accept a list of relative paths or globs, each for itself and everything below it."""
+    patterns = tuple(relative_path(item) for item in texts(value))
+    for item in patterns:
+        try:
+            re.compile(as_expression(item))
+        except re.error as error:
+            raise ValueError(f"contains {item}, which is not a valid glob: {error}") from None
+    return patterns
 
 
 def service_names(value: Any) -> tuple[str, ...]:

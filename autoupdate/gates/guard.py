@@ -4,15 +4,20 @@ The facts are those of worker/repository/inspection.py. `run --force` ignores no
 an administrator who wants such a commit changes the settings.
 """
 
+import re
+
 from autoupdate.app import App
 from autoupdate.host.links import linked_release
 from autoupdate.host.log_sinks import printable
 from autoupdate.model.events import LEFT_OUT
 from autoupdate.model.findings import Findings
+from autoupdate.model.globs import as_expression, is_glob
 from autoupdate.model.sizes import counted, in_words
 from autoupdate.model.verdict import Verdict
 
 UNSET = "not set"
+# How many links a refusal names: all of them, as they are needed for the setting.
+MOST_LINKS = 200
 
 
 def look(app: App, commit: str) -> Findings:
@@ -42,16 +47,35 @@ def names(app: App, commit: str) -> Verdict:
 
 def links(app: App, commit: str) -> Verdict:
     """Refuse symbolic links that point outside the release."""
-    allowed = app.settings.guard.outside_links
-    outside = tuple(path for path in look(app, commit).outside if path not in allowed)
+    found, gate = look(app, commit), "guard.outside_links"
+    outside = not_allowed(found.outside, app.settings.guard.outside_links)
+    if found.more_outside:
+        # Those that are not listed may lead anywhere.
+        reason = f"more than {len(found.outside):,} symbolic links point outside the release"
+        return Verdict(gate, False, f"{reason}, too many to check")
     if not outside:
-        return Verdict("guard.outside_links", True, "no symbolic link points outside the release")
+        return Verdict(gate, True, "no symbolic link points outside the release")
     return Verdict(
-        "guard.outside_links",
+        gate,
         False,
-        f"symbolic links point outside the release: {listed(outside)}",
-        "if this is intended, add them to guard.outside_links",
+        f"symbolic links point outside the release: {listed(outside, MOST_LINKS)}",
+        "if this is intended, add them, their directories or globs to guard.outside_links",
     )
+
+
+def not_allowed(paths: tuple[str, ...], patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the paths that no pattern allows: by name, as a directory above them, or as a glob."""
+    exact = frozenset(patterns)
+    globs = [re.compile(as_expression(item)) for item in patterns if is_glob(item)]
+
+    def is_allowed(path: str) -> bool:
+        while path:
+            if path in exact or any(glob.fullmatch(path) for glob in globs):
+                return True
+            path = path.rpartition("/")[0]
+        return False
+
+    return tuple(path for path in paths if not is_allowed(path))
 
 
 def required_paths(app: App, commit: str) -> Verdict:
@@ -140,10 +164,10 @@ def tell_left_out(app: App, commit: str) -> None:
                  f" does not list them: {listed(left)}", commit=commit)  # fmt: skip
 
 
-def listed(paths: tuple[str, ...]) -> str:
+def listed(paths: tuple[str, ...], most: int = 5) -> str:
     """Return the first of some paths, with unprintable characters escaped."""
-    shown = ", ".join(printable(path) for path in paths[:5])
-    return f"{shown} and more" if len(paths) > 5 else shown
+    shown = ", ".join(printable(path) for path in paths[:most])
+    return f"{shown} and {len(paths) - most:,} more" if len(paths) > most else shown
 
 
 GATES = (

@@ -3,6 +3,7 @@
 import os
 
 from autoupdate.host.links import linked_release
+from autoupdate.model.errors import NoexecError
 from autoupdate.model.paths import AppPaths
 from autoupdate.records.records import Records
 from autoupdate.records.rows import Release
@@ -29,3 +30,20 @@ def useless_current(paths: AppPaths, python: str, records: Records) -> Release |
 def is_complete(paths: AppPaths, release: str) -> bool:
     """Return whether the directory of a release exists, with its environment."""
     return os.path.exists(f"{paths.release(release)}/.venv/bin/python")
+
+
+def check_executable(mount: str, paths: AppPaths) -> None:
+    """Raise NoexecError if nothing can be executed in a release; `mount`: where, or nothing."""
+    if mount:
+        raise NoexecError(
+            f"{mount} is mounted noexec, so that no program in {paths.home} can be executed",
+            allow_execution(mount),
+        )
+
+
+def allow_execution(mount: str) -> str:
+    """Return what to type when a mount is noexec."""
+    import shlex
+
+    place = shlex.quote(mount)
+    return f"mount -o remount,exec {place}    # and remove noexec from its line in /etc/fstab"

@@ -55,6 +55,13 @@ def sync_directory(directory: str) -> None:
         os.close(descriptor)
 
 
+def let_others_in(directory: str) -> None:
+    """Let all users into a directory that an earlier version closed, in a shell with umask 077."""
+    mode = os.stat(directory).st_mode & 0o7777
+    if not mode & 0o001:
+        os.chmod(directory, mode | 0o055)  # noqa: S103 - it has the mode 755 by default
+
+
 def is_managed(path: str, paths: AppPaths) -> bool:
     """Return whether the services' path is our link."""
     try:

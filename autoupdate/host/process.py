@@ -14,6 +14,9 @@ from autoupdate.model.errors import ConfigurationError
 BUILDER = "_autoupdate"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOOK_EVERY = 0.1
+# Set by each program of ours, whoever started it: other users can read, and not write. What is
+# private is made with a mode of its own.
+UMASK = 0o022
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
 
@@ -144,7 +147,7 @@ def start(
             stderr=stderr,
             env=dict(environment),
             cwd=directory,
-            umask=0o022,
+            umask=UMASK,
             start_new_session=own_session,
             user=identity.uid if identity else None,
             group=identity.gid if identity else None,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from autoupdate.host.links import remove_link
+from autoupdate.host.links import let_others_in, remove_link
 from autoupdate.model.errors import BusyError, NotPermittedError
 from autoupdate.model.paths import AppPaths
 
@@ -29,6 +29,9 @@ def exclusive(paths: AppPaths, app: str, *, wait: bool) -> Iterator[None]:
     """
     try:
         os.makedirs(paths.run, mode=0o755, exist_ok=True)
+        # The builds' user finds credentials below, and every user may see whether there is a run.
+        for directory in (os.path.dirname(paths.run), paths.run):
+            let_others_in(directory)
         # Not readable for others: who can open the file can lock it, and so block every update.
         descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except PermissionError as error:

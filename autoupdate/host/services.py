@@ -1,5 +1,6 @@
 """The services that run the app, as systemd sees them (systemctl(1), systemd.service(5))."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -65,6 +66,9 @@ class Services(Protocol):
     def look(self, names: Sequence[str]) -> list[Service]:
         """Return the services as they are now; without a service manager, none."""
 
+    def programs(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the programs that services start (ExecStart=, without directory)."""
+
     def restart(self, names: Sequence[str]) -> None:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
 
@@ -100,6 +104,13 @@ class Systemd:
             return []
         blocks = answer.stdout.decode(errors="replace").strip().split("\n\n")
         return [parse(name, block) for name, block in zip(names, blocks, strict=True)]
+
+    def programs(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the programs that services start (ExecStart=, without directory)."""
+        if not names:
+            return ()
+        answer = self._systemctl("show", "--property=ExecStart", "--", *names)
+        return programs_in(answer.stdout.decode(errors="replace")) if answer else ()
 
     def restart(self, names: Sequence[str]) -> None:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
@@ -162,6 +173,16 @@ class Systemd:
             return run(command, environment=environment, timeout=timeout)
         except (NotStartedError, TimedOutError):
             return None
+
+
+def programs_in(shown: str) -> tuple[str, ...]:
+    """Return the programs in ExecStart= as systemctl shows it, also those that a shell starts."""
+    found = set()
+    for words in re.findall(r"argv\[\]=(.*?) ; ", shown):
+        first, *others = re.split(r"[\s\"';&|()]+", words)
+        paths = [first, *(word for word in others if "/" in word)]
+        found |= {path.rpartition("/")[2] for path in paths}
+    return tuple(sorted(found - {""}))
 
 
 def parse(name: str, block: str) -> Service:

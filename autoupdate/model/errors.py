@@ -38,6 +38,10 @@ class HostFaultError(UpdateFailedError):
     """The update failed because of the host (space, memory, permissions), not of the commit."""
 
 
+class NoexecError(HostFaultError):
+    """Nothing can be executed where releases are: no commit can run, so none is counted."""
+
+
 class NoSpaceError(HostFaultError):
     """No space was left on the device; the commit's own build may have used it up."""
 

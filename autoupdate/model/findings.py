@@ -9,9 +9,9 @@ class Findings(NamedTuple):
     """What a commit contains, and how it differs from the deployed one.
 
     `bytes` is the size of its files on disk, in whole blocks. `before` is the number of files of
-    the deployed commit; zero without one to compare with. `misleading`, `outside` and `submodules`
-    list only the first paths. If there are more files or links than are counted, `complete` is
-    false, and the other values cover only a part of the tree.
+    the deployed commit; zero without one to compare with. `misleading` and `submodules` list only
+    the first paths; `outside` lists all, unless `more_outside`. If there are more files or links
+    than are counted, `complete` is false, and the other values cover only a part of the tree.
     """
 
     committed_at: int
@@ -27,6 +27,7 @@ class Findings(NamedTuple):
     submodules: tuple[str, ...]
     present: tuple[str, ...]
     complete: bool
+    more_outside: bool = False
 
 
 def read(answer: dict[str, Any]) -> Findings:

@@ -123,6 +123,16 @@ class AppPaths:
         return f"{self.home}/shared"
 
     @property
+    def unremoved(self) -> str:
+        """List of what could not be removed, in JSON: it is reported once, and by doctor."""
+        return f"{self.home}/unremoved.json"
+
+    @property
+    def spare(self) -> str:
+        """Key of the environment of the last failed rehearsal, which the next build may need."""
+        return f"{self.home}/spare-environment"
+
+    @property
     def lock(self) -> str:
         """File that is locked by the run of this app."""
         return f"{self.run}/lock"

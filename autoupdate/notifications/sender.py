@@ -4,6 +4,7 @@ A message is marked as sent after its target has accepted it; a kill in between,
 sends it twice. A message that a target does not accept delays the later ones for that target.
 """
 
+import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from autoupdate.config.load import load
 from autoupdate.config.settings import Settings
 from autoupdate.host.clock import Clock
 from autoupdate.host.log import HostLog, Log, say
+from autoupdate.host.process import UMASK
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import NOT_DELIVERED, Event
 from autoupdate.model.paths import Paths
@@ -105,6 +107,7 @@ def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Send what is due for an app; return 75 (EX_TEMPFAIL, sysexits.h(3head)) if some is left."""
     from autoupdate.notifications.by_apprise import deliver
 
+    os.umask(UMASK)
     paths = paths or Paths()
     try:
         settings = load(paths, arguments[0])

@@ -12,10 +12,12 @@ from typing import NamedTuple, Protocol
 from autoupdate.adoption import kept, old_updaters
 from autoupdate.config.load import DEFAULT_APP
 from autoupdate.config.settings import Settings, Upstream
+from autoupdate.gates.runnable import allow_execution
 from autoupdate.gates.space import check_space
 from autoupdate.host.links import describe, is_managed, linked_release
 from autoupdate.model.errors import AutoupdateError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
+from autoupdate.records import unremoved
 from autoupdate.records.records import Records
 from autoupdate.worker.client import Plan
 
@@ -55,6 +57,9 @@ class Host(Protocol):
 
     def has_builder(self) -> bool:
         """Return whether the user _autoupdate exists."""
+
+    def noexec(self, app: AppPaths) -> str:
+        """Return the mount point of an app's directory if nothing can be executed there, or ""."""
 
 
 class Case(NamedTuple):
@@ -213,6 +218,13 @@ def space(case: Case) -> Iterator[Finding]:
         yield Finding("space", f"no free inode in {case.app.home}", f"df -i {case.app.home}")
 
 
+def mounts(case: Case) -> Iterator[Finding]:
+    """Programs must be executable in releases and environments."""
+    if mount := case.host.noexec(case.app):
+        yield Finding(mount, f"is mounted noexec, so that no program in {case.app.home} can be"
+                      " executed", allow_execution(mount))  # fmt: skip
+
+
 def clock(case: Case) -> Iterator[Finding]:
     """The clock must be right: ages, holds and windows depend on it."""
     if not case.host.is_clock_right():
@@ -285,6 +297,11 @@ def leftovers(case: Case) -> Iterator[Finding]:
             yield Finding(item.directory,
                           "the directory from before the adoption is no longer needed",
                           f"rm --recursive {item.directory}")  # fmt: skip
+    for place, (why, advice) in unremoved.read(case.app).items():
+        if os.path.lexists(place):
+            fix = advice or f"rm --recursive --force --one-file-system {shlex.quote(place)}"
+            yield Finding(place, f"is no longer needed, but could not be removed: {why}",
+                          f"{fix} && autoupdatectl run {case.settings.app}")  # fmt: skip
     for aside in (f"{case.app.mirror}.damaged", f"{case.app.state}.damaged"):
         if os.path.lexists(aside):
             yield Finding(aside, "was damaged and replaced; it is no longer needed",
@@ -293,5 +310,5 @@ def leftovers(case: Case) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     user, link, interruption, timer, units, package, services, health, old_system, space,
-    clock, owners, network, leftovers,
+    mounts, clock, owners, network, leftovers,
 )  # fmt: skip

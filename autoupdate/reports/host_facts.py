@@ -5,6 +5,7 @@ import pwd
 import re
 
 from autoupdate.config.settings import Upstream
+from autoupdate.host.mounts import noexec_mount
 from autoupdate.host.process import (
     BUILDER,
     NotStartedError,
@@ -14,7 +15,7 @@ from autoupdate.host.process import (
     find_user,
     run,
 )
-from autoupdate.model.paths import Paths
+from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.upstream.ls_remote import check
 
 PROPERTIES = (
@@ -68,6 +69,10 @@ class HostFacts:
     def has_builder(self) -> bool:
         """Return whether the user _autoupdate exists."""
         return find_user(BUILDER) is not None
+
+    def noexec(self, app: AppPaths) -> str:
+        """Return the mount point of an app's directory if nothing can be executed there, or ""."""
+        return noexec_mount(app.releases, app.environments)
 
 
 def _ask(*command: str, even_if_failed: bool = False) -> str:

@@ -14,7 +14,7 @@ from autoupdate.app import App
 from autoupdate.gates.attempts import nothing_to_do
 from autoupdate.gates.hold import held, in_words
 from autoupdate.gates.order import BEFORE_SWITCH, GUARD, VERIFY, Gate
-from autoupdate.gates.runnable import is_complete, useless_current
+from autoupdate.gates.runnable import check_executable, is_complete, useless_current
 from autoupdate.gates.space import check_space
 from autoupdate.host.links import claim, linked_release
 from autoupdate.model.changes import Changes, Forecast
@@ -193,7 +193,9 @@ class Planner:
 
     def look_at_build(self) -> None:
         """Ask whether the same dependencies failed lately, and whether there is enough space."""
-        app, self.asking = self.app, "environment"
+        app, self.asking = self.app, "mount"
+        check_executable(app.host.noexec(app.paths), app.paths)
+        self.asking = "environment"
         made = app.worker.forecast(self.commit, self.deployed, app.settings.build)
         self.environment = made
         if not self.force:

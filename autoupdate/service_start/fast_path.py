@@ -25,6 +25,8 @@ PATIENCE = 0.2
 
 def pass_gate(arguments: list[str], paths: Paths | None = None) -> int:
     """Let a service start (0) or keep it down (1); see gate.py."""
+    # As in the units (host/process.py): UMask= of the service, which this may have, is its own.
+    os.umask(0o022)
     paths = paths or Paths()
     name = arguments[0] if arguments else ""
     if is_plain(name) and find_nothing_new(paths, name, for_a_start=True):

@@ -39,6 +39,9 @@ def leave(
     if app.records.unfinished():
         # Its services still have to be watched.
         return
+    if os.path.exists(app.paths.unremoved):
+        # Every run tries again to remove it.
+        return
     read_before = [*settings.files, f"{paths.vendor}/apps", f"{paths.etc}/apps"]
     if any(fast_path_facts.changed_since(path, began) for path in read_before):
         # This run may have read the old content.

@@ -2,6 +2,7 @@
 
 from autoupdate.app import App
 from autoupdate.gates.guard import tell_left_out
+from autoupdate.gates.runnable import check_executable
 from autoupdate.gates.space import check_space
 from autoupdate.model.errors import DependenciesFailedError
 from autoupdate.model.events import STEP
@@ -9,6 +10,7 @@ from autoupdate.model.steps import Step
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.update.failure import refuse_failed_environment, remember_environment
 from autoupdate.update.fetch import with_sound_mirror
+from autoupdate.update.retention import free_spare
 
 
 def build(app: App, transaction: Transaction, signer: str, *, force: bool) -> Release:
@@ -18,6 +20,7 @@ def build(app: App, transaction: Transaction, signer: str, *, force: bool) -> Re
     """
     commit, release = transaction.commit, transaction.release
     settings = app.settings.build
+    check_executable(app.host.noexec(app.paths), app.paths)
     app.records.enter(transaction.id, Step.BUILD, app.clock.now())
     app.tell(STEP, f"{app.name}: building release {release}",
              commit=commit, release=release, step=Step.BUILD)  # fmt: skip
@@ -27,6 +30,8 @@ def build(app: App, transaction: Transaction, signer: str, *, force: bool) -> Re
         release, commit, app.settings.upstream, app.settings.guard.max_release
     )
     plan = app.worker.plan(release, settings)
+    if free_spare(app, plan.environment):
+        plan = app.worker.plan(release, settings)
     check_space(app.records.releases(), plan)
     if not force:
         refuse_failed_environment(app, plan.environment)

@@ -13,6 +13,7 @@ from autoupdate.model.errors import (
     DependenciesFailedError,
     Exit,
     HostFaultError,
+    NoexecError,
     NoSpaceError,
     UnreachableError,
     UnusableUpstreamError,
@@ -39,6 +40,7 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
     app.worker.close()
     before = free_space(app.paths.home)
     if transaction.release:
+        retention.spare(app, transaction)
         retention.remove(app, transaction.release)
     error = whose_space(error, before, free_space(app.paths.home))
     reason = (
@@ -90,6 +92,9 @@ def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
 def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
     """Put a bad commit into quarantine; if it is not to blame, only count the attempt."""
     now = app.clock.now()
+    if isinstance(error, NoexecError):
+        # It is the same for every commit, and was found before anything of this one was tried.
+        return
     if isinstance(error, UnreachableError | HostFaultError | UnusableUpstreamError):
         counted = app.records.count_attempt(
             transaction.commit, error.message, now, interrupted=False
@@ -97,7 +102,8 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
         if not isinstance(error, HostFaultError) or counted.failed < MOST_HOST_FAULTS:
             return
     app.records.quarantine(transaction.commit, Step(transaction.step), error.message, now)
-    # It is not tried again, so its dependencies are no longer needed.
+    # It is not tried again, so its dependencies are no longer needed; those of a failed rehearsal
+    # are kept for the next commit.
     retention.tidy(app)
 
 
@@ -117,6 +123,8 @@ def trouble_of_the_host(app: App, release: str) -> str:
     """Return why services cannot run on this host with any commit; empty if they can."""
     if not is_complete(app.paths, release):
         return f"release {release} is no longer complete"
+    if mount := app.host.noexec(app.paths):
+        return f"{mount} is mounted noexec"
     if free_space(app.paths.home) < LEAST_SPACE:
         return f"there is no space left in {app.paths.home}"
     facts = os.statvfs(app.paths.home)

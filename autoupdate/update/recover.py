@@ -9,6 +9,7 @@ from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import RECOVERED, STEP
 from autoupdate.model.steps import Remedy, Result, Step, remedy
+from autoupdate.records import unremoved
 from autoupdate.records.rows import Transaction
 from autoupdate.update import retention
 from autoupdate.update.confirm import confirm_or_roll_back
@@ -86,9 +87,14 @@ def sweep(app: App) -> None:
         previous = retention.before(app, current, "")
         switch(app.paths, current, previous)
     known = {release.id for release in app.records.releases()} | {current, previous}
+    reported = unremoved.read(app.paths)
+    for place in reported:
+        if not os.path.lexists(place):
+            unremoved.forget(app.paths, place)
     for release in sorted(set(os.listdir(app.paths.releases)) - known):
-        app.tell(RECOVERED, f"{app.name}: release {release} is not in the records; it is removed",
-                 release=release)  # fmt: skip
+        if app.paths.release(release) not in reported:
+            app.tell(RECOVERED, f"{app.name}: release {release} is not in the records;"
+                     " it is removed", release=release)  # fmt: skip
         retention.remove(app, release)
 
 
@@ -96,6 +102,7 @@ def discard(app: App, transaction: Transaction) -> None:
     """Remove an incomplete release; one that is built and rehearsed waits for the next run."""
     finished = is_built(app, transaction) and transaction.step != Step.REHEARSE
     if transaction.release and not finished:
+        retention.spare(app, transaction)
         retention.remove(app, transaction.release)
     # Services that were stopped to copy shared files must be started again.
     try:

@@ -12,8 +12,9 @@ def rehearse(app: App, transaction: Transaction, release: Release) -> Release:
     old = app.records.release(transaction.previous)
     same = old is not None and release.environment == old.environment
     for warning in app.worker.rehearse(
-        release.id, transaction.previous, app.settings.rehearse, same_packages=same
-    ):
+        release.id, transaction.previous, app.settings.rehearse, same_packages=same,
+        started=app.host.services.programs(app.settings.services),
+    ):  # fmt: skip
         app.tell(REHEARSED, f"{app.name}: release {release.id}: {warning}",
                  commit=release.commit, release=release.id)  # fmt: skip
     return release

@@ -11,10 +11,13 @@ from autoupdate.app import App
 from autoupdate.gates.runnable import is_complete, is_usable
 from autoupdate.host.links import linked_release
 from autoupdate.host.processes import is_used, used_paths
-from autoupdate.model.errors import AutoupdateError
+from autoupdate.model.errors import AutoupdateError, describe
 from autoupdate.model.events import STEP
+from autoupdate.model.steps import Step
+from autoupdate.records import unremoved
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.worker.client import KEY
+from autoupdate.worker.removal import Remaining
 
 
 def prune(app: App) -> None:
@@ -28,22 +31,75 @@ def prune(app: App) -> None:
         # A running process may still import files from it.
         if not is_used(app.paths.release(release), used):
             remove(app, release)
+    # The update succeeded: what an earlier rehearsal left is not needed any more.
+    drop_spare(app)
     tidy(app)
+
+
+def spare(app: App, transaction: Transaction) -> None:
+    """Keep the environment of a failed rehearsal: it is complete, and the next commit may need it.
+
+    There is at most one, so that failures do not fill the disk.
+    """
+    release = app.records.release(transaction.release)
+    if transaction.step != Step.REHEARSE or release is None:
+        return
+    # Without it, the next build installs everything again.
+    with suppress(OSError), open(app.paths.spare, "w", encoding="utf-8") as file:
+        file.write(release.environment)
+
+
+def drop_spare(app: App) -> None:
+    """Let `tidy` remove the environment of a failed rehearsal, unless a release has it."""
+    with suppress(OSError):
+        os.unlink(app.paths.spare)
+
+
+def free_spare(app: App, environment: str) -> bool:
+    """Remove the environment of a failed rehearsal if it is another than this; return whether."""
+    kept = spares(app)
+    if not kept or kept == {environment}:
+        return False
+    drop_spare(app)
+    tidy(app)
+    return True
+
+
+def spares(app: App) -> set[str]:
+    """Return the environments that no release uses, but that are kept."""
+    with suppress(OSError, ValueError), open(app.paths.spare, encoding="utf-8") as file:
+        return set(KEY.findall(file.read()))
+    return set()
 
 
 def tidy(app: App) -> None:
     """Remove environments that no release uses; if that fails, the next run tries again."""
     try:
-        app.worker.tidy({release.environment for release in app.records.releases()})
-    except AutoupdateError as error:
-        app.tell(STEP, f"{app.name}: unused environments could not be removed: {error.message}")
+        left = app.worker.tidy(needed(app))
+    except (AutoupdateError, OSError) as error:
+        said = error.message if isinstance(error, AutoupdateError) else describe(error)
+        app.tell(STEP, f"{app.name}: unused environments could not be removed: {said}")
+        return
+    known = unremoved.read(app.paths)
+    gone = {path for path in known if path.startswith(f"{app.paths.environments}/")}
+    for key, remaining in left.items():
+        place = f"{app.paths.environments}/{key}"
+        gone.discard(place)
+        report(app, place, f"environment {key}", remaining)
+    for place in gone:
+        unremoved.forget(app.paths, place)
+
+
+def needed(app: App) -> set[str]:
+    """Return the environments that are kept."""
+    return {release.environment for release in app.records.releases()} | spares(app)
 
 
 def has_loose_environments(app: App) -> bool:
     """Return whether there are environments that no release uses."""
     with suppress(FileNotFoundError):
         found = set(filter(KEY.fullmatch, os.listdir(app.paths.environments)))
-        return bool(found - {release.environment for release in app.records.releases()})
+        return bool(found - needed(app))
     return False
 
 
@@ -51,11 +107,28 @@ def remove(app: App, release: str) -> None:
     """Remove one release; what is left of it has no record, and the next run removes it."""
     # Its record goes first: half a release must not look like one to roll back to.
     app.records.forget_release(release)
+    place = app.paths.release(release)
     try:
-        app.worker.remove(release)
+        left = app.worker.remove(release)
     except AutoupdateError as error:
-        app.tell(STEP, f"{app.name}: release {release} could not be removed: {error.message}",
-                 release=release)  # fmt: skip
+        left = (Remaining(place, error.message, error.advice),)
+    if left:
+        report(app, place, f"release {release}", left, release)
+    else:
+        unremoved.forget(app.paths, place)
+
+
+def report(app: App, place: str, what: str, left: tuple[Remaining, ...], release: str = "") -> None:
+    """Log what could not be removed and why, unless an earlier run has; each run tries again."""
+    first = left[0]
+    others = f", and {len(left) - 1} more in it" if len(left) > 1 else ""
+    where = "" if first.path == place else f"{first.path}: "
+    said = f"{where}{first.why}{others}"
+    if not unremoved.note(app.paths, place, said, first.advice):
+        return
+    advice = f"; type: {first.advice}" if first.advice else ""
+    app.tell(STEP, f"{app.name}: {what} could not be removed: {said}; this is tried again at each"
+             f" run, and not reported again{advice}", release=release)  # fmt: skip
 
 
 def remove_unless_used(app: App, release: str) -> None:

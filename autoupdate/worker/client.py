@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import NamedTuple, Protocol
 
 from autoupdate.config.settings import Build, Rehearse, Upstream
@@ -14,6 +14,7 @@ from autoupdate.host.process import Identity
 from autoupdate.model.changes import Changes, Forecast, read_changes, read_forecast
 from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.errors import (
+    AutoupdateError,
     HostFaultError,
     UnreachableError,
     UpdateFailedError,
@@ -26,6 +27,7 @@ from autoupdate.model.track import COMMIT
 from autoupdate.upstream.git_environment import Access, redact
 from autoupdate.worker.environment.linked_copy import provide
 from autoupdate.worker.link import WorkerLink
+from autoupdate.worker.removal import Remaining, remove_tree
 
 # Memory limit of a fetch, in bytes; at most half of the host's memory. That is enough: git reads a
 # pack piece by piece.
@@ -105,12 +107,18 @@ class Worker(Protocol):
         """
 
     def rehearse(
-        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+        self,
+        release: str,
+        previous: str,
+        settings: Rehearse,
+        *,
+        same_packages: bool,
+        started: tuple[str, ...] = (),
     ) -> tuple[str, ...]:
         """Test a release; return warnings. Raises UpdateFailedError.
 
         `same_packages`: the packages are those of `previous`, so only the app's own requirements
-        are checked.
+        are checked. `started`: the programs that the units of the services start.
         """
 
     def save_local_changes(
@@ -132,11 +140,11 @@ class Worker(Protocol):
         Returns the number of stashes in it. Raises UpdateFailedError, HostFaultError.
         """
 
-    def remove(self, release: str) -> None:
-        """Remove a release."""
+    def remove(self, release: str) -> tuple[Remaining, ...]:
+        """Remove a release; return what of it could not be removed."""
 
-    def tidy(self, environments: set[str]) -> None:
-        """Remove all environments except these."""
+    def tidy(self, environments: set[str]) -> dict[str, tuple[Remaining, ...]]:
+        """Remove all environments except these; return what could not be removed, by key."""
 
     def close(self) -> None:
         """End the worker and every process that it started."""
@@ -291,16 +299,23 @@ class WorkerProcess(WorkerLink):
         return own_bytes(self.paths.release(release))
 
     def rehearse(
-        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+        self,
+        release: str,
+        previous: str,
+        settings: Rehearse,
+        *,
+        same_packages: bool,
+        started: tuple[str, ...] = (),
     ) -> tuple[str, ...]:
         """Test a release; return warnings. Raises UpdateFailedError.
 
         `same_packages`: the packages are those of `previous`, so only the app's own requirements
-        are checked.
+        are checked. `started`: the programs that the units of the services start.
         """
         request = {
             "release": release, "previous": previous, "commands": settings.commands,
             "smoke": settings.smoke, "same_packages": same_packages,
+            "ignored": settings.smoke_ignore, "started": started,
         }  # fmt: skip
         done = self.ask("rehearse", request, settings.timeout, "rehearsal", UpdateFailedError)
         return tuple(str(warning) for warning in done.get("warnings", ()))
@@ -341,13 +356,30 @@ class WorkerProcess(WorkerLink):
         done = self.ask("make_checkout", request, 1800, "creation of the plain checkout")
         return int(done["stashes"])
 
-    def remove(self, release: str) -> None:
-        """Remove a release."""
-        self.ask("remove", {"release": release}, 600, "removal")
+    def remove(self, release: str) -> tuple[Remaining, ...]:
+        """Remove a release; return what of it could not be removed.
 
-    def tidy(self, environments: set[str]) -> None:
-        """Remove all environments except these."""
-        self.ask("tidy", {"environments": sorted(environments)}, 600, "removal")
+        Root or the services' user may have run Python there, which leaves files of theirs. What the
+        builds' user may not remove, this process does.
+        """
+        place, request = self.paths.release(release), {"release": release}
+        with suppress(AutoupdateError):
+            self.ask("remove", request, 600, "removal")
+        if not os.path.lexists(place):
+            return ()
+        left = remove_tree(place)
+        if not left:
+            # Now the mirror's record of it can be removed, too.
+            self.ask("remove", request, 600, "removal")
+        return left
+
+    def tidy(self, environments: set[str]) -> dict[str, tuple[Remaining, ...]]:
+        """Remove all environments except these; return what could not be removed, by key."""
+        with suppress(AutoupdateError):
+            self.ask("tidy", {"environments": sorted(environments)}, 600, "removal")
+        surplus = set(filter(KEY.fullmatch, os.listdir(self.paths.environments))) - environments
+        left = {key: remove_tree(f"{self.paths.environments}/{key}") for key in sorted(surplus)}
+        return {key: remaining for key, remaining in left.items() if remaining}
 
 
 def memory_for_a_fetch() -> int:

@@ -6,7 +6,6 @@ answers with JSON lines: {"output": …} while it works, then {"done": …} or {
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ from autoupdate.worker.environment.environment import EnvironmentBuilder
 from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.environment.uv import Command
 from autoupdate.worker.orphans import end_descendants
+from autoupdate.worker.removal import remove_tree
 from autoupdate.worker.repository.comparison import compare
 from autoupdate.worker.repository.forecast import forecast
 from autoupdate.worker.repository.inspection import full_name, inspect
@@ -178,13 +178,15 @@ class Server:
         commands: list[list[str]],
         smoke: bool,
         same_packages: bool,
+        ignored: list[str],
+        started: list[str],
     ) -> dict[str, Any]:
         """Test a release; then kill every process that is left."""
         former = self.paths.release(previous) if previous else ""
         try:
             warnings = rehearse(
                 self.paths.release(release), former, commands, try_out,
-                smoke=smoke, same_packages=same_packages,
+                smoke=smoke, same_packages=same_packages, ignored=ignored, started=started,
             )  # fmt: skip
         finally:
             end_descendants()
@@ -220,15 +222,17 @@ class Server:
         return OldCheckout(self.paths.adopting, tuple(shared))
 
     def remove(self, release: str) -> dict[str, Any]:
-        """Remove a release."""
-        self.mirror.remove(self.paths.release(release))
+        """Remove a release, as far as this user may, and the mirror's record of it."""
+        directory = self.paths.release(release)
+        remove_tree(directory)
+        self.mirror.forget(directory)
         return {}
 
     def tidy(self, environments: list[str]) -> dict[str, Any]:
-        """Remove all environments except these."""
+        """Remove all environments except these, as far as this user may."""
         kept = {*environments, uv.DIRECTORY, uv.MISSING}
         for key in set(os.listdir(self.paths.environments)) - kept:
-            shutil.rmtree(f"{self.paths.environments}/{key}")
+            remove_tree(f"{self.paths.environments}/{key}")
         return {}
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.worker import link
 from tests.integration.signers import Signers
 from tests.integration.site import Site
+from tests.integration.strangers import StrangeSite, library_for_all, open_to_all
 from tools.lib.hosts.git_server import Mode
 
 MEMORY = "/dev/shm"
@@ -72,3 +74,30 @@ def quick(bare: Site) -> Site:
     bare.builds = False
     assert bare.run().exit_code == 0
     return bare
+
+
+@pytest.fixture(scope="session")
+def strange_prototype(quick_directory: Path) -> Iterator[StrangeSite]:
+    """Deploy version 1 with another user for builds; the tests must be root."""
+    directory = quick_directory / "strange"
+    directory.mkdir()
+    site = StrangeSite.new(directory)
+    assert isinstance(site, StrangeSite)
+    open_to_all(directory)
+    site.library = library_for_all(directory)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(link, "LIBRARY", site.library)
+        assert site.run().exit_code == 0, "\n".join(site.output)
+    site.save()
+    yield site
+    site.server.stop()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def strange(strange_prototype: StrangeSite, monkeypatch: pytest.MonkeyPatch) -> StrangeSite:
+    """Return a host with version 1 whose builds run as another user."""
+    monkeypatch.setattr(link, "LIBRARY", strange_prototype.library)
+    restored = strange_prototype.restore()
+    assert isinstance(restored, StrangeSite)
+    return restored

@@ -36,6 +36,10 @@ class NoServices:
         """Return no services."""
         return []
 
+    def programs(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return no programs: there are no services."""
+        return ()
+
     def restart(self, names: Sequence[str]) -> None:
         """Do nothing: there are no services."""
         assert not names
@@ -78,7 +82,13 @@ class QuickWorker(WorkerProcess):
         return 0
 
     def rehearse(
-        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+        self,
+        release: str,
+        previous: str,
+        settings: Rehearse,
+        *,
+        same_packages: bool,
+        started: tuple[str, ...] = (),
     ) -> tuple[str, ...]:
         """Do nothing: there is no environment to test."""
         return ()
@@ -233,4 +243,4 @@ class Site:
         self.server.forget()
         upstream = object.__new__(Upstream)
         vars(upstream).update(vars(self.upstream))
-        return Site(self.directory, self.server, upstream)
+        return type(self)(self.directory, self.server, upstream)

@@ -266,5 +266,6 @@ def test_check_out_that_was_killed(deployed: Site, tmp_path: Path) -> None:
     # In the same second, the next run uses the same name.
     mirror.check_out(release, commit)
     (records / record / "locked").write_text("initializing\n")
-    mirror.remove(release)
+    shutil.rmtree(release)
+    mirror.forget(release)
     assert set(os.listdir(records)) == before

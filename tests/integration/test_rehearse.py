@@ -59,13 +59,19 @@ def releases(deployed: Site) -> tuple[Distribution, Distribution]:
 
 
 def smoke(
-    release: Distribution, previous: Distribution | None = None, *, same_packages: bool = False
+    release: Distribution,
+    previous: Distribution | None = None,
+    *,
+    same_packages: bool = False,
+    ignored: tuple[str, ...] = (),
+    started: tuple[str, ...] = (),
 ) -> list[str]:
     """Run the smoke test alone."""
     former = str(previous.release) if previous else ""
     return rehearse(
-        str(release.release), former, [], try_out, smoke=True, same_packages=same_packages
-    )
+        str(release.release), former, [], try_out, smoke=True, same_packages=same_packages,
+        ignored=ignored, started=started,
+    )  # fmt: skip
 
 
 def test_console_scripts(releases: tuple[Distribution, Distribution]) -> None:
@@ -74,18 +80,38 @@ def test_console_scripts(releases: tuple[Distribution, Distribution]) -> None:
                 "more = rehearsed_bad:main [more]")  # fmt: skip
     assert smoke(new) == []
 
+    old.scripts(*(f"{name} = rehearsed_good:main" for name in ("good", "bad", "leaves", "nothing")))
     new.scripts("good = rehearsed_good:main", "bad = rehearsed_bad:main")
     with pytest.raises(
         UpdateFailedError, match="script bad cannot be imported: ModuleNotFound"
     ) as e:
         smoke(new, old)
-    assert e.value.advice.endswith("rehearse.smoke = false")
+    assert e.value.advice.endswith('add "bad" to rehearse.smoke_ignore')
+    assert smoke(new, old, ignored=("bad",)) == []
     new.scripts("leaves = rehearsed_exit:main")
     with pytest.raises(UpdateFailedError, match="script leaves cannot be imported: SystemExit"):
-        smoke(new)
+        smoke(new, old)
     new.scripts("nothing = rehearsed_good:absent")
     with pytest.raises(UpdateFailedError, match="nothing cannot be imported: AttributeError"):
-        smoke(new)
+        smoke(new, old)
+
+
+def test_scripts_that_nothing_here_depends_on(releases: tuple[Distribution, Distribution]) -> None:
+    """On a first deployment, and for new scripts: what counts is what the services start."""
+    old, new = releases
+    new.scripts("good = rehearsed_good:main", "bad = rehearsed_bad:main")
+    old.scripts("good = rehearsed_good:main")
+    for former in (None, old):
+        (warning, *_) = smoke(new, former, started=("good", "hypercorn"))
+        assert warning.startswith("console script bad cannot be imported: ModuleNotFound")
+        with pytest.raises(
+            UpdateFailedError, match="script bad, which a service starts, cannot be imported"
+        ):
+            smoke(new, former, started=("bad",))
+        assert smoke(new, former, started=("bad",), ignored=("bad",)) == smoke(new, former)[1:]
+    # The deployed release is the control: the commit is not to blame for this one.
+    old.scripts("bad = rehearsed_bad:main")
+    assert smoke(new, old, started=("bad",))[0].startswith("console script bad cannot")
 
 
 def test_what_would_stop_every_update_is_a_warning(

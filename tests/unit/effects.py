@@ -141,6 +141,10 @@ class FakeServices:
             return []
         return [self.units.get(name, missing._replace(name=name)) for name in names]
 
+    def programs(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return a program for each service."""
+        return tuple(name.removesuffix(".service") for name in names)
+
     def restart(self, names: Sequence[str]) -> None:
         """Restart services at once."""
         self.world.effect("restart")

@@ -13,6 +13,7 @@ from autoupdate.model.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.model.findings import Findings
 from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.worker.client import Fetched, Plan
+from autoupdate.worker.removal import Remaining
 
 if TYPE_CHECKING:
     from tests.unit.world import World
@@ -41,6 +42,10 @@ class FakeWorker:
         self.checkout = Checkout(commit(1), "main", (UPSTREAM,), 0, (), 0, (), 0, (), 0)
         self.taken_over = TakenOver(commit(1), 0, saved=False)
         self.closed = 0
+        self.started: tuple[str, ...] = ()
+        """The programs of services that the last rehearsal was told of."""
+        self.stuck: tuple[Remaining, ...] = ()
+        """What cannot be removed of any release or environment."""
         self.key = KEY
         self.free = 10**12
         self.environments: set[str] = set()
@@ -134,10 +139,17 @@ class FakeWorker:
         return RELEASE_SIZE
 
     def rehearse(
-        self, release: str, previous: str, settings: Rehearse, *, same_packages: bool
+        self,
+        release: str,
+        previous: str,
+        settings: Rehearse,
+        *,
+        same_packages: bool,
+        started: tuple[str, ...] = (),
     ) -> tuple[str, ...]:
         """Test a release."""
         self._begin("rehearse")
+        self.started = started
         return self.oddities
 
     def save_local_changes(
@@ -170,19 +182,27 @@ class FakeWorker:
         (target / "VERSION").write_text(source.read_text())
         return 0
 
-    def remove(self, release: str) -> None:
+    def remove(self, release: str) -> tuple[Remaining, ...]:
         """Remove a release."""
         self._begin("remove")
+        if self.stuck:
+            return self.stuck
         if os.path.exists(self.paths.release(release)):
             shutil.rmtree(self.paths.release(release))
+        return ()
 
-    def tidy(self, environments: set[str]) -> None:
+    def tidy(self, environments: set[str]) -> dict[str, tuple[Remaining, ...]]:
         """Keep only these environments."""
         self._begin("tidy")
         self.environments = set(environments)
+        left = {}
         if os.path.exists(self.paths.environments):
             for key in set(os.listdir(self.paths.environments)) - environments:
-                os.rmdir(f"{self.paths.environments}/{key}")
+                if self.stuck:
+                    left[key] = self.stuck
+                else:
+                    os.rmdir(f"{self.paths.environments}/{key}")
+        return left
 
     def close(self) -> None:
         """End the worker."""

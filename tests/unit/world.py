@@ -62,6 +62,7 @@ class World:
         self.in_mirror: set[str] = set()
         """The commits that were fetched."""
         self.check_fault: AutoupdateError | None = None
+        self.noexec = ""
         self.effects = 0
         self.effect_names: list[str] = []
         self.die_at = 0
@@ -125,6 +126,7 @@ class World:
             host=Host(
                 services=self.services, transient_units=self.transient_units, hooks=self.hooks,
                 snapshots=self.snapshots, place=place_link, probe=probe,
+                noexec=lambda _: self.noexec,
                 provide_shared=provide_shared, hand_over_shared=hand_over_shared,
             ),
             clock=self.clock, log=self.log,

@@ -21,10 +21,12 @@ Try = Callable[[Sequence[str], str, Sequence[str]], tuple[int, str]]
 
 
 class Report(NamedTuple):
-    """What the smoke test found: scripts that cannot be imported, and why; unmet requirements."""
+    """What the smoke test found: scripts that cannot be imported, and why; those that can."""
 
     broken: dict[str, str]
+    good: frozenset[str]
     conflicts: list[str]
+    """Unmet requirements."""
 
 
 def rehearse(
@@ -35,15 +37,20 @@ def rehearse(
     *,
     smoke: bool,
     same_packages: bool = False,
+    ignored: Sequence[str] = (),
+    started: Sequence[str] = (),
 ) -> list[str]:
     """Test a release: the smoke test first, then each command; return warnings.
 
     `previous` is the directory of the deployed release; empty for none. With `same_packages`, the
-    release has the same packages, and only the app's own requirements are checked.
+    release has the same packages, and only the app's own requirements are checked. Console scripts
+    that are `ignored` may be broken; those that are `started` by a unit of a service may not.
     Raises UpdateFailedError for the first failure.
     """
     whose = "own" if same_packages else "all"
-    warnings = smoke_test(release, previous, try_out, whose) if smoke else []
+    warnings = []
+    if smoke:
+        warnings = smoke_test(release, previous, try_out, whose, frozenset(ignored), started)
     for words in commands:
         words = [
             word.replace("{python}", f"{release}/.venv/bin/python").replace("{release}", release)
@@ -56,20 +63,30 @@ def rehearse(
     return warnings
 
 
-def smoke_test(release: str, previous: str, try_out: Try, whose: str) -> list[str]:
+def smoke_test(
+    release: str,
+    previous: str,
+    try_out: Try,
+    whose: str,
+    ignored: frozenset[str],
+    started: Sequence[str],
+) -> list[str]:
     """Import the app's console scripts. Raises UpdateFailedError for one that this commit broke.
 
-    A script that is broken in the deployed release, too, is a warning, and so are unmet
-    requirements: as an error they could fail every update.
+    That is one which the deployed release can import, or which a unit of a service starts, unless
+    it is broken in the deployed release, too. Others are warnings, and so are unmet requirements:
+    as errors they could fail every update.
     """
     new = report(release, try_out, whose)
-    broken = new.broken
-    old = report(previous, try_out, whose).broken if broken and previous else {}
+    broken = {script: why for script, why in new.broken.items() if script not in ignored}
+    old = report(previous, try_out, whose) if broken and previous else Report({}, frozenset(), [])
     for script, reason in broken.items():
-        if script not in old:
+        is_started = script in started and script not in old.broken
+        if script in old.good or is_started:
+            how = ", which a service starts," if is_started else ""
             raise UpdateFailedError(
-                f"its console script {script} cannot be imported: {reason}",
-                "if this script is not used on this host, set rehearse.smoke = false",
+                f"its console script {script}{how} cannot be imported: {reason}",
+                f'if this script is not used on this host, add "{script}" to rehearse.smoke_ignore',
             )
     warnings = [
         f"console script {script} cannot be imported: {broken[script]}" for script in broken
@@ -87,7 +104,7 @@ def report(release: str, try_out: Try, whose: str) -> Report:
         try:
             with open(file, encoding="utf-8") as stream:
                 found = json.load(stream)
-            return Report(dict(found["broken"]), list(found["conflicts"]))
+            return Report(dict(found["broken"]), frozenset(found["good"]), list(found["conflicts"]))
         except (OSError, ValueError, KeyError, TypeError):
             said = installer.summary(output)
             raise UpdateFailedError(f"its smoke test {ended(status)}: {said}") from None

@@ -1,8 +1,8 @@
 """The smoke test: `smoke.py RELEASE REPORT WHOSE`, run by the release's own interpreter.
 
 Writes a JSON file: the console scripts of the app that cannot be imported, each with the reason,
-and the unmet requirements of "all" installed packages or of the app's "own". Uses only the standard
-library, because this package is not installed in a release.
+those that can, and the unmet requirements of "all" installed packages or of the app's "own". Uses
+only the standard library, because this package is not installed in a release.
 """
 
 import importlib
@@ -22,8 +22,10 @@ def main(release: str, report: str, whose: str) -> None:
     """Test the release; then exit at once."""
     distributions = list(importlib.metadata.distributions())
     own = [item for item in distributions if belongs_to(item, release)]
+    broken = dict(broken_scripts(own))
     found = {
-        "broken": dict(broken_scripts(own)),
+        "broken": broken,
+        "good": sorted({script.name for item in own for script in scripts(item)} - broken.keys()),
         "conflicts": sorted(conflicts(own if whose == "own" else distributions, distributions)),
     }
     with open(report, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -48,15 +50,22 @@ def broken_scripts(
 ) -> Iterator[tuple[str, str]]:
     """Yield the name of each script that cannot be imported, and why."""
     for distribution in distributions:
-        for script in distribution.entry_points:
-            # A script of an extra may need packages that only this extra installs.
-            if script.group not in GROUPS or script.extras:
-                continue
+        for script in scripts(distribution):
             try:
                 script.load()
             except (Exception, SystemExit) as error:  # upstream's code may raise anything
                 reason = f"{type(error).__name__}: {error}"
                 yield script.name, reason[:LONGEST_REASON]
+
+
+def scripts(
+    distribution: importlib.metadata.Distribution,
+) -> Iterator[importlib.metadata.EntryPoint]:
+    """Yield the console scripts of a distribution that need no extra."""
+    for script in distribution.entry_points:
+        # A script of an extra may need packages that only this extra installs.
+        if script.group in GROUPS and not script.extras:
+            yield script
 
 
 def conflicts(

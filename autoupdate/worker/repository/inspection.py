@@ -20,6 +20,9 @@ MOST_FILES = 500_000
 # How many paths are reported of each list, and how much of each path.
 MOST_NAMED = 20
 LONGEST_NAMED = 200
+# All links that lead out are reported, as the settings allow some: so many, and so many characters.
+MOST_OUTSIDE = 1000
+LONGEST_OUTSIDE = 100_000
 # Even a small file takes a whole block of the disk.
 BLOCK = 4096
 # What symlink(7) and the kernel allow.
@@ -96,6 +99,7 @@ def inspect(repository: str, commit: str, deployed: str, asked: Iterable[str]) -
         path: os.fsdecode(contents.get(name, b"")) for path, name in survey.links.items()
     }  # fmt: skip
     added = deleted = modified = 0
+    outside, more = within_limits(leaving(targets))
     compared = bool(deployed) and complete and has(repository, deployed)
     for status in changes(repository, deployed, commit) if compared else ():
         added += status == "A"
@@ -105,8 +109,8 @@ def inspect(repository: str, commit: str, deployed: str, asked: Iterable[str]) -
         committed_at, survey.files, survey.bytes,
         survey.largest, survey.largest_path[:LONGEST_NAMED],
         survey.files - added + deleted if compared else 0, deleted, modified,
-        named(survey.misleading), named(leaving(targets)), named(survey.submodules),
-        tuple(sorted(survey.present)), complete,
+        named(survey.misleading), tuple(outside), named(survey.submodules),
+        tuple(sorted(survey.present)), complete, more,
     )  # fmt: skip
 
 
@@ -124,6 +128,18 @@ def is_misleading(path: str) -> bool:
 def named(paths: list[str]) -> tuple[str, ...]:
     """Return the first paths of a list, each cut to LONGEST_NAMED characters."""
     return tuple(path[:LONGEST_NAMED] for path in paths[:MOST_NAMED])
+
+
+def within_limits(paths: list[str]) -> tuple[list[str], bool]:
+    """Return as many whole paths as one answer can have, and whether there are more."""
+    kept: list[str] = []
+    length = 0
+    for path in paths:
+        length += len(path)
+        if len(kept) == MOST_OUTSIDE or length > LONGEST_OUTSIDE:
+            return kept, True
+        kept.append(path)
+    return kept, False
 
 
 def with_parents(path: str) -> Iterator[str]:

@@ -230,9 +230,8 @@ class Mirror:
             message = f"commit {short(commit)} cannot be checked out: {said_by_git(error)}"
             raise self.fault(error, UpdateFailedError(message)) from None
 
-    def remove(self, directory: str) -> None:
-        """Remove a release and its record in the mirror."""
-        shutil.rmtree(directory, ignore_errors=True)
+    def forget(self, directory: str) -> None:
+        """Remove the record of a release that was removed."""
         with suppress(FileNotFoundError):
             # git locks a record while it writes the work tree, and does not prune locked ones.
             os.unlink(f"{self.path}/worktrees/{os.path.basename(directory)}/locked")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from autoupdate.gates import guard
+from autoupdate.gates.guard import not_allowed
 from autoupdate.model.errors import Exit
 from autoupdate.model.sizes import in_words
 from autoupdate.model.steps import Result
@@ -44,6 +45,18 @@ def deployed(world: World) -> World:
         ({}, {"misleading": ("\u202etxt",)}, r"misleading file names: \u202etxt"),
         ({}, {"outside": ("a", "b")}, "symbolic links point outside the release: a, b"),
         ({"guard__outside_links": ["a"]}, {"outside": ("a", "b")}, "outside the release: b"),
+        (
+            {}, {"outside": tuple("abcdefghijklmnop")},
+            f"outside the release: {', '.join('abcdefghijklmnop')}; ",
+        ),
+        (
+            {}, {"outside": tuple(str(number) for number in range(1000, 1400))},
+            ", 1199 and 200 more; ",
+        ),
+        (
+            {"guard__outside_links": ["**"]}, {"outside": ("a",) * 1000, "more_outside": True},
+            "more than 1,000 symbolic links point outside the release, too many to check",
+        ),
         (
             {"guard__required": ["src", "x.py"]}, {"present": ("src",)},
             "required paths are missing: x.py",
@@ -84,6 +97,7 @@ def test_refused_even_if_forced(
         ({}, {"deleted": 25, "modified": 75}),
         ({"guard__max_deleted": "100%"}, {"deleted": 100, "modified": 0}),
         ({"guard__outside_links": ["a"]}, {"outside": ("a",)}),
+        ({"guard__outside_links": ["a/", "b/*.so"]}, {"outside": ("a/b/c", "b/x.so")}),
         ({"guard__required": ["src"]}, {"present": ("src",)}),
         ({"guard__forbidden": ["secrets"]}, {"present": ()}),
         ({}, {"submodules": ("vendored",)}),
@@ -199,3 +213,30 @@ def test_every_gate_has_its_own_name(deployed: World) -> None:
 )
 def test_sizes_in_words(size: int, words: str) -> None:
     assert in_words(size) == words
+
+
+@pytest.mark.parametrize(
+    ("pattern", "allowed", "refused"),
+    [
+        ("data", ["data", "data/a", "data/a/b"], ["database", "x/data", "dat"]),
+        ("data/models", ["data/models", "data/models/x"], ["data", "data/modelsx"]),
+        ("*.so", ["a.so", "a.so/inside"], ["a.sox", "lib/a.so", "aXso"]),
+        ("lib/*.so", ["lib/a.so"], ["lib/deep/a.so", "lib/so", "a.so"]),
+        ("lib/*", ["lib/a", "lib/a/b"], ["lib", "libx/a"]),
+        ("**/cache", ["cache", "a/cache", "a/b/cache", "a/cache/x"], ["a/cachex", "xcache"]),
+        ("a/**/z", ["a/z", "a/b/c/z"], ["a/b/zz", "z"]),
+        ("a/**", ["a/b", "a/b/c"], ["b", "ab"]),
+        ("v?", ["v1", "v1/x"], ["v", "v10", "v/x"]),
+        ("v[0-9]", ["v1"], ["va", "v10", "v/"]),
+        ("v[!0-9]", ["va"], ["v1", "v/x"]),
+        ("v[^]", ["v^", "v[^]"], ["va", "v"]),
+        ("odd[name", ["odd[name"], ["oddn"]),
+        ("odd[name]", ["odd[name]", "oddn"], ["oddx"]),
+        ("a+b(c)|d", ["a+b(c)|d"], ["aab(c)", "d"]),
+        (r"a[\\w]", ["a\\", "aw"], ["ab"]),
+        ("", [], ["a"]),
+    ],
+)
+def test_patterns_of_links(pattern: str, allowed: list[str], refused: list[str]) -> None:
+    everything = (*allowed, *refused)
+    assert not_allowed(everything, (pattern,)) == tuple(refused)

@@ -9,6 +9,7 @@ import pytest
 from autoupdate.cli.render.doctor import doctor as words
 from autoupdate.config.settings import Upstream
 from autoupdate.model.errors import UnreachableError
+from autoupdate.model.paths import AppPaths
 from autoupdate.reports.doctor import Case, Finding, examine
 from tests.unit.cli.test_golden import compare
 from tests.unit.effects import APP
@@ -34,7 +35,7 @@ class WellHost:
                        world.all_paths.cache: "_autoupdate"}  # fmt: skip
         self.clock = self.builder = True
         self.altered: list[str] = []
-        self.upstream = ""
+        self.upstream = self.noexec_mount = ""
 
     def change(self, unit: str, **facts: str) -> None:
         """Change properties of a unit."""
@@ -64,6 +65,10 @@ class WellHost:
     def has_builder(self) -> bool:
         """Return whether the user _autoupdate exists."""
         return self.builder
+
+    def noexec(self, app: AppPaths) -> str:
+        """Return where nothing can be executed."""
+        return self.noexec_mount
 
 
 @pytest.fixture
@@ -218,3 +223,11 @@ def test_words(deployed: World, host: WellHost) -> None:
     items = [item._asdict() for item in found(deployed, host)]
     told = {"app": APP, "findings": items, "as_root": False}
     compare("doctor", words(told), deployed.root)
+
+
+def test_releases_on_a_mount_where_nothing_can_be_executed(deployed: World, host: WellHost) -> None:
+    host.noexec_mount = "/srv/big disk"
+    (finding,) = found(deployed, host)
+    assert finding.about == "/srv/big disk"
+    assert "is mounted noexec" in finding.what
+    assert finding.mend.startswith("mount -o remount,exec '/srv/big disk' ")

@@ -38,6 +38,10 @@ class Host:
         self.looks += 1
         return [self.look_at(self.seconds)._replace(name=name) for name in names]
 
+    def programs(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Not used here."""
+        raise NotImplementedError
+
     def restart(self, names: Sequence[str]) -> None:
         """Not used here."""
         raise NotImplementedError

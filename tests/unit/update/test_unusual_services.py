@@ -1,6 +1,7 @@
 """Services that are masked, failed, not enabled, or stopped by hand at an unusual moment."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -190,3 +191,9 @@ def test_a_release_in_use_is_kept_after_a_rollback(
     for number in (3, 4, 5):
         assert world.deploy(number).result is Result.UPDATED
     assert world.release_of(2) == ""
+
+
+def test_rehearsal_knows_what_the_services_start(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.deploy(1)
+    assert world.worker.started == ("web", "api", "worker")

@@ -10,6 +10,7 @@ from autoupdate.worker.repository.inspection import (
     commit_time,
     is_misleading,
     leaving,
+    within_limits,
 )
 from tests.unit.effects import HARMLESS
 
@@ -118,3 +119,12 @@ def test_answer_in_another_form(name: str, nonsense: object) -> None:
         return
     with pytest.raises(UpdateFailedError, match=f"no valid {name}"):
         read(said)
+
+
+def test_links_that_leave_are_all_reported_or_said_to_be_too_many() -> None:
+    """A list that was cut would hide the links that no setting allows."""
+    some = [f"data/{number}" for number in range(1000)]
+    assert within_limits(some) == (some, False)
+    assert within_limits([*some, "evil"]) == (some, True)
+    kept, more = within_limits(["x" * 4000] * 30)
+    assert (len(kept), more) == (25, True)
