@@ -24,6 +24,7 @@ UNPRIVILEGED = (
     "worker.environment",
     "worker.signatures",
     "worker.server",
+    "worker.commands",
     "worker.writable",
 )
 # Of that, what is data or done by the run itself, as root, while nothing of upstream's runs.
