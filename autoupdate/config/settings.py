@@ -22,6 +22,7 @@ from autoupdate.config.values import (
     one_of,
     optional_duration,
     optional_path,
+    optional_relative_path,
     pattern,
     proxy_url,
     relative_paths,
@@ -202,7 +203,15 @@ SETTINGS = (
     Setting("build.extras", texts, [], "Extras of the app to install."),
     Setting("build.extra_requirements", texts, [],
             'More packages to install, such as "hypercorn[trio]".'),
-    Setting("build.editable", boolean, True, "Install the app in editable mode, from its release."),
+    Setting("build.install", one_of("auto", "editable", "wheel", "none"), "auto",
+            "How the app itself is installed. `auto`: as build.editable says if it is a package,"
+            " and not at all if it is not; `editable`: from its release; `wheel`: as a copy;"
+            " `none`: only requirements are installed."),
+    Setting("build.directory", optional_relative_path, "",
+            "Directory of the package in the repository; empty: the top. build.requirements are"
+            " relative to the top in any case."),
+    Setting("build.editable", boolean, True,
+            'For build.install = "auto": install the app in editable mode, from its release.'),
     Setting("build.timeout", limit, "30min", "Time limit for one build."),
     Setting("rehearse.commands", commands, [],
             "Commands that must succeed in the new release before the switch. `{python}` stands for"
@@ -292,6 +301,8 @@ class Build(NamedTuple):
     requirements: tuple[str, ...]
     extras: tuple[str, ...]
     extra_requirements: tuple[str, ...]
+    install: str
+    directory: str
     editable: bool
     timeout: float
 

@@ -131,6 +131,11 @@ def relative_path(value: Any) -> str:
     return path
 
 
+def optional_relative_path(value: Any) -> str:
+    """Accept a path inside the release, or an empty string."""
+    return relative_path(value) if value != "" else ""
+
+
 def relative_paths(value: Any) -> tuple[str, ...]:
     """Accept a list of paths inside the release, none of them inside another."""
     paths = tuple(relative_path(item) for item in texts(value))

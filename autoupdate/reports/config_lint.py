@@ -81,6 +81,7 @@ def warnings(paths: Paths, settings: Settings, values: Mapping[str, Value]) -> I
         yield f"{at('path')}: there is no directory {os.path.dirname(settings.path)}"
     if not os.access(settings.build.python, os.X_OK):
         yield f"{at('build.python')}: there is no executable {settings.build.python}"
+    yield from contradictions(settings, values)
     if not settings.health.probe and not settings.health.soak:
         yield (f"{at('health.soak')}: it is 0, and health.probe is not set: a release that crashes"
                " after its start is not noticed")  # fmt: skip
@@ -100,6 +101,17 @@ def warnings(paths: Paths, settings: Settings, values: Mapping[str, Value]) -> I
     textfile = settings.metrics.textfile
     if textfile and not os.path.isdir(textfile):
         yield f"{at('metrics.textfile')}: there is no directory {textfile}"
+
+
+def contradictions(settings: Settings, values: Mapping[str, Value]) -> Iterator[str]:
+    """Yield settings of which one makes another useless."""
+    install, editable = settings.build.install, settings.build.editable
+    others = ("wheel", "none") if editable else ("editable",)
+    # What no file sets contradicts nothing.
+    if values["build.editable"].origin and install in others:
+        yield (f"{values['build.editable'].origin}: build.editable: it is {str(editable).lower()},"
+               f' but {values["build.install"].origin} has build.install = "{install}"; only'
+               " build.install counts")  # fmt: skip
 
 
 def may_be_read_by_all(file: str) -> bool:

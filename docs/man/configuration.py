@@ -27,6 +27,7 @@ TYPES: dict[values.Check, str] = {
     values.limit: "time span",
     values.optional_duration: "time span",
     values.optional_path: "absolute path",
+    values.optional_relative_path: "relative path",
     values.pattern: "regular expression",
     values.proxy_url: "URL",
     values.relative_paths: "list of relative paths",

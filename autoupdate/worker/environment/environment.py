@@ -9,36 +9,27 @@ directory of its own. Runs in the worker, as the builds' user.
 import glob
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
-from autoupdate.config.settings import SETTINGS, Build
+from autoupdate.config.settings import Build
 from autoupdate.host.links import sync_directory
 from autoupdate.model.errors import DependenciesFailedError, HostFaultError, UpdateFailedError
-from autoupdate.worker.environment import editable, trace, uv
+from autoupdate.worker.environment import editable, package, poetry, trace, uv
 from autoupdate.worker.environment.installer import Installer, fault, summary
 from autoupdate.worker.environment.linked_copy import BUILD_TOOLS, COMPLETE, INSTALL
+from autoupdate.worker.environment.requirements import has_hashes, index_options, with_included
 from autoupdate.worker.environment.uv import Command
 
-MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
 # With more modules than this, several processes compile faster than one.
 MANY_FILES = 200
 # The file that lists the packages of an environment.
 VERSIONS = "installed-versions.txt"
 # The directory of the tracer (trace.py) during a build.
 TRACER = "tracer"
-DEFAULT_REQUIREMENTS = next(
-    tuple(setting.default) for setting in SETTINGS if setting.key == "build.requirements"
-)
-
-INDEX_OPTIONS = {
-    "-i": "--index-url", "--index-url": "--index-url", "--extra-index-url": "--extra-index-url",
-    "-f": "--find-links", "--find-links": "--find-links", "--trusted-host": "--trusted-host",
-}  # fmt: skip
 
 
 class Environment(NamedTuple):
@@ -108,24 +99,10 @@ class EnvironmentBuilder:
 
     def _manifests(self, release: str) -> list[str]:
         """Return the files of a release that define its dependencies."""
-        requirements = []
-        for path in self.build.requirements:
-            if os.path.isfile(f"{release}/{path}"):
-                requirements.append(path)
-            elif self.build.requirements != DEFAULT_REQUIREMENTS:
-                raise UpdateFailedError(
-                    f"the commit has no {path}", "correct build.requirements, or the repository"
-                )
-        pending = list(requirements)
-        while pending:
-            path = pending.pop()
-            for included in included_files(f"{release}/{path}"):
-                other = os.path.normpath(f"{os.path.dirname(path)}/{included}").lstrip("/")
-                inside = not other.startswith("..") and os.path.isfile(f"{release}/{other}")
-                if inside and other not in requirements:
-                    requirements.append(other)
-                    pending.append(other)
-        return requirements + [path for path in MANIFESTS if os.path.isfile(f"{release}/{path}")]
+        requirements = with_included(release, self.build.requirements)
+        return requirements + [
+            path for path in package.manifests(self.build) if os.path.isfile(f"{release}/{path}")
+        ]
 
     def _interpreter(self) -> str:
         """Return the interpreter's real path and version."""
@@ -143,8 +120,9 @@ class EnvironmentBuilder:
     def _key(self, release: str, manifests: Sequence[str], interpreter: str) -> str:
         digest = hashlib.sha256()
         facts = [
-            interpreter, self.build.installer, str(self.build.editable), repr(self.build.extras),
-            repr(self.build.extra_requirements), repr(self.build.requirements),
+            interpreter, self.build.installer, package.find(release, self.build).way,
+            self.build.directory, repr(self.build.extras), repr(self.build.extra_requirements),
+            repr(self.build.requirements),
         ]  # fmt: skip
         for path in manifests:
             with open(f"{release}/{path}", "rb") as stream:
@@ -173,14 +151,17 @@ class EnvironmentBuilder:
             self._do(self.installer.install(template, arguments), release, DependenciesFailedError)
             arguments = []
         arguments += self.build.extra_requirements
-        if is_installable(release):
+        app = package.find(release, self.build)
+        if app.is_installed:
             extras = f"[{','.join(self.build.extras)}]" if self.build.extras else ""
-            arguments += ["--editable", f"{release}{extras}"]
-            target = ["--target", f"{template}/{BUILD_TOOLS}", *index]
-            tools = [*target, *build_requirements(release), "wheel"]
-            # Few of their files are ever loaded, so they are not compiled.
-            command = self.installer.install(template, tools, compiled=False)
-            self._do(command, release, DependenciesFailedError)
+            arguments += ["--editable", f"{app.directory}{extras}"]
+            tools = [*package.build_requirements(app.directory), "wheel"]
+            self._install_tools(release, template, [*index, *tools])
+        else:
+            arguments += package.declared(app.directory, self.build.extras)
+            if package.has_poetry_dependencies(app.directory):
+                self._install_tools(release, template, [*index, poetry.TOOL])
+                arguments += self._asked_of_poetry(release, app.directory, template)
         found = self._install_traced(release, template, arguments) if arguments else None
         if last := self.installer.complete(template, interpreter):
             self._do(last, release, DependenciesFailedError)
@@ -191,15 +172,27 @@ class EnvironmentBuilder:
         for name in (VERSIONS, INSTALL, COMPLETE):
             remove(f"{template}/{name}")
         write_versions(template)
-        if self.build.editable and is_installable(release):
+        if app.is_editable:
             editable.keep(f"{template}/{INSTALL}", template, release, found)
         with open(f"{template}/{COMPLETE}", "x", encoding="utf-8") as mark:
             os.fsync(mark.fileno())
         sync_directory(template)
 
+    def _install_tools(self, release: str, template: str, tools: Sequence[str]) -> None:
+        """Install what builds the app. Few of these files are loaded, so they are not compiled."""
+        words = ["--target", f"{template}/{BUILD_TOOLS}", *tools]
+        command = self.installer.install(template, words, compiled=False)
+        self._do(command, release, DependenciesFailedError)
+
+    def _asked_of_poetry(self, release: str, directory: str, template: str) -> list[str]:
+        words = poetry.translate(f"{template}/bin/python", directory, self.build.extras)
+        additions = {"PYTHONPATH": f"{template}/{BUILD_TOOLS}"}
+        output = self._do(words, release, DependenciesFailedError, additions)
+        return poetry.requirements(output)
+
     def _install_traced(
         self, release: str, template: str, arguments: Sequence[str]
-    ) -> "editable.Trace | None":
+    ) -> editable.Trace | None:
         """Install the remaining requirements and the app; return what its build back end read."""
         log = f"{template}/trace"
         additions = {"PYTHONPATH": self._tracer(template), trace.VARIABLE: log}
@@ -207,7 +200,7 @@ class EnvironmentBuilder:
         self._do(command, release, DependenciesFailedError, additions)
         return self._traced(template, log, release)
 
-    def _traced(self, venv: str, log: str, release: str) -> "editable.Trace | None":
+    def _traced(self, venv: str, log: str, release: str) -> editable.Trace | None:
         """Return the trace, and remove it and the tracer."""
         found = editable.read_trace(log, release)
         # The build may have removed them.
@@ -220,13 +213,14 @@ class EnvironmentBuilder:
         return [file for file in files if os.path.isfile(file)]
 
     def _install_app(self, release: str, template: str) -> None:
-        if not is_installable(release):
+        app = package.find(release, self.build)
+        if not app.is_installed:
             return
         memory = f"{template}/{INSTALL}"
-        if self.build.editable and editable.take_over(memory, release):
+        if app.is_editable and editable.take_over(memory, release):
             return
-        target = ["--editable", release] if self.build.editable else [release]
-        if self.installer.name == "uv" and not self.build.editable:
+        target = ["--editable", app.directory] if app.is_editable else [app.directory]
+        if self.installer.name == "uv" and not app.is_editable:
             target = ["--reinstall", *target]
         venv = f"{release}/.venv"
         command = self.installer.install(venv, ["--no-deps", *target], compiled=False)
@@ -241,7 +235,7 @@ class EnvironmentBuilder:
             self._do(command, release, UpdateFailedError)
         found = self._traced(venv, log, release)
         forget_locks(venv)
-        if self.build.editable:
+        if app.is_editable:
             editable.keep(memory, venv, release, None if status else found)
 
     def _tracer(self, venv: str) -> str:
@@ -269,12 +263,13 @@ class EnvironmentBuilder:
         release: str,
         error: type[UpdateFailedError],
         additions: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
+    ) -> str:
         status, output = self.command(command, release, {**self._additions(), **additions})
         if status:
             files = self._requirements_in(release)
             indexes = uv.indexes(map(index_options, files), self._additions())
             raise fault(status, output, error, indexes)
+        return output
 
     def _additions(self) -> dict[str, str]:
         return uv.settings() if self.installer.program else {}
@@ -301,57 +296,11 @@ def has_many_files(places: Sequence[str]) -> bool:
     return False
 
 
-def is_installable(release: str) -> bool:
-    """Return whether the app can be installed as a package."""
-    return any(os.path.isfile(f"{release}/{name}") for name in ("pyproject.toml", "setup.py"))
-
-
 def forget_locks(*places: str) -> None:
     """Remove the lock files of uv, to which every user could write."""
     for place in places:
         with suppress(FileNotFoundError):
             os.unlink(f"{place}/.lock")
-
-
-def has_hashes(file: str) -> bool:
-    """Return whether a requirements file has hashes of packages (pip-install(1), --hash)."""
-    with open(file, encoding="utf-8", errors="replace") as stream:
-        return re.search(r"(^|\s)--(hash=|require-hashes)", stream.read()) is not None
-
-
-def build_requirements(release: str) -> list[str]:
-    """Return what the app's build back end needs (PEP 518)."""
-    import tomllib
-
-    try:
-        with open(f"{release}/pyproject.toml", "rb") as stream:
-            requires = tomllib.load(stream)["build-system"]["requires"]
-    except (OSError, KeyError, TypeError, ValueError):
-        return ["setuptools"]
-    if not isinstance(requires, list):
-        # The installer reports the error. A string must not be read as a list of letters.
-        return ["setuptools"]
-    return [str(requirement) for requirement in requires] or ["setuptools"]
-
-
-def included_files(path: str) -> list[str]:
-    """Return the files that a requirements file includes by -r or -c."""
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        text = stream.read()
-    return re.findall(r"^\s*(?:-[rc]|--requirement|--constraint)[\s=]*(\S+)", text, re.MULTILINE)
-
-
-def index_options(path: str) -> list[str]:
-    """Return the options of a requirements file that say where to look for packages."""
-    options = []
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            name, _, value = line.strip().replace("=", " ", 1).partition(" ")
-            if name == "--no-index":
-                options.append(name)
-            elif name in INDEX_OPTIONS and value.strip():
-                options += [INDEX_OPTIONS[name], value.strip()]
-    return options
 
 
 def write_versions(environment: str) -> None:

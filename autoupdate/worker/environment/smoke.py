@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 GROUPS = ("console_scripts", "gui_scripts")
 LONGEST_REASON = 300
@@ -35,11 +36,11 @@ def main(release: str, report: str, whose: str) -> None:
 
 
 def belongs_to(distribution: importlib.metadata.Distribution, release: str) -> bool:
-    """Return whether a distribution was installed from the release's directory (PEP 610)."""
+    """Return whether a distribution was installed from the release or a part of it (PEP 610)."""
     origin = distribution.read_text("direct_url.json")
     if origin:
-        url = json.loads(origin).get("url", "")
-        return bool(url.rstrip("/") == f"file://{release}")
+        place = unquote(json.loads(origin).get("url", "")).rstrip("/")
+        return f"{place}/".startswith(f"file://{release}/")
     # Without an origin: an egg-info directory in the release itself, as old setuptools leave it.
     place = str(distribution.locate_file(""))
     return place.startswith(release) and "/.venv/" not in f"{place}/"

@@ -54,6 +54,25 @@ def test_warnings(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     compare("config-check-warnings", check(json.loads(text)), Path(paths.root))
 
 
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        ('install = "wheel"\neditable = true', True),
+        ('install = "none"\neditable = true', True),
+        ('install = "editable"\neditable = false', True),
+        ('install = "wheel"\neditable = false', False),
+        ('install = "wheel"', False),
+        ('install = "auto"\neditable = false', False),
+    ],
+)
+def test_two_settings_that_contradict_each_other(
+    paths: Paths, capsys: pytest.CaptureFixture[str], build: str, said: bool
+) -> None:
+    write(f"{paths.etc}/apps/ipfs-accelerate.toml", f"[build]\n{build}\n")
+    assert main(["config", "check"], paths) == Exit.DONE
+    assert ("only build.install counts" in capsys.readouterr().out) is said
+
+
 def test_hook_that_cannot_run(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     hook = f"{paths.hooks('ipfs-accelerate')}/pre-update.d/drain"
     write(hook, "#!/bin/sh\n")

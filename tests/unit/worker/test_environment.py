@@ -8,16 +8,14 @@ import pytest
 from autoupdate.config.settings import Build
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.worker.environment import installer
-from autoupdate.worker.environment.environment import (
-    EnvironmentBuilder,
-    build_requirements,
-    included_files,
-)
+from autoupdate.worker.environment.environment import EnvironmentBuilder
+from autoupdate.worker.environment.package import build_requirements
+from autoupdate.worker.environment.requirements import included_files
 from tests.environments import complete
 
 SETTINGS = Build(
     python="/usr/bin/python3", installer="pip", requirements=("requirements.txt",), extras=(),
-    extra_requirements=(), editable=True, timeout=60.0,
+    extra_requirements=(), install="auto", directory="", editable=True, timeout=60.0,
 )  # fmt: skip
 
 
@@ -125,6 +123,8 @@ def test_key_changes_with_a_new_manifest(release: Path, manifest: str) -> None:
         SETTINGS._replace(extras=("mcp",)),
         SETTINGS._replace(extra_requirements=("hypercorn[trio]",)),
         SETTINGS._replace(editable=False),
+        SETTINGS._replace(install="wheel"),
+        SETTINGS._replace(install="none"),
         SETTINGS._replace(requirements=("more/base.txt",)),
     ],
 )
@@ -169,6 +169,33 @@ def test_app_that_is_not_a_package(release: Path) -> None:
     installer = Installer()
     provide(release, installer)
     assert not [words for words in installer.installs if "--editable" in words]
+
+
+def test_package_in_a_subdirectory(release: Path) -> None:
+    """Requirements are still those of the top."""
+    (release / "api").mkdir()
+    (release / "api/setup.py").write_text("")
+    installer, settings = Installer(), SETTINGS._replace(directory="api", extras=("mcp",))
+    key, _ = provide(release, installer, settings)
+    assert ["--requirement", f"{release}/requirements.txt"] == installer.installs[2][1:][-4:-2]
+    assert installer.installs[2][-2:] == ["--editable", f"{release}/api[mcp]"]
+    assert f"{release}/api" in installer.installs[-1]
+    (release / "api/setup.py").write_text("# other")
+    assert provide(release, settings=settings)[0] != key
+
+
+def test_requirements_of_what_is_not_installed(release: Path) -> None:
+    """What [project] lists is installed, also if the app is not."""
+    (release / "setup.py").unlink()
+    (release / "pyproject.toml").write_text(
+        '[project]\ndependencies = ["click>=8"]\n'
+        'optional-dependencies = {mcp = ["idna"], docs = ["sphinx"]}\n'
+    )
+    installer = Installer()
+    provide(release, installer, SETTINGS._replace(install="none", extras=("mcp",)))
+    (words,) = [words for words in installer.installs if "--requirement" in words]
+    assert words[-3:] == [f"{release}/requirements.txt", "click>=8", "idna"]
+    assert not [words for words in installer.installs if str(release) in words]
 
 
 @pytest.mark.parametrize(

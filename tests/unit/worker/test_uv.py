@@ -9,7 +9,8 @@ import pytest
 from autoupdate.config.settings import Build
 from autoupdate.model.errors import AutoupdateError, HostFaultError, UnreachableError
 from autoupdate.worker.environment import uv
-from autoupdate.worker.environment.environment import EnvironmentBuilder, index_options
+from autoupdate.worker.environment.environment import EnvironmentBuilder
+from autoupdate.worker.environment.requirements import index_options
 
 PIP = """
 [global]
@@ -101,7 +102,7 @@ def test_builds_without_uv(tmp_path: Path, wanted: str) -> None:
     pip.status = 1
     settings = Build(
         python="/usr/bin/python3", installer=wanted, requirements=(), extras=(),
-        extra_requirements=(), editable=True, timeout=60.0,
+        extra_requirements=(), install="auto", directory="", editable=True, timeout=60.0,
     )  # fmt: skip
     builder = EnvironmentBuilder(str(tmp_path), settings, pip)
     if wanted == "uv":
