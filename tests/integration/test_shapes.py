@@ -45,7 +45,9 @@ def installed(site: Site) -> dict[str, str]:
 
 def said(site: Site, program: str) -> str:
     """Return what a program prints in the current release, started elsewhere."""
-    return run(site.path / ".venv/bin/python3", "-I", "-c", program, cwd=site.directory).stdout.strip()
+    return run(
+        site.path / ".venv/bin/python3", "-I", "-c", program, cwd=site.directory
+    ).stdout.strip()
 
 
 def deploy(site: Site, files: Mapping[str, str | None], version: int = 2) -> None:
