@@ -25,7 +25,7 @@ def test_adoption(old_app: DemoApp, upstream: Upstream) -> None:
 
     done = host.run("autoupdatectl", "adopt", PATH, timeout=300)
 
-    assert f"at commit {commit} (main), with 3 changed, 20 untracked" in done.stdout
+    assert f"at commit {commit[:12]} (main), with 3 changed, 20 untracked" in done.stdout
     assert f"cron line of the old updater, to be disabled: {CRONTAB}:2" in done.stdout
     assert f"{HOME}/repo.git stash list" in done.stdout
     old_app.wait_up()
