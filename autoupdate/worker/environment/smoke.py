@@ -21,7 +21,8 @@ LONGEST_REASON = 300
 
 def main(release: str, report: str, whose: str) -> None:
     """Test the release; then exit at once."""
-    distributions = list(importlib.metadata.distributions())
+    # What an interrupted uninstallation left of a package has no name.
+    distributions = [item for item in importlib.metadata.distributions() if item.metadata["Name"]]
     own = [item for item in distributions if belongs_to(item, release)]
     broken = dict(broken_scripts(own))
     found = {
