@@ -33,7 +33,7 @@ SHELL = ("/bin/sh", "-c")
             Exit.FAILED,
         ),
         ((*SHELL, "exit 1"), "its worker died", Exit.FAILED),
-        ((*SHELL, "read line; kill -9 $$"), "fetch ended without an answer", Exit.FAILED),
+        ((*SHELL, "read line; kill -9 $$"), ".git ended without an answer: its", Exit.FAILED),
         ((*SHELL, "read line; head -c 3000000 /dev/zero"), "without an answer", Exit.FAILED),
         # A fetch that takes that long is a fault of the network.
         ((*SHELL, "read line; sleep 60"), "did not end within 3 s", Exit.UNREACHABLE),
