@@ -13,7 +13,8 @@ RUN = "autoupdate@ipfs-accelerate.service"
 
 # What is wrong, and a word of the true reason that status must tell.
 BAD = [
-    (Broken.IMPORT_ERROR, "ipfs-accelerate"),
+    # Whichever of the services comes to it first.
+    (Broken.IMPORT_ERROR, ".service "),
     (Broken.CRASH_LATER, "ipfs-accelerate.service"),
     (Broken.CRASH_MCP, "ipfs-accelerate-mcp.service"),
     (Broken.HANG_IN_START, "start-pre"),
