@@ -113,6 +113,17 @@ def rollback(of: argparse.ArgumentParser) -> None:
     with_words(of, "RELEASE", meaning, "[--no-wait] [--json]")
 
 
+def rebuild(of: argparse.ArgumentParser) -> None:
+    """Arguments of `rebuild`."""
+    no_wait(of)
+    of.add_argument(
+        "--upgrade",
+        action="store_true",
+        help="take the newest versions of all packages that the app's requirements allow",
+    )
+    of.add_argument("--force", action="store_true", help="switch to it also outside of windows")
+
+
 def no_wait(of: argparse.ArgumentParser) -> None:
     """Add --no-wait to a verb."""
     of.add_argument(
@@ -253,6 +264,9 @@ VERBS = {
     "run": Verb("run.run", "update to the newest upstream commit", run),
     "rollback": Verb(
         "rollback.rollback", "roll back to the previous release, or to a named one", rollback
+    ),
+    "rebuild": Verb(
+        "rebuild.rebuild", "build the deployed commit again, through the same gates", rebuild
     ),
     "quarantine": Verb(
         "quarantine.quarantine",

@@ -212,6 +212,9 @@ SETTINGS = (
             " relative to the top in any case."),
     Setting("build.editable", boolean, True,
             'For build.install = "auto": install the app in editable mode, from its release.'),
+    Setting("build.upgrade", one_of("needed", "newest"), "needed",
+            "Which versions are installed when requirements change. `needed`: what is installed"
+            " stays if it still fits; `newest`: the newest that fit. Lock files come first."),
     Setting("build.timeout", limit, "30min", "Time limit for one build."),
     Setting("rehearse.commands", commands, [],
             "Commands that must succeed in the new release before the switch. `{python}` stands for"
@@ -304,6 +307,7 @@ class Build(NamedTuple):
     install: str
     directory: str
     editable: bool
+    upgrade: str
     timeout: float
 
 

@@ -3,6 +3,7 @@
 import math
 
 from autoupdate.app import App, Outcome
+from autoupdate.config import applied
 from autoupdate.gates.backoff import LONGEST_WAIT, LONGEST_WAIT_OF_A_START, seconds_left
 from autoupdate.gates.runnable import is_usable
 from autoupdate.host.links import linked_release
@@ -29,7 +30,8 @@ def nothing_to_do(app: App, commit: str, trigger: str, *, force: bool) -> Outcom
     fault = next((item for item in app.records.quarantined() if item.commit == commit), None)
     # If the first release does not run, its commit is in quarantine, but it is kept as current.
     usable = current and is_usable(app.paths, app.settings.build.python, current)
-    if current and current.commit == commit and not fault and usable:
+    new_settings = current is not None and applied.changed(current.settings, app.settings)
+    if current and current.commit == commit and not fault and usable and not new_settings:
         reason = f"{app.name}: already up to date at commit {short(commit)}"
         return Outcome(Result.CURRENT, Exit.DONE, reason, commit, release)
     if force:

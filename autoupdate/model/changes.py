@@ -41,7 +41,9 @@ class Changes(NamedTuple):
 class Forecast(NamedTuple):
     """What a build would need, found without checking out the commit.
 
-    `key` names the environment, and `reused` says that it exists already. `free` is in bytes.
+    `key` names the environment, and `reused` says that it exists already; the key is empty if it
+    must be found out first which packages that are. `asked` names what the commit asks for. `free`
+    is in bytes.
     `changed` are the files that define dependencies and differ from the deployed commit; `added`
     and `removed` are lines of requirements files.
     """
@@ -50,6 +52,7 @@ class Forecast(NamedTuple):
     interpreter: str
     reused: bool
     free: int
+    asked: str
     changed: tuple[str, ...]
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -77,6 +80,7 @@ def read_forecast(answer: dict[str, Any]) -> Forecast:
             str(answer["interpreter"]),
             bool(answer["reused"]),
             int(answer["free"]),
+            str(answer["asked"]),
             *(tuple(map(str, answer[name])) for name in ("changed", "added", "removed")),
         )
     except (KeyError, TypeError, ValueError):

@@ -80,6 +80,9 @@ CREATE TABLE outbox (
 CREATE INDEX unsent ON outbox (id) WHERE sent_at = '';
 CREATE TABLE remembered (name TEXT PRIMARY KEY, about TEXT NOT NULL, since TEXT NOT NULL) STRICT;
 """,
+    """
+ALTER TABLE releases ADD COLUMN settings TEXT NOT NULL DEFAULT '';
+""",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -113,7 +113,7 @@ class Records:
 
     def add_release(self, release: Release) -> None:
         """Record a release that was built completely."""
-        self.write("INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", release)
+        self.write("INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", release)
 
     def set_activated(self, release: str, at: str) -> None:
         """Record when a release was activated."""

@@ -14,6 +14,8 @@ class Release(NamedTuple):
     environment: str
     interpreter: str
     bytes: int
+    settings: str = ""
+    """The settings that it was made with, in JSON (config/applied.py); empty: not recorded."""
 
 
 class Attempts(NamedTuple):

@@ -211,7 +211,7 @@ def space(case: Case) -> Iterator[Finding]:
     facts = os.statvfs(case.app.home)
     free = facts.f_bavail * facts.f_frsize
     try:
-        check_space(case.records.releases(), Plan("", "", False, free))
+        check_space(case.records.releases(), Plan("", "", False, free, ""))
     except HostFaultError as error:
         yield Finding("space", error.message, f"{error.advice}: du -xhd1 {case.app.home}")
     if facts.f_files and not facts.f_favail:

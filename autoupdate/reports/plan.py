@@ -29,7 +29,7 @@ from autoupdate.model.verdict import Verdict
 from autoupdate.records import hold, pin
 from autoupdate.update.check import look_upstream
 from autoupdate.update.failure import refuse_failed_environment
-from autoupdate.update.fetch import fetch_safely, with_sound_mirror
+from autoupdate.update.fetch import fetch_safely, why, with_sound_mirror
 from autoupdate.update.retention import find_staged
 from autoupdate.worker.client import Plan
 
@@ -88,6 +88,7 @@ class Planner:
         self.would = self.reason = self.advice = self.commit = self.release = ""
         self.changes: Changes | None = None
         self.environment: Forecast | None = None
+        self.because = ""
         self.services: tuple[str, ...] = ()
 
     def ask_all(self) -> None:
@@ -166,6 +167,8 @@ class Planner:
         if nothing is None:
             # There may be some: they are long ago, or --force ignores them.
             self.passed("none that prevents the update")
+            if self.commit == self.deployed:
+                self.because = why(app, self.commit)
             return False
         if nothing.result is Result.CURRENT:
             self.would = self.would or NOTHING
@@ -199,12 +202,11 @@ class Planner:
         made = app.worker.forecast(self.commit, self.deployed, app.settings.build)
         self.environment = made
         if not self.force:
-            refuse_failed_environment(app, made.key)
+            refuse_failed_environment(app, made.asked)
         self.passed("reused from an earlier release" if made.reused else "a new one is built")
         self.asking = "space"
-        check_space(
-            app.records.releases(), Plan(made.key, made.interpreter, made.reused, made.free)
-        )
+        plan = Plan(made.key, made.interpreter, made.reused, made.free, made.asked)
+        check_space(app.records.releases(), plan)
         self.passed(f"{made.free >> 20:,} MiB free")
 
     def ask(self, gates: tuple[Gate, ...]) -> None:
@@ -245,6 +247,7 @@ class Planner:
         would, reason = self.would or UPDATE, self.reason.removeprefix(f"{self.app.name}: ")
         if would == UPDATE:
             reason = f"nothing prevents the update to commit {short(self.commit)}"
+            reason = self.because or reason
         return Outlook(
             self.app.name, self.deployed, self.commit, self.release, would, reason, self.advice,
             tuple(self.gates), self.changes, self.environment, self.services,

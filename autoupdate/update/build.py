@@ -1,11 +1,13 @@
 """build: makes a release in its final directory, with its environment, while the old one runs."""
 
 from autoupdate.app import App
+from autoupdate.config import applied
 from autoupdate.gates.guard import tell_left_out
 from autoupdate.gates.runnable import check_executable
 from autoupdate.gates.space import check_space
+from autoupdate.host.links import linked_release
 from autoupdate.model.errors import DependenciesFailedError
-from autoupdate.model.events import STEP
+from autoupdate.model.events import REHEARSED, STEP
 from autoupdate.model.steps import Step
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.update.failure import refuse_failed_environment, remember_environment
@@ -13,9 +15,12 @@ from autoupdate.update.fetch import with_sound_mirror
 from autoupdate.update.retention import free_spare
 
 
-def build(app: App, transaction: Transaction, signer: str, *, force: bool) -> Release:
+def build(
+    app: App, transaction: Transaction, signer: str, *, newest: bool = False, force: bool
+) -> Release:
     """Build a release of the commit, which `signer` signed, and return it.
 
+    Packages that fit keep their versions, unless the `newest` are wanted.
     Raises UpdateFailedError, HostFaultError, UnreachableError.
     """
     commit, release = transaction.commit, transaction.release
@@ -30,20 +35,31 @@ def build(app: App, transaction: Transaction, signer: str, *, force: bool) -> Re
         release, commit, app.settings.upstream, app.settings.guard.max_release
     )
     plan = app.worker.plan(release, settings)
-    if free_spare(app, plan.environment):
+    if plan.environment and free_spare(app, plan.environment):
         plan = app.worker.plan(release, settings)
     check_space(app.records.releases(), plan)
     if not force:
-        refuse_failed_environment(app, plan.environment)
+        refuse_failed_environment(app, plan.asked)
     app.host.provide_shared(release)
+    deployed = app.records.release(linked_release(app.paths.current))
     try:
-        taken = app.worker.build(release, app.settings.shared, settings)
+        made = app.worker.build(
+            release,
+            app.settings.shared,
+            settings,
+            deployed.environment if deployed else "",
+            newest=newest,
+        )
     except DependenciesFailedError as error:
-        remember_environment(app, transaction, plan.environment, error)
+        remember_environment(app, transaction, plan.asked, error)
         raise
+    for note in made.notes:
+        app.tell(REHEARSED, f"{app.name}: release {release}: {note}",
+                 commit=commit, release=release)  # fmt: skip
     built = Release(
-        release, commit, app.clock.now(), "", signer, plan.environment, plan.interpreter, taken
-    )
+        release, commit, app.clock.now(), "", signer, made.environment, plan.interpreter,
+        made.bytes, applied.write(app.settings),
+    )  # fmt: skip
     app.records.add_release(built)
     app.keep_second_copy()
     return built

@@ -101,6 +101,10 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
         )
         if not isinstance(error, HostFaultError) or counted.failed < MOST_HOST_FAULTS:
             return
+    if is_deployed_already(app, transaction):
+        # Only its settings are new: they are to blame.
+        app.records.count_attempt(transaction.commit, error.message, now, interrupted=False)
+        return
     app.records.quarantine(transaction.commit, Step(transaction.step), error.message, now)
     # It is not tried again, so its dependencies are no longer needed; those of a failed rehearsal
     # are kept for the next commit.
@@ -111,12 +115,20 @@ def blame_for_running_badly(app: App, transaction: Transaction, fault: str) -> N
     """Put a commit that does not run into quarantine, unless nothing can run on this host now."""
     now = app.clock.now()
     trouble = trouble_of_the_host(app, transaction.release)
+    if is_deployed_already(app, transaction):
+        trouble = "the same commit ran well before"
     if trouble:
         reason = f"{fault}; the commit is not put into quarantine, because {trouble}"
         app.tell(STEP, f"{app.name}: {reason}", commit=transaction.commit)
         app.records.count_attempt(transaction.commit, reason, now, interrupted=True)
     else:
         app.records.quarantine(transaction.commit, Step.PROBATION, fault, now)
+
+
+def is_deployed_already(app: App, transaction: Transaction) -> bool:
+    """Return whether the release before has the same commit, and only settings have changed."""
+    before = app.records.release(transaction.previous) if transaction.previous else None
+    return before is not None and before.commit == transaction.commit
 
 
 def trouble_of_the_host(app: App, release: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from autoupdate.app import App
+from autoupdate.config import applied
 from autoupdate.gates.attempts import nothing_to_do
 from autoupdate.gates.candidate import wanted_ref, wanted_tags
 from autoupdate.gates.runnable import is_complete
@@ -27,9 +28,19 @@ def begin(app: App, commit: str, trigger: str) -> Transaction:
     load_the_rest()
     runtime_files.set_stale(app.paths)
     current = linked_release(app.paths.current)
-    app.tell(CANDIDATE, f"{app.name}: new commit {short(commit)} upstream", commit=commit)
+    app.tell(CANDIDATE, f"{app.name}: {why(app, commit)}", commit=commit)
     previous = current if current and is_complete(app.paths, current) else ""
     return app.records.transaction(app.records.begin(trigger, commit, previous, app.clock.now()))
+
+
+def why(app: App, commit: str) -> str:
+    """Say why a commit is to be deployed: it is new, or settings have changed."""
+    current = app.records.release(linked_release(app.paths.current))
+    keys = applied.changed(current.settings, app.settings) if current else []
+    if current and current.commit == commit and keys:
+        have = "has" if len(keys) == 1 else "have"
+        return f"{', '.join(keys)} {have} changed; commit {short(commit)} is built again"
+    return f"new commit {short(commit)} upstream"
 
 
 def load_the_rest() -> None:

@@ -8,6 +8,7 @@ import os
 from contextlib import suppress
 
 from autoupdate.app import App
+from autoupdate.config import applied
 from autoupdate.gates.runnable import is_complete, is_usable
 from autoupdate.host.links import linked_release
 from autoupdate.host.processes import is_used, used_paths
@@ -169,7 +170,9 @@ def find_staged(app: App, commit: str) -> Release | None:
     found = [
         item
         for item in waiting(app)
-        if item.commit == commit and is_usable(app.paths, python, item)
+        if item.commit == commit
+        and is_usable(app.paths, python, item)
+        and not applied.changed(item.settings, app.settings)
     ]
     return found[-1] if found else None
 

@@ -57,12 +57,12 @@ def one_run(app: App, *, wait: bool, force: bool = False, back_to: str | None = 
         return outcome
 
 
-def by_hand(app: App, work: Callable[[], Outcome]) -> Outcome:
+def by_hand(app: App, work: Callable[[], Outcome], *, wait: bool = True) -> Outcome:
     """Do what an administrator asked for, under the lock of the app.
 
     Raises BusyError and NotPermittedError; every other failure is an outcome.
     """
-    with runtime_files.exclusive(app.paths, app.name, wait=True):
+    with runtime_files.exclusive(app.paths, app.name, wait=wait):
         started = app.clock.now()
         try:
             outcome = guarded(app, work)

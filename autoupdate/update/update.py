@@ -58,15 +58,19 @@ def make_release(
     *,
     verified_by: Sequence[Gate] = VERIFY,
     guarded_by: Sequence[Gate] = GUARD,
+    newest: bool = False,
     force: bool,
 ) -> Release:
     """Return a tested release of the commit; `built` is one that an earlier run made.
 
-    Raises RefusedError, AutoupdateError.
+    `newest`: packages that still fit are not kept. Raises RefusedError, AutoupdateError.
     """
     signer = verify(app, transaction, verified_by, force=force)
     guard(app, transaction, guarded_by, force=force)
-    return built or rehearse(app, transaction, build(app, transaction, signer, force=force))
+    if built:
+        return built
+    made = build(app, transaction, signer, newest=newest, force=force)
+    return rehearse(app, transaction, made)
 
 
 def switch_over(app: App, transaction: Transaction, release: Release) -> Outcome:

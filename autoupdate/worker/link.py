@@ -42,7 +42,7 @@ ERRORS: dict[str, type[AutoupdateError]] = {
 # Limit for one line of a worker, in bytes.
 LONGEST_LINE = 1_000_000
 LOOK_EVERY = 0.05
-TAKING_SPACE = ("fetch", "check_out", "prepare", "finish")
+TAKING_SPACE = ("fetch", "check_out", "prepare", "install", "finish")
 
 
 class WorkerLink:

@@ -29,7 +29,7 @@ from autoupdate.model.sizes import in_words
 from autoupdate.worker import commands
 from autoupdate.worker.commands import answer, command, try_out
 from autoupdate.worker.environment import uv
-from autoupdate.worker.environment.environment import EnvironmentBuilder
+from autoupdate.worker.environment.environment import EnvironmentBuilder, prepared_from_json
 from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.environment.uv import Command
 from autoupdate.worker.orphans import end_descendants
@@ -145,24 +145,49 @@ class Server:
         environment = self._builder(settings, command).plan(self.paths.release(release))
         return {**environment._asdict(), "free": free_space(self.paths.releases)}
 
-    def prepare(self, release: str, shared: list[str], settings: dict[str, Any]) -> dict[str, Any]:
-        """Link the shared paths, and install the dependencies of a release."""
+    def prepare(
+        self,
+        release: str,
+        deployed: str,
+        anew: bool,
+        newest: bool,
+        shared: list[str],
+        settings: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Link the shared paths, and decide which packages a release gets."""
         directory = self.paths.release(release)
         link_shared(directory, self.paths.shared, tuple(shared))
         with commands.Build(lambda: of_build(self.paths, directory)) as build:
-            return {"key": self._builder(settings, build.command).prepare(directory)}
+            builder = self._builder(settings, build.command)
+            return builder.prepare(directory, deployed, anew=anew, newest=newest).to_json()
 
-    def finish(
-        self, release: str, key: str, shared: list[str], settings: dict[str, Any]
+    def install(
+        self, release: str, prepared: dict[str, Any], settings: dict[str, Any]
     ) -> dict[str, Any]:
-        """Install the app in the environment of a release."""
+        """Install the packages of an index in the environment of a release."""
         directory = self.paths.release(release)
         with commands.Build(lambda: of_build(self.paths, directory)) as build:
-            self._builder(settings, build.command).finish(directory, key)
-        self.mirror.note_built_files(directory, tuple(shared))
-        # Everything must be on the disk before a link points to it (sync(1)).
-        command(["sync", "--file-system", self.paths.releases], "/", {})
+            builder = self._builder(settings, build.command)
+            builder.install(directory, prepared_from_json(prepared))
         return {}
+
+    def finish(
+        self,
+        release: str,
+        prepared: dict[str, Any],
+        shared: list[str],
+        settings: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Install the packages of the repository itself; say whether they fit their environment."""
+        directory = self.paths.release(release)
+        with commands.Build(lambda: of_build(self.paths, directory)) as build:
+            builder = self._builder(settings, build.command)
+            fits = builder.finish(directory, prepared_from_json(prepared))
+        if fits:
+            self.mirror.note_built_files(directory, tuple(shared))
+            # Everything must be on the disk before a link points to it (sync(1)).
+            command(["sync", "--file-system", self.paths.releases], "/", {})
+        return {"fits": fits}
 
     def _builder(self, settings: dict[str, Any], command: Command) -> EnvironmentBuilder:
         settings = {

@@ -18,7 +18,7 @@ from autoupdate.model.steps import Result
 from autoupdate.reports.plan import Outlook, plan
 from autoupdate.update.run import one_run
 from autoupdate.upstream.git_environment import git_environment
-from autoupdate.worker.client import WorkerProcess
+from autoupdate.worker.client import Built, WorkerProcess
 from autoupdate.worker.environment.installer import cache_environment
 from tests.unit import agreement
 from tools.lib.hosts.commands import run
@@ -74,12 +74,20 @@ class NoTransientUnits:
 class QuickWorker(WorkerProcess):
     """Makes releases without an environment; for tests of the steps before the build."""
 
-    def build(self, release: str, shared: tuple[str, ...], build: Build) -> int:
+    def build(
+        self,
+        release: str,
+        shared: tuple[str, ...],
+        build: Build,
+        deployed: str = "",
+        *,
+        newest: bool = False,
+    ) -> Built:
         """Make something that looks like an environment."""
         python = Path(self.paths.release(release), ".venv/bin/python")
         python.parent.mkdir(parents=True)
         python.touch()
-        return 0
+        return Built("0" * 24, 0, ())
 
     def rehearse(
         self,

@@ -12,7 +12,7 @@ from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.model.findings import Findings
 from autoupdate.model.signatures import Keys, Signature, State
-from autoupdate.worker.client import Fetched, Plan
+from autoupdate.worker.client import Built, Fetched, Plan
 from autoupdate.worker.removal import Remaining
 
 if TYPE_CHECKING:
@@ -125,9 +125,17 @@ class FakeWorker:
         """Return what the build needs."""
         self._begin("plan")
         interpreter = os.path.realpath(build.python) + " Python 3"
-        return Plan(self.key, interpreter, self.key in self.environments, self.free)
+        return Plan(self.key, interpreter, self.key in self.environments, self.free, self.key)
 
-    def build(self, release: str, shared: tuple[str, ...], build: Build) -> int:
+    def build(
+        self,
+        release: str,
+        shared: tuple[str, ...],
+        build: Build,
+        deployed: str = "",
+        *,
+        newest: bool = False,
+    ) -> Built:
         """Make the environment of a release."""
         self._begin("build")
         directory = Path(self.paths.release(release), ".venv/bin")
@@ -136,7 +144,7 @@ class FakeWorker:
         if os.path.exists(self.paths.environments):
             os.makedirs(f"{self.paths.environments}/{self.key}", exist_ok=True)
         self.environments.add(self.key)
-        return RELEASE_SIZE
+        return Built(self.key, RELEASE_SIZE, ())
 
     def rehearse(
         self,

@@ -1,18 +1,19 @@
-"""The editable install of the app in a release, copied from an earlier release if possible.
+"""The install of a repository's own package, copied from an earlier release if possible.
 
 An editable install is a few small files that point to the release's directory. The build back end
-that makes them takes longer than all the rest of an update. So trace.py records which of the app's
-files the back end reads. While these are unchanged, its result is the same except for the path of
-the release, and can be copied. Runs in the worker.
+that makes them takes longer than all the rest of an update. So trace.py records which files of the
+repository the back end reads. While these are unchanged, its result is the same except for the path
+of the release, and can be copied. Runs in the worker.
 """
 
 import hashlib
 import json
 import os
-import shutil
 from base64 import urlsafe_b64encode
 from contextlib import suppress
 from typing import Any, NamedTuple
+
+from packaging.utils import canonicalize_name
 
 # Files of an editable install are smaller than this. Larger ones are something else.
 LARGEST = 1 << 20
@@ -91,12 +92,12 @@ def inputs(release: str, trace: Trace) -> str:
     return digest.hexdigest()
 
 
-def keep(memory: str, venv: str, release: str, trace: Trace | None) -> None:
-    """Record how the app of a release is installed in an environment, for later releases.
+def keep(memory: str, venv: str, release: str, name: str, trace: Trace | None) -> None:
+    """Record how a package of a release is installed in its environment, for later releases.
 
     Raises OSError.
     """
-    files = installed_files(venv, release)
+    files = installed_files(venv, release, name)
     if trace is None or files is None:
         with suppress(FileNotFoundError):
             os.unlink(memory)
@@ -114,7 +115,7 @@ def keep(memory: str, venv: str, release: str, trace: Trace | None) -> None:
 
 
 def take_over(memory: str, release: str) -> bool:
-    """Install the app in a release by copying the recorded install; return whether that worked.
+    """Install a package in a release by copying the recorded install; return whether that worked.
 
     It does not if the inputs of the build back end have changed, or if nothing is recorded.
     """
@@ -125,15 +126,7 @@ def take_over(memory: str, release: str) -> bool:
             return False
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    venv = f"{release}/.venv"
-    # The environment still has the install of the release that it was first made for.
-    former = _own_facts(venv)
-    for path in _recorded(venv):
-        with suppress(FileNotFoundError):
-            os.unlink(f"{venv}/{path}")
-    for directory in former:
-        shutil.rmtree(directory)
-    _write(venv, facts, release)
+    _write(f"{release}/.venv", facts, release)
     return True
 
 
@@ -167,12 +160,12 @@ def _record(text: str, record: str, written: dict[str, bytes]) -> bytes:
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
-def installed_files(venv: str, release: str) -> dict[str, tuple[int, str]] | None:
-    """Return mode and text of each file of the app's install, RECORD last.
+def installed_files(venv: str, release: str, name: str) -> dict[str, tuple[int, str]] | None:
+    """Return mode and text of each file of a package's install, RECORD last.
 
     None: it is not an install that can be copied.
     """
-    paths = _recorded(venv)
+    paths = _recorded(venv, facts_of(venv, name))
     if not paths:
         return None
     found = {}
@@ -198,29 +191,28 @@ def _read_json(file: str) -> dict[str, Any]:
         return dict(json.load(stream))
 
 
-def _own_facts(venv: str) -> list[str]:
-    """Return the .dist-info directories of the editable installs in an environment."""
-    found = []
-    for library in os.listdir(f"{venv}/lib"):
+def facts_of(venv: str, package: str) -> str:
+    """Return the .dist-info directory of a package in an environment; empty if it has none."""
+    wanted = canonicalize_name(package)
+    for library in sorted(os.listdir(f"{venv}/lib")):
         top = f"{venv}/lib/{library}/site-packages"
-        for name in os.listdir(top) if os.path.isdir(top) else ():
-            if name.endswith(".dist-info"):
-                facts = f"{top}/{name}"
-                with suppress(OSError, ValueError, KeyError, TypeError):
-                    if _read_json(f"{facts}/direct_url.json")["dir_info"]["editable"] is True:
-                        found.append(facts)
-    return found
+        for entry in os.listdir(top) if os.path.isdir(top) else ():
+            name, _, _ = entry.removesuffix(".dist-info").rpartition("-")
+            if entry.endswith(".dist-info") and canonicalize_name(name) == wanted:
+                return f"{top}/{entry}"
+    return ""
 
 
-def _recorded(venv: str) -> list[str]:
-    """Return the files of the editable install, as paths in the environment."""
-    facts = _own_facts(venv)
-    if len(facts) != 1:
-        # There is none, or it is not clear which of several is the app's.
+def _recorded(venv: str, facts: str) -> list[str]:
+    """Return the files of a package, as paths in the environment."""
+    if not facts:
         return []
-    (directory,) = facts
-    top = os.path.dirname(directory)
-    with open(f"{directory}/RECORD", encoding="utf-8", errors="surrogateescape") as stream:
-        names = [line.rsplit(",", 2)[0].strip('"') for line in stream.read().splitlines() if line]
+    top = os.path.dirname(facts)
+    try:
+        with open(f"{facts}/RECORD", encoding="utf-8", errors="surrogateescape") as stream:
+            lines = stream.read().splitlines()
+    except OSError:
+        return []
+    names = [line.rsplit(",", 2)[0].strip('"') for line in lines if line]
     paths = [os.path.relpath(os.path.normpath(f"{top}/{name}"), venv) for name in names]
     return [path for path in paths if not path.startswith("../")]

@@ -48,7 +48,12 @@ class Installer(NamedTuple):
 
         `compiled`: uv compiles the whole environment. pip always compiles what it installs.
         """
-        python = f"{directory}/bin/python"
+        return self.install_for(f"{directory}/bin/python", arguments, compiled=compiled)
+
+    def install_for(
+        self, python: str, arguments: Sequence[str], *, compiled: bool = True
+    ) -> list[str]:
+        """Return the command that installs for an interpreter."""
         if self.program:
             options = ["--no-progress", "--python", python]
             options += ["--compile-bytecode"] if compiled else []
@@ -58,6 +63,14 @@ class Installer(NamedTuple):
             python, "-P", "-m", "pip", "install",
             "--no-input", "--disable-pip-version-check", "--progress-bar=off", *arguments,
         ]  # fmt: skip
+
+    def uninstall(self, directory: str, names: Sequence[str]) -> list[str]:
+        """Return the command that removes packages from a virtual environment."""
+        python = f"{directory}/bin/python"
+        if self.program:
+            return [self.program, "pip", "uninstall", "--quiet", "--python", python, *names]
+        words = [python, "-P", "-m", "pip", "uninstall", "--quiet", "--yes", "--no-input"]
+        return [*words, "--disable-pip-version-check", *names]
 
 
 CACHES = ("PIP_CACHE_DIR", "UV_CACHE_DIR")

@@ -1,4 +1,4 @@
-"""build: the `.venv` of a release, a copy of its environment by hard links.
+"""build: copies of environments by hard links, such as the `.venv` of a release.
 
 Such copies share their files. The files become root's, so that no build can change those of another
 release. The directories of a copy belong to the builds' user, who can replace files there. The run
@@ -17,24 +17,27 @@ from autoupdate.model.errors import HostFaultError
 
 # Made when all dependencies are installed; the last file to become root's.
 COMPLETE = "complete"
-# Not copied to releases: the app's build tools, and the record of how the app was installed.
-BUILD_TOOLS, INSTALL = "build-tools", "install.json"
+# Not copied: what builds the repository's own packages, how these were installed, for what the
+# environment was made, and its list of packages.
+BUILD_TOOLS, INSTALLS, RESOLVED = "build-tools", "installs", "resolved.json"
+VERSIONS = "installed-versions.txt"
+NOT_COPIED = (COMPLETE, BUILD_TOOLS, INSTALLS, RESOLVED, VERSIONS)
 
 
-def provide(environment: str, scratch: str, release: str, owner: Identity | None) -> None:
-    """Give a release its `.venv`, a copy of a complete environment. Raises HostFaultError.
+def provide(environment: str, scratch: str, target: str, owner: Identity | None) -> None:
+    """Copy a complete environment to `target`: a release's `.venv`, or a new environment.
 
-    It is made at `scratch`, where only this process's user can write. Its directories are given to
-    `owner`.
+    The copy is made at `scratch`, where only this process's user can write. Its directories are
+    given to `owner`. Raises HostFaultError.
     """
     try:
         if not is_sealed(environment):
             seal(environment)
         link(environment, scratch, owner)
-        with opened(release) as place:
-            os.rename(scratch, ".venv", dst_dir_fd=place)
+        with opened(os.path.dirname(target)) as place:
+            os.rename(scratch, os.path.basename(target), dst_dir_fd=place)
     except OSError as error:
-        message = f"{environment} cannot be copied to {release}/.venv: {error.strerror}"
+        message = f"{environment} cannot be copied to {target}: {error.strerror}"
         raise HostFaultError(message) from None
 
 
@@ -49,7 +52,9 @@ def seal(environment: str) -> None:
     Links are not followed; anything but a regular file is left unchanged.
     """
     for place, _, files, directory in os.fwalk(environment):
-        kept = (COMPLETE, INSTALL) if place == environment else ()
+        if place == f"{environment}/{INSTALLS}":
+            continue
+        kept = (COMPLETE, RESOLVED) if place == environment else ()
         for name in files:
             if name not in kept:
                 take(name, directory)
@@ -80,7 +85,9 @@ def link(environment: str, scratch: str, owner: Identity | None) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     os.mkdir(scratch, 0o700)
     with opened(environment) as source, opened(scratch) as target:
-        copy_entries(source, target, owner, 0o700, (COMPLETE, BUILD_TOOLS, INSTALL))
+        copy_entries(
+            source, target, owner, 0o700, (COMPLETE, BUILD_TOOLS, INSTALLS, RESOLVED, VERSIONS)
+        )
 
 
 def copy_entries(

@@ -4,12 +4,16 @@ import os
 import re
 from collections.abc import Sequence
 
+from packaging.utils import canonicalize_name
+
 from autoupdate.config.settings import SETTINGS
 from autoupdate.model.errors import UpdateFailedError
 
 DEFAULT_REQUIREMENTS = next(
     tuple(setting.default) for setting in SETTINGS if setting.key == "build.requirements"
 )
+PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)\s*(\[[^]]*\])?\s*===?\s*(?P<version>[^\s;,]+)")
+SELECTION = re.compile(r"--(no-binary|only-binary|prefer-binary|pre)\b")
 INDEX_OPTIONS = {
     "-i": "--index-url", "--index-url": "--index-url", "--extra-index-url": "--extra-index-url",
     "-f": "--find-links", "--find-links": "--find-links", "--trusted-host": "--trusted-host",
@@ -41,10 +45,33 @@ def with_included(release: str, wanted: Sequence[str]) -> list[str]:
     return requirements
 
 
-def has_hashes(file: str) -> bool:
-    """Return whether a requirements file has hashes of packages (pip-install(1), --hash)."""
+def existing(release: str, wanted: Sequence[str]) -> list[str]:
+    """Return the requirements files that a release has, with their directory."""
+    return [file for path in wanted if os.path.isfile(file := f"{release}/{path}")]
+
+
+def hashes(file: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the hashes in a requirements file, by name and version (pip-install(1), --hash)."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for line in logical_lines(file):
+        pinned = PINNED.match(line)
+        digests = tuple(re.findall(r"\s--hash[=\s]+(\w+:[0-9a-fA-F]+)", line))
+        if pinned and digests:
+            found[canonicalize_name(pinned["name"]), pinned["version"]] = digests
+    return found
+
+
+def selection_options(file: str) -> list[str]:
+    """Return the lines of a requirements file that say which files of a package to take."""
+    return [line for line in logical_lines(file) if SELECTION.match(line)]
+
+
+def logical_lines(file: str) -> list[str]:
+    """Return the lines of a requirements file, without comments; continued lines are joined."""
     with open(file, encoding="utf-8", errors="replace") as stream:
-        return re.search(r"(^|\s)--(hash=|require-hashes)", stream.read()) is not None
+        text = re.sub(r"\\\r?\n", " ", stream.read())
+    lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
+    return [line for line in lines if line]
 
 
 def included_files(path: str) -> list[str]:

@@ -7,17 +7,19 @@ temporary directory, for which the builder plans as for a release.
 import os
 import posixpath
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from autoupdate.config.settings import Build
 from autoupdate.model.changes import Forecast
-from autoupdate.worker.environment import package
+from autoupdate.worker.environment import memory
 from autoupdate.worker.environment.environment import EnvironmentBuilder
 from autoupdate.worker.environment.requirements import included_files
+from autoupdate.worker.environment.wanted import files_of_settings
 from autoupdate.worker.repository.inspection import ask, has
 
-LONGEST_MANIFEST = 1_000_000
-MOST_MANIFESTS = 100
+# Lock files are the longest of them.
+LONGEST_MANIFEST = 16_000_000
+MOST_MANIFESTS = 200
 MOST_LINES, LONGEST_LINE = 20, 200
 
 
@@ -29,44 +31,51 @@ def forecast(
     Raises UpdateFailedError when the commit cannot be built with these settings.
     """
     build = builder.build
+    # What earlier builds read in the repository: manifests of packages below it.
+    others = memory.files(builder.environments)
     with tempfile.TemporaryDirectory() as after, tempfile.TemporaryDirectory() as before:
-        new = export(repository, commit, after, build)
+        listed, new = export(repository, commit, after, build, others)
         planned = builder.plan(after)
         known = bool(deployed) and has(repository, deployed)
-        old = export(repository, deployed, before, build) if known else {}
+        former, old = export(repository, deployed, before, build, others) if known else ({}, {})
+    old, new = {**old, **former}, {**new, **listed}
     changed = sorted(path for path in new.keys() | old.keys() if new.get(path) != old.get(path))
-    lines_before, lines_after = (lines(files, build) for files in (old, new))
+    lines_before, lines_after = (lines(files) for files in (former, listed))
     return Forecast(
         planned.key,
         planned.interpreter,
         planned.reused,
         free,
+        planned.asked,
         tuple(changed) if known else (),
         cut(lines_after - lines_before) if known else (),
         cut(lines_before - lines_after) if known else (),
     )
 
 
-def export(repository: str, commit: str, directory: str, build: Build) -> dict[str, bytes]:
-    """Write the files that define a commit's dependencies; return them by path."""
-    found: dict[str, bytes] = {}
-    manifests = package.manifests(build)
-    for lock in package.locks(build):
-        if kind_and_size(repository, f"{commit}:{lock}")[0] == "blob":
-            # It may be long, and only its presence matters.
-            write(f"{directory}/{lock}", b"")
-    pending = [*manifests, *build.requirements]
-    while pending and len(found) < MOST_MANIFESTS:
+def export(
+    repository: str, commit: str, directory: str, build: Build, others: Collection[str]
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Write the files that define a commit's dependencies.
+
+    Returns the requirements files, and the others, by path.
+    """
+    listed: dict[str, bytes] = {}
+    pending = list(build.requirements)
+    while pending and len(listed) < MOST_MANIFESTS:
         path = pending.pop()
-        content = None if path in found else blob(repository, f"{commit}:{path}")
-        if content is None:
-            continue
-        found[path] = content
-        file = f"{directory}/{path}"
-        write(file, content)
-        if path not in manifests:
-            pending += included(path, included_files(file))
-    return found
+        content = None if path in listed else blob(repository, f"{commit}:{path}")
+        if content is not None:
+            listed[path] = content
+            write(f"{directory}/{path}", content)
+            pending += included(path, included_files(f"{directory}/{path}"))
+    found: dict[str, bytes] = {}
+    for path in sorted({*files_of_settings(build), *others} - listed.keys())[:MOST_MANIFESTS]:
+        content = blob(repository, f"{commit}:{path}")
+        if content is not None:
+            found[path] = content
+            write(f"{directory}/{path}", content)
+    return listed, found
 
 
 def write(file: str, content: bytes) -> None:
@@ -100,11 +109,9 @@ def kind_and_size(repository: str, name: str) -> tuple[str, int]:
     return (kind, int(size)) if size.isdecimal() else ("", 0)
 
 
-def lines(files: dict[str, bytes], build: Build) -> set[str]:
+def lines(files: dict[str, bytes]) -> set[str]:
     """Return the lines of requirements files, without comments and empty lines."""
-    manifests = package.manifests(build)
-    texts = [content.decode(errors="replace") for path, content in files.items()
-             if path not in manifests]  # fmt: skip
+    texts = [content.decode(errors="replace") for content in files.values()]
     stripped = (line.partition(" #")[0].strip() for text in texts for line in text.splitlines())
     return {line for line in stripped if line and not line.startswith("#")}
 

@@ -8,7 +8,7 @@ import shutil
 
 from git.cmd import Git
 
-from autoupdate.worker.environment.environment import remove
+from autoupdate.worker.environment.files import remove
 from autoupdate.worker.repository.mirror import UPSTREAM_REF, Mirror
 
 # Larger files of an environment are not scripts or settings.

@@ -24,7 +24,7 @@ def release(size: int, environment: str = "key") -> Release:
 
 def plan(environment: str = "key", *, reused: bool = True, free: int = 0) -> Plan:
     """Return what a build needs, on a file system with some space."""
-    return Plan(environment, "python", reused, free)
+    return Plan(environment, "python", reused, free, "")
 
 
 @pytest.mark.parametrize(

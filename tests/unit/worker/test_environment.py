@@ -15,7 +15,7 @@ from tests.environments import complete
 
 SETTINGS = Build(
     python="/usr/bin/python3", installer="pip", requirements=("requirements.txt",), extras=(),
-    extra_requirements=(), install="auto", directory="", editable=True, timeout=60.0,
+    extra_requirements=(), install="auto", directory="", editable=True, upgrade="needed", timeout=60.0,
 )  # fmt: skip
 
 
