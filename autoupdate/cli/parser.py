@@ -122,6 +122,7 @@ def rebuild(of: argparse.ArgumentParser) -> None:
         help="take the newest versions of all packages that the app's requirements allow",
     )
     of.add_argument("--force", action="store_true", help="switch to it also outside of windows")
+    with_app(of)
 
 
 def no_wait(of: argparse.ArgumentParser) -> None:

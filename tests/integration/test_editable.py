@@ -12,7 +12,8 @@ from tools.lib.hosts.commands import run
 
 SETTINGS = Build(
     python="/usr/bin/python3", installer="pip", requirements=(), extras=(),
-    extra_requirements=(), install="auto", directory="", editable=True, upgrade="needed", timeout=60.0,
+    extra_requirements=(), install="auto", directory="", editable=True, upgrade="needed",
+    timeout=60.0,
 )  # fmt: skip
 SETUP = "from setuptools import find_packages, setup\nsetup(name='app', packages=find_packages())\n"
 LOOK = "import app, importlib.metadata as facts; print(app.__file__, app.V, facts.version('app'))"

@@ -116,7 +116,9 @@ class EnvironmentBuilder:
             raise
         key = shared_layer.key(self.tool, release, interpreter, resolution)
         complete = is_complete(f"{self.environments}/{key}")
-        if not complete:
+        if complete:
+            shutil.rmtree(scratch, ignore_errors=True)
+        else:
             shared_layer.begin(self.environments, key)
         return Prepared(key, interpreter, complete, former, True, resolution, notes)
 

@@ -30,7 +30,7 @@ def install(tool: Tool, release: str, template: str, own: Sequence[Own]) -> None
 
 
 def _install(tool: Tool, release: str, template: str, item: Own, record: str) -> None:
-    place, venv = os.path.join(release, item.path), f"{release}/.venv"
+    place, venv = os.path.normpath(os.path.join(release, item.path)), f"{release}/.venv"
     target = ["--editable", place] if item.editable else [place]
     command = tool.installer.install(venv, ["--no-deps", *target], compiled=False)
     if item.is_archive:

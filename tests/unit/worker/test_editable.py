@@ -44,9 +44,8 @@ def first(tmp_path: Path) -> str:
     """Return a release whose install is recorded."""
     release = make_release(tmp_path / "first")
     install(release)
-    editable.keep(
-        f"{tmp_path}/memory", f"{release}/.venv", release, Trace(("setup.py",), ("", "app"))
-    )
+    trace = Trace(("setup.py",), ("", "app"))
+    editable.keep(f"{tmp_path}/memory", f"{release}/.venv", release, "App", trace)
     return release
 
 
@@ -83,20 +82,9 @@ def test_other_inputs(tmp_path: Path, first: str, changed: str) -> None:
     assert os.listdir(f"{second}/.venv/{LIBRARY}") == []
 
 
-def test_install_that_came_with_the_dependencies_is_replaced(tmp_path: Path, first: str) -> None:
-    second = make_release(tmp_path / "second")
-    install(second)
-    other = Path(second, ".venv", LIBRARY, "app-0.9.dist-info")
-    Path(second, ".venv", FACTS).rename(other)
-    record = (other / "RECORD").read_text().replace("app-1.0", "app-0.9")
-    (other / "RECORD").write_text(record)
-    assert editable.take_over(f"{tmp_path}/memory", second)
-    assert sorted(os.listdir(f"{second}/.venv/{LIBRARY}")) == ["app-1.0.dist-info", "app.pth"]
-
-
 def test_install_that_cannot_be_copied_is_not_recorded(tmp_path: Path, first: str) -> None:
     for release, trace in ((first, None), (make_release(tmp_path / "bare"), Trace((), ("",)))):
-        editable.keep(f"{tmp_path}/memory", f"{release}/.venv", release, trace)
+        editable.keep(f"{tmp_path}/memory", f"{release}/.venv", release, "app", trace)
         assert not (tmp_path / "memory").exists()
 
 

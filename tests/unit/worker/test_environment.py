@@ -1,5 +1,6 @@
 """The environment of a release: what its key depends on, and when something is installed."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from tests.environments import complete
 
 SETTINGS = Build(
     python="/usr/bin/python3", installer="pip", requirements=("requirements.txt",), extras=(),
-    extra_requirements=(), install="auto", directory="", editable=True, upgrade="needed", timeout=60.0,
+    extra_requirements=(), install="auto", directory="", editable=True, upgrade="needed",
+    timeout=60.0,
 )  # fmt: skip
 
 
@@ -26,6 +28,8 @@ class Installer:
         self.commands: list[list[str]] = []
         self.version = "Python 3.11.2"
         self.fails: Callable[[Sequence[str]], bool] = lambda _: False
+        self.index = {"blinker": "1.9", "itsdangerous": "2.2"}
+        """The packages that the resolver finds, with their versions."""
 
     def __call__(
         self, command: Sequence[str], directory: str, additions: dict[str, str]
@@ -38,12 +42,42 @@ class Installer:
             return 0, self.version
         if "venv" in command:
             make_environment(command[-1])
+        if "--dry-run" in command:
+            self.resolve(command, directory)
         return 0, ""
+
+    def resolve(self, command: Sequence[str], release: str) -> None:
+        """Write pip's report: the packages of the index, and the app if it is asked for."""
+        found = [
+            {"metadata": {"name": name, "version": version}, "is_direct": False,
+             "download_info": {"url": f"https://index/{name}", "archive_info": {}}}
+            for name, version in self.index.items()
+        ]  # fmt: skip
+        more = Path(command[-1]).read_text() if command[-1].endswith(".in") else ""
+        self.asked = more.splitlines()
+        for line in self.asked:
+            option, _, place = line.rpartition(" ")
+            place = place.removeprefix("file://").partition("[")[0]
+            if place.startswith(release):
+                source = {"url": f"file://{place}", "dir_info": {"editable": bool(option)}}
+                facts = {"name": "app", "version": "1"}
+                found.append({"metadata": facts, "is_direct": True, "download_info": source})
+        report = command[command.index("--report") + 1]
+        Path(report).write_text(json.dumps({"install": found}))
 
     @property
     def installs(self) -> list[list[str]]:
         """The arguments of each call of pip, from `install` on."""
-        return [words[words.index("install") :] for words in self.commands if "install" in words]
+        return [
+            words[words.index("install") :]
+            for words in self.commands
+            if "install" in words and "--dry-run" not in words
+        ]
+
+    @property
+    def resolutions(self) -> int:
+        """How often the resolver was asked."""
+        return sum("--dry-run" in words for words in self.commands)
 
 
 def make_environment(directory: str) -> None:
@@ -74,23 +108,25 @@ def release(tmp_path: Path) -> Path:
 
 
 def provide(
-    release: Path, installer: Installer | None = None, settings: Build = SETTINGS
-) -> tuple[str, bool]:
-    """Build a release's environment; return the key, and whether it existed already."""
-    environments = f"{release.parents[1]}/environments"
-    builder = EnvironmentBuilder(environments, settings, installer or Installer())
-    planned = builder.plan(str(release))
-    complete(builder, str(release))
-    return planned.key, planned.reused
+    release: Path,
+    installer: Installer | None = None,
+    settings: Build = SETTINGS,
+    deployed: str = "",
+) -> str:
+    """Build a release's environment; return its key."""
+    builder = EnvironmentBuilder(
+        f"{release.parents[1]}/environments", settings, installer or Installer()
+    )
+    return complete(builder, str(release), deployed)
 
 
 def test_same_dependencies_are_installed_once(release: Path) -> None:
     first, second = Installer(), Installer()
-    key, reused = provide(release, first)
-    assert not reused
-    assert ["--requirement", f"{release}/requirements.txt"] == first.installs[2][1:][-4:-2]
+    key = provide(release, first)
+    assert first.resolutions == 1
     (release / "app/__init__.py").write_text("VERSION = 2\n")
-    assert provide(release, second) == (key, True)
+    assert provide(release, second) == key
+    assert second.resolutions == 0
     assert [words[-3:] for words in second.installs] == [
         ["--editable", str(release), "--no-build-isolation"]
     ]
@@ -102,19 +138,22 @@ def test_finished_environment_is_open_to_services(release: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "manifest", ["requirements.txt", "more/base.txt", "more/limits.txt", "setup.py"]
-)
-def test_key_changes_with_every_manifest(release: Path, manifest: str) -> None:
-    key, _ = provide(release)
-    (release / manifest).write_text((release / manifest).read_text() + "# other\n")
-    assert provide(release)[0] != key
-
-
-@pytest.mark.parametrize("manifest", ["pyproject.toml", "setup.cfg"])
-def test_key_changes_with_a_new_manifest(release: Path, manifest: str) -> None:
-    key, _ = provide(release)
-    (release / manifest).touch()
-    assert provide(release)[0] != key
+    "manifest",
+    ["requirements.txt", "more/base.txt", "more/limits.txt", "setup.py", "pyproject.toml",
+     "setup.cfg", "uv.lock", "poetry.lock"],
+)  # fmt: skip
+def test_every_manifest_is_resolved_anew(release: Path, manifest: str) -> None:
+    """The environment is another one only if other packages are found."""
+    key = provide(release)
+    place = release / manifest
+    place.write_text((place.read_text() if place.exists() else "") + "# other\n")
+    same, other = Installer(), Installer()
+    assert provide(release, same, deployed=key) == key
+    assert same.resolutions == 1
+    assert len(same.installs) == 1, "the app alone"
+    place.write_text(place.read_text() + "# again\n")
+    other.index["blinker"] = "1.10"
+    assert provide(release, other, deployed=key) != key
 
 
 @pytest.mark.parametrize(
@@ -128,26 +167,59 @@ def test_key_changes_with_a_new_manifest(release: Path, manifest: str) -> None:
         SETTINGS._replace(requirements=("more/base.txt",)),
     ],
 )
-def test_key_changes_with_the_settings(release: Path, settings: Build) -> None:
-    assert provide(release, settings=settings)[0] != provide(release)[0]
+def test_changed_settings_are_resolved_anew(release: Path, settings: Build) -> None:
+    provide(release)
+    installer = Installer()
+    provide(release, installer, settings)
+    assert installer.resolutions == 1
 
 
 def test_key_changes_with_the_interpreter_but_not_with_code(release: Path) -> None:
     newer = Installer()
     newer.version = "Python 3.13.0"
-    key, _ = provide(release)
-    assert provide(release, newer)[0] != key
+    key = provide(release)
+    assert provide(release, newer) != key
     (release / "app/new.py").write_text("import app\n")
-    assert provide(release)[0] == key
+    assert provide(release) == key
+
+
+def test_what_is_installed_is_preferred(release: Path) -> None:
+    """pip is asked with constraints; packages of an index that still fit are not installed anew."""
+    key = provide(release)
+    (release / "requirements.txt").write_text("blinker\nclick\n")
+    installer = Installer()
+    installer.index["click"] = "8.1"
+    limits: list[str] = []
+
+    def look(words: Sequence[str]) -> bool:
+        if "--constraint" in words:
+            limits.append(Path(words[words.index("--constraint") + 1]).read_text())
+        return False
+
+    installer.fails = look
+    make_distributions(release.parents[1] / "environments" / key, {"blinker": "1.9"})
+    assert provide(release, installer, deployed=key) != key
+    assert limits == ["blinker==1.9\n"]
+
+
+def make_distributions(environment: Path, versions: dict[str, str]) -> None:
+    """List packages as an environment's."""
+    lines = [f"{name}=={version}\n" for name, version in versions.items()]
+    (environment / "installed-versions.txt").write_text("".join(lines))
 
 
 def test_dependencies_that_cannot_be_installed(release: Path) -> None:
     installer = Installer()
-    installer.fails = lambda words: "--requirement" in words
+    installer.fails = lambda words: "--dry-run" in words
+    with pytest.raises(UpdateFailedError, match="No matching distribution"):
+        provide(release, installer)
+    installer.fails = lambda words: "--no-deps" in words
     with pytest.raises(UpdateFailedError, match="No matching distribution"):
         provide(release, installer)
     # An incomplete environment is built again from the start.
-    assert provide(release)[1] is False
+    last = Installer()
+    provide(release, last)
+    assert last.resolutions == 1
 
 
 def test_back_end_that_asks_for_more_gets_its_isolation(release: Path) -> None:
@@ -176,12 +248,13 @@ def test_package_in_a_subdirectory(release: Path) -> None:
     (release / "api").mkdir()
     (release / "api/setup.py").write_text("")
     installer, settings = Installer(), SETTINGS._replace(directory="api", extras=("mcp",))
-    key, _ = provide(release, installer, settings)
-    assert ["--requirement", f"{release}/requirements.txt"] == installer.installs[2][1:][-4:-2]
-    assert installer.installs[2][-2:] == ["--editable", f"{release}/api[mcp]"]
+    provide(release, installer, settings)
+    assert installer.asked == [f"--editable file://{release}/api[mcp]"]
     assert f"{release}/api" in installer.installs[-1]
     (release / "api/setup.py").write_text("# other")
-    assert provide(release, settings=settings)[0] != key
+    again = Installer()
+    provide(release, again, settings)
+    assert again.resolutions == 1
 
 
 def test_requirements_of_what_is_not_installed(release: Path) -> None:
@@ -193,8 +266,7 @@ def test_requirements_of_what_is_not_installed(release: Path) -> None:
     )
     installer = Installer()
     provide(release, installer, SETTINGS._replace(install="none", extras=("mcp",)))
-    (words,) = [words for words in installer.installs if "--requirement" in words]
-    assert words[-3:] == [f"{release}/requirements.txt", "click>=8", "idna"]
+    assert installer.asked == ["click>=8", "idna"]
     assert not [words for words in installer.installs if str(release) in words]
 
 
@@ -218,9 +290,11 @@ def test_included_file_outside_the_release_is_not_read(release: Path, included: 
     secret = release.parents[1] / "secret.txt"
     secret.write_text("secret")
     (release / "requirements.txt").write_text(f"-r {included}\n-r /etc/secret\n-r missing\n")
-    key, _ = provide(release)
+    provide(release)
     secret.write_text("other secret")
-    assert provide(release)[0] == key
+    installer = Installer()
+    provide(release, installer)
+    assert installer.resolutions == 0
 
 
 def test_requirements_that_include_each_other(release: Path) -> None:
@@ -247,17 +321,20 @@ def test_build_requirements(tmp_path: Path, text: str | None, requires: list[str
     assert build_requirements(str(tmp_path)) == requires
 
 
-def test_requirements_with_hashes_are_installed_apart(release: Path) -> None:
-    """In one call of pip everything would need a hash, and the app itself cannot have one."""
+def test_hashes_of_the_repository_count(release: Path) -> None:
+    """They are given to the installer; packages without a hash are installed apart."""
     (release / "requirements.txt").write_text("blinker==1.9 \\\n    --hash=sha256:00\n")
     installer = Installer()
-    settings = SETTINGS._replace(extra_requirements=("uvicorn[standard]",))
-    provide(release, installer, settings)
-    ends = [words[-2:] for words in installer.installs]
-    assert ["--requirement", f"{release}/requirements.txt"] in ends
-    assert [words for words in installer.installs if "uvicorn[standard]" in words] == [
-        words for words in installer.installs if words[-3:-1] == ["uvicorn[standard]", "--editable"]
-    ]
+    texts: list[str] = []
+
+    def look(words: Sequence[str]) -> bool:
+        if "--requirement" in words and words[-1].endswith("wanted.txt"):
+            texts.append(Path(words[-1]).read_text())
+        return False
+
+    installer.fails = look
+    provide(release, installer)
+    assert texts == ["blinker==1.9 --hash=sha256:00\n", "itsdangerous==2.2\n"]
 
 
 @pytest.mark.parametrize(

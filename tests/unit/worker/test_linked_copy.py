@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from autoupdate.model.errors import HostFaultError
-from autoupdate.worker.environment.environment import adapt, remove
+from autoupdate.worker.environment.files import adapt, remove
 from autoupdate.worker.environment.linked_copy import (
     BUILD_TOOLS,
     COMPLETE,
-    INSTALL,
+    RESOLVED,
     link,
     provide,
     seal,
@@ -23,7 +23,7 @@ def template(tmp_path: Path) -> Path:
     """Return a complete environment."""
     template = tmp_path / "environments/key"
     make_environment(str(template))
-    for name in (COMPLETE, INSTALL):
+    for name in (COMPLETE, RESOLVED):
         (template / name).touch()
     (template / BUILD_TOOLS).mkdir()
     return template
@@ -39,7 +39,7 @@ def release(tmp_path: Path) -> Path:
 
 def test_copy(tmp_path: Path, template: Path, release: Path) -> None:
     copy = release / ".venv"
-    provide(str(template), f"{tmp_path}/linking", str(release), None)
+    provide(str(template), f"{tmp_path}/linking", f"{release}/.venv", None)
     # Other users must not be able to lock an installer's file in there.
     assert copy.stat().st_mode & 0o777 == 0o700
     adapt(str(copy), str(template))
@@ -97,8 +97,8 @@ def test_what_upstream_has_in_that_place(
     else:
         (place / "lib").mkdir(parents=True)
     with pytest.raises(HostFaultError, match="cannot be copied"):
-        provide(str(template), f"{tmp_path}/linking", str(release), None)
+        provide(str(template), f"{tmp_path}/linking", f"{release}/.venv", None)
     remove(str(place))
     assert template.exists()
-    provide(str(template), f"{tmp_path}/linking", str(release), None)
+    provide(str(template), f"{tmp_path}/linking", f"{release}/.venv", None)
     assert (place / "lib/package/__init__.py").is_file()

@@ -102,14 +102,15 @@ def test_builds_without_uv(tmp_path: Path, wanted: str) -> None:
     pip.status = 1
     settings = Build(
         python="/usr/bin/python3", installer=wanted, requirements=(), extras=(),
-        extra_requirements=(), install="auto", directory="", editable=True, upgrade="needed", timeout=60.0,
+        extra_requirements=(), install="auto", directory="", editable=True, upgrade="needed",
+        timeout=60.0,
     )  # fmt: skip
     builder = EnvironmentBuilder(str(tmp_path), settings, pip)
     if wanted == "uv":
         with pytest.raises(HostFaultError, match="not installed and cannot be downloaded"):
-            assert builder.installer
+            assert builder.tool.installer
     else:
-        assert builder.installer.name == "pip"
+        assert builder.tool.installer.name == "pip"
     assert bool(pip.commands) is (wanted != "pip")
 
 
