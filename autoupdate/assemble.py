@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from autoupdate.app import App, Host, Outcome
 from autoupdate.config.load import load
+from autoupdate.config.run_from import located
 from autoupdate.config.settings import Probe, Upstream
 from autoupdate.host import shared
 from autoupdate.host.clock import Clock
@@ -42,11 +43,11 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | N
     Raises ConfigurationError, and NotPermittedError if the caller may not run updates.
     """
     began = time.time()
-    settings = load(paths, name)
+    services = Systemd()
     app_paths = paths.app(name)
+    settings = located(load(paths, name), services.directives, app_paths)
     make_directories(paths, app_paths, identity)
     log = log or HostLog(paths.log)
-    services = Systemd()
 
     def output(line: str) -> None:
         log.write(Event(OUTPUT, line, name, step="build"))

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from autoupdate.config import settings
+from autoupdate.config.run_from import DEFAULT_APP
 from autoupdate.config.settings import REQUIRED, SETTINGS, Settings
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
 
-DEFAULT_APP = "ipfs-accelerate"
 APP_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 BY_KEY = {setting.key: setting for setting in SETTINGS}
 SECTIONS = {key.partition(".")[0] for key in BY_KEY if "." in key}

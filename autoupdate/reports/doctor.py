@@ -6,11 +6,11 @@ Each check looks at one thing and changes nothing. A check leaves out what this 
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from autoupdate.adoption import kept, old_updaters
-from autoupdate.config.load import DEFAULT_APP
+from autoupdate.config.run_from import DEFAULT_APP, Unit, adoption, elsewhere
 from autoupdate.config.settings import Settings, Upstream
 from autoupdate.gates.runnable import allow_execution
 from autoupdate.gates.space import check_space
@@ -42,6 +42,9 @@ class Host(Protocol):
 
     def unit(self, name: str) -> dict[str, str]:
         """Return the properties of a unit (systemctl(1), show); none without a service manager."""
+
+    def directives(self, names: Sequence[str]) -> list[Unit]:
+        """Return what the units of services name (config/run_from.py)."""
 
     def altered_files(self, package: str) -> list[str]:
         """Return the files of a package that changed since its installation (dpkg(1), --verify)."""
@@ -185,8 +188,15 @@ def written(case: Case, service: str, name: str, *lines: str) -> str:
 def link(case: Case) -> Iterator[Finding]:
     """The services' path must lead to the current release, which has a Python interpreter."""
     name, path = case.settings.app, case.settings.path
+    away = elsewhere(case.host.directives(case.settings.services), "", case.app)
+    for place in dict.fromkeys(away.values()):
+        services = ", ".join(service for service, found in away.items() if found == place)
+        yield Finding(place, f"is not managed by autoupdate, and runs {services}; no start and no"
+                      " update touches it", adoption(place, name))  # fmt: skip
+    if away and (path in away.values() or not linked_release(case.app.current)):
+        return
     if os.path.lexists(path) and not is_managed(path, case.app):
-        yield Finding(path, f"is {describe(path)}", f"autoupdatectl adopt {path} {name}")
+        yield Finding(path, f"is {describe(path)}", adoption(path, name))
     elif not linked_release(case.app.current):
         yield Finding(path, "nothing is deployed", f"autoupdatectl run {name}")
     elif not os.path.lexists(path):
