@@ -115,7 +115,8 @@ def located(
 ) -> "Settings":
     """Return settings with a path: where the units run from, unless it is set.
 
-    `look` returns the units of services. Raises ConfigurationError if there is no path for an app other than the default one.
+    `look` returns the units of services. Raises ConfigurationError if there is no path for an app
+    other than the default one.
     """
     if settings.path:
         return settings

@@ -51,7 +51,7 @@ def test_installed_and_nothing_configured(at_home: DemoApp, upstream: Upstream, 
     assert f"{PATH} (not managed)\n{'':16}{ADOPT}\n" in host.run("autoupdatectl", "status").stdout
     assert ADOPT in host.run("autoupdatectl", "doctor", check=False).stdout
     shown = host.run("autoupdatectl", "config", "show").stdout
-    assert f'the units of the services\npath                       = "{PATH}"' in shown
+    assert f'the units of the services\n  path                      = "{PATH}"\n' in shown
 
 
 def test_first_deployment_to_another_place_is_refused(at_home: DemoApp, deb: Path) -> None:

@@ -112,7 +112,7 @@ def test_host_without_problems(deployed: World, host: WellHost) -> None:
         (RUN, {"LoadState": "not-found"}, "apt install --reinstall"),
         (RUN, {"NeedDaemonReload": "yes"}, "systemctl daemon-reload"),
         (RUN, {"FragmentPath": "/etc/systemd/system/autoupdate@.service"}, "systemctl revert"),
-        ("web.service", {"ExecStartPre": ""}, f"exec /usr/lib/autoupdate/pre-start {APP}"),
+        ("web.service", {"ExecStartPre": ""}, f"autoupdatectl gate enable web.service {APP}"),
         ("web.service", {"ReadWritePaths": "/opt/app"}, "ReadWritePaths=-"),
         ("web.service", {"NeedDaemonReload": "yes"}, "systemctl daemon-reload"),
         ("web.service", {"ActiveState": "failed"}, "journalctl --unit=web.service"),
@@ -132,6 +132,10 @@ def test_drop_in_that_an_administrator_masked(deployed: World, host: WellHost) -
     override.parent.mkdir(parents=True)
     override.symlink_to("/dev/null")
     host.change("web.service", ExecStartPre="")
+    (finding,) = found(deployed, host)
+    assert finding.mend == f"autoupdatectl gate enable web.service {APP}"
+    override.unlink()
+    override.write_text("[Service]\n")
     (finding,) = found(deployed, host)
     assert finding.mend == f"rm {override} && systemctl daemon-reload"
 
