@@ -95,11 +95,16 @@ def places(base: str) -> list[str]:
     return [base, f"{base}.d", *(f"{base}.d/{name}" for name in _entries(f"{base}.d"))]
 
 
-def read(paths: Paths, app: str, report: Report = _raise) -> dict[str, Value]:
-    """Return the merged values of one app with their origin; later files win."""
+def read(
+    paths: Paths, app: str, report: Report = _raise, *, is_new: bool = False
+) -> dict[str, Value]:
+    """Return the merged values of one app with their origin; later files win.
+
+    `is_new`: no file describes the app yet.
+    """
     check_name(app)
     known = apps(paths, report)
-    if app not in known:
+    if app not in known and not is_new:
         raise ConfigurationError(
             f"there is no app {app} on this host{_nearest(app, known)}",
             f"describe it in {paths.etc}/apps/{app}.toml",

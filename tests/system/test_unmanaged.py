@@ -54,6 +54,69 @@ def test_installed_and_nothing_configured(at_home: DemoApp, upstream: Upstream, 
     assert f'the units of the services\n  path                      = "{PATH}"\n' in shown
 
 
+def test_adopted_without_any_setting(at_home: DemoApp, upstream: Upstream, deb: Path) -> None:
+    """The upstream is the checkout's own; what was decided is shown and kept in a file."""
+    host, commit = at_home.host, upstream.head()
+    install(host, deb)
+
+    looked = host.run("autoupdatectl", "adopt", "--look", PATH, timeout=300).stdout
+
+    for line in (f'path = "{PATH}"', f'upstream.url = "{upstream.url}"'):
+        assert f"{line} is not set by hand; it would be written to {CONFIGURATION}\n" in looked
+    assert not host.exists(CONFIGURATION)
+
+    host.run("autoupdatectl", "adopt", PATH, timeout=300)
+
+    at_home.wait_up()
+    status = at_home.status()
+    assert (status["state"], status["current"]["commit"]) == ("current", commit)
+    assert {item["runs_from"] for item in status["services"].values()} == {None}
+    assert f'path = "{PATH}"\n\n[upstream]\nurl = "{upstream.url}"\n' in host.read(CONFIGURATION)
+    upstream.commit(version=2)
+    at_home.forget_freshness()
+    host.systemctl("restart", SERVICES[0], timeout=300)
+    at_home.wait_up()
+    assert set(at_home.versions().values()) == {2}, "the gate counts again"
+
+
+def test_gate_of_another_app_outlives_the_package(at_home: DemoApp, deb: Path) -> None:
+    """Also one that was written by hand without care is named before it keeps a service down."""
+    host = at_home.host
+    install(host, deb)
+    shop, drop_in = "shop.service", "/etc/systemd/system/shop.service.d/95-autoupdate-gate.conf"
+    host.write(f"/etc/systemd/system/{shop}", "[Service]\nExecStart=/bin/sleep 9999\n")
+    host.write("/etc/autoupdate/apps/shop.toml",
+               'path = "/srv/shop"\nservices = ["shop.service"]\n[upstream]\n'
+               'url = "https://upstream.invalid/shop.git"\n')  # fmt: skip
+    host.systemctl("daemon-reload")
+    assert not host.run("autoupdatectl", "gate", "enable", "shpo", "shop", check=False).ok
+    host.run("autoupdatectl", "gate", "enable", "shop", "shop")
+    assert "pre-start shop" in host.show(shop, "ExecStartPre")["ExecStartPre"]
+    host.systemctl("start", shop)
+    careless = "/etc/systemd/system/careless.service"
+    host.write(careless, "[Service]\nExecStartPre=+/usr/lib/autoupdate/pre-start shop\n"
+               "ExecStart=/bin/sleep 9999\n")  # fmt: skip
+
+    said = host.run("apt-get", "remove", "--yes", "ipfs-accelerate-autoupdate", timeout=300).stdout
+
+    assert f"{drop_in} is kept; its service starts without a check" in said
+    assert f"{careless} is kept, and its service will NOT start" in said
+    host.systemctl("restart", shop, *SERVICES)
+    at_home.wait_up()
+    host.wait_active(shop)
+    host.reboot()
+    host.systemctl("start", shop)
+    install(host, deb)
+    assert host.run("autoupdatectl", "gate", "disable", "shop", "shop").stdout.startswith(shop)
+    assert not host.exists(drop_in)
+    host.systemctl("restart", shop)
+    assert host.show(shop, "ExecStartPre").get("ExecStartPre", "") == ""
+    host.run("autoupdatectl", "gate", "disable", SERVICES[0])
+    assert "pre-start" not in host.show(SERVICES[0], "ExecStartPre")["ExecStartPre"]
+    host.run("autoupdatectl", "gate", "enable", SERVICES[0])
+    assert "pre-start" in host.show(SERVICES[0], "ExecStartPre")["ExecStartPre"]
+
+
 def test_first_deployment_to_another_place_is_refused(at_home: DemoApp, deb: Path) -> None:
     """By hand and by the timer, with both ways out."""
     host = at_home.host

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.adoption import gate_drop_in
-from autoupdate.adoption.gate_drop_in import GATE, disable, enable
+from autoupdate.adoption.gate_drop_in import disable, enable
+from autoupdate.config.run_from import GATE
 from autoupdate.model.errors import ConfigurationError
 from tests.unit.world import World
 
