@@ -30,6 +30,7 @@ from autoupdate.records import hold, pin
 from autoupdate.update.check import claim_path, look_upstream
 from autoupdate.update.failure import refuse_failed_environment
 from autoupdate.update.fetch import fetch_safely, with_sound_mirror
+from autoupdate.update.probation import ours
 from autoupdate.update.retention import find_staged
 from autoupdate.worker.client import Plan
 
@@ -111,7 +112,7 @@ class Planner:
     def ask_to_switch(self) -> None:
         """Ask the gates right before the switch, and which services would be restarted."""
         self.ask(BEFORE_SWITCH)
-        running = self.app.host.services.look(self.app.settings.services)
+        running = ours(self.app, self.app.host.services.look(self.app.settings.services))
         self.services = tuple(service.name for service in running if service.runs)
 
     def ask_about_renewal(self) -> None:

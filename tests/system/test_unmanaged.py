@@ -1,5 +1,6 @@
 """Installing changes nothing: services that run from another place are left alone, and told so."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,64 @@ def test_first_deployment_to_another_place_is_refused(at_home: DemoApp, deb: Pat
     host.systemctl("restart", *SERVICES)
     at_home.wait_up()
     assert not host.exists("/opt/ipfs_accelerate_py")
+
+
+HOME = f"/home/{USER}"
+# By name, without spaces: the directory, and the unit as an administrator writes it.
+KINDS = {
+    "dash": ("app", f"WorkingDirectory=-{HOME}/app\nExecStart=/bin/sleep 9"),
+    "quoted": ("my app", f'ExecStart="{HOME}/my app/.venv/bin/python3" -m x'),
+    "shell": ("my app", f"ExecStart=-@/bin/sh sh -c 'cd \"{HOME}/my app\" && exec sleep 9'"),
+    "home": ("app", f"User={USER}\nWorkingDirectory=~\nExecStart=/bin/sh -c 'cd ~/app; sleep 9'"),
+    "file": ("app", f"EnvironmentFile=-{HOME}/app/.env\nExecStart=/usr/bin/env"),
+    "variable": ("app", f"Environment=AT={HOME}/app\nExecStart=/bin/sh -c 'exec ${{AT}}/run'"),
+    "specifier": ("specifier", f"WorkingDirectory={HOME}/%N\nExecStart=/bin/sleep 9"),
+    "instance@app": ("app", f"WorkingDirectory={HOME}/%i\nExecStart=/bin/sleep 9"),
+    "link": ("app", "WorkingDirectory=/srv/link\nExecStart=/bin/sleep 9"),
+    "dynamic": ("app", f"DynamicUser=yes\nExecStart={HOME}/app/run"),
+    "bound": ("app", f"BindPaths={HOME}/app:/srv/bound\nExecStart=/srv/bound/run"),
+    "root": ("app", f"RootDirectory={HOME}/app\nExecStart=/run"),
+    "python": ("app", f"ExecStart=+/usr/bin/python3 {HOME}/app/main.py --at=/etc/app"),
+}  # fmt: skip
+
+
+def test_each_kind_of_unit_says_where_it_runs_from(host: Host) -> None:
+    """As systemd has read it; `config show` says it, and each service starts at once."""
+    host.run("useradd", "--system", "--create-home", USER)
+    for name in ("app", "my app", "specifier"):
+        host.run("mkdir", "-p", f"{HOME}/{name}/.git", f"{HOME}/{name}/.venv/bin")
+        host.write(f"{HOME}/{name}/.venv/pyvenv.cfg", "")
+    host.run("ln", "-s", f"{HOME}/app", "/srv/link")
+    for kind, (_, unit) in KINDS.items():
+        file = kind.partition("@")[0] + "@" * ("@" in kind)
+        host.write(f"/etc/systemd/system/{file}.service", f"[Service]\n{unit}\n")
+        describe(host, kind.partition("@")[0], f"{kind}.service")
+    host.write("/etc/systemd/system/dropped.service", "[Service]\nWorkingDirectory=/srv\n"
+               "ExecStart=/bin/sleep 9\n")  # fmt: skip
+    host.run("mkdir", "/etc/systemd/system/dropped.service.d")
+    host.write("/etc/systemd/system/dropped.service.d/x.conf",
+               f"[Service]\nWorkingDirectory={HOME}/app\n")  # fmt: skip
+    describe(host, "dropped", "dropped.service")
+    describe(host, "missing", "no-such-unit.service")
+    host.systemctl("daemon-reload")
+
+    found = {}
+    for name in (*(kind.partition("@")[0] for kind in KINDS), "dropped", "missing"):
+        told = host.run("autoupdatectl", "config", "show", "--json", name, check=False)
+        facts = json.loads(told.stdout)
+        found[name] = facts["settings"]["path"]["value"] if told.ok else facts["reason"]
+
+    wanted = {kind.partition("@")[0]: f"{HOME}/{place}" for kind, (place, _) in KINDS.items()}
+    assert "path is not set" in found.pop("missing")
+    assert found == {**wanted, "dropped": f"{HOME}/app"}
+    # The gate is not part of what the unit names, and lets it start.
+    host.run("autoupdatectl", "gate", "enable", "dropped", "dropped")
+    host.systemctl("start", "dropped.service")
+    assert f"dropped.service runs from {HOME}/app" in host.journal("dropped.service")
+
+
+def describe(host: Host, app: str, service: str) -> None:
+    """Describe an app without a path."""
+    url = "https://upstream.invalid/x"
+    text = f'services = ["{service}"]\n[upstream]\nurl = "{url}"\n'
+    host.write(f"/etc/autoupdate/apps/{app}.toml", text)

@@ -212,8 +212,10 @@ def test_first_deployment_where_nothing_would_run_from(world: World) -> None:
     assert f"autoupdatectl adopt {home}" in outcome.advice
     assert "set path in" in outcome.advice
     assert world.worker.calls == []
-    # One that runs from the path is enough: the others start without updates.
+    # One that runs from the path is enough: the others are left alone, however bad they are.
     del world.services.runs_from[SERVICES[0]]
+    world.services.broken_units = {SERVICES[1]}
     assert world.run().result == Result.UPDATED
+    assert world.services.restarts == [(SERVICES[0],)]
     world.services.runs_from = dict.fromkeys(SERVICES, str(home))
     assert world.deploy(2).result == Result.UPDATED, "it is deployed already"
