@@ -6,15 +6,25 @@ that was never deployed here: installing the package changes nothing. Imports ne
 
 import os
 import sys
+import time
 
 from autoupdate.config import run_from
 from autoupdate.model.paths import Paths
+from autoupdate.upstream.ls_refs import Conversation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Look = Callable[[Sequence[str]], list[run_from.Unit]]
+
+# In seconds.
+PATIENCE = 10.0
+# Those of the event UNMANAGED (model/events.py), which would take long to load.
+FIELDS = (
+    "MESSAGE_ID=0ef71e7c5a9b4f0c9d6c1b1fd3a5a80f", "PRIORITY=5", "SYSLOG_IDENTIFIER=autoupdate",
+    "AUTOUPDATE_EVENT=unmanaged",
+)  # fmt: skip
 
 
 def must_start(paths: Paths, name: str, look: "Look | None" = None) -> bool:
@@ -84,19 +94,21 @@ def own_unit() -> str:
 
 
 def of_systemd(names: "Sequence[str]") -> list[run_from.Unit]:
-    """Return what units name; imported here, because it costs as much as all the rest."""
-    from autoupdate.host.services import Systemd
-
-    return Systemd().directives(names)
+    """Return what units name; none if systemctl does not answer."""
+    command = ["/usr/bin/systemctl", "show", f"--property={','.join(run_from.PROPERTIES)}", "--"]
+    environment = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+    deadline = time.monotonic() + PATIENCE
+    # As host/services.py does, which would take as long to load as all the rest here.
+    with Conversation([*command, *names], environment, None, deadline) as asked:
+        answer = asked.rest().decode("utf-8", "surrogateescape")
+    return run_from.parse(answer, names) if answer else []
 
 
 def tell(paths: Paths, name: str, message: str) -> None:
     """Log the event, and print it for the journal of the service."""
-    from autoupdate.host.log import fields_of
     from autoupdate.host.log_sinks import append_line, printable, send
-    from autoupdate.model.events import UNMANAGED, Event
 
-    send(fields_of(Event(UNMANAGED, message, name)))
+    send([f"MESSAGE={message}", *FIELDS, f"AUTOUPDATE_APP={name}"])
     try:
         append_line(paths.log, message)
         print(printable(message), file=sys.stderr, flush=True)

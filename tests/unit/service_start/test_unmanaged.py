@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.config.run_from import Unit
+from autoupdate.host.log import fields_of
+from autoupdate.model.events import UNMANAGED, Event
 from autoupdate.service_start import fast_path, unmanaged
 from autoupdate.service_start.unmanaged import must_start
 from tests.unit.conftest import Journal
@@ -56,7 +58,8 @@ def test_app_that_was_never_deployed(
     assert start.passes()
     assert start.asked == 0, "systemd is asked only if the working directory does not say it"
     (entry,) = journal.entries
-    assert entry["AUTOUPDATE_EVENT"] == "unmanaged"
+    fields = fields_of(Event(UNMANAGED, entry["MESSAGE"], APP))
+    assert entry == dict(field.split("=", 1) for field in fields)
     assert f"web.service runs from {start.home}, which is not managed" in entry["MESSAGE"]
     assert entry["MESSAGE"].endswith(f"autoupdatectl adopt {start.home}")
     assert capsys.readouterr().err == f"{entry['MESSAGE']}\n"
