@@ -202,6 +202,8 @@ def gate(of: argparse.ArgumentParser) -> None:
         added.add_argument("service", metavar="SERVICE", help="unit of the service")
         with_app(added)
         added.set_defaults(does=f"gate.{name}")
+    # The drop-in says which app it is for.
+    added.set_defaults(every=True)
 
 
 def plan(of: argparse.ArgumentParser) -> None:

@@ -270,17 +270,27 @@ def paths_in(text: str, home: str) -> "Iterator[str]":
         else:
             continue
         quote = text[start - 1] if start and text[start - 1] in "\"'" and not first else ""
-        if quote and quote in text[start:]:
-            yield first + text[start : text.index(quote, start)]
+        closing = text.find(quote, start) if quote else -1
+        if closing >= 0:
+            yield first + text[start:closing]
             continue
-        ends = [at for at in range(start, len(text)) if text[at] in END] + [len(text)]
-        yield first + text[start : ends[0]]
+        end = end_of_word(text, start)
+        yield first + text[start:end]
         # systemctl prints words without the quotes around them.
-        for end in ends[1:LONGEST_NAME] if ends[0] < len(text) and text[ends[0]] == " " else ():
-            longer = first + text[start:end]
-            if os.path.lexists(longer):
-                yield longer
+        for _ in range(LONGEST_NAME):
+            if text[end : end + 1] != " ":
                 break
+            end = end_of_word(text, end + 1)
+            if os.path.lexists(first + text[start:end]):
+                yield first + text[start:end]
+                break
+
+
+def end_of_word(text: str, start: int) -> int:
+    """Return where a path that begins at an index ends, at the latest."""
+    while start < len(text) and text[start] not in END:
+        start += 1
+    return start
 
 
 def visited(path: str) -> "Iterator[str]":

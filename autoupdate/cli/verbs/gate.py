@@ -49,6 +49,6 @@ def name_of(given: str) -> str:
 
 def show(done: Done, app: str, service: str, more: list[str], chosen: Namespace) -> int:
     """Print what was done."""
-    facts = {"app": app, "service": service, "file": done.file, "changed": done.changed}
+    facts = {"app": app or None, "service": service, "file": done.file, "changed": done.changed}
     tell(facts, "\n".join([done.words, *more]), chosen)
     return Exit.DONE

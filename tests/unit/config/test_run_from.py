@@ -125,6 +125,12 @@ def test_names_with_spaces(home: Home) -> None:
         assert directory(made, home.app) == at
 
 
+def test_a_long_command_line_takes_no_longer_than_its_length(home: Home) -> None:
+    """A quadratic search would take minutes."""
+    words = "/usr/bin/env " + "--at=/srv/x " * 20_000 + home.checkout
+    assert directory(unit(words), home.app) == home.checkout
+
+
 def test_links_that_lead_into_the_path(home: Home) -> None:
     """Also those that lead on, as .venv/bin/python3 does to the host's."""
     home.deploy()
