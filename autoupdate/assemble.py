@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from autoupdate.app import App, Host, Outcome
 from autoupdate.config.load import load
-from autoupdate.config.settings import Probe, Upstream
+from autoupdate.config.run_from import located
+from autoupdate.config.settings import Probe, Settings, Upstream
 from autoupdate.host import shared
 from autoupdate.host.clock import Clock
 from autoupdate.host.hook_files import host_hooks
@@ -36,17 +37,24 @@ if TYPE_CHECKING:
     from autoupdate.adoption.host_changes import HostChanges
 
 
-def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | None = None) -> App:
-    """Read the configuration of an app and make its directories.
+def assemble(
+    paths: Paths,
+    name: str,
+    *,
+    identity: Identity | None,
+    log: Log | None = None,
+    settings: Settings | None = None,
+) -> App:
+    """Read the configuration of an app, unless it is given, and make its directories.
 
     Raises ConfigurationError, and NotPermittedError if the caller may not run updates.
     """
     began = time.time()
-    settings = load(paths, name)
+    services = Systemd()
     app_paths = paths.app(name)
+    settings = settings or located(load(paths, name), services.directives, app_paths)
     make_directories(paths, app_paths, identity)
     log = log or HostLog(paths.log)
-    services = Systemd()
 
     def output(line: str) -> None:
         log.write(Event(OUTPUT, line, name, step="build"))

@@ -15,7 +15,7 @@ from autoupdate.adoption.adoptable import (
     refuse_path,
     refuse_shared,
 )
-from autoupdate.adoption.change_over import change_over, running, sweep
+from autoupdate.adoption.change_over import change_over, refuse_unwatched, running, sweep
 from autoupdate.adoption.disable_old_updaters import refuse_late_drop_ins, refuse_running
 from autoupdate.adoption.duplicate import duplicate, needed
 from autoupdate.adoption.host_changes import HostChanges
@@ -42,7 +42,6 @@ from autoupdate.update.check import look_upstream
 from autoupdate.update.failure import give_up, refuse
 from autoupdate.update.fetch import fetch_safely, name_release
 from autoupdate.update.probation import look
-from autoupdate.update.recover import recover
 from autoupdate.update.retention import take_staged
 from autoupdate.update.update import make_release
 
@@ -59,7 +58,7 @@ def adopt(
 
     Raises ConfigurationError if it cannot be adopted as it is; then nothing is changed.
     """
-    if unwatched := recover(app):
+    if unwatched := refuse_unwatched(app):
         return unwatched
     legacy = tuple(item for item in find(host.paths) if item.concerns(path))
     refuse_path(app, path)

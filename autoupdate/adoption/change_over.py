@@ -11,6 +11,7 @@ from autoupdate.adoption import disable_old_updaters, relocation
 from autoupdate.adoption.host_changes import HostChanges, found
 from autoupdate.adoption.relocation import ADOPT, Journal
 from autoupdate.app import App, Outcome
+from autoupdate.config.run_from import DEFAULT_APP
 from autoupdate.host import runtime_files
 from autoupdate.host.links import remove_link, replace_link
 from autoupdate.host.services import Service
@@ -23,6 +24,7 @@ from autoupdate.update import retention
 from autoupdate.update.confirm import confirm
 from autoupdate.update.health import UnhealthyError
 from autoupdate.update.probation import after_restart, look, restart, watch
+from autoupdate.update.recover import recover
 
 
 def change_over(
@@ -140,8 +142,26 @@ def done(app: App, journal: Journal) -> str:
         )
     return (
         f"{app.name}: {journal.path} is a plain checkout of commit {short(journal.commit)} now, and"
-        " is not updated any more; to stop the timer: systemctl disable --now autoupdate.timer"
+        f" is not updated any more; to stop the timer: systemctl disable --now {timer_of(app.name)}"
     )
+
+
+def timer_of(app: str) -> str:
+    """Return the timer of an app."""
+    return "autoupdate.timer" if app == DEFAULT_APP else f"autoupdate@{app}.timer"
+
+
+def refuse_unwatched(app: App) -> Outcome | None:
+    """End an interrupted run; return an outcome if that cannot be done now: nothing else is."""
+    outcome = recover(app)
+    if outcome is None or outcome.exit_code != Exit.DONE:
+        return outcome
+    return outcome._replace(
+        result=Result.REFUSED, exit_code=Exit.FAILED,
+        reason=f"{outcome.reason}, so nothing was done",
+        advice=f"wait until the probation has ended, see: autoupdatectl status {app.name};"
+        " then try again",
+    )  # fmt: skip
 
 
 def undo(app: App, host: HostChanges, journal: Journal, fault: str) -> Outcome:

@@ -8,7 +8,7 @@ import os
 import shutil
 
 from autoupdate.adoption import relocation
-from autoupdate.adoption.change_over import change_over, running, sweep
+from autoupdate.adoption.change_over import change_over, refuse_unwatched, running, sweep
 from autoupdate.adoption.duplicate import Copier
 from autoupdate.adoption.host_changes import HostChanges
 from autoupdate.adoption.relocation import (
@@ -33,7 +33,6 @@ from autoupdate.model.steps import Result, Step
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.update.local_changes import save_local_changes
 from autoupdate.update.probation import look
-from autoupdate.update.recover import recover
 
 
 def give_back(app: App, host: HostChanges) -> Outcome:
@@ -41,7 +40,7 @@ def give_back(app: App, host: HostChanges) -> Outcome:
 
     Raises ConfigurationError when there is nothing to give back.
     """
-    if unwatched := recover(app):
+    if unwatched := refuse_unwatched(app):
         return unwatched
     release = current_release(app)
     new = f"{app.settings.path}.given-back"

@@ -11,6 +11,8 @@ from autoupdate.model.errors import AutoupdateError, Exit
 
 # How a transaction can end (autoupdate.model.steps.Result).
 RESULTS = ("updated", "deferred", "failed", "rolled-back", "broken", "interrupted", "unreachable")
+GATE_ENABLE = "Check for updates before each start of a service, by a drop-in of its unit"
+GATE_DISABLE = "Let a service start without a check for updates"
 EVERY_APP_HELP = "name of the app (default: every app on this host)"
 CONFIG_CHECK = "List errors and warnings in the settings"
 CONFIG_SHOW = "List every setting and the file that sets it"
@@ -202,6 +204,20 @@ def config(of: argparse.ArgumentParser) -> None:
     show.set_defaults(does="config.show")
 
 
+def gate(of: argparse.ArgumentParser) -> None:
+    """Add the verbs of `gate`."""
+    below = of.add_subparsers(dest="what", metavar="VERB", required=True)
+    for name, described in (("enable", GATE_ENABLE), ("disable", GATE_DISABLE)):
+        added = below.add_parser(
+            name, help=described, description=f"{described}.", allow_abbrev=False
+        )
+        added.add_argument("service", metavar="SERVICE", help="unit of the service")
+        with_app(added)
+        added.set_defaults(does=f"gate.{name}")
+    # The drop-in says which app it is for.
+    added.set_defaults(every=True)
+
+
 def plan(of: argparse.ArgumentParser) -> None:
     """Arguments of `plan`."""
     of.add_argument("--force", action="store_true", help="show what `run --force` would do")
@@ -304,5 +320,6 @@ VERBS = {
         "doctor.doctor", "list problems on this host, each with a command that fixes it", with_app
     ),
     "config": Verb("config.check", "check or show the settings of an app", config),
+    "gate": Verb("gate.enable", "choose which services check for updates before they start", gate),
     "history": Verb("history.history", "list past updates, newest first", history),
 }

@@ -10,13 +10,20 @@ from autoupdate.model.errors import AutoupdateError, NotPermittedError
 from autoupdate.model.paths import Paths
 
 if TYPE_CHECKING:
+    from autoupdate.config.settings import Settings
     from autoupdate.host.process import Identity
 
 
-def prepare(paths: Paths, app: str, around: Callable[[Log], Log] = lambda log: log) -> App:
+def prepare(
+    paths: Paths,
+    app: str,
+    around: Callable[[Log], Log] = lambda log: log,
+    settings: "Settings | None" = None,
+) -> App:
     """Load an app for a run. An error is also logged: without a terminal nobody would see it.
 
-    `around` may wrap the host's log. Raises NotPermittedError, and what `assemble` raises.
+    `around` may wrap the host's log; `settings` replace those of the files.
+    Raises NotPermittedError, and what `assemble` raises.
     """
     from autoupdate.assemble import assemble
     from autoupdate.host.log import HostLog
@@ -25,7 +32,7 @@ def prepare(paths: Paths, app: str, around: Callable[[Log], Log] = lambda log: l
     require_root(paths)
     try:
         log = around(HostLog(paths.log))
-        return assemble(paths, app, identity=identity(paths), log=log)
+        return assemble(paths, app, identity=identity(paths), log=log, settings=settings)
     except AutoupdateError as error:
         HostLog(paths.log).write(Event(FAILED, f"{app}: {error.message}", app))
         raise

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from autoupdate.config import settings
+from autoupdate.config.run_from import DEFAULT_APP
 from autoupdate.config.settings import REQUIRED, SETTINGS, Settings
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
 
-DEFAULT_APP = "ipfs-accelerate"
 APP_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 BY_KEY = {setting.key: setting for setting in SETTINGS}
 SECTIONS = {key.partition(".")[0] for key in BY_KEY if "." in key}
@@ -95,11 +95,16 @@ def places(base: str) -> list[str]:
     return [base, f"{base}.d", *(f"{base}.d/{name}" for name in _entries(f"{base}.d"))]
 
 
-def read(paths: Paths, app: str, report: Report = _raise) -> dict[str, Value]:
-    """Return the merged values of one app with their origin; later files win."""
+def read(
+    paths: Paths, app: str, report: Report = _raise, *, is_new: bool = False
+) -> dict[str, Value]:
+    """Return the merged values of one app with their origin; later files win.
+
+    `is_new`: no file describes the app yet.
+    """
     check_name(app)
     known = apps(paths, report)
-    if app not in known:
+    if app not in known and not is_new:
         raise ConfigurationError(
             f"there is no app {app} on this host{_nearest(app, known)}",
             f"describe it in {paths.etc}/apps/{app}.toml",

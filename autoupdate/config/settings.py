@@ -132,9 +132,10 @@ def _probe(number: int, table: dict[str, Any]) -> Probe:
 
 
 SETTINGS = (
-    Setting("path", absolute_path, REQUIRED,
+    Setting("path", optional_path, "",
             "Where the services look for the app. It becomes a symbolic link to the current"
-            " release."),
+            " release. If it is not set: the directory that the services run from, if their units"
+            " agree on one; otherwise, for the default app, /opt/ipfs_accelerate_py."),
     Setting("services", service_names, [],
             "Service units that run the app. An update restarts those that are running."),
     Setting("shared", relative_paths, [],

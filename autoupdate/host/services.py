@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from autoupdate.config import run_from
 from autoupdate.host.process import Completed, NotStartedError, TimedOutError, base_environment, run
 from autoupdate.host.systemd_retry import insist
 from autoupdate.model.errors import UpdateFailedError
@@ -69,6 +70,9 @@ class Services(Protocol):
     def programs(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the programs that services start (ExecStart=, without directory)."""
 
+    def directives(self, names: Sequence[str]) -> list[run_from.Unit]:
+        """Return what the units of services name (run_from.py); without a service manager, none."""
+
     def restart(self, names: Sequence[str]) -> None:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
 
@@ -111,6 +115,16 @@ class Systemd:
             return ()
         answer = self._systemctl("show", "--property=ExecStart", "--", *names)
         return programs_in(answer.stdout.decode(errors="replace")) if answer else ()
+
+    def directives(self, names: Sequence[str]) -> list[run_from.Unit]:
+        """Return what the units of services name (run_from.py); without a service manager, none."""
+        if not names:
+            return []
+        wanted = f"--property={','.join(run_from.PROPERTIES)}"
+        answer = self._systemctl("show", wanted, "--", *names)
+        if answer is None or answer.returncode:
+            return []
+        return run_from.parse(answer.stdout.decode(errors="surrogateescape"), names)
 
     def restart(self, names: Sequence[str]) -> None:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""

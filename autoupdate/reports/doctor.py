@@ -6,11 +6,12 @@ Each check looks at one thing and changes nothing. A check leaves out what this 
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from autoupdate.adoption import kept, old_updaters
-from autoupdate.config.load import DEFAULT_APP
+from autoupdate.adoption import gate_drop_in, kept, old_updaters
+from autoupdate.adoption.change_over import timer_of
+from autoupdate.config.run_from import Unit, adoption, elsewhere
 from autoupdate.config.settings import Settings, Upstream
 from autoupdate.gates.runnable import allow_execution
 from autoupdate.gates.space import check_space
@@ -22,11 +23,8 @@ from autoupdate.records.records import Records
 from autoupdate.worker.client import Plan
 
 PACKAGE = "ipfs-accelerate-autoupdate"
-DROP_IN = "50-autoupdate.conf"
-# systemd reads drop-ins by name: these come after the one that removed the setting.
-GATE, SHARED = "95-autoupdate-gate.conf", "95-autoupdate-shared.conf"
-# As in the package's own drop-ins: enough time for a first build, and permission to set a status.
-BESIDE_THE_GATE = ("TimeoutStartSec=45min", "NotifyAccess=exec")
+# systemd reads drop-ins by name: this one comes after the one that removed the setting.
+SHARED = "95-autoupdate-shared.conf"
 
 
 class Finding(NamedTuple):
@@ -42,6 +40,9 @@ class Host(Protocol):
 
     def unit(self, name: str) -> dict[str, str]:
         """Return the properties of a unit (systemctl(1), show); none without a service manager."""
+
+    def directives(self, names: Sequence[str]) -> list[Unit]:
+        """Return what the units of services name (config/run_from.py)."""
 
     def altered_files(self, package: str) -> list[str]:
         """Return the files of a package that changed since its installation (dpkg(1), --verify)."""
@@ -93,8 +94,7 @@ def user(case: Case) -> Iterator[Finding]:
 
 def timer(case: Case) -> Iterator[Finding]:
     """The timer must be enabled and active for scheduled updates."""
-    name = case.settings.app
-    unit = "autoupdate.timer" if name == DEFAULT_APP else f"autoupdate@{name}.timer"
+    unit = timer_of(case.settings.app)
     facts = case.host.unit(unit)
     if not facts:
         return
@@ -158,20 +158,13 @@ def services(case: Case) -> Iterator[Finding]:
 
 def without_gate(case: Case, service: str) -> Finding:
     """Return the problem of a service that does not call the gate, with its cause if known."""
-    override = f"{case.paths.administrators_units}/{service}.d/{DROP_IN}"
-    if os.path.lexists(override):
+    override = gate_drop_in.at(case.paths, service, gate_drop_in.OF_PACKAGE)
+    if os.path.lexists(override) and not gate_drop_in.leads_nowhere(override):
         return Finding(service, f"does not check for updates before it starts: {override} replaces"
                        " the drop-in of the package",
                        f"rm {override} && systemctl daemon-reload")  # fmt: skip
-    # The drop-in is kept when the package is removed; the service must start all the same.
-    program = "/usr/lib/autoupdate/pre-start"
-    asked = f"test ! -e {program} || exec {program} {case.settings.app}"
-    gate = (
-        f'ExecCondition=-+/bin/sh -c "{asked} --if-python-changed"',
-        f'ExecStartPre=+/bin/sh -c "{asked}"',
-    )
     return Finding(service, "does not check for updates before it starts",
-                   written(case, service, GATE, *gate, *BESIDE_THE_GATE))  # fmt: skip
+                   f"autoupdatectl gate enable {service} {case.settings.app}")  # fmt: skip
 
 
 def written(case: Case, service: str, name: str, *lines: str) -> str:
@@ -185,8 +178,15 @@ def written(case: Case, service: str, name: str, *lines: str) -> str:
 def link(case: Case) -> Iterator[Finding]:
     """The services' path must lead to the current release, which has a Python interpreter."""
     name, path = case.settings.app, case.settings.path
+    away = elsewhere(case.host.directives(case.settings.services), "", case.app)
+    for place in dict.fromkeys(away.values()):
+        services = ", ".join(service for service, found in away.items() if found == place)
+        yield Finding(place, f"is not managed by autoupdate, and runs {services}; no start and no"
+                      " update touches it", adoption(place, name))  # fmt: skip
+    if away and (path in away.values() or not linked_release(case.app.current)):
+        return
     if os.path.lexists(path) and not is_managed(path, case.app):
-        yield Finding(path, f"is {describe(path)}", f"autoupdatectl adopt {path} {name}")
+        yield Finding(path, f"is {describe(path)}", adoption(path, name))
     elif not linked_release(case.app.current):
         yield Finding(path, "nothing is deployed", f"autoupdatectl run {name}")
     elif not os.path.lexists(path):

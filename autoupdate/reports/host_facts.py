@@ -3,7 +3,9 @@
 import os
 import pwd
 import re
+from collections.abc import Sequence
 
+from autoupdate.config.run_from import Unit
 from autoupdate.config.settings import Upstream
 from autoupdate.host.mounts import noexec_mount
 from autoupdate.host.process import (
@@ -15,6 +17,7 @@ from autoupdate.host.process import (
     find_user,
     run,
 )
+from autoupdate.host.services import Systemd
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.upstream.ls_remote import check
 
@@ -35,6 +38,10 @@ class HostFacts:
         """Return the properties of a unit; none without a service manager."""
         said = _ask("systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", name)
         return dict(line.partition("=")[::2] for line in said.splitlines() if "=" in line)
+
+    def directives(self, names: Sequence[str]) -> list[Unit]:
+        """Return what the units of services name (config/run_from.py)."""
+        return Systemd().directives(names)
 
     def altered_files(self, package: str) -> list[str]:
         """Return the files of a package that changed since its installation (dpkg(1), --verify).

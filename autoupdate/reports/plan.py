@@ -16,7 +16,7 @@ from autoupdate.gates.hold import held, in_words
 from autoupdate.gates.order import BEFORE_SWITCH, GUARD, VERIFY, Gate
 from autoupdate.gates.runnable import check_executable, is_complete, useless_current
 from autoupdate.gates.space import check_space
-from autoupdate.host.links import claim, linked_release
+from autoupdate.host.links import linked_release
 from autoupdate.model.changes import Changes, Forecast
 from autoupdate.model.commits import short
 from autoupdate.model.errors import (
@@ -27,9 +27,10 @@ from autoupdate.model.errors import (
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
 from autoupdate.records import hold, pin
-from autoupdate.update.check import look_upstream
+from autoupdate.update.check import claim_path, look_upstream
 from autoupdate.update.failure import refuse_failed_environment
 from autoupdate.update.fetch import fetch_safely, why, with_sound_mirror
+from autoupdate.update.probation import ours
 from autoupdate.update.retention import find_staged
 from autoupdate.worker.client import Plan
 
@@ -97,7 +98,7 @@ class Planner:
         self.look_for_interruption()
         self.ask_hold()
         self.asking = "path"
-        claim(app.settings.path, app.paths)
+        claim_path(app)
         self.asking = "upstream"
         self.commit = look_upstream(app)
         self.passed(self.whose_word())
@@ -112,7 +113,7 @@ class Planner:
     def ask_to_switch(self) -> None:
         """Ask the gates right before the switch, and which services would be restarted."""
         self.ask(BEFORE_SWITCH)
-        running = self.app.host.services.look(self.app.settings.services)
+        running = ours(self.app, self.app.host.services.look(self.app.settings.services))
         self.services = tuple(service.name for service in running if service.runs)
 
     def ask_about_renewal(self) -> None:

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from autoupdate.config.run_from import elsewhere
 from autoupdate.config.settings import Settings
 from autoupdate.gates import signatures
 from autoupdate.gates.attempts import stuck
@@ -27,9 +28,13 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     quarantined = records.quarantined() if records else []
     hold = holds.find(records, now()) if records else None
     pin = pins.find(records) if records else None
+    away = elsewhere(services.directives(settings.services), "", paths)
+    present = [item for item in services.look(settings.services) if item.exists]
     return {
         "app": settings.app,
-        "state": state(settings, records, paths, release, services),
+        "state": "unmanaged"
+        if present and away.keys() >= {item.name for item in present}
+        else state(settings, records, paths, release, services),
         "current": current(settings, records, release),
         "previous": describe(records, linked_release(paths.previous)),
         "candidate": candidate._asdict() if candidate else None,
@@ -46,9 +51,9 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
                 "active": service.active,
                 "sub": service.sub,
                 "restarts": service.restarts,
+                "runs_from": away.get(service.name),
             }
-            for service in services.look(settings.services)
-            if service.exists
+            for service in present
         },
     }
 

@@ -29,11 +29,26 @@ def pass_gate(arguments: list[str], paths: Paths | None = None) -> int:
     os.umask(0o022)
     paths = paths or Paths()
     name = arguments[0] if arguments else ""
-    if is_plain(name) and find_nothing_new(paths, name, for_a_start=True):
-        return 0
+    if is_plain(name):
+        # Only then may it be one that is not managed.
+        if not runs_from_release(paths.app(name)):
+            from autoupdate.service_start.unmanaged import must_start
+
+            if must_start(paths, name):
+                return 0
+        if find_nothing_new(paths, name, for_a_start=True):
+            return 0
     from autoupdate.service_start.gate import main as usual
 
     return usual(arguments, paths)
+
+
+def runs_from_release(app: AppPaths) -> bool:
+    """Return whether the working directory, which the unit of the service sets, is a release."""
+    try:
+        return os.getcwd().startswith(f"{os.path.realpath(app.releases)}/")
+    except OSError:
+        return False
 
 
 def is_plain(name: str) -> bool:

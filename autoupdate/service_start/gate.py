@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from autoupdate.config.load import load
+from autoupdate.config.run_from import adoption, located
 from autoupdate.config.settings import Settings
 from autoupdate.gates.attempts import stuck
 from autoupdate.gates.runnable import useless_current
@@ -17,6 +18,7 @@ from autoupdate.host.clock import Clock
 from autoupdate.host.links import describe, is_managed
 from autoupdate.host.log import HostLog, say
 from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, run_unless
+from autoupdate.host.services import Systemd
 from autoupdate.host.systemd_retry import insist
 from autoupdate.host.transient_units import SystemdTransientUnits, TransientUnits
 from autoupdate.model.errors import AutoupdateError
@@ -72,7 +74,8 @@ def main(
     name = arguments[0] if arguments else ""
     began = clock.monotonic()
     try:
-        code = pass_gate(paths, load(paths, name), start, transient_units)
+        settings = located(load(paths, name), Systemd().directives, paths.app(name))
+        code = pass_gate(paths, settings, start, transient_units)
     except AutoupdateError as error:
         tell(
             paths, name, BLOCKED,
@@ -142,8 +145,8 @@ def is_unmanaged(settings: Settings, app: AppPaths) -> bool:
 def start_unmanaged(paths: Paths, settings: Settings) -> int:
     """Let a service start from what is at `path`, and report that it is not managed."""
     tell(paths, settings.app, UNMANAGED,
-         f"{settings.app}: {settings.path} is {describe(settings.path)}; the service starts from"
-         " it, without updates")  # fmt: skip
+         f"{settings.app}: {settings.path} is {describe(settings.path)}; the service starts without"
+         f" an update; to manage it: {adoption(settings.path, settings.app)}")  # fmt: skip
     return 0
 
 

@@ -1,12 +1,13 @@
 """check: is there a commit to update to? Asks upstream, unless there is a hold or a pin."""
 
 from autoupdate.app import App, Outcome
+from autoupdate.config.run_from import adoption, elsewhere, leads_into
 from autoupdate.gates import pin
 from autoupdate.gates.attempts import nothing_to_do
 from autoupdate.gates.hold import held
 from autoupdate.host.links import claim, linked_release
 from autoupdate.model.commits import kept
-from autoupdate.model.errors import Exit, NoCandidateError
+from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
 from autoupdate.model.events import CURRENT, DEFERRED, NO_CANDIDATE
 from autoupdate.model.steps import Result
 from autoupdate.records import first_seen, tags
@@ -23,11 +24,12 @@ class NothingToDoError(Exception):
 def check(app: App, trigger: str, *, force: bool) -> str:
     """Return the commit to update to.
 
-    Raises NothingToDoError, UnreachableError, and ConfigurationError if `path` is not our link.
+    Raises NothingToDoError, UnreachableError, and ConfigurationError if `path` is not our link or
+    the services run from another place.
     """
     if on_hold := held(app):
         raise NothingToDoError(note(app, on_hold))
-    claim(app.settings.path, app.paths)
+    claim_path(app)
     try:
         commit = look_upstream(app)
     except NoCandidateError as error:
@@ -35,6 +37,26 @@ def check(app: App, trigger: str, *, force: bool) -> str:
     if nothing := nothing_to_do(app, commit, trigger, force=force):
         raise NothingToDoError(note(app, nothing))
     return commit
+
+
+def claim_path(app: App) -> None:
+    """Make sure that `path` is our link or can become it, and that services run from there.
+
+    Raises ConfigurationError for a first deployment to a place from which nothing would run.
+    """
+    path = app.settings.path
+    if linked_release(app.paths.current):
+        return claim(path, app.paths)
+    units = app.host.services.directives(app.settings.services)
+    found = elsewhere(units, path, app.paths)
+    if found and not any(leads_into(unit, path, app.paths) for unit in units):
+        service, place = next(iter(found.items()))
+        raise ConfigurationError(
+            f"{service} runs from {place}, not from path ({path}); nothing was deployed",
+            f"to manage {place}: {adoption(place, app.name)}; or set path in"
+            f" /etc/autoupdate/apps/{app.name}.toml, and let the units run from there",
+        )
+    return claim(path, app.paths)
 
 
 def look_upstream(app: App) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from autoupdate.app import App
+from autoupdate.config.run_from import elsewhere
 from autoupdate.host import runtime_files
 from autoupdate.host.services import Service
 from autoupdate.model.errors import AutoupdateError
@@ -85,12 +86,22 @@ def retry_failed(app: App, present: Sequence[Service], restarted: Sequence[str])
 
 
 def look(app: App) -> list[Service]:
-    """Return the state of the app's services; log it if no service manager answers."""
+    """Return the state of the app's services; log it if no service manager answers.
+
+    A service that runs from another place is not one of them, as no update changes it.
+    """
     names = app.settings.services
     present = app.host.services.look(names)
     if names and not present:
         app.tell(NO_SUPERVISOR, f"{app.name}: no service manager answers; nothing is restarted")
-    return present
+    return ours(app, present)
+
+
+def ours(app: App, services: Sequence[Service]) -> list[Service]:
+    """Return those of some services whose units do not lead to another place than the path."""
+    units = app.host.services.directives([service.name for service in services])
+    away = elsewhere(units, app.settings.path, app.paths)
+    return [service for service in services if service.name not in away]
 
 
 def answered(app: App, names: Sequence[str]) -> list[Service]:

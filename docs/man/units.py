@@ -27,7 +27,8 @@ DESCRIBED = {
 DROP_IN = (
     "Calls the pre-start gate, `/usr/lib/autoupdate/pre-start`, before the service starts. The"
     " other `ExecStartPre=` lines of the service come first, and still see the release that was"
-    " current before the update."
+    " current before the update. `autoupdatectl gate disable SERVICE` masks the drop-in;"
+    " `autoupdatectl gate enable SERVICE NAME` writes one for a service of another app."
 )
 DIRECTIVES = {
     "ExecCondition": "Calls the gate before the service's own `ExecStartPre=` lines, but only if"

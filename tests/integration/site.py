@@ -9,6 +9,7 @@ from typing import Any
 
 from autoupdate.app import App, Outcome
 from autoupdate.assemble import assemble, reach
+from autoupdate.config.run_from import Unit
 from autoupdate.config.settings import Build, Rehearse
 from autoupdate.host.links import linked_release
 from autoupdate.host.services import Service
@@ -39,6 +40,10 @@ class NoServices:
     def programs(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return no programs: there are no services."""
         return ()
+
+    def directives(self, names: Sequence[str]) -> list[Unit]:
+        """Return no units: there are no services."""
+        return []
 
     def restart(self, names: Sequence[str]) -> None:
         """Do nothing: there are no services."""

@@ -78,7 +78,8 @@ def test_nothing_new(deployed: Site, way: str) -> None:
     Path(deployed.app_paths.fresh).unlink()
     deployed.server.forget()
     library = Path(fast_path.__file__).parents[2]
-    done = run(sys.executable, "-I", "-c", PROGRAM, library, deployed.root, way)
+    # As the unit of a service sets it.
+    done = run(sys.executable, "-I", "-c", PROGRAM, library, deployed.root, way, cwd=deployed.path)
     commands = [request.command for request in deployed.server.requests]
     assert commands == ["", "ls-refs"], commands
     assert set(done.stdout.splitlines()[-1].split()) <= LOADED

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from autoupdate.host import runtime_files
+from autoupdate.host.log import fields_of
+from autoupdate.model.events import UNMANAGED, Event
 from autoupdate.model.paths import AppPaths
+from autoupdate.service_start.unmanaged import own_unit, sentence
 from tools.lib.hosts.commands import Completed, run
 
 SCRIPT = Path(__file__).parents[2] / "units/pre-start"
@@ -24,26 +27,33 @@ class Script:
         text = SCRIPT.read_text()
         for old, new in (
             ("/run/autoupdate/", f"{directory}/"),
-            ("/var/lib/autoupdate/$1", f"{directory}/home"),
+            ("environment=/var/lib/autoupdate/$1", f"environment={directory}/home"),
+            ("home=/var/lib/autoupdate/$1", f"home={directory}/home"),
+            ("logger --journald", f"{directory}/logger"),
+            ("/home/*/* | /opt/*", f"{directory}/home/*/*"),
             ("exec /usr/bin/python3 -I /usr/lib/autoupdate/gate", "exec echo gate"),
             ("/usr/bin/python3 -I /usr/lib/autoupdate/gate", f"{directory}/gate"),
         ):
             assert text.count(old) == 1
             text = text.replace(old, new)
+        logger = directory / "logger"
+        logger.write_text(f"#!/bin/sh\ncat >{directory}/journal\ntest ! -e {directory}/mute\n")
+        logger.chmod(0o755)
         self.file = directory / "pre-start"
         self.file.write_text(text)
         self.paths = AppPaths(home=f"{directory}/home", run=f"{directory}/demo")
         os.makedirs(self.paths.run)
         self.python = directory / "python3"
         self.python.symlink_to("/usr/bin/python3")
-        self.in_use = Path(self.paths.current, ".venv/bin/python")
+        self.in_use = Path(self.paths.release("1"), ".venv/bin/python")
         self.in_use.parent.mkdir(parents=True)
         self.in_use.touch()
+        os.symlink("releases/1", self.paths.current)
         self.settings = [directory / "app.toml", directory / "app.toml.d"]
 
-    def ask(self, *arguments: str) -> Completed:
+    def ask(self, *arguments: str, cwd: Path | None = None) -> Completed:
         """Run the script with the shell that runs it on a host."""
-        return run("/bin/sh", self.file, *(arguments or ("demo",)), check=False)
+        return run("/bin/sh", self.file, *(arguments or ("demo",)), check=False, cwd=cwd)
 
     def set_fresh(self, seconds: float) -> None:
         """Let services start without a check for some time."""
@@ -194,6 +204,51 @@ def measure(script: Script) -> float:
     begun = time.perf_counter()
     script.ask()
     return time.perf_counter() - begun
+
+
+@pytest.fixture
+def checkout(script: Script) -> Path:
+    """Return a directory in a checkout; nothing was ever deployed."""
+    os.unlink(script.paths.current)
+    inner = script.file.parent / "home/me/app/src"
+    (inner.parent / ".git").mkdir(parents=True)
+    inner.mkdir()
+    return inner
+
+
+@pytest.mark.parametrize("app", ["demo", "ipfs-accelerate"])
+def test_nothing_was_ever_deployed(script: Script, checkout: Path, app: str) -> None:
+    """It says in the journal, or else on standard error, what the module would say."""
+    directory = script.file.parent
+    place = str(checkout.parent)
+    assert script.ask(app, cwd=checkout).stdout == ""
+    entry = dict(line.split("=", 1) for line in (directory / "journal").read_text().splitlines())
+    assert entry["MESSAGE"] == sentence(app, own_unit() or "the service", place)
+    assert entry == dict(
+        field.split("=", 1) for field in fields_of(Event(UNMANAGED, entry["MESSAGE"], app))
+    )
+    (directory / "mute").touch()
+    assert script.ask(app, cwd=checkout).stderr == f"{entry['MESSAGE']}\n"
+    assert script.ask(app, "--if-python-changed", cwd=checkout).stderr == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda script, _: os.symlink("releases/gone", script.paths.current),
+        lambda script, _: Path(script.paths.relocation).touch(),
+        lambda _, inner: (inner.parent / ".git").rmdir(),
+        lambda _, inner: inner.parent.rename(inner.parents[1] / "my app"),
+    ],
+    ids=["deployed", "adoption", "no checkout", "name with a space"],
+)
+def test_all_other_cases_are_for_the_gate(
+    script: Script, checkout: Path, change: Callable[[Script, Path], object]
+) -> None:
+    os.makedirs(script.paths.home, exist_ok=True)
+    change(script, checkout)
+    inner = checkout if checkout.exists() else checkout.parents[1] / "my app"
+    assert script.ask(cwd=inner).stdout == HANDED_OVER
 
 
 @pytest.mark.parametrize("key", ["version", "version_info"])

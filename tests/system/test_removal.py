@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from autoupdate.adoption.gate_drop_in import text
+from autoupdate.model.paths import Paths
 from tools.lib.hosts.demo_app import SERVICES, DemoApp
-from tools.lib.hosts.package import PROJECT, install
+from tools.lib.hosts.package import install
 from tools.lib.hosts.upstream import Upstream
 
 PACKAGE = "ipfs-accelerate-autoupdate"
@@ -17,10 +19,10 @@ def test_remove_purge_and_come_back(deployed_app: DemoApp, upstream: Upstream, d
     host = deployed_app.host
     host.systemctl("enable", "--now", *TIMERS)
     # As an administrator makes one for another app; nobody takes that away with the package.
-    drop_in = (PROJECT / "docs/examples/second-app/50-autoupdate.conf").read_text()
+    drop_in = text(Paths(), "ipfs-accelerate")
     directory = f"/etc/systemd/system/{SERVICES[0]}.d"
     host.run("mkdir", "--parents", directory)
-    host.write(f"{directory}/mine.conf", drop_in.replace("shop", "ipfs-accelerate"))
+    host.write(f"{directory}/mine.conf", drop_in)
     before = [host.show(service, "MainPID") for service in SERVICES]
 
     host.run("apt-get", "remove", "--yes", PACKAGE, timeout=300)

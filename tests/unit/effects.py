@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from autoupdate.config.run_from import Unit
 from autoupdate.host.clock import Clock
 from autoupdate.host.services import Service
 from autoupdate.model.errors import AutoupdateError
@@ -106,6 +107,8 @@ class FakeServices:
         """Services that fail with every commit."""
         self.bad_paths: set[str] = set()
         """Paths where nothing runs, if the path is a directory, not a link to a release."""
+        self.runs_from: dict[str, str] = {}
+        """Where the unit of a service says that it runs from, if not from the path."""
         self._invocations = 0
 
     def add(self, name: str, active: str = "active", sub: str = "running") -> None:
@@ -144,6 +147,14 @@ class FakeServices:
     def programs(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return a program for each service."""
         return tuple(name.removesuffix(".service") for name in names)
+
+    def directives(self, names: Sequence[str]) -> list[Unit]:
+        """Return units that run from `runs_from`: by default, the path."""
+        return [
+            {"Name": name, "LoadState": "loaded", "WorkingDirectory": where}
+            for name in names
+            if name in self.units and (where := self.runs_from.get(name, self.world.settings.path))
+        ]
 
     def restart(self, names: Sequence[str]) -> None:
         """Restart services at once."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from autoupdate.cli.render.layout import GREEN, RED, YELLOW, coloured, fact
 from autoupdate.cli.render.when import ago, in_text, until
+from autoupdate.config.run_from import adoption
 from autoupdate.model.commits import short
 from autoupdate.model.sizes import counted
 
@@ -51,6 +52,11 @@ def status(facts: dict[str, Any], now: str) -> str:
         lines.append(fact("", in_text(item["reason"])))
     for name, service in facts["services"].items():
         lines.append(about_service(name, service))
+    for place in dict.fromkeys(item["runs_from"] for item in facts["services"].values()):
+        if place:
+            # On one line each, however long: the package's postinst reads them, people copy them.
+            lines += [f"  {coloured('runs from', YELLOW)}     {place} (not managed)",
+                      f"{'':16}{adoption(place, facts['app'])}"]  # fmt: skip
     return "\n".join(lines)
 
 

@@ -2,22 +2,30 @@
 
 import os
 from argparse import Namespace
+from collections.abc import Callable
 
 from autoupdate.adoption.adopt import adopt as take_over
+from autoupdate.adoption.decide import Decision, decide
+from autoupdate.adoption.gate_drop_in import calls_gate
 from autoupdate.adoption.host_changes import real
-from autoupdate.app import Outcome
+from autoupdate.app import App, Outcome
 from autoupdate.cli.output import finish
-from autoupdate.cli.prepare import identity, prepare
+from autoupdate.cli.prepare import identity, prepare, require_root
 from autoupdate.cli.printed_log import PrintedLog, outlive_the_terminal
-from autoupdate.model.errors import ConfigurationError
+from autoupdate.config.run_from import is_loaded
+from autoupdate.host.services import Systemd
+from autoupdate.model.errors import ConfigurationError, Exit
+from autoupdate.model.events import STEP
 from autoupdate.model.paths import Paths
 from autoupdate.update.run import by_hand
 
 
 def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
     """Take over an existing checkout; its services run from releases afterwards."""
-    path = absolute(chosen.path)
-    prepared = prepare(paths, app)
+    require_root(paths)
+    path, services = absolute(chosen.path), Systemd()
+    decision = decide(paths, app, path, services.directives)
+    prepared = prepare(paths, app, settings=decision.settings)
     if not chosen.json:
         prepared = prepared._replace(log=PrintedLog(prepared.log))
     host = real(paths, identity(paths))
@@ -28,7 +36,37 @@ def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
             prepared, host, path, leave_commits=chosen.leave_commits, look_only=chosen.look
         )
 
-    return finish(by_hand(prepared, work), app, chosen)
+    tell(prepared, decision, services, look_only=chosen.look)
+    outcome = by_hand(prepared, work if chosen.look else lambda: decided(decision, prepared, work))
+    return finish(outcome, app, chosen)
+
+
+def tell(app: App, decision: Decision, services: Systemd, *, look_only: bool) -> None:
+    """Log the settings that were decided, and which services have no gate."""
+    written = "would be written" if look_only else "is written"
+    for line in decision.lines():
+        app.tell(STEP, f"{app.name}: {line} is not set by hand; it {written} to {decision.file}")
+    for unit in services.directives(decision.settings.services):
+        if is_loaded(unit) and not calls_gate(unit.get("ExecStartPre", "")):
+            command = f"autoupdatectl gate enable {unit['Name']} {app.name}"
+            app.tell(STEP, f"{app.name}: {unit['Name']} does not check for updates before it"
+                     f" starts; if it should: {command}")  # fmt: skip
+
+
+def decided(decision: Decision, app: App, work: Callable[[], Outcome]) -> Outcome:
+    """Write what was decided, and do the rest; if that fails, nothing was decided.
+
+    An adoption that cannot be undone yet still needs its settings.
+    """
+    good = False
+    try:
+        decision.write()
+        outcome = work()
+        good = outcome.exit_code == Exit.DONE
+    finally:
+        if not good and not os.path.lexists(app.paths.relocation):
+            decision.take_back()
+    return outcome
 
 
 def absolute(path: str) -> str:

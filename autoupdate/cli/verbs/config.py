@@ -8,7 +8,9 @@ from autoupdate.cli.render.configuration import check as words_of_check
 from autoupdate.cli.render.configuration import show as words_of_show
 from autoupdate.config import load as files
 from autoupdate.config.load import Value
-from autoupdate.config.settings import REQUIRED
+from autoupdate.config.run_from import ORIGIN, agreed, located
+from autoupdate.config.settings import REQUIRED, Settings
+from autoupdate.host.services import Systemd
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.reports import config_lint
@@ -44,7 +46,12 @@ def check_one(paths: Paths, app: str) -> dict[str, Any]:
     files.checked(app, values, found.append)
     odd: list[str] = []
     if not found:
-        settings = files.build(app, values)
+        try:
+            settings = complete(paths, app, values)
+        except ConfigurationError as error:
+            # Without a path, most of the other checks would be about nothing.
+            found.append(error)
+    if not found:
         found += config_lint.faults(paths, settings, values)
         found += config_lint.unknown_targets(settings, values)
         odd += config_lint.warnings(paths, settings, values)
@@ -58,11 +65,25 @@ def check_one(paths: Paths, app: str) -> dict[str, Any]:
 def show(paths: Paths, app: str, chosen: Namespace) -> int:
     """Print every setting of an app with the file that sets it."""
     values = files.read(paths, app)
-    files.build(app, values)
+    complete(paths, app, values)
     told = {key: {"value": without_secrets(key, item), "origin": item.origin or None}
             for key, item in values.items()}  # fmt: skip
     print_facts({"app": app, "settings": told}, words_of_show, chosen)
     return Exit.DONE
+
+
+def complete(paths: Paths, app: str, values: dict[str, Value]) -> Settings:
+    """Return the settings of merged values, and put in the path if no file sets it.
+
+    Raises ConfigurationError.
+    """
+    built = files.build(app, values)
+    if built.path:
+        return built
+    units = Systemd().directives(built.services)
+    settings = located(built, lambda _: units, paths.app(app))
+    values["path"] = Value(settings.path, ORIGIN if agreed(units, paths.app(app)) else "")
+    return settings
 
 
 def without_secrets(key: str, item: Value) -> Any:

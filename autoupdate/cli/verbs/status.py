@@ -7,6 +7,7 @@ from typing import Any
 from autoupdate.cli.output import complain, show
 from autoupdate.cli.render.status import status as words
 from autoupdate.config.load import apps, default_app, load
+from autoupdate.config.run_from import located
 from autoupdate.host.clock import Clock
 from autoupdate.host.services import Systemd
 from autoupdate.model.errors import AutoupdateError, Exit
@@ -37,4 +38,6 @@ def status(paths: Paths, app: str, chosen: Namespace) -> int:
 
 def facts(paths: Paths, app: str) -> dict[str, Any]:
     """Gather what `status` shows."""
-    return gather(load(paths, app), paths.app(app), Systemd())
+    services = Systemd()
+    settings = located(load(paths, app), services.directives, paths.app(app))
+    return gather(settings, paths.app(app), services)

@@ -1,18 +1,21 @@
 """A managed app is given back as a plain checkout: nothing is lost, also when it is killed."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from autoupdate.adoption import relocation
+from autoupdate.adoption.change_over import done, timer_of
 from autoupdate.adoption.give_back import give_back
 from autoupdate.adoption.manifest import Entry, manifest
+from autoupdate.adoption.relocation import Journal
 from autoupdate.app import Outcome
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result
 from autoupdate.update.run import by_hand
-from tests.unit.effects import Killed, commit
+from tests.unit.effects import APP, Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.old_directory import (
     account,
@@ -160,3 +163,28 @@ def test_killed_before_each_effect(tmp_path: Path, bad: bool) -> None:
             raise
         world.close()
     assert outcomes == ({True} if bad else {False, True})
+
+
+def test_the_timer_is_that_of_the_app(world: World) -> None:
+    world.settings = world.settings._replace(app="shop")
+    journal = Journal("release-path", "/srv/shop", "", "", commit(1), "r", (), ("", ""), ())
+    assert done(world.app, journal).endswith("systemctl disable --now autoupdate@shop.timer")
+    assert timer_of(APP) == "autoupdate.timer"
+
+
+@pytest.mark.parametrize("verb", [give_it_back, adopt_it])
+def test_nothing_is_done_on_probation(world: World, verb: Callable[[World], Outcome]) -> None:
+    """A service waits for this very run, so that the probation cannot end in it."""
+    world.deploy(1)
+    world.services.change("web.service", active="activating", sub="start-pre")
+    world.deploy(2)
+    assert world.records.unfinished()
+    last = world.records.last_run()
+
+    outcome = verb(world)
+
+    assert outcome.exit_code == Exit.FAILED
+    assert "is on probation, so nothing was done" in outcome.reason
+    assert "autoupdatectl status" in outcome.advice
+    assert world.records.last_run() == last, "it is not a run"
+    assert os.path.islink(world.settings.path)

@@ -182,7 +182,9 @@ def test_shape_of_status(world: World) -> None:
     }  # fmt: skip
     assert [set(item) for item in told["quarantine"]] == [{"commit", "reason", "since"}]
     assert set(told["services"]) == set(SERVICES)
-    assert set(told["services"]["web.service"]) == {"active", "sub", "restarts"}
+    assert set(told["services"]["web.service"]) == {
+            "active", "sub", "restarts", "runs_from",
+        }  # fmt: skip
     for time in (
         told["current"]["activated_at"], told["candidate"]["seen_at"], told["last_success_at"],
         told["last_run"]["started_at"], told["last_run"]["finished_at"],

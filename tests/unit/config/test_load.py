@@ -169,4 +169,4 @@ def test_name_that_no_app_can_have(paths: Paths, name: str) -> None:
 
 def test_setting_without_default(paths: Paths) -> None:
     write(f"{paths.etc}/apps/demo.toml", "keep = 2")
-    assert "demo: path is not set, and has no default" in refusal(paths)
+    assert "demo: upstream.url is not set, and has no default" in refusal(paths)

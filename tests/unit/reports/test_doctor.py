@@ -1,12 +1,14 @@
 """doctor: it finds each kind of problem, and none on a host without problems."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autoupdate.cli.render.doctor import doctor as words
+from autoupdate.config.run_from import Unit
 from autoupdate.config.settings import Upstream
 from autoupdate.model.errors import UnreachableError
 from autoupdate.model.paths import AppPaths
@@ -24,6 +26,7 @@ class WellHost:
     """A host without problems, until a test makes one."""
 
     def __init__(self, world: World) -> None:
+        self.world = world
         shared = world.paths.shared
         unit = {"LoadState": "loaded", "ActiveState": "active", "FragmentPath": "/usr/lib/x",
                 "NeedDaemonReload": "no", "UnitFileState": "enabled"}  # fmt: skip
@@ -44,6 +47,10 @@ class WellHost:
     def unit(self, name: str) -> dict[str, str]:
         """Return the properties of a unit."""
         return self.units[name]
+
+    def directives(self, names: Sequence[str]) -> list[Unit]:
+        """Return what units name."""
+        return self.world.services.directives(names)
 
     def altered_files(self, package: str) -> list[str]:
         """Return the files that changed since the installation of the package."""
@@ -105,7 +112,7 @@ def test_host_without_problems(deployed: World, host: WellHost) -> None:
         (RUN, {"LoadState": "not-found"}, "apt install --reinstall"),
         (RUN, {"NeedDaemonReload": "yes"}, "systemctl daemon-reload"),
         (RUN, {"FragmentPath": "/etc/systemd/system/autoupdate@.service"}, "systemctl revert"),
-        ("web.service", {"ExecStartPre": ""}, f"exec /usr/lib/autoupdate/pre-start {APP}"),
+        ("web.service", {"ExecStartPre": ""}, f"autoupdatectl gate enable web.service {APP}"),
         ("web.service", {"ReadWritePaths": "/opt/app"}, "ReadWritePaths=-"),
         ("web.service", {"NeedDaemonReload": "yes"}, "systemctl daemon-reload"),
         ("web.service", {"ActiveState": "failed"}, "journalctl --unit=web.service"),
@@ -125,6 +132,10 @@ def test_drop_in_that_an_administrator_masked(deployed: World, host: WellHost) -
     override.parent.mkdir(parents=True)
     override.symlink_to("/dev/null")
     host.change("web.service", ExecStartPre="")
+    (finding,) = found(deployed, host)
+    assert finding.mend == f"autoupdatectl gate enable web.service {APP}"
+    override.unlink()
+    override.write_text("[Service]\n")
     (finding,) = found(deployed, host)
     assert finding.mend == f"rm {override} && systemctl daemon-reload"
 
@@ -170,7 +181,20 @@ def test_path(deployed: World, host: WellHost) -> None:
     os.unlink(path)
     assert [item.mend for item in found(deployed, host)] == [f"autoupdatectl run {APP}"]
     os.mkdir(path)
-    assert [item.mend for item in found(deployed, host)] == [f"autoupdatectl adopt {path} {APP}"]
+    assert [item.mend for item in found(deployed, host)] == [f"autoupdatectl adopt {path}"]
+
+
+def test_services_that_run_from_another_place(tmp_path: Path, deployed: World) -> None:
+    """Each directory once; what is deployed for nobody is not worth a run."""
+    home = tmp_path / "my app"
+    home.mkdir()
+    for world in (deployed, World(tmp_path / "fresh")):
+        world.services.runs_from = {"web.service": str(home), "api.service": str(home)}
+        finding, *others = found(world, WellHost(world))
+        assert finding.about == str(home)
+        assert "runs web.service, api.service" in finding.what
+        assert finding.mend == f"autoupdatectl adopt '{home}'"
+        assert others == []
 
 
 def test_interrupted_update(deployed: World, host: WellHost) -> None:

@@ -86,13 +86,6 @@ def test_no_start_waits_for_a_closed_window(asked: Gate) -> None:
     assert (asked.started, asked.world.transient_units.started) == ([], [APP])
 
 
-def test_first_deployment_is_waited_for(world: World, journal: Journal) -> None:
-    asked = Gate(world)
-    asked.close_windows()
-    assert asked.ask() == 0
-    assert (asked.started, asked.world.transient_units.started) == ([APP], [])
-
-
 def test_service_starts_on_the_release_before_a_rolled_back_one(asked: Gate) -> None:
     """The bad commit was rolled back: the service may start."""
     asked.world.services.bad = {commit(2)}
@@ -132,12 +125,6 @@ def test_path_that_is_not_managed(asked: Gate, journal: Journal) -> None:
     assert asked.ask() == 0
     assert asked.started == []
     assert said(journal) == ["unmanaged"]
-
-
-def test_first_start_deploys(world: World, journal: Journal) -> None:
-    asked = Gate(world)
-    assert asked.ask() == 0
-    assert world.current_commit() == commit(1)
 
 
 def test_start_does_not_wait_for_a_run_that_is_switching(asked: Gate) -> None:

@@ -42,6 +42,10 @@ class Host:
         """Not used here."""
         raise NotImplementedError
 
+    def directives(self, names: Sequence[str]) -> list[dict[str, str]]:
+        """Not used here."""
+        raise NotImplementedError
+
     def restart(self, names: Sequence[str]) -> None:
         """Not used here."""
         raise NotImplementedError

@@ -197,3 +197,25 @@ def test_rehearsal_knows_what_the_services_start(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.deploy(1)
     assert world.worker.started == ("web", "api", "worker")
+
+
+def test_first_deployment_where_nothing_would_run_from(world: World) -> None:
+    """The services run from another place: nothing is built, and both ways out are named."""
+    home = world.root / "home/me/app"
+    home.mkdir(parents=True)
+    world.services.runs_from = dict.fromkeys(SERVICES, str(home))
+
+    outcome = world.run()
+
+    assert outcome.exit_code == Exit.USAGE
+    assert f"web.service runs from {home}, not from path" in outcome.reason
+    assert f"autoupdatectl adopt {home}" in outcome.advice
+    assert "set path in" in outcome.advice
+    assert world.worker.calls == []
+    # One that runs from the path is enough: the others are left alone, however bad they are.
+    del world.services.runs_from[SERVICES[0]]
+    world.services.broken_units = {SERVICES[1]}
+    assert world.run().result == Result.UPDATED
+    assert world.services.restarts == [(SERVICES[0],)]
+    world.services.runs_from = dict.fromkeys(SERVICES, str(home))
+    assert world.deploy(2).result == Result.UPDATED, "it is deployed already"

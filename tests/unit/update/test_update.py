@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.cli import confirm_unit
-from autoupdate.config import load
+from autoupdate.config.run_from import DEFAULT_APP
 from autoupdate.host import runtime_files
 from autoupdate.model.commits import short
 from autoupdate.model.errors import (
@@ -404,4 +404,4 @@ def test_missing_branch(world: World) -> None:
 
 
 def test_settings_of_the_world_are_those_of_the_package(world: World) -> None:
-    assert world.settings.app == load.DEFAULT_APP
+    assert world.settings.app == DEFAULT_APP

@@ -105,12 +105,13 @@ def derived_image(base: Image, name: str, key: str, prepare: Callable[[Host], No
     return Image((layer, *base.layers) if overlay else (layer,))
 
 
-def install(host: Host, deb: Path) -> None:
-    """Install the package as the README says."""
+def install(host: Host, deb: Path) -> str:
+    """Install the package as the README says; return what was printed."""
     host.copy_in(deb, _DEB_IN_HOST)
     command = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes")
     # The tree has most dependencies; the others are downloaded from the mirror.
     if not host.run(*command, "--simulate", _DEB_IN_HOST, check=False).ok:
         host.run("apt-get", "update", timeout=300)
-    host.run(*command, _DEB_IN_HOST, timeout=600)
+    said = host.run(*command, _DEB_IN_HOST, timeout=600).stdout
     host.run("rm", _DEB_IN_HOST)
+    return said
