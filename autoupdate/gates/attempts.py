@@ -3,7 +3,13 @@
 import math
 
 from autoupdate.app import App, Outcome
-from autoupdate.gates.backoff import LONGEST_WAIT, LONGEST_WAIT_OF_A_START, seconds_left
+from autoupdate.gates.backoff import (
+    LONGEST_WAIT,
+    LONGEST_WAIT_OF_A_START,
+    is_kept_out,
+    seconds_left,
+    why_kept_out,
+)
 from autoupdate.gates.runnable import is_usable
 from autoupdate.host.links import linked_release
 from autoupdate.model.commits import kept, short
@@ -34,10 +40,10 @@ def nothing_to_do(app: App, commit: str, trigger: str, *, force: bool) -> Outcom
         return Outcome(Result.CURRENT, Exit.DONE, reason, commit, release)
     if force:
         return None
-    if fault:
+    if fault and is_kept_out(fault, app.clock.now()):
         reason = (
             f"{app.name}: commit {short(commit)} is in quarantine (since {fault.since}), because"
-            f" {fault.step} failed: {fault.reason}; {kept(release)}"
+            f" {why_kept_out(fault)}; {kept(release)}"
         )
         advice = f"wait for a newer commit, or: autoupdatectl run --force {app.name}"
         return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)
@@ -71,7 +77,7 @@ def stuck(records: Records) -> str:
         if failed.commit == candidate.commit:
             if failed.step == Step.PROBATION:
                 return ""
-            return f"commit {short(failed.commit)} failed in step {failed.step}: {failed.reason}"
+            return f"commit {short(failed.commit)} is in quarantine: {why_kept_out(failed)}"
     attempts = records.attempts(candidate.commit)
     if attempts is None or not attempts.failed:
         return ""

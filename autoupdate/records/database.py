@@ -80,6 +80,11 @@ CREATE TABLE outbox (
 CREATE INDEX unsent ON outbox (id) WHERE sent_at = '';
 CREATE TABLE remembered (name TEXT PRIMARY KEY, about TEXT NOT NULL, since TEXT NOT NULL) STRICT;
 """,
+    """
+ALTER TABLE quarantine ADD COLUMN tries INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE quarantine ADD COLUMN last_at TEXT NOT NULL DEFAULT '';
+ALTER TABLE failed_environments ADD COLUMN tries INTEGER NOT NULL DEFAULT 1;
+""",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -6,6 +6,7 @@ from typing import Any
 from autoupdate.config.settings import Settings
 from autoupdate.gates import signatures
 from autoupdate.gates.attempts import stuck
+from autoupdate.gates.backoff import retry_at
 from autoupdate.host import runtime_files
 from autoupdate.host.clock import Clock
 from autoupdate.host.links import is_managed, linked_release
@@ -13,6 +14,7 @@ from autoupdate.host.services import Services
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
 from autoupdate.records import hold as holds
+from autoupdate.records import network_trouble
 from autoupdate.records import pin as pins
 from autoupdate.records.records import Records
 from autoupdate.update.probation import left_broken
@@ -27,6 +29,7 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     quarantined = records.quarantined() if records else []
     hold = holds.find(records, now()) if records else None
     pin = pins.find(records) if records else None
+    trouble = network_trouble.find(records) if records else None
     return {
         "app": settings.app,
         "state": state(settings, records, paths, release, services),
@@ -35,10 +38,16 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
         "candidate": candidate._asdict() if candidate else None,
         "last_run": last._asdict() if last else None,
         "last_success_at": records.last_success_at() if records else None,
+        "network_trouble": trouble._asdict() if trouble else None,
         "hold": hold._asdict() if hold else None,
         "pin": pin._asdict() if pin else None,
         "quarantine": [
-            {"commit": item.commit, "reason": item.reason, "since": item.since}
+            {
+                "commit": item.commit,
+                "reason": item.reason,
+                "since": item.since,
+                "retry_at": retry_at(item) or None,
+            }
             for item in quarantined
         ],
         "services": {

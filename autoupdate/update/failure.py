@@ -3,7 +3,7 @@
 import os
 
 from autoupdate.app import App, Outcome
-from autoupdate.gates.backoff import MOST_HOST_FAULTS
+from autoupdate.gates.backoff import MOST_HOST_FAULTS, is_waiting, retry_after
 from autoupdate.gates.runnable import is_complete
 from autoupdate.gates.window import wait_for_opening
 from autoupdate.host.limits import free_space
@@ -21,14 +21,13 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.events import DEFERRED, FAILED, REFUSED, STEP
 from autoupdate.model.steps import Result, Step
-from autoupdate.model.times import seconds
+from autoupdate.model.times import seconds, write
 from autoupdate.model.verdict import Verdict
 from autoupdate.records.rows import FailedEnvironment, Transaction
 from autoupdate.update import retention
+from autoupdate.update.check import note_trouble
 from autoupdate.update.retention import is_built
 
-# In seconds. The package index changes: what cannot be installed today may be there tomorrow.
-ENVIRONMENT_MEMORY = 24 * 3600
 # In bytes. With less than this, services cannot write their logs and state.
 LEAST_SPACE = 1 << 20
 
@@ -95,6 +94,8 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
     if isinstance(error, NoexecError):
         # It is the same for every commit, and was found before anything of this one was tried.
         return
+    if isinstance(error, UnreachableError):
+        note_trouble(app, error)
     if isinstance(error, UnreachableError | HostFaultError | UnusableUpstreamError):
         counted = app.records.count_attempt(
             transaction.commit, error.message, now, interrupted=False
@@ -144,12 +145,16 @@ def remember_environment(
 
 
 def refuse_failed_environment(app: App, environment: str) -> None:
-    """Raise UpdateFailedError if this set of dependencies failed lately."""
+    """Raise UpdateFailedError if this set of dependencies failed lately.
+
+    The package index changes: what cannot be installed today may be there tomorrow.
+    """
     known = app.records.failed_environment(environment)
-    if known and 0 <= seconds(app.clock.now()) - seconds(known.since) < ENVIRONMENT_MEMORY:
+    if known and is_waiting(known.since, known.tries, app.clock.now()):
+        next_try = write(seconds(known.since) + retry_after(known.tries))
         raise UpdateFailedError(
             f"the same dependencies failed for commit {short(known.commit)} at {known.since}:"
-            f" {known.reason}",
+            f" {known.reason}; they are tried again at {next_try}",
             f"autoupdatectl quarantine clear {known.commit}",
         )
 

@@ -13,6 +13,8 @@ from autoupdate.host.disk_usage import own_bytes
 from autoupdate.host.process import Identity
 from autoupdate.model.changes import Changes, Forecast, read_changes, read_forecast
 from autoupdate.model.checkout import Checkout, TakenOver
+from autoupdate.model.control import Control
+from autoupdate.model.control import read as read_control
 from autoupdate.model.errors import (
     AutoupdateError,
     HostFaultError,
@@ -32,6 +34,8 @@ from autoupdate.worker.removal import Remaining, remove_tree
 # Memory limit of a fetch, in bytes; at most half of the host's memory. That is enough: git reads a
 # pack piece by piece.
 MOST_MEMORY = 4 << 30
+# In seconds. A server that takes longer for three small packages is no use for a whole build.
+CONTROL_TIME = 60.0
 # The key of an environment (environment.py).
 KEY = re.compile(r"[0-9a-f]{24}")
 
@@ -104,6 +108,12 @@ class Worker(Protocol):
         """Build the environment of a release; return the bytes of disk space that it takes.
 
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
+        """
+
+    def control(self, release: str, said: str, build: Build) -> Control:
+        """Find out whether the host can still fetch what the deployed release is made of.
+
+        `said` is the error of a build. Raises HostFaultError, UnreachableError.
         """
 
     def rehearse(
@@ -297,6 +307,15 @@ class WorkerProcess(WorkerLink):
         self.ask("finish", request, build.timeout, "build", UpdateFailedError, begun)
         # The sizes of the files are added up, as others may use up free space meanwhile.
         return own_bytes(self.paths.release(release))
+
+    def control(self, release: str, said: str, build: Build) -> Control:
+        """Find out whether the host can still fetch what the deployed release is made of.
+
+        `said` is the error of a build. Raises HostFaultError, UnreachableError.
+        """
+        request = {"release": release, "said": said, "settings": build._asdict()}
+        done = self.ask("control", request, CONTROL_TIME, "control", UnreachableError)
+        return read_control(done)
 
     def rehearse(
         self,

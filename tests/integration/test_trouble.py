@@ -3,11 +3,7 @@
 And the converse: what a server that works answers for a bad commit is the commit's fault.
 """
 
-import functools
-import http.server
 import os
-import threading
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,17 +18,13 @@ from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker import commands
 from autoupdate.worker.environment import uv
 from autoupdate.worker.environment.installer import Installer, cache_environment, fault
+from tests.integration.indexes import QUICK, Good
 from tests.integration.site import Site
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.git_server import GitServer
 from tools.lib.hosts.misbehaving import Misbehaving, Trouble
 
 PYTHON = "/usr/bin/python3"
-# So that servers which hang are given up soon.
-QUICK = {
-    "PIP_TIMEOUT": "1", "PIP_RETRIES": "1", "UV_HTTP_TIMEOUT": "1", "UV_HTTP_RETRIES": "0",
-    "GIT_HTTP_LOW_SPEED_TIME": "1",
-}  # fmt: skip
 
 
 class Tool(NamedTuple):
@@ -120,64 +112,11 @@ def test_ssh_server_is_to_blame(tools: dict[str, Tool], tool: str) -> None:
     assert error.message.startswith("127.0.0.1:9 refused the connection")
 
 
-class Good:
-    """An index that works, and projects whose builds fail."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        handler = functools.partial(Quiet, directory=str(directory))
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.wheel("thing", "1.0")
-        self.wheel("thing", "0.5")
-        self.wheel("other", "1.0", "thing<1")
-        self.wheel("pre", "1.0a1")
-        project = '[build-system]\nrequires = ["{}"]\nbuild-backend = "x"\n[project]\nname = "q"\n'
-        self.file("needs-missing/pyproject.toml", project.format("missing") + 'version = "1"\n')
-        self.file("invalid/pyproject.toml", "[project\n")
-        self.file("requirements.txt", "thing ==== 2\n")
-        self.file("simple/windows/windows-1.0-cp311-cp311-win_amd64.whl", "x")
-        self.file("simple/broken/index.html", '<a href="broken-1.0.tar.gz">broken-1.0.tar.gz</a>')
-        self.file("broken-1.0/setup.py", "raise SystemExit('503: refused by its author')\n")
-        self.file("broken-1.0/PKG-INFO", "Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-        run("tar", "-czf", directory / "simple/broken/broken-1.0.tar.gz", "-C", directory,
-            "broken-1.0")  # fmt: skip
-
-    def file(self, path: str, text: str) -> None:
-        """Write a file."""
-        (self.directory / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.directory / path).write_text(text)
-
-    def wheel(self, name: str, version: str, *requirements: str) -> None:
-        """Make a package without content."""
-        place = self.directory / "simple" / name
-        place.mkdir(parents=True, exist_ok=True)
-        needs = "".join(f"Requires-Dist: {words}\n" for words in requirements)
-        info = f"{name}-{version}.dist-info"
-        with zipfile.ZipFile(place / f"{name}-{version}-py3-none-any.whl", "w") as file:
-            about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
-            file.writestr(f"{info}/METADATA", about)
-            file.writestr(
-                f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-            )
-            file.writestr(f"{info}/RECORD", "")
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files, without a log."""
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as inherited
-        """Keep the test's output quiet."""
-
-
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Good]:
     """Return an index that works."""
-    made = Good(tmp_path_factory.mktemp("index"))
-    threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True).start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with Good(tmp_path_factory.mktemp("index")) as made:
+        yield made
 
 
 BAD = {
