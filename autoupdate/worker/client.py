@@ -13,8 +13,6 @@ from autoupdate.host.disk_usage import own_bytes
 from autoupdate.host.process import Identity
 from autoupdate.model.changes import Changes, Forecast, read_changes, read_forecast
 from autoupdate.model.checkout import Checkout, TakenOver
-from autoupdate.model.control import Control
-from autoupdate.model.control import read as read_control
 from autoupdate.model.errors import (
     AutoupdateError,
     HostFaultError,
@@ -27,15 +25,13 @@ from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys, Signature, from_answer
 from autoupdate.model.track import COMMIT
 from autoupdate.upstream.git_environment import Access, redact
+from autoupdate.worker.control import ControlLink, Controls
 from autoupdate.worker.environment.linked_copy import provide
-from autoupdate.worker.link import WorkerLink
 from autoupdate.worker.removal import Remaining, remove_tree
 
 # Memory limit of a fetch, in bytes; at most half of the host's memory. That is enough: git reads a
 # pack piece by piece.
 MOST_MEMORY = 4 << 30
-# In seconds. A server that takes longer for three small packages is no use for a whole build.
-CONTROL_TIME = 60.0
 # The key of an environment (environment.py).
 KEY = re.compile(r"[0-9a-f]{24}")
 
@@ -56,7 +52,7 @@ class Plan(NamedTuple):
     free: int
 
 
-class Worker(Protocol):
+class Worker(Controls, Protocol):
     """The worker, as an update uses it."""
 
     watched: Callable[[str], None]
@@ -110,12 +106,6 @@ class Worker(Protocol):
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
 
-    def control(self, release: str, said: str, build: Build) -> Control:
-        """Find out whether the host can still fetch what the deployed release is made of.
-
-        `said` is the error of a build. Raises HostFaultError, UnreachableError.
-        """
-
     def rehearse(
         self,
         release: str,
@@ -160,7 +150,7 @@ class Worker(Protocol):
         """End the worker and every process that it started."""
 
 
-class WorkerProcess(WorkerLink):
+class WorkerProcess(ControlLink):
     """The worker as a process of the builds' user."""
 
     def __init__(
@@ -307,15 +297,6 @@ class WorkerProcess(WorkerLink):
         self.ask("finish", request, build.timeout, "build", UpdateFailedError, begun)
         # The sizes of the files are added up, as others may use up free space meanwhile.
         return own_bytes(self.paths.release(release))
-
-    def control(self, release: str, said: str, build: Build) -> Control:
-        """Find out whether the host can still fetch what the deployed release is made of.
-
-        `said` is the error of a build. Raises HostFaultError, UnreachableError.
-        """
-        request = {"release": release, "said": said, "settings": build._asdict()}
-        done = self.ask("control", request, CONTROL_TIME, "control", UnreachableError)
-        return read_control(done)
 
     def rehearse(
         self,

@@ -109,7 +109,7 @@ class Serving(http.server.ThreadingHTTPServer):
 class Quiet(http.server.SimpleHTTPRequestHandler):
     """Serves files, without a log."""
 
-    def copyfile(self, source: IO[bytes], outputfile: IO[bytes]) -> None:
+    def copyfile(self, source: IO[bytes], outputfile: IO[bytes]) -> None:  # type: ignore[override]
         """Send a file."""
         assert isinstance(self.server, Serving)
         while self.server.index.dripping.is_set() and (byte := source.read(1)):

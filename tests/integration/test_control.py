@@ -12,7 +12,8 @@ from autoupdate.model.control import Control
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.upstream.git_environment import git_environment
-from autoupdate.worker import client, commands
+from autoupdate.worker import commands
+from autoupdate.worker import control as worker_control
 from autoupdate.worker.environment.control import control, sample
 from autoupdate.worker.environment.environment import EnvironmentBuilder
 from autoupdate.worker.environment.installer import cache_environment
@@ -161,7 +162,7 @@ def test_whole_run(deployed: Site, good: Good, monkeypatch: pytest.MonkeyPatch) 
     assert "thing==1.0" in told
     assert "so the commit is blamed" in told
     # A build that is late, because its index drips.
-    monkeypatch.setattr(client, "CONTROL_TIME", 2.0)
+    monkeypatch.setattr(worker_control, "MOST_TIME", 2.0)
     deployed.configure(build__timeout="2s")
     deployed.upstream.commit(version=4, requirements=(*needs, "other-thing"))
     good.drip()
