@@ -53,8 +53,12 @@ def nothing_to_do(app: App, commit: str, trigger: str, *, force: bool) -> Outcom
 def too_early(app: App, commit: str, release: str, longest: float) -> Outcome | None:
     """Return why a commit that failed is not tried again yet; None if it is tried now."""
     attempts = app.records.attempts(commit)
-    left = seconds_left(attempts, app.clock.now(), longest) if attempts else 0.0
-    if attempts is None or left <= 0:
+    if attempts is None:
+        return None
+    # Services are kept down only for attempts that failed.
+    longest = longest if attempts.failed else LONGEST_WAIT
+    left = seconds_left(attempts, app.clock.now(), longest)
+    if left <= 0:
         return None
     reason = (
         f"{app.name}: commit {short(commit)} is tried again in {math.ceil(left)} s, after"

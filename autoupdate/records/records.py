@@ -267,6 +267,10 @@ class Records:
             item,
         )
 
+    def take_out_of_quarantine(self, commit: str) -> None:
+        """Remove a commit from quarantine; its attempts are still counted."""
+        self.write('DELETE FROM quarantine WHERE "commit" = ?', [commit])
+
     def forgive(self, commit: str) -> None:
         """Let a commit be tried again at once, its dependencies included."""
         with self.atomic():

@@ -1,6 +1,7 @@
 """An update that failed before the switch: its release is removed, and the fault is recorded."""
 
 import os
+import re
 
 from autoupdate.app import App, Outcome
 from autoupdate.gates.backoff import MOST_HOST_FAULTS, is_waiting, retry_after
@@ -118,6 +119,16 @@ def blame_for_running_badly(app: App, transaction: Transaction, fault: str) -> N
         app.records.count_attempt(transaction.commit, reason, now, interrupted=True)
     else:
         app.records.quarantine(transaction.commit, Step.PROBATION, fault, now)
+
+
+def is_alike(fault: str, other: str) -> bool:
+    """Return whether two faults of services are the same, whichever process and moment it was."""
+    # With Restart=, systemd shows a crash in one of these two ways, depending on the moment.
+    alike = [
+        re.sub(r"[0-9]+", "N", text.replace("crashed and was restarted by systemd", "failed"))
+        for text in (fault, other)
+    ]
+    return alike[0] == alike[1]
 
 
 def trouble_of_the_host(app: App, release: str) -> str:

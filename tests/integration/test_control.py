@@ -1,6 +1,5 @@
 """The control of a failed build: real pip and uv fetch again what a deployed release is made of."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,31 +141,32 @@ def test_sample_has_what_the_error_names_then_what_is_small(tmp_path: Path) -> N
 
 def test_whole_run(deployed: Site, good: Good, monkeypatch: pytest.MonkeyPatch) -> None:
     """A build fails by itself, but the index is out as well; then only the build fails."""
-    needs = (f"--extra-index-url {good.url}/simple", "thing==1.0")
-    deployed.upstream.commit(version=2, requirements=needs)
+    needs = {"deps.txt": f"--extra-index-url {good.url}/simple\nthing==1.0\n"}
+    deployed.configure(build__requirements=["deps.txt"])
+    deployed.upstream.commit(version=2, files=needs)
     outcome = deployed.run()
-    assert outcome.result is Result.UPDATED, (outcome, deployed.output)
+    assert outcome.result is Result.UPDATED, outcome.reason
     broken = {"setup.py": "raise SystemExit('a file of mine is missing')\n"}
-    bad = deployed.upstream.commit(version=3, requirements=needs, files=broken)
+    bad = deployed.upstream.commit(version=3, files=needs | broken)
     good.stop()
     outcome = deployed.run()
     good.start()
     assert (outcome.result, outcome.exit_code) == (Result.UNREACHABLE, Exit.UNREACHABLE)
     host = good.url.removeprefix("http://")
-    for words in ("a file of mine", "the control failed", f"thing==1.0 cannot be fetched: {host}"):
+    for words in ("the control failed", f"thing==1.0 cannot be fetched: {host}"):
         assert words in outcome.reason
-    assert deployed.run().result is Result.DEFERRED
     outcome = deployed.run(force=True)
     assert (outcome.result, outcome.commit) == (Result.FAILED, bad)
     (told,) = [text for text in deployed.log.messages("step") if "control" in text]
     assert "thing==1.0" in told
     assert "so the commit is blamed" in told
     # A build that is late, because its index drips.
-    monkeypatch.setattr(worker_control, "MOST_TIME", 2.0)
-    deployed.configure(build__timeout="2s")
-    deployed.upstream.commit(version=4, requirements=(*needs, "other-thing"))
+    monkeypatch.setattr(worker_control, "MOST_TIME", 3.0)
+    deployed.configure(build__requirements=["deps.txt"], build__timeout="5s")
+    more = {"deps.txt": needs["deps.txt"] + "pre\n"}
+    deployed.upstream.commit(version=4, files=more)
     good.drip()
     outcome = deployed.run()
     assert outcome.result is Result.UNREACHABLE
-    assert "the build did not end within 2 s; the commit is not blamed" in outcome.reason
-    assert os.path.basename(deployed.release) == deployed.current
+    assert "the build did not end within 5 s; the commit is not blamed" in outcome.reason
+    assert "the control did not end within 3 s" in outcome.reason
