@@ -141,6 +141,7 @@ def test_sample_has_what_the_error_names_then_what_is_small(tmp_path: Path) -> N
 
 def test_whole_run(deployed: Site, good: Good, monkeypatch: pytest.MonkeyPatch) -> None:
     """A build fails by itself, but the index is out as well; then only the build fails."""
+    deployed.foretells = False
     needs = {"deps.txt": f"--extra-index-url {good.url}/simple\nthing==1.0\n"}
     deployed.configure(build__requirements=["deps.txt"])
     deployed.upstream.commit(version=2, files=needs)

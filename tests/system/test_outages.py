@@ -17,7 +17,7 @@ def refused(
 ) -> Iterator[Outage]:
     """Restart a service in an outage: it is refused, and no commit is blamed."""
     with closing(Outage(app, upstream, what, trouble)) as outage:
-        outage.begin(2, "pip", start)
+        outage.begin(2, "uv", start)
         app.forget_freshness()
         done = app.host.systemctl("restart", SERVICES[0], check=False, timeout=300)
         assert not done.ok
@@ -38,8 +38,8 @@ def test_service_is_back_after_the_outage(
         shown = deployed_app.host.run("autoupdatectl", "status").stdout
         assert f"trouble with {outage.bad.host}, began" in shown
         commit = outage.end(3)
-        # The longest wait between two attempts, and some for a busy machine.
-        deployed_app.wait_up(120)
+        # The longest wait between two attempts, and the build on a busy machine.
+        deployed_app.wait_up(300)
         status = deployed_app.status()
         assert (status["current"]["commit"], status["network_trouble"]) == (commit, None)
 
