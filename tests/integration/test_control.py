@@ -139,11 +139,13 @@ def test_sample_has_what_the_error_names_then_what_is_small(tmp_path: Path) -> N
     assert [package.name for package in found] == ["big-one", "tiny", "small"]
 
 
-def test_whole_run(deployed: Site, good: Good, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whole_run(
+    deployed: Site, good: Good, uv_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A build fails by itself, but the index is out as well; then only the build fails."""
     deployed.foretells = False
     needs = {"deps.txt": f"--extra-index-url {good.url}/simple\nthing==1.0\n"}
-    deployed.configure(build__requirements=["deps.txt"])
+    deployed.use_uv(uv_directory, build__requirements=["deps.txt"])
     deployed.upstream.commit(version=2, files=needs)
     outcome = deployed.run()
     assert outcome.result is Result.UPDATED, outcome.reason
@@ -163,7 +165,7 @@ def test_whole_run(deployed: Site, good: Good, monkeypatch: pytest.MonkeyPatch) 
     assert "so the commit is blamed" in told
     # A build that is late, because its index drips.
     monkeypatch.setattr(worker_control, "MOST_TIME", 3.0)
-    deployed.configure(build__requirements=["deps.txt"], build__timeout="5s")
+    deployed.configure(build__installer="uv", build__requirements=["deps.txt"], build__timeout="5s")
     more = {"deps.txt": needs["deps.txt"] + "pre\n"}
     deployed.upstream.commit(version=4, files=more)
     good.drip()

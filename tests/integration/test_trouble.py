@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import pytest
 
+from autoupdate.config.settings import SETTINGS, Upstream
 from autoupdate.model.errors import AutoupdateError, DependenciesFailedError, Exit, UnreachableError
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Records
 from autoupdate.reports.status import status
-from autoupdate.upstream.git_environment import git_environment
+from autoupdate.upstream.git_environment import git_environment, host_of
+from autoupdate.upstream.ls_remote import check
 from autoupdate.worker import commands
-from autoupdate.worker.environment import uv
 from autoupdate.worker.environment.installer import Installer, cache_environment, fault
 from tests.integration.indexes import QUICK, Good
 from tests.integration.site import Site
@@ -43,7 +44,7 @@ class Tool(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tool]:
+def tools(tmp_path_factory: pytest.TempPathFactory, uv_directory: Path) -> dict[str, Tool]:
     """Return the host's pip, the newest one, and uv."""
     directory = tmp_path_factory.mktemp("tools")
     for name in ("old", "new"):
@@ -51,7 +52,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tool]:
     environment = os.environ | cache_environment(str(directory))
     run(directory / "new/bin/python", "-m", "pip", "install", "--quiet", "--upgrade", "pip",
         environment=environment)  # fmt: skip
-    program = uv.find(str(directory)) or uv.fetch(str(directory), PYTHON, commands.command)
+    program = str(uv_directory / "bin/uv")
     pip = Installer("pip", "")
     return {
         "pip of the host": Tool(pip, directory / "old"),
@@ -119,6 +120,22 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Good]:
         yield made
 
 
+@pytest.mark.parametrize("trouble", Trouble)
+def test_upstream_is_to_blame(tmp_path: Path, trouble: Trouble) -> None:
+    """The check asks upstream before anything is built, so no commit is at hand."""
+    known = {
+        setting.key.removeprefix("upstream."): setting.default
+        for setting in SETTINGS
+        if setting.key.startswith("upstream.")
+    }
+    with Misbehaving(trouble, tmp_path, {}) as server:
+        asked = Upstream(**{**known, "url": f"{server.url}/app.git", "timeout": 2.0})
+        with pytest.raises(UnreachableError) as caught:
+            check(asked, str(tmp_path), None)
+    assert server.host in caught.value.message
+    assert host_of(asked.url) == server.host, "which `status` shows"
+
+
 BAD = {
     "no such project": "missing",
     "no such version": "thing==99",
@@ -145,8 +162,9 @@ def test_commit_is_to_blame(tools: dict[str, Tool], good: Good, bad: str, tool: 
     assert type(error) is DependenciesFailedError, error
 
 
-def test_git_dependency_while_its_server_is_down(deployed: Site) -> None:
+def test_git_dependency_while_its_server_is_down(deployed: Site, uv_directory: Path) -> None:
     """No quarantine, no remembered failure; the server is named, and the next run can succeed."""
+    deployed.use_uv(uv_directory)
     served = deployed.directory / "dependency"
     source = served / "thing"
     source.mkdir(parents=True)
@@ -167,7 +185,7 @@ def test_git_dependency_while_its_server_is_down(deployed: Site) -> None:
     assert f"{host} refused the connection" in outcome.reason
     app = deployed.app()
     shown = status(app.settings, deployed.app_paths, app.host.services)
-    assert f"{host} refused" in str(shown["last_run"]), "status says which server"
+    assert shown["network_trouble"]["server"] == host
     app.records.close()
     records = Records(deployed.app_paths.state, read_only=True)
     assert records.quarantined() == []
@@ -182,3 +200,4 @@ def test_git_dependency_while_its_server_is_down(deployed: Site) -> None:
     assert "the same dependencies failed" not in outcome.reason
     with server:
         assert deployed.updates_to(second, force=True)
+    assert status(app.settings, deployed.app_paths, app.host.services)["network_trouble"] is None
