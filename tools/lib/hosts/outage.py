@@ -14,16 +14,18 @@ from tools.lib.hosts.upstream import Upstream
 INDEX, DEPENDENCY, UPSTREAM = "index", "git dependency", "upstream"
 # The file of requirements that needs the server.
 NEEDS = "outage.txt"
-# Long enough for Git on a busy machine. pip would wait for minutes.
 SETTINGS = """
 [upstream]
-timeout = "4s"
+timeout = "{timeout}"
 url = "{url}"
 [build]
 installer = "{installer}"
 requirements = ["requirements.txt", "outage.txt"]
 [start]
 """
+# Long enough for Git on a busy machine; as short as can be for a server that never answers.
+USUAL, SHORT = "60s", "4s"
+# pip would wait for minutes.
 PIP = "timeout = 2\nretries = 0\n"
 
 
@@ -46,7 +48,8 @@ class Outage:
             known = host.run("cat", "/etc/pip.conf", check=False).stdout.rstrip()
             host.write("/etc/pip.conf", f"{known or '[global]'}\n{PIP}")
         url = f"{self.bad.url}/app.git" if self.what == UPSTREAM else self.upstream.url
-        self.settings = SETTINGS.format(url=url, installer=installer) + start
+        timeout = SHORT if (self.what, self.bad.trouble) == (UPSTREAM, Trouble.HANG) else USUAL
+        self.settings = SETTINGS.format(url=url, installer=installer, timeout=timeout) + start
         self.app.configure_more(self.settings, "60-outage")
         self.bad.__enter__()
         return self.commit(version, needs=self.what != UPSTREAM)
@@ -64,7 +67,7 @@ class Outage:
         self.bad.__exit__(None, None, None)
         if self.what == UPSTREAM:
             settings = self.settings.replace(f"{self.bad.url}/app.git", self.upstream.url)
-            self.app.configure_more(settings, "60-outage")
+            self.app.configure_more(settings.replace(SHORT, USUAL), "60-outage")
         elif self.bad.url.startswith("https:"):
             # No server of that name, or with such a certificate, can be had here.
             return self.commit(version, needs=False)
