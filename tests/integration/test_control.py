@@ -149,8 +149,9 @@ def test_whole_run(
     deployed.upstream.commit(version=2, files=needs)
     outcome = deployed.run()
     assert outcome.result is Result.UPDATED, outcome.reason
-    broken = {"setup.py": "raise SystemExit('a file of mine is missing')\n"}
-    bad = deployed.upstream.commit(version=3, files=needs | broken)
+    # It asks for nothing of that index, so no words tell that this is out.
+    broken = {"setup.py": "raise SystemExit('a file of mine is missing')\n", "deps.txt": "\n"}
+    bad = deployed.upstream.commit(version=3, files=broken)
     good.stop()
     outcome = deployed.run()
     good.start()
