@@ -14,6 +14,7 @@ from autoupdate.config.values import (
     commands,
     count,
     duration,
+    duration_or_off,
     each_of,
     fingerprints,
     http_url,
@@ -232,6 +233,10 @@ SETTINGS = (
     Setting("start.if_update_fails", one_of("block", "start"), "block",
             "What a service does when the update before its start failed. `block`: it does not"
             " start; `start`: it starts on the last good release."),
+    Setting("start.patience", duration_or_off, "off",
+            "With `block`: how long services stay down because a server (upstream, a package index)"
+            " is out of reach, counted from the first start that was refused. Then they start on"
+            " the last good release. `off`: they stay down until the server works."),
     Setting("start.fresh_for", duration, "60s",
             "A service starts without a new check of upstream if the last one is not older than"
             " this."),
@@ -326,6 +331,7 @@ class Start(NamedTuple):
 
     update: bool
     if_update_fails: str
+    patience: float
     fresh_for: float
 
 

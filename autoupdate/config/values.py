@@ -278,6 +278,11 @@ def optional_path(value: Any) -> str:
     return absolute_path(value) if value != "" else ""
 
 
+def duration_or_off(value: Any) -> float:
+    """Accept a time span, or "off"; return seconds, 0 for off."""
+    return limit(value) if value != "off" else 0.0
+
+
 def optional_duration(value: Any) -> float:
     """Accept a time span, or an empty string; return seconds, 0 for the empty string."""
     return limit(value) if value != "" else 0.0

@@ -4,7 +4,13 @@ import math
 
 from autoupdate.app import App, Outcome
 from autoupdate.config import applied
-from autoupdate.gates.backoff import LONGEST_WAIT, LONGEST_WAIT_OF_A_START, seconds_left
+from autoupdate.gates.backoff import (
+    LONGEST_WAIT,
+    LONGEST_WAIT_OF_A_START,
+    is_kept_out,
+    seconds_left,
+    why_kept_out,
+)
 from autoupdate.gates.runnable import is_usable
 from autoupdate.host.links import linked_release
 from autoupdate.model.commits import kept, short
@@ -36,10 +42,10 @@ def nothing_to_do(app: App, commit: str, trigger: str, *, force: bool) -> Outcom
         return Outcome(Result.CURRENT, Exit.DONE, reason, commit, release)
     if force:
         return None
-    if fault:
+    if fault and is_kept_out(fault, app.clock.now()):
         reason = (
             f"{app.name}: commit {short(commit)} is in quarantine (since {fault.since}), because"
-            f" {fault.step} failed: {fault.reason}; {kept(release)}"
+            f" {why_kept_out(fault)}; {kept(release)}"
         )
         advice = f"wait for a newer commit, or: autoupdatectl run --force {app.name}"
         return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)
@@ -49,8 +55,12 @@ def nothing_to_do(app: App, commit: str, trigger: str, *, force: bool) -> Outcom
 def too_early(app: App, commit: str, release: str, longest: float) -> Outcome | None:
     """Return why a commit that failed is not tried again yet; None if it is tried now."""
     attempts = app.records.attempts(commit)
-    left = seconds_left(attempts, app.clock.now(), longest) if attempts else 0.0
-    if attempts is None or left <= 0:
+    if attempts is None:
+        return None
+    # Services are kept down only for attempts that failed.
+    longest = longest if attempts.failed else LONGEST_WAIT
+    left = seconds_left(attempts, app.clock.now(), longest)
+    if left <= 0:
         return None
     reason = (
         f"{app.name}: commit {short(commit)} is tried again in {math.ceil(left)} s, after"
@@ -73,7 +83,7 @@ def stuck(records: Records) -> str:
         if failed.commit == candidate.commit:
             if failed.step == Step.PROBATION:
                 return ""
-            return f"commit {short(failed.commit)} failed in step {failed.step}: {failed.reason}"
+            return f"commit {short(failed.commit)} is in quarantine: {why_kept_out(failed)}"
     attempts = records.attempts(candidate.commit)
     if attempts is None or not attempts.failed:
         return ""

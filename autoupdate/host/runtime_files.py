@@ -150,6 +150,7 @@ def set_fresh(paths: AppPaths, seconds: float, python: str, files: Sequence[str]
     # Shells compare whole seconds: a change within this second must count as newer.
     moment = int(time.time()) - 1
     os.utime(paths.fresh, (moment, moment))
+    remove_link(paths.refused)
 
 
 def stamp(paths: AppPaths, python: str, files: Sequence[str]) -> list[str]:
@@ -182,6 +183,17 @@ def _changed_since(file: str, moment: int) -> bool:
         return int(os.stat(file).st_mtime) > moment
     except FileNotFoundError:
         return False
+
+
+def refused_for(paths: AppPaths) -> float:
+    """Return for how many seconds starts have been refused, from the first one until now.
+
+    It ends when services may start again (`set_fresh`).
+    """
+    with suppress(OSError, ValueError), open(paths.refused, encoding="ascii") as file:
+        return max(0.0, _uptime() - float(file.read()))
+    _write(paths.refused, f"{_uptime()}\n")
+    return 0.0
 
 
 def set_stale(paths: AppPaths) -> None:

@@ -67,9 +67,13 @@ class BrokenError(AutoupdateError):
 
 
 class UnreachableError(AutoupdateError):
-    """Upstream did not answer, or its answer is not that of a Git repository."""
+    """A server that an update needs did not answer as it should; `server` is empty for upstream."""
 
     exit_code = Exit.UNREACHABLE
+
+    def __init__(self, message: str, advice: str = "", server: str = "") -> None:
+        super().__init__(message, advice)
+        self.server = server
 
 
 class NoCandidateError(AutoupdateError):

@@ -153,6 +153,11 @@ class AppPaths:
         return f"{self.run}/fresh"
 
     @property
+    def refused(self) -> str:
+        """When the first start was refused in an outage, in seconds since boot."""
+        return f"{self.run}/refused"
+
+    @property
     def known(self) -> str:
         """What the last run asked and found (service_start/fast_path_facts.py)."""
         return f"{self.run}/known"

@@ -3,8 +3,6 @@
 Checked after each run. What was reported is remembered, so that it is reported once.
 """
 
-from typing import NamedTuple
-
 from autoupdate.app import App, Outcome
 from autoupdate.model.commits import short
 from autoupdate.model.errors import Exit
@@ -12,17 +10,9 @@ from autoupdate.model.events import HELD_TOO_LONG, QUARANTINED, STALE, WORKS_AGA
 from autoupdate.model.steps import Result
 from autoupdate.model.times import seconds
 from autoupdate.records.hold import find as find_hold
-from autoupdate.records.records import Records
+from autoupdate.records.remembered import Remembered, forget, keep, recall
 
 TROUBLE, BEHIND, CHECKED = "trouble", "behind", "checked"
-
-
-class Remembered(NamedTuple):
-    """A condition that lasts, or a report that was made: what it is about, and since when."""
-
-    name: str
-    about: str
-    since: str
 
 
 def look(app: App, outcome: Outcome, started: str) -> None:
@@ -103,21 +93,3 @@ def tell_quarantined(app: App, started: str) -> None:
 def passed(since: str, now: str) -> int:
     """Return the seconds between two moments."""
     return seconds(now) - seconds(since)
-
-
-def recall(records: Records, name: str) -> Remembered | None:
-    """Return what is remembered under a name."""
-    rows = records.rows("SELECT name, about, since FROM remembered WHERE name = ?", [name])
-    return Remembered(*rows[0]) if rows else None
-
-
-def keep(records: Records, name: str, about: str, since: str) -> None:
-    """Remember something, in place of what was known under that name."""
-    records.write("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?)", [name, about, since])
-
-
-def forget(records: Records, *names: str) -> None:
-    """Forget what is remembered under some names."""
-    for name in names:
-        if recall(records, name):
-            records.write("DELETE FROM remembered WHERE name = ?", [name])

@@ -16,6 +16,7 @@ from autoupdate.model.steps import Result, Step
 from autoupdate.model.times import seconds
 from autoupdate.notifications import alerts
 from autoupdate.records import hold, outbox, pin
+from autoupdate.records.remembered import keep, recall
 from autoupdate.records.rows import Release
 
 DISTRIBUTION = "ipfs_accelerate_autoupdate-"
@@ -128,7 +129,7 @@ def of_runs(app: App) -> dict[str, Samples]:
         found["run_duration_seconds"] = one(max(0, took))
     if success := app.records.last_success_at():
         found["last_success_timestamp_seconds"] = one(seconds(success))
-    if checked := alerts.recall(app.records, alerts.CHECKED):
+    if checked := recall(app.records, alerts.CHECKED):
         found["last_check_timestamp_seconds"] = one(seconds(checked.since))
     return found
 
@@ -152,7 +153,7 @@ def commit_time(app: App, commit: str) -> int:
 
     The worker is asked once for each commit.
     """
-    known = alerts.recall(app.records, COMMITTED)
+    known = recall(app.records, COMMITTED)
     if known and known.about == commit:
         return int(known.since)
     try:
@@ -160,7 +161,7 @@ def commit_time(app: App, commit: str) -> int:
     except AutoupdateError:
         # A new mirror may not have this commit.
         return 0
-    alerts.keep(app.records, COMMITTED, commit, str(committed))
+    keep(app.records, COMMITTED, commit, str(committed))
     return committed
 
 

@@ -28,6 +28,7 @@ SELECT * FROM (SELECT * FROM transactions WHERE result = 'updated' AND "trigger"
     "candidate": "SELECT * FROM candidate",
     "hold": "SELECT * FROM hold",
     "pin": "SELECT * FROM pin",
+    "remembered": "SELECT * FROM remembered WHERE name = 'network trouble'",
     "trusted": """
 SELECT * FROM trusted
 WHERE "commit" IN (SELECT "commit" FROM releases UNION SELECT "commit" FROM candidate)""",

@@ -254,10 +254,22 @@ class Records:
         return Candidate(*rows[0]) if rows else None
 
     def quarantine(self, commit: str, step: str, reason: str, at: str) -> None:
-        """Put a commit into quarantine, so that it is not tried again."""
+        """Put a commit into quarantine; if it failed in this step before, count that."""
+        self.restore_quarantined(Quarantined(commit, step, reason, at, last_at=at))
+
+    def restore_quarantined(self, item: Quarantined) -> None:
+        """Put a commit into quarantine as it was, or count one more failure in the same step."""
         self.write(
-            "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?)", [commit, step, reason, at]
+            'INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT ("commit") DO UPDATE SET'
+            " since = iif(step = excluded.step, since, excluded.since),"
+            " tries = iif(step = excluded.step, tries, 0) + excluded.tries,"
+            " step = excluded.step, reason = excluded.reason, last_at = excluded.last_at",
+            item,
         )
+
+    def take_out_of_quarantine(self, commit: str) -> None:
+        """Remove a commit from quarantine; its attempts are still counted."""
+        self.write('DELETE FROM quarantine WHERE "commit" = ?', [commit])
 
     def forgive(self, commit: str) -> None:
         """Let a commit be tried again at once, its dependencies included."""
@@ -288,8 +300,13 @@ class Records:
         return [Attempts(*row) for row in self.rows("SELECT * FROM attempts ORDER BY rowid")]
 
     def add_failed_environment(self, failed: FailedEnvironment) -> None:
-        """Record a set of dependencies that cannot be installed."""
-        self.write("INSERT OR REPLACE INTO failed_environments VALUES (?, ?, ?, ?)", failed)
+        """Record a set of dependencies that cannot be installed, or count one more try."""
+        self.write(
+            "INSERT INTO failed_environments VALUES (?, ?, ?, ?, ?) ON CONFLICT (environment)"
+            ' DO UPDATE SET "commit" = excluded."commit", reason = excluded.reason,'
+            " since = excluded.since, tries = tries + excluded.tries",
+            failed,
+        )
 
     def failed_environment(self, environment: str) -> FailedEnvironment | None:
         """Return what is known of a set of dependencies that could not be installed."""

@@ -29,12 +29,13 @@ class Attempts(NamedTuple):
 
 
 class FailedEnvironment(NamedTuple):
-    """A set of dependencies that cannot be installed."""
+    """A set of dependencies that cannot be installed: since the last of so many tries."""
 
     environment: str
     commit: str
     reason: str
     since: str
+    tries: int = 1
 
 
 class StepTaken(NamedTuple):
@@ -63,12 +64,14 @@ class Transaction(NamedTuple):
 
 
 class Quarantined(NamedTuple):
-    """A commit that failed here, in which step, and why."""
+    """A commit that failed here, in which step, and why; how often, and when last (if later)."""
 
     commit: str
     step: str
     reason: str
     since: str
+    tries: int = 1
+    last_at: str = ""
 
 
 class LastRun(NamedTuple):

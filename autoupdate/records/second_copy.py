@@ -99,8 +99,7 @@ def restore(records: Records, state: str) -> None:
             for item in facts["releases"]:
                 records.add_release(Release(**item))
             for item in facts["quarantine"]:
-                found = Quarantined(**item)
-                records.quarantine(found.commit, found.step, found.reason, found.since)
+                records.restore_quarantined(Quarantined(**item))
             if facts.get("hold"):
                 hold.put(records, hold.Hold(**facts["hold"]))
             if facts.get("pin"):

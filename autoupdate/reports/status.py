@@ -7,6 +7,7 @@ from autoupdate.config.run_from import elsewhere
 from autoupdate.config.settings import Settings
 from autoupdate.gates import signatures
 from autoupdate.gates.attempts import stuck
+from autoupdate.gates.backoff import retry_at
 from autoupdate.host import runtime_files
 from autoupdate.host.clock import Clock
 from autoupdate.host.links import is_managed, linked_release
@@ -14,6 +15,7 @@ from autoupdate.host.services import Services
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
 from autoupdate.records import hold as holds
+from autoupdate.records import network_trouble
 from autoupdate.records import pin as pins
 from autoupdate.records.records import Records
 from autoupdate.update.probation import left_broken
@@ -30,6 +32,7 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     pin = pins.find(records) if records else None
     away = elsewhere(services.directives(settings.services), "", paths)
     present = [item for item in services.look(settings.services) if item.exists]
+    trouble = network_trouble.find(records) if records else None
     return {
         "app": settings.app,
         "state": "unmanaged"
@@ -40,10 +43,16 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
         "candidate": candidate._asdict() if candidate else None,
         "last_run": last._asdict() if last else None,
         "last_success_at": records.last_success_at() if records else None,
+        "network_trouble": trouble._asdict() if trouble else None,
         "hold": hold._asdict() if hold else None,
         "pin": pin._asdict() if pin else None,
         "quarantine": [
-            {"commit": item.commit, "reason": item.reason, "since": item.since}
+            {
+                "commit": item.commit,
+                "reason": item.reason,
+                "since": item.since,
+                "retry_at": retry_at(item) or None,
+            }
             for item in quarantined
         ],
         "services": {

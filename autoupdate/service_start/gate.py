@@ -25,7 +25,7 @@ from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.times import seconds
-from autoupdate.records import hold
+from autoupdate.records import hold, network_trouble
 from autoupdate.records.database import StateError
 from autoupdate.records.records import Records
 
@@ -159,6 +159,9 @@ def decide(paths: Paths, settings: Settings, fault: str, transient_units: Transi
              f"{name}: the update failed: {fault}; the service starts on the last good release"
              )  # fmt: skip
         return 0
+    if outage := is_over_patience(settings, paths.app(name)):
+        tell(paths, name, STARTED_OLD, f"{name}: the update failed: {fault}; {outage}")
+        return 0
     advice = (
         f"see: autoupdatectl status {name}; to start on the last good release instead, set"
         f' if_update_fails = "start" under [start] in {paths.etc}/apps/{name}.toml'
@@ -170,6 +173,22 @@ def decide(paths: Paths, settings: Settings, fault: str, transient_units: Transi
     tell(paths, name, BLOCKED, message)
     notify(paths, settings, message, transient_units)
     return 1
+
+
+def is_over_patience(settings: Settings, app: AppPaths) -> str:
+    """Say that an outage has lasted for longer than `start.patience`; "" if a start is refused."""
+    trouble = _ask(app.state, network_trouble.find, None)
+    if not settings.start.patience or trouble is None:
+        return ""
+    refused, patience = runtime_files.refused_for(app), settings.start.patience
+    if refused < patience or not os.path.exists(f"{app.current}/.venv/bin/python"):
+        return ""
+    server = trouble.server or "a server that the build needs"
+    return (
+        f"{server} does not work since {trouble.since}, and starts have been refused for"
+        f" {refused:.0f} s, longer than start.patience ({patience:g} s): the service starts on the"
+        " last good release"
+    )
 
 
 def notify(paths: Paths, settings: Settings, message: str, transient_units: TransientUnits) -> None:

@@ -6,9 +6,17 @@ from autoupdate.gates.guard import tell_left_out
 from autoupdate.gates.runnable import check_executable
 from autoupdate.gates.space import check_space
 from autoupdate.host.links import linked_release
-from autoupdate.model.errors import DependenciesFailedError
+from autoupdate.model.control import Control
+from autoupdate.model.errors import (
+    AutoupdateError,
+    DependenciesFailedError,
+    HostFaultError,
+    UnreachableError,
+    UpdateFailedError,
+)
 from autoupdate.model.events import REHEARSED, STEP
 from autoupdate.model.steps import Step
+from autoupdate.records import network_trouble
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.update.failure import refuse_failed_environment, remember_environment
 from autoupdate.update.fetch import with_sound_mirror
@@ -50,9 +58,13 @@ def build(
             deployed.environment if deployed else "",
             newest=newest,
         )
-    except DependenciesFailedError as error:
-        remember_environment(app, transaction, plan.asked, error)
-        raise
+    except UpdateFailedError as error:
+        fault = with_control(app, transaction, error)
+        if isinstance(fault, DependenciesFailedError):
+            remember_environment(app, transaction, plan.asked, fault)
+        raise fault from None
+    # All servers that were needed work.
+    network_trouble.end(app.records)
     for note in made.notes:
         app.tell(REHEARSED, f"{app.name}: release {release}: {note}",
                  commit=commit, release=release)  # fmt: skip
@@ -63,3 +75,34 @@ def build(
     app.records.add_release(built)
     app.keep_second_copy()
     return built
+
+
+def with_control(app: App, transaction: Transaction, error: UpdateFailedError) -> AutoupdateError:
+    """Return the error to report for a failed build, whose class says whose fault it is.
+
+    The commit is to blame only if the host can still fetch what the deployed release is made of. If
+    nothing is deployed there is nothing to compare with, and the commit is blamed: it is tried
+    again later in any case.
+    """
+    previous = transaction.previous
+    if isinstance(error, HostFaultError) or not previous:
+        return error
+    try:
+        found = app.worker.control(previous, error.message, app.settings.build)
+    except HostFaultError as failed:
+        return HostFaultError(f"{error.message}; and the control failed: {failed.message}")
+    except UnreachableError as slow:
+        found = Control((), slow.message)
+    of = f"of the deployed release {previous}"
+    if found.fault:
+        return UnreachableError(
+            f"{error.message}; the commit is not blamed, because the control failed as well:"
+            f" packages {of} were fetched again, and {found.fault}",
+            server=found.server,
+        )
+    network_trouble.end(app.records)
+    tried = ", ".join(found.tried)
+    shown = f"{tried} {of} can be fetched" if tried else f"no package {of} is from an index"
+    app.tell(STEP, f"{app.name}: control of the failed build: {shown}, so the commit is blamed",
+             commit=transaction.commit, step=Step.BUILD)  # fmt: skip
+    return error

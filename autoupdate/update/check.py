@@ -7,10 +7,17 @@ from autoupdate.gates.attempts import nothing_to_do
 from autoupdate.gates.hold import held
 from autoupdate.host.links import claim, linked_release
 from autoupdate.model.commits import kept
-from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
+from autoupdate.model.errors import (
+    ConfigurationError,
+    Exit,
+    NoCandidateError,
+    UnreachableError,
+)
 from autoupdate.model.events import CURRENT, DEFERRED, NO_CANDIDATE
 from autoupdate.model.steps import Result
-from autoupdate.records import first_seen, tags
+from autoupdate.records import first_seen, network_trouble, tags
+from autoupdate.records import pin as pins
+from autoupdate.upstream.git_environment import URL, host_of
 
 
 class NothingToDoError(Exception):
@@ -61,16 +68,39 @@ def claim_path(app: App) -> None:
 
 def look_upstream(app: App) -> str:
     """Return the commit that upstream has; with a pin the pinned one, without asking upstream."""
-    found = pin.wanted(app)
+    try:
+        found = pin.wanted(app)
+    except UnreachableError as error:
+        note_trouble(app, error)
+        raise
+    if not pins.find(app.records):
+        upstream_answered(app, found.commit)
     app.records.set_candidate(found.commit, app.clock.now())
     first_seen.note(app.records, found.commit, app.clock.now())
     tags.remember(app.records, found, app.clock.now())
     return found.commit
 
 
+def note_trouble(app: App, error: UnreachableError) -> None:
+    """Record which server does not work."""
+    named = URL.search(error.message)
+    server = error.server or host_of(named[0] if named else app.settings.upstream.url)
+    network_trouble.note(app.records, server, error.message, app.clock.now())
+
+
+def upstream_answered(app: App, commit: str) -> None:
+    """Record that trouble with upstream has ended, unless it was about fetching this commit."""
+    known, attempts = network_trouble.find(app.records), app.records.attempts(commit)
+    if known and not (attempts and attempts.reason == known.reason):
+        network_trouble.end(app.records, host_of(app.settings.upstream.url))
+
+
 def note(app: App, outcome: Outcome) -> Outcome:
     """Log why a run has nothing to do, and return its outcome."""
     kind = CURRENT if outcome.result is Result.CURRENT else DEFERRED
+    if kind is CURRENT and outcome.commit:
+        # No server that a build needs is missed now.
+        network_trouble.end(app.records)
     if kind is CURRENT and app.records.attempts(outcome.commit):
         # It could not be built again, for a reason that is gone, such as a wrong build.python.
         app.records.forgive(outcome.commit)

@@ -1,9 +1,10 @@
 """An update that failed before the switch: its release is removed, and the fault is recorded."""
 
 import os
+import re
 
 from autoupdate.app import App, Outcome
-from autoupdate.gates.backoff import MOST_HOST_FAULTS
+from autoupdate.gates.backoff import MOST_HOST_FAULTS, is_waiting, retry_after
 from autoupdate.gates.runnable import is_complete
 from autoupdate.gates.window import wait_for_opening
 from autoupdate.host.limits import free_space
@@ -21,14 +22,13 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.events import DEFERRED, FAILED, REFUSED, STEP
 from autoupdate.model.steps import Result, Step
-from autoupdate.model.times import seconds
+from autoupdate.model.times import seconds, write
 from autoupdate.model.verdict import Verdict
 from autoupdate.records.rows import FailedEnvironment, Transaction
 from autoupdate.update import retention
+from autoupdate.update.check import note_trouble
 from autoupdate.update.retention import is_built
 
-# In seconds. The package index changes: what cannot be installed today may be there tomorrow.
-ENVIRONMENT_MEMORY = 24 * 3600
 # In bytes. With less than this, services cannot write their logs and state.
 LEAST_SPACE = 1 << 20
 
@@ -95,6 +95,8 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
     if isinstance(error, NoexecError):
         # It is the same for every commit, and was found before anything of this one was tried.
         return
+    if isinstance(error, UnreachableError):
+        note_trouble(app, error)
     if isinstance(error, UnreachableError | HostFaultError | UnusableUpstreamError):
         counted = app.records.count_attempt(
             transaction.commit, error.message, now, interrupted=False
@@ -131,6 +133,16 @@ def is_deployed_already(app: App, transaction: Transaction) -> bool:
     return before is not None and before.commit == transaction.commit
 
 
+def is_alike(fault: str, other: str) -> bool:
+    """Return whether two faults of services are the same, whichever process and moment it was."""
+    # With Restart=, systemd shows a crash in one of these two ways, depending on the moment.
+    alike = [
+        re.sub(r"[0-9]+", "N", text.replace("crashed and was restarted by systemd", "failed"))
+        for text in (fault, other)
+    ]
+    return alike[0] == alike[1]
+
+
 def trouble_of_the_host(app: App, release: str) -> str:
     """Return why services cannot run on this host with any commit; empty if they can."""
     if not is_complete(app.paths, release):
@@ -156,12 +168,16 @@ def remember_environment(
 
 
 def refuse_failed_environment(app: App, environment: str) -> None:
-    """Raise UpdateFailedError if this set of dependencies failed lately."""
+    """Raise UpdateFailedError if this set of dependencies failed lately.
+
+    The package index changes: what cannot be installed today may be there tomorrow.
+    """
     known = app.records.failed_environment(environment)
-    if known and 0 <= seconds(app.clock.now()) - seconds(known.since) < ENVIRONMENT_MEMORY:
+    if known and is_waiting(known.since, known.tries, app.clock.now()):
+        next_try = write(seconds(known.since) + retry_after(known.tries))
         raise UpdateFailedError(
             f"the same dependencies failed for commit {short(known.commit)} at {known.since}:"
-            f" {known.reason}",
+            f" {known.reason}; they are tried again at {next_try}",
             f"autoupdatectl quarantine clear {known.commit}",
         )
 

@@ -12,7 +12,7 @@ from autoupdate.model.events import BROKEN, ROLLED_BACK, STEP
 from autoupdate.model.steps import Result, Step
 from autoupdate.records.rows import Transaction
 from autoupdate.update import retention
-from autoupdate.update.failure import blame_for_running_badly
+from autoupdate.update.failure import blame_for_running_badly, is_alike
 from autoupdate.update.health import UnhealthyError
 from autoupdate.update.probation import after_restart, answered, look, watch
 
@@ -44,7 +44,9 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     try:
         run_again(app, transaction, good)
     except (UnhealthyError, AutoupdateError) as error:
-        reason = f"{bad}; release {good}, which is current now, does not run ({error}); {MANUAL}"
+        pardoned = pardon(app, transaction, fault, str(error))
+        reason = f"{bad}; release {good}, which is current now, does not run ({error}){pardoned}"
+        reason += f"; {MANUAL}"
         return end(app, transaction, Result.BROKEN, reason)
     app.host.snapshots.drop(transaction.id)
     if not is_by_hand(transaction):
@@ -55,6 +57,19 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         f" {short(before.commit) if before else good}: {fault}"
     )
     return end(app, transaction, Result.ROLLED_BACK, reason)
+
+
+def pardon(app: App, transaction: Transaction, fault: str, of_good: str) -> str:
+    """Take a commit out of quarantine if the release before it fails in the same way; say so."""
+    if is_by_hand(transaction) or not is_alike(fault, of_good):
+        return ""
+    app.records.take_out_of_quarantine(transaction.commit)
+    why = "the commit is not put into quarantine, because the release before it fails as it does"
+    # As an interruption: services are not kept down until it is deployed.
+    app.records.count_attempt(
+        transaction.commit, f"{fault}; {why}", app.clock.now(), interrupted=True
+    )
+    return f"; {why}"
 
 
 def release_before(app: App, transaction: Transaction) -> str:

@@ -84,6 +84,17 @@ def redact(words: str) -> str:
     return re.sub(r"([a-z][a-z0-9+.-]*://)[^/\s']+@", r"\1***@", words)
 
 
+URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+")
+# What is between scheme or user and path, with the port if it is in a URL.
+HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/\s@]*@)?([^/:\s]*(?::\d+)?)")
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL, or of user@host:path; the URL itself if it has none."""
+    found = HOST.match(redact(url))
+    return (found[1] if found else "") or redact(url)
+
+
 # What git says when ssh failed; the line above it is from ssh itself.
 SSH_FAILED = "fatal: Could not read from remote repository."
 # What git says after a connection was lost, whatever the reason.

@@ -25,8 +25,8 @@ from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys, Signature, from_answer
 from autoupdate.model.track import COMMIT
 from autoupdate.upstream.git_environment import Access, redact
+from autoupdate.worker.control import ControlLink, Controls
 from autoupdate.worker.environment.linked_copy import provide
-from autoupdate.worker.link import WorkerLink
 from autoupdate.worker.removal import Remaining, remove_tree
 
 # Memory limit of a fetch, in bytes; at most half of the host's memory. That is enough: git reads a
@@ -65,7 +65,7 @@ class Built(NamedTuple):
     notes: tuple[str, ...]
 
 
-class Worker(Protocol):
+class Worker(Controls, Protocol):
     """The worker, as an update uses it."""
 
     watched: Callable[[str], None]
@@ -173,7 +173,7 @@ class Worker(Protocol):
         """End the worker and every process that it started."""
 
 
-class WorkerProcess(WorkerLink):
+class WorkerProcess(ControlLink):
     """The worker as a process of the builds' user."""
 
     def __init__(

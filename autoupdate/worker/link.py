@@ -183,7 +183,10 @@ def result(message: dict[str, Any]) -> dict[str, Any] | None:
         return dict(message["done"])
     if "failed" in message:
         kind = ERRORS.get(str(message.get("kind")), UpdateFailedError)
-        raise kind(storable(str(message["failed"])), storable(str(message.get("advice", ""))))
+        said, advice = storable(str(message["failed"])), storable(str(message.get("advice", "")))
+        if issubclass(kind, UnreachableError):
+            raise kind(said, advice, storable(str(message.get("server", ""))))
+        raise kind(said, advice)
     return None
 
 

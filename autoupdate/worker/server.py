@@ -161,6 +161,18 @@ class Server:
             builder = self._builder(settings, build.command)
             return builder.prepare(directory, deployed, anew=anew, newest=newest).to_json()
 
+    def control(self, release: str, said: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """Find out whether the host can still fetch what the deployed release is made of."""
+        from autoupdate.worker.environment.control import control
+
+        with (
+            commands.scratch_directory() as scratch,
+            commands.Build(lambda: (scratch,)) as build,
+        ):
+            builder = self._builder(settings, build.command)
+            directory = self.paths.release(release)
+            return control(directory, said, builder, build.command, scratch)._asdict()
+
     def install(
         self, release: str, prepared: dict[str, Any], settings: dict[str, Any]
     ) -> dict[str, Any]:
@@ -291,8 +303,9 @@ def respond(server: Server, request: dict[str, Any]) -> None:
     try:
         done = getattr(server, request["do"])(**request["with"])
     except AutoupdateError as error:
-        kind = type(error).__name__
-        answer({"failed": error.message, "advice": error.advice, "kind": kind})
+        failed = {"failed": error.message, "advice": error.advice, "kind": type(error).__name__}
+        which = error.server if isinstance(error, UnreachableError) else ""
+        answer({**failed, "server": which})
     except GitCommandError as error:
         answer({"failed": said_by_git(error), "advice": "", "kind": "HostFaultError"})
     except NotStartedError as error:

@@ -25,6 +25,7 @@ TYPES: dict[values.Check, str] = {
     values.fingerprints: "list of strings",
     values.http_url: "URL",
     values.limit: "time span",
+    values.duration_or_off: 'time span, or "off"',
     values.optional_duration: "time span",
     values.optional_path: "absolute path",
     values.optional_relative_path: "relative path",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.worker import link
+from autoupdate.worker import commands, link
+from autoupdate.worker.environment import uv
 from tests.integration.signers import Signers
 from tests.integration.site import Site
 from tests.integration.strangers import StrangeSite, library_for_all, open_to_all
@@ -40,6 +41,14 @@ def prototype(quick_directory: Path) -> Iterator[Site]:
     site.save()
     yield site
     site.server.stop()
+
+
+@pytest.fixture(scope="session")
+def uv_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Download uv once; `Site.use_uv` gives it to a site."""
+    directory = tmp_path_factory.mktemp("environments")
+    assert uv.fetch(str(directory), "/usr/bin/python3", commands.command, needed=True)
+    return directory / uv.DIRECTORY
 
 
 @pytest.fixture

@@ -173,6 +173,11 @@ class Site:
         lines = [f"{key} = {json.dumps(value)}\n" for key, value in values.items()]
         file.write_text("".join(lines))
 
+    def use_uv(self, program: Path, **changes: Any) -> None:
+        """Build with uv, which takes a fraction of the time that pip takes."""
+        shutil.copytree(program, Path(self.app_paths.environments) / program.name)
+        self.configure(build__installer="uv", **changes)
+
     def app(self) -> App:
         """Assemble the app as on a host, without service manager and journal."""
         ready = assemble(self.paths, APP, identity=None)

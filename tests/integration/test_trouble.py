@@ -3,36 +3,29 @@
 And the converse: what a server that works answers for a bad commit is the commit's fault.
 """
 
-import functools
-import http.server
 import os
-import threading
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from autoupdate.config.settings import SETTINGS, Upstream
 from autoupdate.model.errors import AutoupdateError, DependenciesFailedError, Exit, UnreachableError
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Records
 from autoupdate.reports.status import status
-from autoupdate.upstream.git_environment import git_environment
+from autoupdate.upstream.git_environment import git_environment, host_of
+from autoupdate.upstream.ls_remote import check
 from autoupdate.worker import commands
-from autoupdate.worker.environment import uv
 from autoupdate.worker.environment.installer import Installer, cache_environment, fault
+from tests.integration.indexes import QUICK, Good
 from tests.integration.site import Site
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.git_server import GitServer
 from tools.lib.hosts.misbehaving import Misbehaving, Trouble
 
 PYTHON = "/usr/bin/python3"
-# So that servers which hang are given up soon.
-QUICK = {
-    "PIP_TIMEOUT": "1", "PIP_RETRIES": "1", "UV_HTTP_TIMEOUT": "1", "UV_HTTP_RETRIES": "0",
-    "GIT_HTTP_LOW_SPEED_TIME": "1",
-}  # fmt: skip
 
 
 class Tool(NamedTuple):
@@ -51,7 +44,7 @@ class Tool(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tool]:
+def tools(tmp_path_factory: pytest.TempPathFactory, uv_directory: Path) -> dict[str, Tool]:
     """Return the host's pip, the newest one, and uv."""
     directory = tmp_path_factory.mktemp("tools")
     for name in ("old", "new"):
@@ -59,7 +52,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tool]:
     environment = os.environ | cache_environment(str(directory))
     run(directory / "new/bin/python", "-m", "pip", "install", "--quiet", "--upgrade", "pip",
         environment=environment)  # fmt: skip
-    program = uv.find(str(directory)) or uv.fetch(str(directory), PYTHON, commands.command)
+    program = str(uv_directory / "bin/uv")
     pip = Installer("pip", "")
     return {
         "pip of the host": Tool(pip, directory / "old"),
@@ -120,64 +113,27 @@ def test_ssh_server_is_to_blame(tools: dict[str, Tool], tool: str) -> None:
     assert error.message.startswith("127.0.0.1:9 refused the connection")
 
 
-class Good:
-    """An index that works, and projects whose builds fail."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        handler = functools.partial(Quiet, directory=str(directory))
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.wheel("thing", "1.0")
-        self.wheel("thing", "0.5")
-        self.wheel("other", "1.0", "thing<1")
-        self.wheel("pre", "1.0a1")
-        project = '[build-system]\nrequires = ["{}"]\nbuild-backend = "x"\n[project]\nname = "q"\n'
-        self.file("needs-missing/pyproject.toml", project.format("missing") + 'version = "1"\n')
-        self.file("invalid/pyproject.toml", "[project\n")
-        self.file("requirements.txt", "thing ==== 2\n")
-        self.file("simple/windows/windows-1.0-cp311-cp311-win_amd64.whl", "x")
-        self.file("simple/broken/index.html", '<a href="broken-1.0.tar.gz">broken-1.0.tar.gz</a>')
-        self.file("broken-1.0/setup.py", "raise SystemExit('503: refused by its author')\n")
-        self.file("broken-1.0/PKG-INFO", "Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-        run("tar", "-czf", directory / "simple/broken/broken-1.0.tar.gz", "-C", directory,
-            "broken-1.0")  # fmt: skip
-
-    def file(self, path: str, text: str) -> None:
-        """Write a file."""
-        (self.directory / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.directory / path).write_text(text)
-
-    def wheel(self, name: str, version: str, *requirements: str) -> None:
-        """Make a package without content."""
-        place = self.directory / "simple" / name
-        place.mkdir(parents=True, exist_ok=True)
-        needs = "".join(f"Requires-Dist: {words}\n" for words in requirements)
-        info = f"{name}-{version}.dist-info"
-        with zipfile.ZipFile(place / f"{name}-{version}-py3-none-any.whl", "w") as file:
-            about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
-            file.writestr(f"{info}/METADATA", about)
-            file.writestr(
-                f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-            )
-            file.writestr(f"{info}/RECORD", "")
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files, without a log."""
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as inherited
-        """Keep the test's output quiet."""
-
-
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Good]:
     """Return an index that works."""
-    made = Good(tmp_path_factory.mktemp("index"))
-    threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True).start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with Good(tmp_path_factory.mktemp("index")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_upstream_is_to_blame(tmp_path: Path, trouble: Trouble) -> None:
+    """The check asks upstream before anything is built, so no commit is at hand."""
+    known = {
+        setting.key.removeprefix("upstream."): setting.default
+        for setting in SETTINGS
+        if setting.key.startswith("upstream.")
+    }
+    with Misbehaving(trouble, tmp_path, {}) as server:
+        asked = Upstream(**{**known, "url": f"{server.url}/app.git", "timeout": 2.0})
+        with pytest.raises(UnreachableError) as caught:
+            check(asked, str(tmp_path), None)
+    assert server.host in caught.value.message
+    assert host_of(asked.url) == server.host, "which `status` shows"
 
 
 BAD = {
@@ -206,8 +162,9 @@ def test_commit_is_to_blame(tools: dict[str, Tool], good: Good, bad: str, tool: 
     assert type(error) is DependenciesFailedError, error
 
 
-def test_git_dependency_while_its_server_is_down(deployed: Site) -> None:
+def test_git_dependency_while_its_server_is_down(deployed: Site, uv_directory: Path) -> None:
     """No quarantine, no remembered failure; the server is named, and the next run can succeed."""
+    deployed.use_uv(uv_directory)
     served = deployed.directory / "dependency"
     source = served / "thing"
     source.mkdir(parents=True)
@@ -228,7 +185,7 @@ def test_git_dependency_while_its_server_is_down(deployed: Site) -> None:
     assert f"{host} refused the connection" in outcome.reason
     app = deployed.app()
     shown = status(app.settings, deployed.app_paths, app.host.services)
-    assert f"{host} refused" in str(shown["last_run"]), "status says which server"
+    assert shown["network_trouble"]["server"] == host
     app.records.close()
     records = Records(deployed.app_paths.state, read_only=True)
     assert records.quarantined() == []
@@ -243,3 +200,4 @@ def test_git_dependency_while_its_server_is_down(deployed: Site) -> None:
     assert "the same dependencies failed" not in outcome.reason
     with server:
         assert deployed.updates_to(second, force=True)
+    assert status(app.settings, deployed.app_paths, app.host.services)["network_trouble"] is None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from autoupdate.config.settings import Build, Rehearse, Upstream
 from autoupdate.model.changes import Changed, Changes, Forecast, Logged
 from autoupdate.model.checkout import Checkout, TakenOver
+from autoupdate.model.control import Control
 from autoupdate.model.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.model.findings import Findings
 from autoupdate.model.signatures import Keys, Signature, State
@@ -56,6 +57,7 @@ class FakeWorker:
         self.signatures: tuple[Signature, ...] = (Signature("commit", State.NONE),)
         self.relations: dict[tuple[str, str], str] = {}
         self.calls: list[str] = []
+        self.found_by_control = Control(("thing==1",))
 
     def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
         """Return the commit that the branch points to now."""
@@ -145,6 +147,11 @@ class FakeWorker:
             os.makedirs(f"{self.paths.environments}/{self.key}", exist_ok=True)
         self.environments.add(self.key)
         return Built(self.key, RELEASE_SIZE, ())
+
+    def control(self, release: str, said: str, build: Build) -> Control:
+        """Fetch again what the deployed release is made of."""
+        self._begin("control")
+        return self.found_by_control
 
     def rehearse(
         self,

@@ -11,7 +11,7 @@ from autoupdate.cli.render.layout import (
     coloured,
     wrapped,
 )
-from autoupdate.cli.render.when import ago, in_text
+from autoupdate.cli.render.when import ago, in_text, until
 from autoupdate.model.commits import short
 from autoupdate.model.sizes import counted
 
@@ -37,12 +37,14 @@ def history(entries: Sequence[dict[str, Any]], now: str) -> str:
 
 
 def quarantine(items: Sequence[dict[str, Any]], now: str) -> str:
-    """Return the commits that are not tried again."""
+    """Return the commits that failed, and when they are tried again, if they are."""
     if not items:
         return "no commit is in quarantine"
     lines = []
     for item in items:
         lines.append(f"{short(item['commit'])}  quarantined {ago(item['since'], now)}")
+        if item["retry_at"]:
+            lines.append(f"    tried again {until(item['retry_at'], now)}")
         lines += reason(item["reason"])
     return "\n".join(
         [*lines, *advice("to try one again: autoupdatectl quarantine clear COMMIT", 0)]

@@ -45,10 +45,17 @@ def status(facts: dict[str, Any], now: str) -> str:
     for name in ("current", "previous"):
         lines += release(name, facts[name], now)
     lines += [*upstream(facts, now), *steering(facts, now), *last_run(facts, now)]
+    if trouble := facts["network_trouble"]:
+        server = trouble["server"] or "a server that the build needs"
+        lines.append(
+            fact("network", f"trouble with {server}, began {ago(trouble['since'], now)}", RED)
+        )
     success = facts["last_success_at"]
     lines.append(fact("last success", ago(success, now) if success else "never"))
     for item in facts["quarantine"]:
         lines.append(fact("quarantine", f"{short(item['commit'])}  {ago(item['since'], now)}", RED))
+        if item["retry_at"]:
+            lines.append(fact("", f"tried again {until(item['retry_at'], now)}"))
         lines.append(fact("", in_text(item["reason"])))
     for name, service in facts["services"].items():
         lines.append(about_service(name, service))

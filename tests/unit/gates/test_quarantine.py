@@ -7,7 +7,7 @@ import pytest
 
 from autoupdate.cli import operands
 from autoupdate.cli.main import main
-from autoupdate.cli.render.when import ago
+from autoupdate.cli.render.when import ago, until
 from autoupdate.gates.quarantine import clear
 from autoupdate.host import runtime_files
 from autoupdate.host.clock import Clock
@@ -134,6 +134,7 @@ def test_list(world: World, arguments: list[str], capsys: pytest.CaptureFixture[
     assert main(arguments, world.all_paths) == Exit.DONE
     assert capsys.readouterr().out == (
         f"{A[:12]}  quarantined {ago('2099-01-01T01:00:00Z', Clock().now())}\n"
+        f"    tried again {until('2099-01-01T02:00:00Z', Clock().now())}\n"
         "    no such requirement\n"
         "to try one again: autoupdatectl quarantine clear COMMIT\n"
     )

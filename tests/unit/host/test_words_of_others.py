@@ -5,7 +5,7 @@ import pytest
 from autoupdate.host.services import Service
 from autoupdate.host.services import parse as parse_service
 from autoupdate.model.track import branch_ref
-from autoupdate.upstream.git_environment import complaint, git_environment, redact
+from autoupdate.upstream.git_environment import complaint, git_environment, host_of, redact
 from autoupdate.upstream.ls_remote import parse
 from autoupdate.worker.environment.installer import summary
 
@@ -140,3 +140,18 @@ def test_block_of_systemctl() -> None:
 def test_which_services_run(active: str, sub: str, runs: bool, waits: bool) -> None:
     service = Service("a.service", "loaded", active, sub, "success", 1, 0, "ab", "")
     assert (service.runs, service.waits_for_gate) == (runs, waits)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://user:secret@git.example/x.git", "git.example"),
+        ("http://127.0.0.1:8080/x", "127.0.0.1:8080"),
+        ("ssh://git@git.example:22/x", "git.example:22"),
+        ("git@git.example:team/x.git", "git.example"),
+        ("file:///srv/x", "file:///srv/x"),
+        ("/srv/x", "/srv/x"),
+    ],
+)
+def test_host_of_a_url(url: str, host: str) -> None:
+    assert host_of(url) == host

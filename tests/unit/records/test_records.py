@@ -71,7 +71,7 @@ def test_forgiven_in_everything_that_is_held_against_a_commit(records: Records) 
     assert [item.commit for item in records.quarantined()] == ["c2"]
     assert [item.commit for item in records.all_attempts()] == ["c2"]
     assert records.failed_environment("of c1") is None
-    assert records.failed_environment("of c2") == ("of c2", "c2", "no x", "t1")
+    assert records.failed_environment("of c2") == ("of c2", "c2", "no x", "t1", 1)
 
 
 def test_attempts_are_counted_by_commit_and_kind(records: Records) -> None:
@@ -163,8 +163,11 @@ def test_quarantine(records: Records) -> None:
     records.quarantine("c2", Step.PROBATION, "crashed", "t2")
     records.quarantine("c1", Step.BUILD, "still not", "t3")
     assert [(item.commit, item.reason) for item in records.quarantined()] == [
-        ("c2", "crashed"), ("c1", "still not"),
+        ("c1", "still not"), ("c2", "crashed"),
     ]  # fmt: skip
+    assert records.quarantined()[0][3:] == ("t1", 2, "t3"), "since when, how often, when last"
+    records.quarantine("c1", Step.REHEARSE, "a command fails", "t4")
+    assert records.quarantined()[0][3:] == ("t4", 1, "t4"), "another failure counts for itself"
     records.forgive("c1")
     records.forgive("unknown")
     assert [item.commit for item in records.quarantined()] == ["c2"]

@@ -246,3 +246,68 @@ def test_service_that_is_kept_down_is_reported_once(asked: Gate, journal: Journa
     assert [(event, target) for event, _, target in rows] == [("blocked", "json#1")]
     assert "upstream did not answer" in rows[0][1]
     assert asked.world.transient_units.sendings == 3
+
+
+@pytest.fixture
+def boot_clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the seconds since boot, as a list of one number that a test changes."""
+    now = [1000.0]
+    monkeypatch.setattr(runtime_files, "_uptime", lambda: now[0])
+    return now
+
+
+def test_patience_with_an_outage_ends(
+    asked: Gate, journal: Journal, boot_clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It counts from the first start that was refused, and each restart need not wait again."""
+    asked.configure('patience = "2min"')
+    asked.world.check_fault = UnreachableError("upstream did not answer")
+    answers = []
+    for later in (0, 60, 59, 1, 1):
+        boot_clock[0] += later
+        answers.append(asked.ask())
+    assert answers == [1, 1, 1, 0, 0]
+    assert said(journal)[-1] == "started-old"
+    message = capsys.readouterr().err.splitlines()[-1]
+    for words in ("upstream did not answer", "upstream.example", "start.patience", "121 s"):
+        assert words in message
+    # The outage is over, and the next one counts for itself.
+    asked.world.check_fault = None
+    assert asked.ask() == 0
+    runtime_files.set_stale(asked.world.paths)
+    asked.world.check_fault = UnreachableError("upstream did not answer")
+    assert asked.ask() == 1
+
+
+def test_patience_while_the_next_attempt_waits(asked: Gate, boot_clock: list[float]) -> None:
+    """Between two attempts runs are deferred; the index is out all the same."""
+    asked.configure('patience = "2min"')
+    asked.world.worker.faults["build"] = UnreachableError("no answer", server="pypi.example")
+    asked.world.upstream = commit(2)
+    assert asked.ask() == 1
+    boot_clock[0] += 121
+    assert asked.ask() == 0
+    assert asked.world.current_commit() == commit(1)
+
+
+def test_no_patience_with_a_commit_that_cannot_be_built(
+    asked: Gate, boot_clock: list[float]
+) -> None:
+    """No server is to blame, so it may never end: that is for the administrator to decide."""
+    asked.configure('patience = "2min"')
+    asked.world.worker.faults["build"] = UpdateFailedError("no such requirement")
+    asked.world.upstream = commit(2)
+    for _ in range(2):
+        assert asked.ask() == 1
+        boot_clock[0] += 1000
+
+
+def test_no_patience_without_a_release(
+    world: World, journal: Journal, boot_clock: list[float]
+) -> None:
+    asked = Gate(world)
+    asked.configure('patience = "2min"')
+    world.check_fault = UnreachableError("upstream did not answer")
+    for _ in range(2):
+        assert asked.ask() == 1
+        boot_clock[0] += 1000

@@ -5,10 +5,18 @@ import shutil
 
 import pytest
 
-from autoupdate.gates.backoff import FREE_INTERRUPTIONS, LONGEST_WAIT, seconds_left, wait_after
+from autoupdate.gates.backoff import (
+    FIRST_RETRY,
+    FREE_INTERRUPTIONS,
+    LONGEST_WAIT,
+    retry_at,
+    seconds_left,
+    wait_after,
+)
 from autoupdate.gates.quarantine import clear
 from autoupdate.host import runtime_files
 from autoupdate.model.commits import short
+from autoupdate.model.control import Control
 from autoupdate.model.errors import (
     AutoupdateError,
     DamagedMirrorError,
@@ -21,8 +29,12 @@ from autoupdate.model.errors import (
     UpdateFailedError,
 )
 from autoupdate.model.steps import Result, Step
+from autoupdate.model.times import seconds
+from autoupdate.records import network_trouble
 from autoupdate.records.database import StateError
+from autoupdate.records.network_trouble import NetworkTrouble
 from autoupdate.records.rows import Attempts
+from autoupdate.reports.status import status
 from tests.unit.effects import SERVICES, commit
 from tests.unit.world import World
 
@@ -107,8 +119,58 @@ def test_host_that_fails_again_and_again(deployed: World) -> None:
     deployed.worker.faults["build"] = HostFaultError("killed by signal 9")
     deployed.deploy(2)
     results = [fail_again(deployed) for _ in range(5)]
-    assert results == [Result.FAILED] * 4 + [Result.DEFERRED]
+    assert results[:4] == [Result.FAILED] * 4
     assert [item.commit for item in deployed.records.quarantined()] == [commit(2)]
+    deployed.clock.seconds += FIRST_RETRY
+    assert deployed.run().result is Result.DEFERRED, "it failed twice since it is in quarantine"
+
+
+def test_what_cannot_be_built_is_tried_again_at_growing_intervals(deployed: World) -> None:
+    """The index, or a tool of the build, may be better by then; nothing is held for ever."""
+    deployed.worker.faults["build"] = DependenciesFailedError("no such requirement")
+    deployed.deploy(2)
+    hours = []
+    for _ in range(7):
+        outcome = deployed.run()
+        assert outcome.result is Result.DEFERRED
+        (item,) = deployed.records.quarantined()
+        assert f"it is tried again at {retry_at(item)}" in outcome.reason
+        waited = seconds(retry_at(item)) - seconds(deployed.clock.now())
+        deployed.clock.seconds += waited - 30
+        assert deployed.run().result is Result.DEFERRED
+        deployed.clock.seconds += 31
+        assert deployed.run().result is Result.FAILED
+        hours.append(round(waited / 3600))
+    assert hours == [1, 2, 4, 8, 16, 24, 24]
+    assert item.since < item.last_at, "it is known since when it fails"
+    deployed.worker.faults.clear()
+    deployed.clock.seconds += DAY + 60
+    assert deployed.run().result is Result.UPDATED
+    assert deployed.records.quarantined() == []
+
+
+@pytest.mark.parametrize("step", ["rehearse", "probation"])
+def test_what_ran_and_failed_stays_in_quarantine(deployed: World, step: str) -> None:
+    if step == "rehearse":
+        deployed.worker.faults["rehearse"] = UpdateFailedError("a command fails")
+    else:
+        deployed.services.bad = {commit(2)}
+    deployed.deploy(2)
+    (item,) = deployed.records.quarantined()
+    assert (item.step, retry_at(item)) == (step, "")
+    deployed.clock.seconds += 30 * DAY
+    assert deployed.run().result is Result.DEFERRED
+
+
+def test_build_fails_again_after_trouble_with_the_network(deployed: World) -> None:
+    """A retry that finds the network down waits for that, and does not count for the commit."""
+    deployed.worker.faults["build"] = UpdateFailedError("setup.py fails")
+    deployed.deploy(2)
+    deployed.clock.seconds += FIRST_RETRY + 1
+    deployed.worker.faults["build"] = UnreachableError("connection reset")
+    assert deployed.run().result is Result.UNREACHABLE
+    assert "is tried again in" in deployed.run().reason
+    assert [item.tries for item in deployed.records.quarantined()] == [1]
 
 
 def test_network_is_never_the_commits_fault(deployed: World) -> None:
@@ -202,7 +264,11 @@ def test_failed_dependencies_are_tried_by_force(refused: World) -> None:
 
 @pytest.mark.parametrize(
     ("later", "result"),
-    [(DAY - 60, Result.FAILED), (DAY + 60, Result.UPDATED), (-DAY, Result.UPDATED)],
+    [
+        (FIRST_RETRY - 60, Result.FAILED),
+        (FIRST_RETRY + 60, Result.UPDATED),
+        (-DAY, Result.UPDATED),
+    ],
 )
 def test_failed_dependencies_are_forgotten(refused: World, later: float, result: Result) -> None:
     """The package index changes; if the clock was set back, this must not take a year."""
@@ -254,14 +320,14 @@ def test_release_that_somebody_deletes_does_not_quarantine_the_commit(deployed: 
 
 
 def test_service_that_is_down_does_not_wait_for_long(deployed: World) -> None:
-    """With `block` the service is down until the update is done, so it is tried every minute."""
+    """With `block` the service is down until the update is done: it is up in less than a minute."""
     deployed.worker.faults["fetch"] = UnreachableError("connection reset")
     for _ in range(6):
         deployed.deploy(2)
         deployed.clock.seconds += 7 * 3600
     deployed.deploy(2)
     deployed.worker.faults.clear()
-    deployed.clock.seconds += 61
+    deployed.clock.seconds += 46
     assert deployed.run().result is Result.DEFERRED
     with runtime_files.request(deployed.paths, runtime_files.UPDATE):
         assert deployed.run().result is Result.UPDATED
@@ -286,3 +352,79 @@ def test_who_is_blamed_for_no_space(
     assert bool(deployed.records.quarantined()) is blamed
     assert ("the build took 200 MiB" in outcome.reason) is blamed
     assert "No space left" in outcome.reason
+
+
+def test_control_fails_as_well(deployed: World) -> None:
+    """What the host can no longer fetch for the deployed release says nothing about a commit."""
+    deployed.worker.faults["build"] = DependenciesFailedError("no such requirement")
+    fault = "click==8.1 cannot be fetched: pypi.example did not answer"
+    deployed.worker.found_by_control = Control(("click==8.1",), fault, "pypi.example")
+    outcome = deployed.deploy(2)
+    assert (outcome.result, outcome.exit_code) == (Result.UNREACHABLE, Exit.UNREACHABLE)
+    for words in ("no such requirement", "the commit is not blamed", fault):
+        assert words in outcome.reason
+    assert deployed.records.quarantined() == []
+    assert deployed.records.failed_environment(deployed.worker.key) is None
+    shown = status(deployed.settings, deployed.paths, deployed.services)["network_trouble"]
+    assert shown["server"] == "pypi.example"
+    assert fault in shown["reason"]
+    deployed.worker.faults.clear()
+    assert fail_again(deployed) is Result.UPDATED
+    assert network_trouble.find(deployed.records) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(UnreachableError("it did not end within 60 s"), Result.UNREACHABLE),
+                        (HostFaultError("its worker died"), Result.FAILED)],
+)  # fmt: skip
+def test_control_that_cannot_be_made(deployed: World, fault: AutoupdateError, kind: Result) -> None:
+    deployed.worker.faults |= {"build": UpdateFailedError("the build is late"), "control": fault}
+    outcome = deployed.deploy(2)
+    assert outcome.result is kind
+    assert fault.message in outcome.reason
+    assert deployed.records.quarantined() == []
+
+
+def test_nothing_to_compare_with_on_a_first_deployment(world: World) -> None:
+    world.worker.faults["build"] = UpdateFailedError("setup.py fails")
+    world.deploy(1)
+    assert "control" not in world.worker.calls
+    assert [item.commit for item in world.records.quarantined()] == [commit(1)]
+
+
+def test_fault_of_the_host_needs_no_control(deployed: World) -> None:
+    deployed.worker.faults["build"] = HostFaultError("killed by signal 9")
+    deployed.deploy(2)
+    assert "control" not in deployed.worker.calls
+
+
+def test_trouble_is_known_until_its_server_works(deployed: World) -> None:
+    """Upstream's own, and not by an answer about something else; a fetch is such an answer."""
+
+    def trouble() -> NetworkTrouble | None:
+        return network_trouble.find(deployed.records)
+
+    deployed.check_fault = UnreachableError("upstream did not answer")
+    deployed.run()
+    first = trouble()
+    assert first is not None
+    assert (first.server, first.reason) == ("upstream.example", "upstream did not answer")
+    deployed.clock.seconds += 60
+    deployed.check_fault = UnreachableError("upstream refused the connection")
+    deployed.run()
+    assert trouble() == first._replace(reason="upstream refused the connection")
+    deployed.check_fault = None
+    deployed.worker.faults["fetch"] = UnreachableError("half a pack")
+    deployed.deploy(2)
+    deployed.run()
+    after_fetch = trouble()
+    assert after_fetch is not None, "upstream answers, but a fetch fails"
+    deployed.worker.faults = {"build": UnreachableError("no files", server="pypi.example")}
+    deployed.clock.seconds += 60
+    deployed.run()
+    now = trouble()
+    assert now is not None
+    assert now.server == "pypi.example"
+    deployed.upstream = commit(1)
+    deployed.run()
+    assert trouble() is None, "nothing is to be built any more"

@@ -166,6 +166,7 @@ def test_no_answer_of_the_service_manager_during_a_rollback(world: World) -> Non
     assert outcome.exit_code == Exit.BROKEN
     assert "no service manager answers" in outcome.reason
     assert "manual action needed" in outcome.reason
+    assert quarantined(world) == [commit(2)], "the two do not fail in the same way"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from autoupdate.cli import confirm_unit
 from autoupdate.config.run_from import DEFAULT_APP
+from autoupdate.gates.attempts import stuck
 from autoupdate.host import runtime_files
 from autoupdate.model.commits import short
 from autoupdate.model.errors import (
@@ -203,6 +204,27 @@ def test_neither_the_new_nor_the_old_release_runs(world: World) -> None:
     assert "manual action needed" in outcome.reason
     assert world.current_commit() == commit(1)
     assert world.records.unfinished() is None
+    assert "the commit is not put into quarantine" in outcome.reason, "both fail in the same way"
+    assert world.records.quarantined() == []
+    assert stuck(world.records) == "", "services are not kept down for it"
+    # What is the matter has nothing to do with the commit, and ends.
+    world.services.bad = set()
+    assert world.run().result is Result.UPDATED
+    assert world.current_commit() == commit(2)
+
+
+def test_host_on_which_no_release_runs_is_not_restarted_all_the_time(world: World) -> None:
+    """Each start of a service begins a run; the waits between attempts grow all the same."""
+    world.deploy(1)
+    world.services.bad = {commit(1), commit(2)}
+    world.deploy(2)
+    with runtime_files.request(world.paths, runtime_files.UPDATE):
+        results = []
+        for _ in range(20):
+            results.append(world.run().result)
+            world.clock.seconds += 50
+    assert results.count(Result.BROKEN) < 10
+    assert Result.DEFERRED in results
 
 
 def test_first_release_that_does_not_run_cannot_be_rolled_back(world: World) -> None:

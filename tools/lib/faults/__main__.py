@@ -14,6 +14,7 @@ from tools.lib.faults.adoptions import adoptions
 from tools.lib.faults.bad import bad_commits
 from tools.lib.faults.cells import Cell, cells
 from tools.lib.faults.kills import HAND, ROLL_BACK, UNIT, UPDATE, Kill, Kills
+from tools.lib.faults.outages import outages
 from tools.lib.faults.power import cuts
 from tools.lib.faults.report import PAGE, Report
 from tools.lib.faults.scene import opened
@@ -46,7 +47,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )  # fmt: skip
     reader.add_argument("--seed", type=int, default=1, help="chooses the random instants (1)")
     reader.add_argument(
-        "--only", choices=("kill", "adoption", "fault", "power", "bad"), help="only one part"
+        "--only",
+        choices=("kill", "adoption", "fault", "power", "bad", "outage"),
+        help="only one part",
     )
     reader.add_argument(
         "--fault", default="", metavar="TEXT", help='only cells with this in "fault, step"'
@@ -77,6 +80,8 @@ def results(
         yield from cuts(release, deb, share(chosen.cuts), chosen.seed)
     if chosen.only in (None, "bad"):
         yield from bad_commits(release, deb)
+    if chosen.only in (None, "outage"):
+        yield from outages(release, deb, chosen.fault)
 
 
 def main(arguments: list[str]) -> int:

@@ -16,6 +16,7 @@ from tools.lib.faults.bad import FAULT as BAD_COMMIT
 from tools.lib.faults.cells import Cell
 from tools.lib.faults.faults import STEPS
 from tools.lib.faults.kills import ROLL_BACK, UPDATE, Kill
+from tools.lib.faults.outages import FAULT as OUTAGE
 from tools.lib.faults.power import FAULT as POWER_CUT
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.package import PROJECT
@@ -111,8 +112,18 @@ restarts and the time for which the bad release was watched.
 """
 
 
-TITLES = ("Kills", "Adoptions", "Faults", "Power cuts", "Bad commits")
-OWN_SECTIONS = (POWER_CUT, BAD_COMMIT)
+OUTAGES = """\
+## Outages
+
+A server that an update needs does not work: the package index, the server of a Git dependency, or
+upstream. Meanwhile `ipfs-accelerate.service` is restarted. With `start.if_update_fails = "start"`
+it must start on the last good release; with `block` it must be up within a minute after the outage,
+by its own `Restart=always`. The commit must not be in quarantine, and `status` must name the
+server.
+"""
+
+TITLES = ("Kills", "Adoptions", "Faults", "Power cuts", "Bad commits", "Outages")
+OWN_SECTIONS = (POWER_CUT, BAD_COMMIT, OUTAGE)
 
 
 def commit() -> str:
@@ -189,6 +200,8 @@ class Report:
             found["Power cuts"] = self._section(POWER, len(power), power, power_table(power))
         if bad := of[BAD_COMMIT]:
             found["Bad commits"] = self._section(BAD, len(bad), bad, bad_table(bad))
+        if out := of[OUTAGE]:
+            found["Outages"] = self._section(OUTAGES, len(out), out, outage_table(out))
         return "\n".join([HEAD, *(found[title] for title in TITLES if title in found)])
 
     def _section(self, head: str, count: int, results: Sequence[Kill | Cell], *tables: str) -> str:
@@ -303,6 +316,19 @@ def bad_table(cells: list[Cell]) -> str:
         lines.append(
             f"| {cell.release} | {cell.step} | {step} | {away} | {shown} | {verdict(cell)} |"
         )
+    for cell in cells:
+        lines += [f"\n**Exception** ({cell.step}): {short(wrong)}" for wrong in cell.wrong]
+    return "\n".join(lines) + "\n"
+
+
+def outage_table(cells: list[Cell]) -> str:
+    """Return a table of the results of outages."""
+    lines = ["| Debian | outage | afterwards | reason in `status` | verdict |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    for cell in cells:
+        afterwards, _, reason = cell.happened.partition("; ")
+        words = (cell.release, cell.step, afterwards, short(reason), verdict(cell))
+        lines.append(f"| {' | '.join(words)} |")
     for cell in cells:
         lines += [f"\n**Exception** ({cell.step}): {short(wrong)}" for wrong in cell.wrong]
     return "\n".join(lines) + "\n"

@@ -1,0 +1,118 @@
+"""The control of a failed build: can the host still fetch what it could fetch before?
+
+Only then is the commit to blame. A sample of the packages of the deployed release is fetched again,
+from the same servers and without caches, and the servers that the failure names are asked. A
+sample, because the whole set may be gigabytes; the smallest, as the question is whether servers
+answer.
+"""
+
+import glob
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from autoupdate.model.control import Control
+from autoupdate.worker.environment import trouble, uv
+from autoupdate.worker.environment.environment import EnvironmentBuilder
+from autoupdate.worker.environment.installer import summary
+from autoupdate.worker.environment.requirements import index_options
+from autoupdate.worker.environment.uv import Command
+
+# How many packages of the deployed release are fetched, and how many servers are asked.
+MOST_PACKAGES = 3
+MOST_SERVERS = 3
+FILES = (".whl", ".tar.gz", ".tar.bz2", ".zip")
+NAMED = re.compile(r"(?:git\+)?(?:https?|ssh)://[^\s'\"`<>()]+")
+
+
+class Package(NamedTuple):
+    """An installed package, and the bytes of its files."""
+
+    name: str
+    version: str
+    size: int
+
+
+def control(
+    release: str, said: str, builder: EnvironmentBuilder, command: Command, scratch: str
+) -> Control:
+    """Fetch again what the deployed `release` is made of; `said` is the error of the build.
+
+    `scratch` is a directory that commands may write to.
+    """
+    venv, tried, missing = f"{release}/.venv", list[str](), list[str]()
+    installer = builder.tool.installer
+    files = [f"{release}/{path}" for path in builder.build.requirements]
+    index = [word for file in files if os.path.isfile(file) for word in index_options(file)]
+    host = uv.settings() if installer.program else {}
+    indexes = uv.indexes([index], host)
+
+    def fetch(*wanted: str) -> tuple[int, str]:
+        target = f"{scratch}/{len(tried)}"
+        words = ["--no-deps", "--no-cache-dir", "--target", target, *wanted]
+        return command(installer.install(venv, words, compiled=False), "/", host)
+
+    for package in sample(venv, said):
+        wanted = f"{package.name}=={package.version}"
+        status, output = fetch(*index, wanted)
+        tried.append(wanted)
+        if status and (found := trouble.find(output, indexes)):
+            return Control(tuple(tried), f"{wanted} cannot be fetched: {found}", found.server)
+        if status:
+            missing.append(f"{wanted} cannot be fetched: {summary(output)}")
+    # A package that its author has withdrawn says nothing about the server, if others are there.
+    if missing and len(missing) == len(tried):
+        return Control(tuple(tried), missing[0])
+    for url in servers(said):
+        asked = ["git", "ls-remote", "--", url.removeprefix("git+"), "HEAD"]
+        status, output = command(asked, "/", {}) if is_of_git(url) else fetch(url)
+        tried.append(url)
+        if status and (found := trouble.find(output)):
+            return Control(tuple(tried), str(found), found.server)
+    return Control(tuple(tried))
+
+
+def servers(said: str) -> list[str]:
+    """Return URLs in the error of a build, one for each server, but no pages for more help."""
+    found: dict[str, str] = {}
+    for url in (url.rstrip(".,:;/") for url in NAMED.findall(said)):
+        if is_of_git(url) or url.endswith(FILES):
+            found.setdefault(url.split("/")[2], url)
+    return list(found.values())[:MOST_SERVERS]
+
+
+def is_of_git(url: str) -> bool:
+    """Return whether a URL is that of a Git repository."""
+    return url.startswith(("git+", "ssh:")) or url.endswith(".git")
+
+
+def sample(venv: str, said: str) -> list[Package]:
+    """Return some packages that came from an index: those that the error names, then small ones."""
+    words = {normal(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", said)}
+    # Every environment has these, often from no index at all.
+    found = [package for package in installed(venv) if package.name not in ("pip", "setuptools")]
+    found.sort(key=lambda package: (package.name not in words, package.size))
+    return found[:MOST_PACKAGES]
+
+
+def installed(venv: str) -> Iterator[Package]:
+    """Yield the packages of an environment that came from an index, not from a URL or directory."""
+    for place in glob.glob(f"{glob.escape(venv)}/lib/*/site-packages/*.dist-info"):
+        name, _, version = os.path.basename(place).removesuffix(".dist-info").partition("-")
+        if version and not os.path.exists(f"{place}/direct_url.json"):
+            yield Package(normal(name), version, size_of(f"{place}/RECORD"))
+
+
+def size_of(record: str) -> int:
+    """Return the bytes of the files of a package, as its RECORD has them."""
+    try:
+        with open(record, encoding="utf-8", errors="replace") as lines:
+            return sum(int(size) for line in lines if (size := line.rpartition(",")[2].strip()))
+    except (OSError, ValueError):
+        return 1 << 40
+
+
+def normal(name: str) -> str:
+    """Return the name of a package in its normal form (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
