@@ -54,7 +54,7 @@ def deploy(site: Site, files: Mapping[str, str | None], version: int = 2) -> Non
     """Deploy a commit with these files in the place of the demo's own package."""
     changes = {"setup.py": None, "pyproject.toml": None, **files}
     commit = site.upstream.commit(version, requirements=("blinker",), files=changes)
-    assert site.updates_to(commit), [event.message for event in site.log.events]
+    assert site.updates_to(commit), "\n".join(event.message for event in site.log.events[-12:])
 
 
 @both_installers
