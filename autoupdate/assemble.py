@@ -2,12 +2,14 @@
 
 import os
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from autoupdate.app import App, Host, Outcome
-from autoupdate.config.load import load
-from autoupdate.config.settings import Probe, Upstream
+from autoupdate.config import last_valid
+from autoupdate.config.load import Value, load_with_values
+from autoupdate.config.settings import Probe, Settings, Upstream
 from autoupdate.host import shared
 from autoupdate.host.clock import Clock
 from autoupdate.host.hook_files import host_hooks
@@ -36,15 +38,24 @@ if TYPE_CHECKING:
     from autoupdate.adoption.host_changes import HostChanges
 
 
-def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | None = None) -> App:
-    """Read the configuration of an app and make its directories.
+def assemble(
+    paths: Paths,
+    name: str,
+    *,
+    identity: Identity | None,
+    log: Log | None = None,
+    settings: Settings | None = None,
+) -> App:
+    """Read the configuration of an app, unless it is given, and make its directories.
 
     Raises ConfigurationError, and NotPermittedError if the caller may not run updates.
     """
     began = time.time()
-    settings = load(paths, name)
     app_paths = paths.app(name)
-    make_directories(paths, app_paths, identity)
+    if settings is None:
+        settings, values = load_with_values(paths, name)
+        make_directories(paths, app_paths, identity)
+        keep(app_paths, values)
     log = log or HostLog(paths.log)
     services = Systemd()
 
@@ -96,6 +107,13 @@ def assemble(paths: Paths, name: str, *, identity: Identity | None, log: Log | N
             app, outcome, paths, identity, began
         ),
     )
+
+
+def keep(app: AppPaths, values: Mapping[str, Value]) -> None:
+    """Keep valid settings beside the state, for the time when the files are not valid."""
+    # A full disk is reported by the run itself; it may still roll back.
+    with suppress(OSError):
+        last_valid.keep(app.last_valid, values)
 
 
 def keys(paths: Paths, name: str) -> Keys:

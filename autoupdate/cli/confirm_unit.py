@@ -5,10 +5,11 @@ import sys
 
 from autoupdate.app import App
 from autoupdate.assemble import assemble
+from autoupdate.config import last_valid
 from autoupdate.host import runtime_files
 from autoupdate.host.log import say
 from autoupdate.host.process import UMASK, builder
-from autoupdate.model.errors import AutoupdateError, Exit
+from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Step
 from autoupdate.update.recover import resume
@@ -33,11 +34,25 @@ def confirm(app: App) -> Exit:
         return outcome.exit_code
 
 
+def load(paths: Paths, name: str) -> App:
+    """Load an app, by its last valid settings if those of now cannot be used: somebody must watch.
+
+    Raises what `assemble` raises.
+    """
+    try:
+        return assemble(paths, name, identity=builder())
+    except ConfigurationError:
+        kept = last_valid.read(paths.app(name).last_valid, name)
+        if kept is None:
+            raise
+        return assemble(paths, name, identity=builder(), settings=kept)
+
+
 def main(arguments: list[str], paths: Paths | None = None) -> int:
     """Run the probation for one app."""
     os.umask(UMASK)
     try:
-        return confirm(assemble(paths or Paths(), arguments[0], identity=builder()))
+        return confirm(load(paths or Paths(), arguments[0]))
     except AutoupdateError as error:
         say(f"autoupdate: {error.message}")
         return error.exit_code

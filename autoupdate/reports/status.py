@@ -29,6 +29,7 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     pin = pins.find(records) if records else None
     return {
         "app": settings.app,
+        "settings_fault": None,
         "state": state(settings, records, paths, release, services),
         "current": current(settings, records, release),
         "previous": describe(records, linked_release(paths.previous)),

@@ -8,13 +8,13 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from autoupdate.config.load import load
+from autoupdate.config.load import is_name, load
 from autoupdate.config.settings import Settings
 from autoupdate.gates.attempts import stuck
 from autoupdate.gates.runnable import useless_current
 from autoupdate.host import runtime_files
 from autoupdate.host.clock import Clock
-from autoupdate.host.links import describe, is_managed
+from autoupdate.host.links import describe, is_managed, linked_release
 from autoupdate.host.log import HostLog, say
 from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, run_unless
 from autoupdate.host.systemd_retry import insist
@@ -72,16 +72,39 @@ def main(
     name = arguments[0] if arguments else ""
     began = clock.monotonic()
     try:
-        code = pass_gate(paths, load(paths, name), start, transient_units)
+        settings = load(paths, name)
     except AutoupdateError as error:
-        tell(
-            paths, name, BLOCKED,
-            f"{name}: the service is not started: {error.message}. {error.advice}".rstrip(),
-        )  # fmt: skip
-        code = 1
+        code = pass_without_settings(paths, name, error, start)
+    else:
+        code = pass_gate(paths, settings, start, transient_units)
     if code:
         clock.sleep(max(0.0, SHORTEST_REFUSAL - (clock.monotonic() - began)))
     return code
+
+
+def pass_without_settings(
+    paths: Paths, name: str, error: AutoupdateError, start: Start = start_run
+) -> int:
+    """Let a service start on what is deployed, as the settings of its app cannot be used."""
+    app = paths.app(name) if is_name(name) else None
+    if app and runtime_files.is_activating(app):
+        return 0
+    if app and (os.path.exists(app.relocation) or _was_interrupted(app)):
+        with runtime_files.request(app, runtime_files.RECOVER):
+            # It fails, because of the settings, but ends by the last valid ones what was begun.
+            start(name, lambda: runtime_files.is_watching(app))
+    fault = f"the settings cannot be used: {error.message}"
+    advice = f"see: autoupdatectl config check {name}"
+    if app and os.path.exists(app.relocation):
+        # The directory may be incomplete.
+        tell(paths, name, BLOCKED,
+             f"{name}: {fault}; an interrupted adoption could not be undone, so the service is not"
+             f" started; {advice}")  # fmt: skip
+        return 1
+    release = linked_release(app.current) if app else ""
+    what = f"release {release}, which is deployed" if release else "what is there"
+    tell(paths, name, STARTED_OLD, f"{name}: {fault}; the service starts on {what}; {advice}")
+    return 0
 
 
 def pass_gate(

@@ -10,7 +10,7 @@ from autoupdate.gates.signatures import review
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.host.shared import is_handed_over
-from autoupdate.model.errors import AutoupdateError, Exit, describe
+from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit, describe
 from autoupdate.model.events import FAILED, RECOVERED, STATE_RENEWED
 from autoupdate.model.steps import Result
 from autoupdate.notifications import alerts
@@ -26,20 +26,32 @@ from autoupdate.update.update import update
 RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}
 
 
-def one_run(app: App, *, wait: bool, force: bool = False, back_to: str | None = None) -> Outcome:
+def one_run(
+    app: App,
+    *,
+    wait: bool,
+    force: bool = False,
+    back_to: str | None = None,
+    refusal: ConfigurationError | None = None,
+) -> Outcome:
     """Run one update, or roll back to a release (empty: the previous one), under the app's lock.
 
+    `refusal`: the settings files cannot be used, so that an interrupted run is finished or undone,
+    by the last valid settings, and nothing is begun.
     Raises BusyError and NotPermittedError; every other failure is an outcome.
     """
     with runtime_files.exclusive(app.paths, app.name, wait=wait):
         started = app.clock.now()
         wishes = runtime_files.requests(app.paths)
-        if back_to is None and wishes and runtime_files.is_fresh(app.paths):
+        if back_to is None and refusal is None and wishes and runtime_files.is_fresh(app.paths):
             # The start of another service has just checked upstream.
             reason = f"{app.name}: the last check is still fresh"
             return Outcome(Result.CURRENT, Exit.DONE, reason)
         try:
-            outcome = attempt(app, wishes, force=force, back_to=back_to)
+            if refusal:
+                outcome = refuse(app, refusal)
+            else:
+                outcome = attempt(app, wishes, force=force, back_to=back_to)
             if app.settings.trust.signatures != "off":
                 review(app)
             if back_to is None or outcome.result is not Result.REFUSED:
@@ -72,6 +84,17 @@ def by_hand(app: App, work: Callable[[], Outcome]) -> Outcome:
             return outcome
         finally:
             app.worker.close()
+
+
+def refuse(app: App, refusal: ConfigurationError) -> Outcome:
+    """End a run that cannot begin, as the settings files cannot be used."""
+
+    def work() -> Outcome:
+        if unwatched := recover(app):
+            return unwatched
+        raise refusal
+
+    return guarded(app, work)
 
 
 def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> Outcome:

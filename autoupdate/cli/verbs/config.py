@@ -20,8 +20,9 @@ def check(paths: Paths, app: str, chosen: Namespace) -> int:
     if app:
         told = [check_one(paths, app)]
     else:
-        told = [check_one_of_all(paths, name) for name in files.apps(paths, lambda _: None)]
-    print_facts({"apps": told}, words_of_check, chosen)
+        told = [check_one_of_all(paths, name) for name in files.apps(paths)]
+    ignored = [f"{file} is ignored: {why}" for file, why in files.foreign(paths)]
+    print_facts({"apps": told, "warnings": ignored}, words_of_check, chosen)
     return Exit.USAGE if any(one["faults"] for one in told) else Exit.DONE
 
 

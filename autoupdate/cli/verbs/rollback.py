@@ -22,7 +22,7 @@ def refuse_unknown(paths: Paths, word: str) -> None:
 
     It is not logged, as it belongs to no app.
     """
-    known = apps(paths, lambda _: None)
+    known = apps(paths)
     if word not in known:
         raise ConfigurationError(
             f"{word} is neither an app nor the full name of a release",

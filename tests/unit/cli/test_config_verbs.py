@@ -7,6 +7,8 @@ import pytest
 
 from autoupdate.cli.main import main
 from autoupdate.cli.render.configuration import check
+from autoupdate.config import last_valid
+from autoupdate.config.load import load_with_values
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from tests.unit.cli.test_golden import compare
@@ -131,3 +133,29 @@ def test_app_that_cannot_be_checked_does_not_hide_the_others(
     assert shop.startswith("autoupdatectl: Shop: 'Shop' cannot be the name of an app")
     assert website.startswith("autoupdatectl: website: ")
     assert "website.toml: is not TOML" in website
+
+
+def test_foreign_files_are_warnings(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    write(f"{paths.etc}/apps/web.toml.bak", "path = [")
+    assert main(["config", "check", "--json"], paths) == Exit.DONE
+    (warning,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert warning.startswith(f"{paths.etc}/apps/web.toml.bak is ignored")
+    assert main(["config", "check"], paths) == Exit.DONE
+    assert "web.toml.bak" in capsys.readouterr().out
+    assert main(["status", "--json"], paths) == Exit.DONE
+    assert json.loads(capsys.readouterr().out)["app"] == "ipfs-accelerate"
+
+
+def test_status_by_the_last_valid_settings(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = "ipfs-accelerate"
+    Path(paths.app(app).home).mkdir(parents=True)
+    last_valid.keep(paths.app(app).last_valid, load_with_values(paths, app)[1])
+    write(f"{paths.etc}/apps/{app}.toml", "keep = 1\nkeep = 2\n")
+    assert main(["status", "--json"], paths) == Exit.USAGE
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert told["app"] == app
+    assert "line 2" in told["settings_fault"]["message"]
+    assert f"{app}.toml: is not TOML" in printed.err
