@@ -17,6 +17,11 @@ UNIT_STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
 BEFORE_START = ("start-pre", "condition")
 
 
+def confirm_unit(app: str) -> str:
+    """Return the name of the unit that watches a release in place of a run."""
+    return f"autoupdate-confirm@{app}.service"
+
+
 class Service(NamedTuple):
     """The state of one service at one moment; `invocation` changes with each start."""
 
@@ -78,8 +83,8 @@ class Services(Protocol):
     def was_told_to_stop(self, service: Service) -> bool:
         """Return whether somebody ordered systemd to stop this invocation of a service."""
 
-    def watch_later(self, app: str) -> None:
-        """Start the unit that watches a release after the services' start."""
+    def watch_later(self, app: str) -> bool:
+        """Start the unit that watches a release in place of this run; return whether it starts."""
 
 
 class Units(Protocol):
@@ -145,9 +150,10 @@ class Systemd:
         answer = self._ask("journalctl", "--quiet", "--lines=1", "--output=cat", *fields)
         return bool(answer and not answer.returncode and answer.stdout.strip())
 
-    def watch_later(self, app: str) -> None:
-        """Start the unit that watches a release after the services' start."""
-        self._systemctl("start", "--no-block", "--", f"autoupdate-confirm@{app}.service")
+    def watch_later(self, app: str) -> bool:
+        """Start the unit that watches a release in place of this run; return whether it starts."""
+        answer = self._systemctl("start", "--no-block", "--", confirm_unit(app))
+        return bool(answer and not answer.returncode)
 
     def switch(self, timer: str, *, on: bool) -> None:
         """Enable and start a timer, or disable and stop it. Raises UpdateFailedError."""

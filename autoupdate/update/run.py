@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from autoupdate.app import App, Outcome
 from autoupdate.gates.attempts import stuck
@@ -9,13 +10,15 @@ from autoupdate.gates.runnable import useless_current
 from autoupdate.gates.signatures import review
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
+from autoupdate.host.services import confirm_unit
 from autoupdate.host.shared import is_handed_over
-from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit, describe
-from autoupdate.model.events import FAILED, RECOVERED, STATE_RENEWED
-from autoupdate.model.steps import Result
+from autoupdate.model.commits import kept
+from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit, Interrupted, describe
+from autoupdate.model.events import FAILED, RECOVERED, STATE_RENEWED, STEP
+from autoupdate.model.steps import Result, Step
 from autoupdate.notifications import alerts
-from autoupdate.records.database import DamagedStateError
-from autoupdate.records.rows import LastRun
+from autoupdate.records.database import DamagedStateError, StateError
+from autoupdate.records.rows import LastRun, Transaction
 from autoupdate.records.second_copy import begin_anew, has_facts
 from autoupdate.update.rebuild import rebuild
 from autoupdate.update.recover import recover
@@ -23,6 +26,8 @@ from autoupdate.update.retention import waiting
 from autoupdate.update.rollback_by_hand import rollback
 from autoupdate.update.update import update
 
+# In these steps services may be down, or run a release that nobody watches.
+SWITCHING = (Step.ACTIVATE, Step.PROBATION, Step.ROLL_BACK)
 RESULTS = {Exit.UNREACHABLE: Result.UNREACHABLE, Exit.USAGE: Result.REFUSED}
 
 
@@ -64,9 +69,35 @@ def one_run(
             app.tell(STATE_RENEWED, f"{app.name}: {error.message}; {kept}")
             outcome = go_on(app, error)
             remember(app, outcome, started)
+        except KeyboardInterrupt as error:
+            raise hand_over(app, error, started) from None
         finally:
             app.worker.close()
         return outcome
+
+
+def hand_over(app: App, error: KeyboardInterrupt, started: str) -> Interrupted:
+    """Record that a signal ended this run, and have another process finish what it switched.
+
+    Returns what the command reports.
+    """
+    code = error.exit_code if isinstance(error, Interrupted) else Interrupted("").exit_code
+    with suppress(StateError):
+        unfinished = app.records.unfinished()
+        step = unfinished.step if unfinished else ""
+        said = f"{app.name}: interrupted{f' in step {step}' if step else ''}"
+        if step not in SWITCHING:
+            said = f"{said}; {kept(unfinished.previous)}" if unfinished else said
+            said = f"{said}; the next run begins again: autoupdatectl run {app.name}"
+        elif app.host.services.watch_later(app.name):
+            said = f"{said}; {confirm_unit(app.name)} finishes it"
+        else:
+            said = f"{said}; nobody finishes it: type autoupdatectl run {app.name}"
+        app.tell(FAILED if step in SWITCHING else STEP, said, step=step)
+        run = LastRun(Result.INTERRUPTED, code, started, app.clock.now(), said)
+        app.records.set_last_run(run, success=False)
+        return Interrupted(said, code)
+    return Interrupted("", code)
 
 
 def by_hand(app: App, work: Callable[[], Outcome]) -> Outcome:
@@ -112,7 +143,10 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
             return unwatched or Outcome(Result.CURRENT, Exit.DONE, reason)
         return update(app, trigger, force=force)
 
+    interrupted = app.records.unfinished()
     outcome = guarded(app, work)
+    if interrupted and back_to is None:
+        outcome = with_what_was_finished(app, interrupted, outcome)
     put_link_back(app)
     useless = useless_current(app.paths, app.settings.build.python, app.records)
     if useless and back_to is None:
@@ -120,6 +154,22 @@ def attempt(app: App, wishes: set[str], *, force: bool, back_to: str | None) -> 
         # A rebuild that is only put off does not turn a failure into a success.
         return outcome if outcome.exit_code and renewed.result is Result.DEFERRED else renewed
     return outcome
+
+
+def with_what_was_finished(app: App, interrupted: Transaction, outcome: Outcome) -> Outcome:
+    """Return how an interrupted update ended, if this run rolled it back and did nothing more."""
+    ended = app.records.transaction(interrupted.id)
+    broken = ended.result == Result.BROKEN
+    if not broken and ended.result != Result.ROLLED_BACK:
+        return outcome
+    if outcome.result not in (Result.CURRENT, Result.DEFERRED) and not (
+        broken and outcome.exit_code
+    ):
+        return outcome
+    current = linked_release(app.paths.current)
+    advice = f"journalctl -t autoupdate; autoupdatectl status {app.name}"
+    code = Exit(ended.exit_code)
+    return Outcome(Result(ended.result), code, ended.reason, ended.commit, current, advice)
 
 
 def put_link_back(app: App) -> None:

@@ -96,6 +96,8 @@ class FakeServices:
         """The commit that each running service loaded at its start."""
         self.restarts: list[tuple[str, ...]] = []
         self.watched_later: list[str] = []
+        self.starts_units = True
+        """Whether systemd starts the unit that watches later."""
         self.refuse_restart = ""
         self.bad: set[str] = set()
         """Commits whose services fail at their start."""
@@ -167,10 +169,11 @@ class FakeServices:
         self.world.effect("was_told_to_stop")
         return service.name in self.stopped_by_hand
 
-    def watch_later(self, app: str) -> None:
+    def watch_later(self, app: str) -> bool:
         """Record that the unit that watches later was started."""
         self.world.effect("watch_later")
         self.watched_later.append(app)
+        return self.starts_units
 
     def _invocation(self) -> str:
         self._invocations += 1

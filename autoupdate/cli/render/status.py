@@ -28,6 +28,7 @@ RESULTS = {
     "broken": "update and rollback failed {ago}",
     "unreachable": "upstream unreachable, tried {ago}",
     "refused": "configuration error {ago}",
+    "interrupted": "interrupted {ago}",
     "given-back": "given back as a plain checkout {ago}",
 }
 GOOD, BAD = ("active", "reloading", "refreshing"), ("failed",)
@@ -37,8 +38,9 @@ def status(facts: dict[str, Any], now: str) -> str:
     """Return the state of an app, or of several."""
     if "apps" in facts:
         return "\n\n".join(status(one, now) for one in facts["apps"])
-    meaning, colour = STATES[facts["state"]]
+    meaning, colour = in_words(facts)
     lines = [f"{facts['app']}: {coloured(facts['state'], colour)} ({meaning})"]
+    lines += unfinished(facts)
     if not facts["current"]:
         lines.append(fact("current", "nothing is deployed"))
     for name in ("current", "previous"):
@@ -52,6 +54,24 @@ def status(facts: dict[str, Any], now: str) -> str:
     for name, service in facts["services"].items():
         lines.append(about_service(name, service))
     return "\n".join(lines)
+
+
+def in_words(facts: dict[str, Any]) -> tuple[str, str]:
+    """Return what the state means, and its colour."""
+    if facts["state"] == "probation" and not facts["watched"]:
+        return "the new release serves, but nobody watches it", RED
+    return STATES[facts["state"]]
+
+
+def unfinished(facts: dict[str, Any]) -> list[str]:
+    """Return what was interrupted, and the command that finishes or undoes it."""
+    run = f"autoupdatectl run {facts['app']}"
+    if facts["state"] == "probation" and not facts["watched"]:
+        return [fact("not watched", f"to watch it, and roll back if it is bad: {run}", RED)]
+    if found := facts["interrupted"]:
+        what = f"{short(found['commit'])}  in step {found['step']}".strip()
+        return [fact("interrupted", what, YELLOW), fact("", f"to finish or undo it: {run}")]
+    return []
 
 
 def release(name: str, facts: dict[str, Any] | None, now: str) -> list[str]:

@@ -8,7 +8,8 @@ from autoupdate.adoption.host_changes import real
 from autoupdate.app import Outcome
 from autoupdate.cli.output import finish
 from autoupdate.cli.prepare import identity, prepare
-from autoupdate.cli.printed_log import PrintedLog, outlive_the_terminal
+from autoupdate.cli.printed_log import PrintedLog
+from autoupdate.cli.signals import outlive_the_terminal
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
 from autoupdate.update.run import by_hand
@@ -21,14 +22,15 @@ def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
     if not chosen.json:
         prepared = prepared._replace(log=PrintedLog(prepared.log))
     host = real(paths, identity(paths))
-    outlive_the_terminal()
 
     def work() -> Outcome:
         return take_over(
             prepared, host, path, leave_commits=chosen.leave_commits, look_only=chosen.look
         )
 
-    return finish(by_hand(prepared, work), app, chosen)
+    with outlive_the_terminal():
+        outcome = by_hand(prepared, work)
+    return finish(outcome, app, chosen)
 
 
 def absolute(path: str) -> str:

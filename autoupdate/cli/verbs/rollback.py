@@ -4,6 +4,7 @@ from argparse import Namespace
 
 from autoupdate.cli.output import finish
 from autoupdate.cli.prepare import prepare
+from autoupdate.cli.signals import outlive_the_terminal
 from autoupdate.config.load import apps
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
@@ -13,7 +14,8 @@ from autoupdate.update.run import one_run
 def rollback(paths: Paths, app: str, chosen: Namespace) -> int:
     """Roll back to the previous release, or switch to a named one."""
     refuse_unknown(paths, app)
-    outcome = one_run(prepare(paths, app), wait=not chosen.no_wait, back_to=chosen.release)
+    with outlive_the_terminal():
+        outcome = one_run(prepare(paths, app), wait=not chosen.no_wait, back_to=chosen.release)
     return finish(outcome, app, chosen)
 
 

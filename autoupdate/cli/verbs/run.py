@@ -6,6 +6,7 @@ from argparse import Namespace
 from autoupdate.app import Outcome
 from autoupdate.cli.output import finish
 from autoupdate.cli.prepare import prepare_run
+from autoupdate.cli.signals import outlive_the_terminal
 from autoupdate.model.paths import Paths
 from autoupdate.update.run import one_run
 
@@ -13,7 +14,9 @@ from autoupdate.update.run import one_run
 def run(paths: Paths, app: str, chosen: Namespace) -> int:
     """Update to the newest upstream commit."""
     does = run_visibly if sys.stderr.isatty() and not chosen.json else run_silently
-    return finish(does(paths, app, chosen), app, chosen)
+    with outlive_the_terminal():
+        outcome = does(paths, app, chosen)
+    return finish(outcome, app, chosen)
 
 
 def run_silently(paths: Paths, app: str, chosen: Namespace) -> Outcome:

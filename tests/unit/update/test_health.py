@@ -54,7 +54,7 @@ class Host:
         """Return what the test sets."""
         return self.stopped_manually
 
-    def watch_later(self, app: str) -> None:
+    def watch_later(self, app: str) -> bool:
         """Not used here."""
         raise NotImplementedError
 
