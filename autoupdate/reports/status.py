@@ -109,9 +109,10 @@ def state(
 
 def where_pinned(records: Records, commit: str, current: Release | None) -> str:
     """Return the state of an app that is pinned to a commit."""
+    there = current and current.commit == commit
     if quarantined(records, commit):
-        return "failed"
-    return "pinned" if current and current.commit == commit else "behind"
+        return "failed" if there or stuck(records) else "rolled-back"
+    return "pinned" if there else "behind"
 
 
 def quarantined(records: Records, commit: str) -> bool:

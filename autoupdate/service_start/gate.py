@@ -23,7 +23,7 @@ from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.times import seconds
-from autoupdate.records import hold
+from autoupdate.records import hold, probes
 from autoupdate.records.database import StateError
 from autoupdate.records.records import Records
 
@@ -139,6 +139,12 @@ def pass_gate(
         return start_unmanaged(paths, settings)
     if fault:
         fault = _last_words(app.state, before) or fault
+        probe = _ask(app.state, probes.fault, "")
+        if probe and probe in fault:
+            # Not the fault of any commit: the service starts on what is deployed.
+            tell(paths, settings.app, STARTED_OLD, f"{settings.app}: not updated, because the"
+                 f" {probe}; the service starts on what is deployed")  # fmt: skip
+            return 0
     elif updates:
         fault = _stuck(app.state)
     return decide(paths, settings, fault, transient_units) if fault else 0

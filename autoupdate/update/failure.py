@@ -68,8 +68,8 @@ def whose_space(error: AutoupdateError, before: int, after: int) -> AutoupdateEr
 def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
     """End a transaction that a gate stopped before the switch; the commit is not blamed.
 
-    A complete release is kept, and waits until all gates let it pass. If nothing is deployed, this
-    is a failure.
+    A complete release is kept, and waits until all gates let it pass. If nothing is deployed, or
+    the host is at fault, this is a failure.
     """
     transaction = app.records.transaction(transaction.id)
     app.worker.close()
@@ -80,9 +80,10 @@ def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
     how = "is built and waits" if built else "is not deployed"
     commit, place = short(transaction.commit), kept(transaction.previous)
     reason = f"{app.name}: commit {commit} {how}: {verdict.reason}; {place}"
-    result, code = (Result.DEFERRED, Exit.DONE) if deployed else (Result.FAILED, Exit.FAILED)
+    policy = deployed and not verdict.is_fault
+    result, code = (Result.DEFERRED, Exit.DONE) if policy else (Result.FAILED, Exit.FAILED)
     # A verdict that is not about time does not change by itself.
-    kind = DEFERRED if verdict.forceable else REFUSED
+    kind = FAILED if verdict.is_fault else DEFERRED if verdict.forceable else REFUSED
     app.tell(kind, reason, commit=transaction.commit, step=transaction.step)
     app.records.finish(transaction.id, result, code, reason, app.clock.now())
     wait_for_opening(app, verdict)

@@ -32,6 +32,14 @@ class UnhealthyError(Exception):
     """A service did not come up or did not stay up; the text names it and says what was seen."""
 
 
+class ProbeFailedError(UnhealthyError):
+    """A probe failed too often; the service itself is up."""
+
+    def __init__(self, probe: Probe, seen: str) -> None:
+        super().__init__(f"{describe(probe)}: {seen}")
+        self.probe = probe
+
+
 class Baseline(NamedTuple):
     """The invocation before the restart, and the automatic restarts that do not count."""
 
@@ -107,7 +115,7 @@ class Probing:
         elif self.passed or now >= self.counts_from:
             self.failures += 1
             if self.failures > self.probe.retries:
-                raise UnhealthyError(f"{describe(self.probe)}: {seen}")
+                raise ProbeFailedError(self.probe, seen)
 
 
 class Watching:
@@ -200,6 +208,15 @@ def soak(
         if well and all(watching.is_over for watching in watched.values()):
             return
         clock.sleep(LOOK_EVERY)
+
+
+def try_probe(probe: Probe, attempt: Attempt, clock: Clock) -> None:
+    """Try a probe on what runs until it passes. Raises ProbeFailedError if it fails too often."""
+    probing = Probing(probe, attempt, clock)
+    while not probing.passed:
+        probing.look()
+        if not probing.passed:
+            clock.sleep(LOOK_EVERY)
 
 
 def raise_if_down(service: Service, restarts: int) -> None:

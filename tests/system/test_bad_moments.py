@@ -1,4 +1,4 @@
-"""Settings that cannot be used, and runs that end while they watch a release, on a booted Debian."""
+"""Settings that cannot be used, and runs that end while they watch a release, on a real host."""
 
 import json
 from typing import Any
@@ -106,3 +106,28 @@ def test_somebody_watches_or_it_is_said_that_nobody_does(
     host.run("autoupdatectl", "run", "ipfs-accelerate", timeout=120)
     assert look(deployed_app)["state"] == "current"
     assert set(deployed_app.versions().values()) == {4}
+
+
+def test_probe_that_is_wrong_blames_nobody(deployed_app: DemoApp, upstream: Upstream) -> None:
+    host, first = deployed_app.host, upstream.head()
+    upstream.commit(version=2)
+    before = [host.show(service, "MainPID") for service in SERVICES]
+    probe = f"""
+        [[health.probe]]
+        type = "http"
+        url = "http://127.0.0.1:{host.port("serve")}/%s"
+        service = "ipfs-accelerate.service"
+        interval = "0.2s"
+        grace = "1s"
+    """
+    deployed_app.configure_more(probe % "no-such-page")
+    refused = host.run("autoupdatectl", "run", check=False, timeout=300)
+    assert refused.returncode == 1
+    assert "fails on what runs now" in refused.stderr
+    assert "health.probe" in refused.stderr
+    shown = look(deployed_app)
+    assert (shown["current"]["commit"], shown["quarantine"]) == (first, [])
+    assert [host.show(service, "MainPID") for service in SERVICES] == before
+    deployed_app.configure_more(probe % "health")
+    host.run("autoupdatectl", "run", timeout=300)
+    assert set(deployed_app.versions().values()) == {2}
