@@ -98,6 +98,8 @@ def test_somebody_watches_or_it_is_said_that_nobody_does(
     upstream.commit(version=4)
     host.systemctl("start", "--no-block", RUN)
     deployed_app.wait_state("probation", 120)
+    # A service whose start waits at the gate would start another run.
+    deployed_app.wait_up()
     host.systemctl("kill", "--signal=KILL", RUN)
     host.wait_for(lambda: not look(deployed_app)["watched"], 30, "status says so")
     words = host.run("autoupdatectl", "status", "ipfs-accelerate").stdout
