@@ -1,15 +1,18 @@
 """The services that run the app, as systemd sees them (systemctl(1), systemd.service(5))."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from autoupdate.host import unit_times
 from autoupdate.host.process import Completed, NotStartedError, TimedOutError, base_environment, run
 from autoupdate.host.systemd_retry import insist
+from autoupdate.host.unit_times import Times
 from autoupdate.model.errors import UpdateFailedError
 
 PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job"
-# systemd itself kills a service that does not stop, as its unit says.
+# In seconds. systemd itself kills a service that does not stop, as its unit says.
 LONGEST_STOP = 600.0
 # sd-messages(3): SD_MESSAGE_UNIT_STOPPING.
 UNIT_STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
@@ -74,6 +77,9 @@ class Services(Protocol):
     def programs(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the programs that services start (ExecStart=, without directory)."""
 
+    def times(self, names: Sequence[str]) -> dict[str, Times]:
+        """Return the times that units allow for their stop and start; none if nothing answers."""
+
     def restart(self, names: Sequence[str]) -> None:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
 
@@ -117,6 +123,16 @@ class Systemd:
         answer = self._systemctl("show", "--property=ExecStart", "--", *names)
         return programs_in(answer.stdout.decode(errors="replace")) if answer else ()
 
+    def times(self, names: Sequence[str]) -> dict[str, Times]:
+        """Return the times that units allow for their stop and start; none if nothing answers."""
+        if not names:
+            return {}
+        answer = self._systemctl("show", f"--property={unit_times.PROPERTIES}", "--", *names)
+        if answer is None or answer.returncode:
+            return {}
+        blocks = answer.stdout.decode(errors="replace").strip().split("\n\n")
+        return {name: unit_times.parse(block) for name, block in zip(names, blocks, strict=True)}
+
     def restart(self, names: Sequence[str]) -> None:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
         if not names:
@@ -132,7 +148,10 @@ class Systemd:
         """Stop services and wait for it. Raises UpdateFailedError if one does not stop."""
         if not names:
             return
-        answer = self._systemctl("stop", "--", *names, timeout=LONGEST_STOP)
+        stops = [times.stop for times in self.times(names).values()]
+        # A stop has several phases, such as ExecStop= and SIGTERM, each with that time.
+        longest = max([LONGEST_STOP, *(3 * time for time in stops if time < math.inf)])
+        answer = self._systemctl("stop", "--", *names, timeout=longest)
         if answer is None or answer.returncode:
             reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
             raise UpdateFailedError(f"{', '.join(names)} cannot be stopped: {reason}")

@@ -133,3 +133,17 @@ def test_probe_that_is_wrong_blames_nobody(deployed_app: DemoApp, upstream: Upst
     deployed_app.configure_more(probe % "health")
     host.run("autoupdatectl", "run", timeout=300)
     assert set(deployed_app.versions().values()) == {2}
+
+
+def test_service_that_takes_long_to_stop_is_not_held_against_a_commit(
+    deployed_app: DemoApp, upstream: Upstream
+) -> None:
+    host = deployed_app.host
+    slow = f"/etc/systemd/system/{SERVICES[0]}.d/slow.conf"
+    host.write(slow, "[Service]\nExecStop=/usr/bin/sleep 8\nTimeoutStopSec=15s\n")
+    host.systemctl("daemon-reload")
+    deployed_app.configure_more('[health]\nstart_timeout = "5s"\n')
+    upstream.commit(version=2)
+    host.run("autoupdatectl", "run", timeout=300)
+    assert set(deployed_app.versions().values()) == {2}
+    assert look(deployed_app)["quarantine"] == []

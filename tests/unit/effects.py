@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoupdate.host.clock import Clock
 from autoupdate.host.services import Service
+from autoupdate.host.unit_times import Times
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import Event
 from autoupdate.model.findings import Findings
@@ -146,6 +147,10 @@ class FakeServices:
     def programs(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return a program for each service."""
         return tuple(name.removesuffix(".service") for name in names)
+
+    def times(self, names: Sequence[str]) -> dict[str, Times]:
+        """Return what units allow that say nothing."""
+        return {name: Times() for name in names}
 
     def restart(self, names: Sequence[str]) -> None:
         """Restart services at once."""
