@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from autoupdate.app import App, Host, Outcome
 from autoupdate.config import last_valid
-from autoupdate.config.load import Value, load_with_values
+from autoupdate.config.load import Value, load_with_values, refuse_conflicts
 from autoupdate.config.settings import Probe, Settings, Upstream
 from autoupdate.host import shared
 from autoupdate.host.clock import Clock
@@ -54,6 +54,7 @@ def assemble(
     app_paths = paths.app(name)
     if settings is None:
         settings, values = load_with_values(paths, name)
+        refuse_conflicts(paths, name, values)
         make_directories(paths, app_paths, identity)
         keep(app_paths, values)
     log = log or HostLog(paths.log)
@@ -141,9 +142,19 @@ def host_changes(paths: Paths, identity: Identity | None) -> "HostChanges":
 
 def ask(paths: Paths, name: str, upstream: Upstream, identity: Identity | None) -> Found:
     """Return what upstream has for `upstream.track`, using the credentials of the settings."""
-    with reach(upstream, paths.app(name).run, identity) as access:
+    with place_for_access(paths.app(name)) as place, reach(upstream, place, identity) as access:
         wanted = upstream._replace(url=access.url)
         return check(wanted, paths.cache, identity, access.environment)
+
+
+def place_for_access(app: AppPaths) -> AbstractContextManager[str]:
+    """Return where credentials and configuration of git are put; one of their own for users."""
+    may_write = os.access(app.run if os.path.isdir(app.run) else os.path.dirname(app.run), os.W_OK)
+    if os.geteuid() == 0 or may_write:
+        return nullcontext(app.run)
+    import tempfile
+
+    return tempfile.TemporaryDirectory(prefix="autoupdate-")
 
 
 def reach(

@@ -3,12 +3,13 @@
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from autoupdate.config import root_only, settings
+from autoupdate.config import on_host, root_only, settings
 from autoupdate.config.settings import REQUIRED, SETTINGS, Settings
-from autoupdate.model.errors import ConfigurationError, NotPermittedError
+from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
 
 DEFAULT_APP = "ipfs-accelerate"
@@ -96,7 +97,37 @@ def load_with_values(paths: Paths, app: str) -> tuple[Settings, dict[str, Value]
     check_name(app)
     files = tuple(place for file in bases(paths, app) for place in places(file))
     merged = read(paths, app)
-    return build(app, merged)._replace(files=files), merged
+    built = build(app, merged)
+    for fault in on_host.faults(paths, built, origins(merged)):
+        raise fault
+    return built._replace(files=files), merged
+
+
+def origins(values: Mapping[str, Value]) -> Callable[[str], str]:
+    """Return a function that says where a key is set, for messages."""
+    return lambda key: f"{values[key].origin or 'built-in default'}: {key}"
+
+
+def refuse_conflicts(paths: Paths, app: str, values: Mapping[str, Value]) -> None:
+    """Raise ConfigurationError if another app has the same path or one of the same services."""
+    for fault in on_host.conflicts(app, claims(paths), origins(values)):
+        raise fault
+
+
+def claims(paths: Paths) -> dict[str, on_host.Claim]:
+    """Return what each app uses alone, as far as its settings can be read."""
+    found = {}
+    for app in filter(is_name, apps(paths)):
+        with suppress(AutoupdateError):
+            merged = read(paths, app, lambda _: None)
+            path, services = merged["path"].value, merged["services"].value
+            if isinstance(path, str) and isinstance(services, list):
+                found[app] = on_host.Claim(
+                    path.rstrip("/"),
+                    tuple(name for name in services if isinstance(name, str)),
+                    os.path.lexists(paths.app(app).current),
+                )
+    return found
 
 
 def is_name(app: str) -> bool:

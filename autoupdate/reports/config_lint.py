@@ -79,8 +79,6 @@ def warnings(paths: Paths, settings: Settings, values: Mapping[str, Value]) -> I
                " or when they are old")  # fmt: skip
     elif not os.path.isdir(os.path.dirname(settings.path)):
         yield f"{at('path')}: there is no directory {os.path.dirname(settings.path)}"
-    if not os.access(settings.build.python, os.X_OK):
-        yield f"{at('build.python')}: there is no executable {settings.build.python}"
     yield from contradictions(settings, values)
     if not settings.health.probe and not settings.health.soak:
         yield (f"{at('health.soak')}: it is 0, and health.probe is not set: a release that crashes"

@@ -126,7 +126,8 @@ def watch(app: App, baselines: Mapping[str, Baseline]) -> None:
         started = settle(app.host.services, baselines, health, app.clock)
         soak(app.host.services, started, health, app.clock, app.host.probe)
         tried = [probe for probe in health.probe if probe.service in ("", *baselines)]
-        probes.set_passed(app.records, tried, app.clock.now())
+        if tried:
+            probes.set_passed(app.records, tried, app.clock.now())
 
 
 def try_probes(app: App, *, force: bool) -> None:

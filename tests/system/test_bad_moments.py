@@ -102,7 +102,7 @@ def test_somebody_watches_or_it_is_said_that_nobody_does(
     deployed_app.wait_up()
     host.systemctl("kill", "--signal=KILL", RUN)
     host.wait_for(lambda: not look(deployed_app)["watched"], 30, "status says so")
-    words = host.run("autoupdatectl", "status", "ipfs-accelerate").stdout
+    words = " ".join(host.run("autoupdatectl", "status", "ipfs-accelerate").stdout.split())
     assert "nobody watches it" in words
     assert "autoupdatectl run ipfs-accelerate" in words
     host.run("autoupdatectl", "run", "ipfs-accelerate", timeout=120)
@@ -147,3 +147,29 @@ def test_service_that_takes_long_to_stop_is_not_held_against_a_commit(
     host.run("autoupdatectl", "run", timeout=300)
     assert set(deployed_app.versions().values()) == {2}
     assert look(deployed_app)["quarantine"] == []
+
+
+def test_wrong_words_and_users_without_rights(deployed_app: DemoApp, upstream: Upstream) -> None:
+    host, first = deployed_app.host, upstream.head()
+    made_up = "0123456789" * 4
+    for words in (("pin", made_up), ("pin", first[:6] + "f" * 34)):
+        refused = host.run("autoupdatectl", *words, check=False)
+        assert refused.returncode == 2, refused.stderr
+        assert "is not a commit of" in refused.stderr
+    assert look(deployed_app)["pin"] is None
+
+    deployed_app.configure_more('[build]\npython = "/usr/bin/python3.99"\n')
+    refused = host.run("autoupdatectl", "run", check=False)
+    assert (refused.returncode, "apt install python3.99-venv" in refused.stderr) == (2, True)
+    assert look(deployed_app)["quarantine"] == []
+    restart_all(deployed_app)
+
+    host.run("git", "clone", "--quiet", "--bare", upstream.url, "/srv/upstream.git")
+    deployed_app.configure_more('[upstream]\nurl = "file:///srv/upstream.git"\n')
+    told = host.run("autoupdatectl", "check", user="accelerate", check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "up to date" in told.stdout
+    deployed_app.configure_more('[upstream]\nurl = "ssh://nobody@127.0.0.1:1/app.git"\n')
+    told = host.run("autoupdatectl", "check", user="accelerate", check=False)
+    assert told.returncode == 69
+    assert len(told.stderr.splitlines()) == 1

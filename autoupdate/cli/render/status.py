@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from autoupdate.cli.render.layout import GREEN, RED, YELLOW, coloured, fact
+from autoupdate.cli.render.layout import GREEN, RED, YELLOW, advice, coloured, fact
 from autoupdate.cli.render.when import ago, in_text, until
 from autoupdate.model.commits import short
 from autoupdate.model.sizes import counted
@@ -67,10 +67,13 @@ def unfinished(facts: dict[str, Any]) -> list[str]:
     """Return what was interrupted, and the command that finishes or undoes it."""
     run = f"autoupdatectl run {facts['app']}"
     if facts["state"] == "probation" and not facts["watched"]:
-        return [fact("not watched", f"to watch it, and roll back if it is bad: {run}", RED)]
+        return [
+            fact("not watched", "to watch it, and to roll back if it is bad:", RED),
+            *advice(run),
+        ]
     if found := facts["interrupted"]:
         what = f"{short(found['commit'])}  in step {found['step']}".strip()
-        return [fact("interrupted", what, YELLOW), fact("", f"to finish or undo it: {run}")]
+        return [fact("interrupted", f"{what}; to finish or undo it:", YELLOW), *advice(run)]
     return []
 
 
