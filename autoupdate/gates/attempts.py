@@ -37,7 +37,7 @@ def nothing_to_do(app: App, commit: str, trigger: str, *, force: bool) -> Outcom
     if fault:
         reason = (
             f"{app.name}: commit {short(commit)} is in quarantine (since {fault.since}), because"
-            f" {fault.step} failed: {fault.reason}; {kept(release)}"
+            f" {fault.why}; {kept(release)}"
         )
         advice = f"wait for a newer commit, or: autoupdatectl run --force {app.name}"
         return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)

@@ -60,6 +60,10 @@ class Transaction(NamedTuple):
     reason: str
 
 
+# The reason for a commit that an administrator left by `rollback`.
+BY_HAND = "rolled back by hand"
+
+
 class Quarantined(NamedTuple):
     """A commit that failed here, in which step, and why."""
 
@@ -67,6 +71,12 @@ class Quarantined(NamedTuple):
     step: str
     reason: str
     since: str
+
+    @property
+    def why(self) -> str:
+        """What happened to the commit, for sentences."""
+        by_hand = self.reason == BY_HAND
+        return f"it was {BY_HAND}" if by_hand else f"{self.step} failed: {self.reason}"
 
 
 class LastRun(NamedTuple):

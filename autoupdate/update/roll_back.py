@@ -30,9 +30,11 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         blame_for_running_badly(app, transaction, fault)
         app.records.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
         app.keep_second_copy()
-    bad = f"{app.name}: commit {short(commit)} does not run ({fault})"
+    # A release without a record has no commit that is known.
+    left = f"commit {short(commit)}" if commit else f"release {release}"
+    bad = f"{app.name}: {left} does not run ({fault})"
     if is_by_hand(transaction):
-        bad = f"{app.name}: the rollback from commit {short(commit)} failed ({fault})"
+        bad = f"{app.name}: the rollback from {left} failed ({fault})"
     good = release_before(app, transaction)
     if not good:
         reason = f"{bad}; there is no release to roll back to, so it is kept; {MANUAL}"
@@ -56,7 +58,7 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         retention.remove_unless_used(app, release)
     before = app.records.release(good)
     reason = (
-        f"{app.name}: rolled back from commit {short(commit)} to"
+        f"{app.name}: rolled back from {left} to"
         f" {short(before.commit) if before else good}: {fault}"
     )
     return end(app, transaction, Result.ROLLED_BACK, reason)

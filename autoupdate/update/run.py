@@ -6,17 +6,18 @@ from contextlib import suppress
 
 from autoupdate.app import App, Outcome
 from autoupdate.gates.attempts import stuck
-from autoupdate.gates.runnable import useless_current
+from autoupdate.gates.runnable import deployed, useless_current
 from autoupdate.gates.signatures import review
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.host.services import confirm_unit
 from autoupdate.host.shared import is_handed_over
-from autoupdate.model.commits import kept
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit, Interrupted, describe
 from autoupdate.model.events import FAILED, RECOVERED, STATE_RENEWED, STEP
 from autoupdate.model.steps import Result, Step
 from autoupdate.notifications import alerts
+from autoupdate.records import hold as holds
+from autoupdate.records import pin as pins
 from autoupdate.records.database import DamagedStateError, StateError
 from autoupdate.records.rows import LastRun, Transaction
 from autoupdate.records.second_copy import begin_anew, has_facts
@@ -87,7 +88,7 @@ def hand_over(app: App, error: KeyboardInterrupt, started: str) -> Interrupted:
         step = unfinished.step if unfinished else ""
         said = f"{app.name}: interrupted{f' in step {step}' if step else ''}"
         if step not in SWITCHING:
-            said = f"{said}; {kept(unfinished.previous)}" if unfinished else said
+            said = f"{said}; {deployed(app.paths, '')}" if unfinished else said
             said = f"{said}; the next run begins again: autoupdatectl run {app.name}"
         elif app.host.services.watch_later(app.name):
             said = f"{said}; {confirm_unit(app.name)} finishes it"
@@ -223,14 +224,34 @@ def remember(app: App, outcome: Outcome, started: str) -> None:
     """Record how this run ended, for `status` and for service starts."""
     with app.records.atomic():
         alerts.look(app, outcome, started)
+        ended = app.clock.now()
         app.records.set_last_run(
-            LastRun(outcome.result, outcome.exit_code, started, app.clock.now(), outcome.reason),
-            success=outcome.exit_code == Exit.DONE,
+            LastRun(outcome.result, outcome.exit_code, started, ended, outcome.reason),
+            success=outcome.exit_code == Exit.DONE and is_where_wanted(app, ended),
         )
     unchanged = outcome.result in (Result.CURRENT, Result.DEFERRED)
     if not unchanged or not has_facts(app.paths.state):
         app.keep_second_copy()
     report(app)
+
+
+def is_where_wanted(app: App, now: str) -> bool:
+    """Return whether this host runs what its policy wants, as far as is known.
+
+    It does not while nothing is deployed, a probation goes on, a pin is not followed, or the newest
+    commit failed here; it does while a hold, a window or a gate keeps a commit back.
+    """
+    release = linked_release(app.paths.current)
+    current = app.records.release(release) if release else None
+    if current is None or app.records.unfinished():
+        return False
+    pin, candidate = pins.find(app.records), app.records.candidate()
+    if pin:
+        return pin.commit == current.commit
+    if candidate is None or holds.find(app.records, now):
+        return True
+    failed = {item.commit for item in app.records.quarantined()}
+    return candidate.commit not in failed and app.records.attempts(candidate.commit) is None
 
 
 def report(app: App) -> None:

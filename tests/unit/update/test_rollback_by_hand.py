@@ -13,7 +13,7 @@ from autoupdate.host import runtime_files
 from autoupdate.model.commits import short
 from autoupdate.model.errors import Exit, UpdateFailedError
 from autoupdate.model.steps import Result, Step
-from autoupdate.update.rollback_by_hand import BY_HAND
+from autoupdate.records.rows import BY_HAND
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, SERVICES, Killed, commit
 from tests.unit.world import World, settings
