@@ -11,7 +11,10 @@ from autoupdate.host.systemd_retry import insist
 from autoupdate.host.unit_times import Times
 from autoupdate.model.errors import UpdateFailedError
 
-PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job"
+PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job,"
+    "Type,RemainAfterExit,DynamicUser"
+)
 # In seconds. systemd itself kills a service that does not stop, as its unit says.
 LONGEST_STOP = 600.0
 # sd-messages(3): SD_MESSAGE_UNIT_STOPPING.
@@ -39,6 +42,10 @@ class Service(NamedTuple):
     user: str
     has_job: bool = False
     """Whether systemd has a job for it: a start or a stop that is queued or under way."""
+    is_task: bool = False
+    """Whether it does something and ends (Type=oneshot): it is never restarted by an update."""
+    has_dynamic_user: bool = False
+    """Whether systemd makes a user for each start (DynamicUser=), who owns nothing before."""
 
     @property
     def exists(self) -> bool:
@@ -224,4 +231,6 @@ def parse(name: str, block: str) -> Service:
         invocation=found.get("InvocationID", ""),
         user=found.get("User", ""),
         has_job=found.get("Job", "") not in ("", "0"),
+        is_task=found.get("Type") == "oneshot" and found.get("RemainAfterExit") == "no",
+        has_dynamic_user=found.get("DynamicUser") == "yes",
     )

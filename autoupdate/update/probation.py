@@ -96,12 +96,30 @@ def retry_failed(app: App, present: Sequence[Service], restarted: Sequence[str])
 
 
 def look(app: App) -> list[Service]:
-    """Return the state of the app's services; log it if no service manager answers."""
+    """Return the state of the app's services; log it if no service manager answers.
+
+    Those that do something and end are left out: one that is under way ends on its release, and the
+    next start is on the new one.
+    """
     names = app.settings.services
     present = app.host.services.look(names)
     if names and not present:
         app.tell(NO_SUPERVISOR, f"{app.name}: no service manager answers; nothing is restarted")
-    return present
+    return [service for service in present if not service.is_task]
+
+
+def refuse_dynamic_users(app: App) -> None:
+    """Raise RefusedError for a service whose user does not exist before its start.
+
+    Nobody could give the shared files to it, so that it would fail at its first write.
+    """
+    if not app.settings.shared:
+        return
+    names = [item.name for item in look(app) if item.has_dynamic_user]
+    if names:
+        reason = f"{', '.join(names)} has DynamicUser=yes: it cannot write to what is shared"
+        advice = "set User= and DynamicUser=no in a drop-in, or use StateDirectory= and no shared"
+        raise RefusedError(Verdict("services", False, reason, advice, is_fault=True))
 
 
 def answered(app: App, names: Sequence[str]) -> list[Service]:

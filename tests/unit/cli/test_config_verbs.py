@@ -159,3 +159,24 @@ def test_status_by_the_last_valid_settings(
     assert told["app"] == app
     assert "line 2" in told["settings_fault"]["message"]
     assert f"{app}.toml: is not TOML" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("unit", "more", "code", "said"),
+    [
+        ("Type=oneshot", "", Exit.DONE, "does something and ends"),
+        ("Type=oneshot\nRemainAfterExit=yes", "", Exit.DONE, ""),
+        ("DynamicUser=yes", 'shared = ["state"]', Exit.USAGE, "cannot write to what is shared"),
+        ("DynamicUser=yes", "", Exit.DONE, ""),
+    ],
+)
+def test_unusual_units(
+    paths: Paths, capsys: pytest.CaptureFixture[str], unit: str, more: str, code: Exit, said: str
+) -> None:
+    write(f"{paths.unit_directories[-1]}/job.service", "[Service]\nType=simple\n")
+    write(f"{paths.administrators_units}/job.service.d/10.conf", f"[Service]\n{unit}\n")
+    write(f"{paths.etc}/apps/ipfs-accelerate.toml", f'services = ["job.service"]\n{more}\n')
+    assert main(["config", "check"], paths) == code
+    shown = " ".join(capsys.readouterr().out.split())
+    assert said in shown
+    assert ("job.service" in shown) is bool(said)
