@@ -12,7 +12,8 @@ from autoupdate.model.paths import Paths
 PYTHON = re.compile(r"/usr/bin/(python3(\.[0-9]+)?)")
 # An update would put a link in the place of one of these directories (hier(7)) ...
 OF_THE_HOST = re.compile(
-    r"/[^/]+|/var/(backups|cache|lib|local|log|mail|opt|run|spool|tmp|www)|/usr/local(/[a-z]+)?"
+    r"/(dev|home|lost\+found|media|mnt|opt|root|run|srv|tmp|var)|/usr/local(/[a-z]+)?"
+    r"|/var/(backups|cache|lib|local|log|mail|opt|run|spool|tmp|www)"
 )
 # ... or into one that belongs to the system.
 BELOW = re.compile(r"/(bin|boot|etc|lib|lib32|lib64|proc|sbin|sys|usr(?!/local/))(/|$)")

@@ -135,18 +135,28 @@ def test_probe_that_is_wrong_blames_nobody(deployed_app: DemoApp, upstream: Upst
     assert set(deployed_app.versions().values()) == {2}
 
 
-def test_service_that_takes_long_to_stop_is_not_held_against_a_commit(
+def test_services_that_take_long_to_stop_or_end_by_themselves(
     deployed_app: DemoApp, upstream: Upstream
 ) -> None:
     host = deployed_app.host
+    job = "job.service"
+    host.write(
+        f"/etc/systemd/system/{job}", "[Service]\nType=oneshot\nExecStart=/usr/bin/sleep 600\n"
+    )
+    services = ", ".join(f'"{name}"' for name in (*SERVICES, job))
+    deployed_app.configure_more(f"services = [{services}]\n", "60-job")
     slow = f"/etc/systemd/system/{SERVICES[0]}.d/slow.conf"
     host.write(slow, "[Service]\nExecStop=/usr/bin/sleep 8\nTimeoutStopSec=15s\n")
     host.systemctl("daemon-reload")
     deployed_app.configure_more('[health]\nstart_timeout = "5s"\n')
+    host.systemctl("start", "--no-block", job)
+    before = host.show(job, "MainPID", "ActiveState")
     upstream.commit(version=2)
     host.run("autoupdatectl", "run", timeout=300)
     assert set(deployed_app.versions().values()) == {2}
     assert look(deployed_app)["quarantine"] == []
+    assert host.show(job, "MainPID", "ActiveState") == before
+    assert f"{job} does something and ends" in host.run("autoupdatectl", "config", "check").stdout
 
 
 def test_wrong_words_and_users_without_rights(deployed_app: DemoApp, upstream: Upstream) -> None:

@@ -45,7 +45,15 @@ def test_directories_of_the_system(
 
 @pytest.mark.parametrize(
     "path",
-    ["/opt/app", "/home/me/app", "/srv/app", "/usr/local/app/x", "/var/lib/app", "/etcetera/x"],
+    [
+        "/opt/app",
+        "/home/me/app",
+        "/srv/app",
+        "/usr/local/app/x",
+        "/var/lib/app",
+        "/app",
+        "/etcetera/x",
+    ],
 )
 def test_directories_of_an_app(paths: Paths, path: str) -> None:
     write(f"{paths.etc}/apps/demo.toml.d/10.toml", f'path = "{path}"')
