@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from autoupdate.config.load import is_name, load
+from autoupdate.config.load import is_name, load, read, refuse_conflicts
 from autoupdate.config.settings import Settings
 from autoupdate.gates.attempts import stuck
 from autoupdate.gates.runnable import useless_current
@@ -38,6 +38,7 @@ LONGEST_RUN = 3 * 3600.0 + 60
 # In seconds. By default systemd refuses the sixth start of a unit in ten seconds, and does not try
 # again (StartLimitBurst= in systemd.unit(5)). This leaves room for two starts by hand.
 SHORTEST_REFUSAL = 4.0
+UNUSABLE, ADVICE = "the settings cannot be used", "see: autoupdatectl config check"
 
 
 def start_run(app: str, enough: Callable[[], bool]) -> str:
@@ -93,18 +94,32 @@ def pass_without_settings(
         with runtime_files.request(app, runtime_files.RECOVER):
             # It fails, because of the settings, but ends by the last valid ones what was begun.
             start(name, lambda: runtime_files.is_watching(app))
-    fault = f"the settings cannot be used: {error.message}"
-    advice = f"see: autoupdatectl config check {name}"
     if app and os.path.exists(app.relocation):
         # The directory may be incomplete.
         tell(paths, name, BLOCKED,
-             f"{name}: {fault}; an interrupted adoption could not be undone, so the service is not"
-             f" started; {advice}")  # fmt: skip
+             f"{name}: {UNUSABLE}: {error.message}; an interrupted adoption could not be undone, so"
+             f" the service is not started; {ADVICE} {name}")  # fmt: skip
         return 1
+    return start_on_deployed(paths, name, app, error.message)
+
+
+def start_on_deployed(paths: Paths, name: str, app: AppPaths | None, fault: str) -> int:
+    """Let a service start although the settings cannot be used, and report that."""
     release = linked_release(app.current) if app else ""
     what = f"release {release}, which is deployed" if release else "what is there"
-    tell(paths, name, STARTED_OLD, f"{name}: {fault}; the service starts on {what}; {advice}")
+    tell(paths, name, STARTED_OLD,
+         f"{name}: {UNUSABLE}: {fault}; the service starts on {what}; {ADVICE} {name}"
+         )  # fmt: skip
     return 0
+
+
+def conflict_with_another(paths: Paths, name: str) -> str:
+    """Return why a run refused the settings of this app because of another app; empty if not."""
+    try:
+        refuse_conflicts(paths, name, read(paths, name))
+    except AutoupdateError as error:
+        return error.message
+    return ""
 
 
 def pass_gate(
@@ -145,6 +160,8 @@ def pass_gate(
             tell(paths, settings.app, STARTED_OLD, f"{settings.app}: not updated, because the"
                  f" {probe}; the service starts on what is deployed")  # fmt: skip
             return 0
+        if conflict := conflict_with_another(paths, settings.app):
+            return start_on_deployed(paths, settings.app, app, conflict)
     elif updates:
         fault = _stuck(app.state)
     return decide(paths, settings, fault, transient_units) if fault else 0

@@ -259,6 +259,18 @@ def test_with_bad_settings_an_interrupted_run_is_still_ended(asked: Gate) -> Non
     assert asked.world.current_commit() == commit(1), "nothing is begun"
 
 
+def test_settings_of_another_app_keep_no_service_down(
+    asked: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Path(asked.world.all_paths.etc, "apps", "web.toml")
+    other.write_text(Path(other.parent, f"{APP}.toml").read_text())
+    current = Path(asked.world.all_paths.app("web").current)
+    current.parent.mkdir(parents=True)
+    current.symlink_to("releases/1")
+    assert gate.main([APP], asked.world.all_paths, lambda *_: "the run was refused") == 0
+    assert "is also the path of app web" in capsys.readouterr().err
+
+
 def test_with_bad_settings_no_service_starts_from_half_a_directory(asked: Gate) -> None:
     asked.configure("updat = true")
     Path(asked.world.paths.relocation).write_text("{}")
