@@ -49,7 +49,9 @@ NETWORK_TROUBLE = (
     "unable to access", "Could not resolve", "Could not read from remote repository", "early EOF",
     "unexpected disconnect", "hung up", "RPC failed", "couldn't find remote ref", "not our ref",
 )  # fmt: skip
-NOT_WRITABLE = r"insufficient permission|(open|create|lock|write|mkdir|unlink).*: Permission denied"
+NOT_WRITABLE = (
+    r"insufficient permission|(open|create|lock|write|mkdir|unlink).*'.*: Permission denied"
+)
 SHA256 = "mismatched algorithms"
 SHALLOW = b"because shallow roots are not allowed to be updated"
 
