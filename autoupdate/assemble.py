@@ -2,11 +2,13 @@
 
 import os
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from autoupdate.app import App, Host, Outcome
-from autoupdate.config.load import load
+from autoupdate.config import last_valid
+from autoupdate.config.load import Value, load_with_values, refuse_conflicts
 from autoupdate.config.run_from import located
 from autoupdate.config.settings import Probe, Settings, Upstream
 from autoupdate.host import shared
@@ -50,10 +52,15 @@ def assemble(
     Raises ConfigurationError, and NotPermittedError if the caller may not run updates.
     """
     began = time.time()
-    services = Systemd()
-    app_paths = paths.app(name)
-    settings = settings or located(load(paths, name), services.directives, app_paths)
+    app_paths, services = paths.app(name), Systemd()
+    values: dict[str, Value] | None = None
+    if settings is None:
+        settings, values = load_with_values(paths, name)
+        refuse_conflicts(paths, name, values)
+    settings = located(settings, services.directives, app_paths)
     make_directories(paths, app_paths, identity)
+    if values is not None:
+        keep(app_paths, values)
     log = log or HostLog(paths.log)
 
     def output(line: str) -> None:
@@ -106,6 +113,13 @@ def assemble(
     )
 
 
+def keep(app: AppPaths, values: Mapping[str, Value]) -> None:
+    """Keep valid settings beside the state, for the time when the files are not valid."""
+    # A full disk is reported by the run itself; it may still roll back.
+    with suppress(OSError):
+        last_valid.keep(app.last_valid, values)
+
+
 def keys(paths: Paths, name: str) -> Keys:
     """Return the trusted keys of an app; imported here, because few runs need them."""
     from autoupdate.gates.trusted_keys import trusted_keys
@@ -131,9 +145,19 @@ def host_changes(paths: Paths, identity: Identity | None) -> "HostChanges":
 
 def ask(paths: Paths, name: str, upstream: Upstream, identity: Identity | None) -> Found:
     """Return what upstream has for `upstream.track`, using the credentials of the settings."""
-    with reach(upstream, paths.app(name).run, identity) as access:
+    with place_for_access(paths.app(name)) as place, reach(upstream, place, identity) as access:
         wanted = upstream._replace(url=access.url)
         return check(wanted, paths.cache, identity, access.environment)
+
+
+def place_for_access(app: AppPaths) -> AbstractContextManager[str]:
+    """Return where credentials and configuration of git are put; one of their own for users."""
+    may_write = os.access(app.run if os.path.isdir(app.run) else os.path.dirname(app.run), os.W_OK)
+    if os.geteuid() == 0 or may_write:
+        return nullcontext(app.run)
+    import tempfile
+
+    return tempfile.TemporaryDirectory(prefix="autoupdate-")
 
 
 def reach(

@@ -16,7 +16,7 @@ from autoupdate.cli.output import (
     raise_unwritable,
 )
 from autoupdate.host.log import say
-from autoupdate.model.errors import AutoupdateError, Exit
+from autoupdate.model.errors import AutoupdateError, Exit, Interrupted
 from autoupdate.model.paths import Paths
 
 if TYPE_CHECKING:
@@ -77,9 +77,11 @@ def obey(arguments: list[str], paths: Paths) -> int:
             print_error(getattr(chosen, "app", None), error)
         complain(error.message, error.advice)
         return error.exit_code
-    except KeyboardInterrupt:
-        complain("interrupted; the next run finishes or undoes what was started", "")
-        return 130
+    except KeyboardInterrupt as error:
+        told = error if isinstance(error, Interrupted) else Interrupted("")
+        said = told.message or "interrupted; the next run finishes or undoes what was started"
+        complain(said, "")
+        return told.exit_code
 
 
 def open_missing_streams() -> None:

@@ -8,7 +8,11 @@ from autoupdate.model.errors import ConfigurationError
 if TYPE_CHECKING:
     from argparse import Namespace
 
-RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}x*")
+# The name of a release or its beginning, the first digits of a commit, or a word for one.
+RELEASE = re.compile(
+    r"previous|current|[0-9]{4,8}|[0-9]{8}T[0-9]{0,6}(Z(-([0-9a-f]{0,12}x*)?)?)?|[0-9A-Fa-f]{7,64}"
+)
+USAGE = "usage: autoupdatectl rollback [RELEASE] [APP]; to list releases: autoupdatectl history"
 
 
 def understand(chosen: "Namespace") -> None:
@@ -21,10 +25,18 @@ def understand(chosen: "Namespace") -> None:
 
 def release_and_app(words: list[str]) -> tuple[str, str]:
     """Return the release and the app, each empty if it is not given."""
+    if "" in words:
+        raise ConfigurationError("an argument is empty", USAGE)
     releases = [word for word in words if RELEASE.fullmatch(word)]
     others = [word for word in words if not RELEASE.fullmatch(word)]
-    if len(releases) > 1 or len(others) > 1:
-        raise ConfigurationError("give at most one release and one app")
+    if len(releases) > 1:
+        raise ConfigurationError("give at most one release and one app", USAGE)
+    if len(others) > 1:
+        raise ConfigurationError(
+            f'"{others[0]}" is not a release: give its name, `previous`, or the beginning of its'
+            " name or commit",
+            USAGE,
+        )
     return "".join(releases), "".join(others)
 
 

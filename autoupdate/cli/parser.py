@@ -111,7 +111,10 @@ def run(of: argparse.ArgumentParser) -> None:
 def rollback(of: argparse.ArgumentParser) -> None:
     """Arguments of `rollback`."""
     no_wait(of)
-    meaning = "release to switch to, as `status` and `history` show it (default: the previous one)"
+    meaning = (
+        "release to switch to: its name as `history` shows it, `previous` (the default), or the"
+        " beginning of its name or commit"
+    )
     with_words(of, "RELEASE", meaning, "[--no-wait] [--json]")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from autoupdate.app import App
 from autoupdate.host.log import Log
-from autoupdate.model.errors import AutoupdateError, NotPermittedError
+from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
 
 if TYPE_CHECKING:
@@ -27,15 +27,50 @@ def prepare(
     """
     from autoupdate.assemble import assemble
     from autoupdate.host.log import HostLog
-    from autoupdate.model.events import FAILED, Event
 
     require_root(paths)
     try:
         log = around(HostLog(paths.log))
         return assemble(paths, app, identity=identity(paths), log=log, settings=settings)
     except AutoupdateError as error:
-        HostLog(paths.log).write(Event(FAILED, f"{app}: {error.message}", app))
+        log_failure(paths, app, error)
         raise
+
+
+def prepare_run(
+    paths: Paths, app: str, around: Callable[[Log], Log] = lambda log: log
+) -> tuple[App, ConfigurationError | None]:
+    """Load an app for a run, by its last valid settings if those of now cannot be used.
+
+    Returns why not: such a run only finishes or undoes what was interrupted.
+    """
+    from autoupdate.assemble import assemble
+    from autoupdate.config import last_valid
+    from autoupdate.config.load import check_name
+    from autoupdate.host.log import HostLog
+
+    require_root(paths)
+    log = around(HostLog(paths.log))
+    try:
+        return assemble(paths, app, identity=identity(paths), log=log), None
+    except ConfigurationError as error:
+        check_name(app)
+        kept = last_valid.read(paths.app(app).last_valid, app)
+        if kept is None:
+            log_failure(paths, app, error)
+            raise
+        return assemble(paths, app, identity=identity(paths), log=log, settings=kept), error
+    except AutoupdateError as error:
+        log_failure(paths, app, error)
+        raise
+
+
+def log_failure(paths: Paths, app: str, error: AutoupdateError) -> None:
+    """Log why no run began."""
+    from autoupdate.host.log import HostLog
+    from autoupdate.model.events import FAILED, Event
+
+    HostLog(paths.log).write(Event(FAILED, f"{app}: {error.message}", app))
 
 
 def identity(paths: Paths) -> "Identity | None":

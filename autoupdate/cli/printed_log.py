@@ -1,6 +1,5 @@
 """Prints the steps of long verbs, such as `adopt`, while they are logged."""
 
-import signal
 from contextlib import suppress
 
 from autoupdate.host.log import Log
@@ -23,10 +22,3 @@ class PrintedLog:
             # A lost terminal must not stop the verb; the log has the step.
             with suppress(OSError):
                 print(printable(event.message.removeprefix(f"{event.app}: ")), flush=True)
-
-
-def outlive_the_terminal() -> None:
-    """Go on when the connection to the terminal breaks, as services may be stopped at the time."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # SIGTERM undoes at once what was started, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -6,6 +6,8 @@ shows nothing.
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from autoupdate.host.log import Log
@@ -52,6 +54,19 @@ class Lines:
 
     def show(self, line: str, percent: int | None) -> None:
         """Do nothing: output would add lines."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Nothing:
+    """Shows nothing: the terminal was closed."""
+
+    def begin(self, step: str) -> None:
+        """Do nothing."""
+
+    def show(self, line: str, percent: int | None) -> None:
+        """Do nothing."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -115,21 +130,32 @@ class Progress:
         if self._display:
             match = PERCENT.search(line)
             percent = min(int(match[1]), 100) if match else None
-            self._display.show(printable(line), percent)
+            with self._if_it_still_exists():
+                self._display.show(printable(line), percent)
 
     def enter(self, step: Step) -> None:
         """Show that a step begins."""
         if step not in WORDS:
             return
-        if self._display is None:
-            self._display = self._kind() if self._kind else best_display()
-        self._display.begin(WORDS[step])
+        with self._if_it_still_exists():
+            if self._display is None:
+                self._display = self._kind() if self._kind else best_display()
+            self._display.begin(WORDS[step])
 
     def close(self) -> None:
         """End the display."""
         if self._display:
-            self._display.close()
+            with self._if_it_still_exists():
+                self._display.close()
             self._display = None
+
+    @contextmanager
+    def _if_it_still_exists(self) -> Iterator[None]:
+        """Go on without the display if its terminal was closed."""
+        try:
+            yield
+        except OSError:
+            self._display, self._kind = None, Nothing
 
 
 def best_display() -> Display:

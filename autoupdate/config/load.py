@@ -2,18 +2,27 @@
 
 import os
 import re
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from autoupdate.config import settings
+from autoupdate.config import on_host, root_only, settings
 from autoupdate.config.run_from import DEFAULT_APP
 from autoupdate.config.settings import REQUIRED, SETTINGS, Settings
-from autoupdate.model.errors import ConfigurationError, NotPermittedError
+from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
 
 APP_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 BY_KEY = {setting.key: setting for setting in SETTINGS}
 SECTIONS = {key.partition(".")[0] for key in BY_KEY if "." in key}
+# In bytes. A larger file is none that anybody wrote, and would take long to parse.
+LARGEST = 1 << 20
+# What editors, dpkg, ucf, patch and people leave beside a file that they change.
+LEFTOVER = re.compile(
+    r"#.*#|.*(~|\.(bak|old|orig|rej|save|swp|swo|tmp|disabled|off)[0-9]*"
+    r"|\.(dpkg|ucf)-[a-z]+|\.rpm(save|new|orig))"
+)
 
 
 # Receives each error. `config check` collects them all; everybody else raises the first one.
@@ -31,16 +40,29 @@ def _raise(error: ConfigurationError) -> None:
     raise error
 
 
-def apps(paths: Paths, report: Report = _raise) -> list[str]:
+def apps(paths: Paths) -> list[str]:
     """Return the names of all apps that are configured on this host."""
     names = set()
-    for directory in (f"{paths.vendor}/apps", f"{paths.etc}/apps"):
-        for file in _toml_files(directory, report, allow_directories=True):
-            names.add(os.path.basename(file).removesuffix(".toml"))
-        for entry in _entries(directory):
-            if entry.endswith(".toml.d"):
-                names.add(entry.removesuffix(".toml.d"))
+    for directory in _of_apps(paths):
+        for name in _entries(directory):
+            if not _why_foreign(directory, name, of_apps=True):
+                names.add(name.removesuffix(".d").removesuffix(".toml"))
     return sorted(names)
+
+
+def foreign(paths: Paths) -> Iterator[tuple[str, str]]:
+    """Yield what is in the directories of settings and is never read, each with the reason."""
+    drop_ins = [f"{base}/autoupdate.toml.d" for base in (paths.vendor, paths.etc)]
+    for directory in _of_apps(paths):
+        for name in _entries(directory):
+            if why := _why_foreign(directory, name, of_apps=True):
+                yield f"{directory}/{name}", why
+            elif name.endswith(".d"):
+                drop_ins.append(f"{directory}/{name}")
+    for directory in drop_ins:
+        for name in _entries(directory):
+            if why := _why_foreign(directory, name):
+                yield f"{directory}/{name}", why
 
 
 def default_app(paths: Paths) -> str:
@@ -67,14 +89,55 @@ def load(paths: Paths, app: str) -> Settings:
 
     Raises ConfigurationError, naming file and key, for anything that cannot be used as it stands.
     """
+    return load_with_values(paths, app)[0]
+
+
+def load_with_values(paths: Paths, app: str) -> tuple[Settings, dict[str, Value]]:
+    """Return the checked settings of one app, and the values that they are made of."""
     check_name(app)
     files = tuple(place for file in bases(paths, app) for place in places(file))
-    return build(app, read(paths, app))._replace(files=files)
+    merged = read(paths, app)
+    built = build(app, merged)
+    for fault in on_host.faults(paths, built, origins(merged)):
+        raise fault
+    return built._replace(files=files), merged
+
+
+def origins(values: Mapping[str, Value]) -> Callable[[str], str]:
+    """Return a function that says where a key is set, for messages."""
+    return lambda key: f"{values[key].origin or 'built-in default'}: {key}"
+
+
+def refuse_conflicts(paths: Paths, app: str, values: Mapping[str, Value]) -> None:
+    """Raise ConfigurationError if another app has the same path or one of the same services."""
+    for fault in on_host.conflicts(app, claims(paths), origins(values)):
+        raise fault
+
+
+def claims(paths: Paths) -> dict[str, on_host.Claim]:
+    """Return what each app uses alone, as far as its settings can be read."""
+    found = {}
+    for app in filter(is_name, apps(paths)):
+        with suppress(AutoupdateError):
+            merged = read(paths, app, lambda _: None)
+            path, services = merged["path"].value, merged["services"].value
+            if isinstance(path, str) and isinstance(services, list):
+                found[app] = on_host.Claim(
+                    path.rstrip("/"),
+                    tuple(name for name in services if isinstance(name, str)),
+                    os.path.lexists(paths.app(app).current),
+                )
+    return found
+
+
+def is_name(app: str) -> bool:
+    """Return whether an app can have this name, so that it can be part of a path."""
+    return bool(APP_NAME.fullmatch(app))
 
 
 def check_name(app: str) -> None:
     """Raise ConfigurationError for an invalid name of an app; the name becomes part of paths."""
-    if not APP_NAME.fullmatch(app):
+    if not is_name(app):
         raise ConfigurationError(
             f"{app!r} cannot be the name of an app: use lower-case letters, digits, "
             '".", "_", "-", 63 at most'
@@ -103,7 +166,7 @@ def read(
     `is_new`: no file describes the app yet.
     """
     check_name(app)
-    known = apps(paths, report)
+    known = apps(paths)
     if app not in known and not is_new:
         raise ConfigurationError(
             f"there is no app {app} on this host{_nearest(app, known)}",
@@ -113,7 +176,7 @@ def read(
     for base in bases(paths, app):
         for file in ([base] if os.path.lexists(base) else []) + _toml_files(f"{base}.d", report):
             try:
-                document = _parse(file)
+                document = _parse(file, paths)
             except ConfigurationError as error:
                 report(error)
                 continue
@@ -174,27 +237,50 @@ def _entries(directory: str) -> list[str]:
         raise NotPermittedError(f"{directory}: {error.strerror}") from None
 
 
-def _toml_files(
-    directory: str, report: Report = _raise, *, allow_directories: bool = False
-) -> list[str]:
-    """Return the *.toml files of a directory in order of name; another suffix is an error."""
+def _of_apps(paths: Paths) -> tuple[str, str]:
+    """Return the directories with the files of the apps."""
+    return f"{paths.vendor}/apps", f"{paths.etc}/apps"
+
+
+def _why_foreign(directory: str, name: str, *, of_apps: bool = False) -> str:
+    """Return why something in a directory of settings is not read; empty for settings."""
+    try:
+        mode = os.stat(f"{directory}/{name}").st_mode
+    except OSError:
+        # A link that leads nowhere: the administrator meant settings, so reading it is an error.
+        mode = stat.S_IFREG
+    if of_apps and name.endswith(".toml.d"):
+        return "" if stat.S_ISDIR(mode) else "it is not a directory"
+    if not stat.S_ISREG(mode):
+        return "it is not a regular file"
+    if name.endswith(".toml"):
+        return ""
+    return "its name does not end in .toml" if of_apps or LEFTOVER.fullmatch(name) else ""
+
+
+def _toml_files(directory: str, report: Report = _raise) -> list[str]:
+    """Return the *.toml files of a .d directory in order of name; another suffix is an error."""
     files = []
     for name in _entries(directory):
+        if _why_foreign(directory, name):
+            continue
         if name.endswith(".toml"):
             files.append(f"{directory}/{name}")
-        elif not (allow_directories and name.endswith(".toml.d")):
+        else:
             message = f"{directory}/{name}: only files whose names end in .toml are read here"
             report(ConfigurationError(message, "rename it, or move it away"))
     return files
 
 
-def _parse(file: str) -> dict[str, Any]:
-    """Parse one TOML file."""
+def _parse(file: str, paths: Paths) -> dict[str, Any]:
+    """Parse one TOML file, if only root could have written it."""
     import tomllib
 
     try:
-        with open(file, "rb") as stream:
-            return tomllib.load(stream)
+        if said := root_only.fault(file, paths.root or "/", os.geteuid() if paths.root else 0):
+            fix = f"chown root: {file} && chmod go-w {file}"
+            raise ConfigurationError(f"{file}: is not trusted: {said}", fix)
+        return tomllib.loads(_content(file).decode())
     except PermissionError as error:
         raise NotPermittedError(f"{file}: {error.strerror}") from None
     except OSError as error:
@@ -204,6 +290,23 @@ def _parse(file: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         # ValueError: also a number with more digits than Python accepts.
         raise ConfigurationError(f"{file}: is not TOML: {error}") from None
+
+
+def _content(file: str) -> bytes:
+    """Return the content of a regular file. Raises OSError, ConfigurationError."""
+    # Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise ConfigurationError(f"{file}: cannot be read: it is not a regular file")
+        with open(descriptor, "rb", closefd=False) as stream:
+            content = stream.read(LARGEST + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > LARGEST:
+        raise ConfigurationError(f"{file}: is larger than {LARGEST} bytes")
+    return content
 
 
 def _flat(file: str, document: dict[str, Any], report: Report = _raise) -> list[tuple[str, Any]]:

@@ -242,7 +242,12 @@ SETTINGS = (
             " this."),
     Setting("health.soak", duration, "30s", "How long services are watched after their restart."),
     Setting("health.start_timeout", limit, "90s",
-            "How long a restarted service may take to become active."),
+            "How long a restarted service may take to become active after the previous one has"
+            " stopped; longer if its unit sets a longer TimeoutStartSec=. Its stop has the time of"
+            " TimeoutStopSec=."),
+    Setting("health.max_wait", limit, "15min",
+            "Most that is waited for one stop or one start, even if the unit allows more, such as"
+            " infinity."),
     Setting("health.probe", probes, [], "Health probes of the services, see below."),
     Setting("windows.allowed", texts, [],
             'When releases may be switched, such as "Mon..Fri 02:00-05:00 Europe/Berlin";'
@@ -340,6 +345,7 @@ class Health(NamedTuple):
 
     soak: float
     start_timeout: float
+    max_wait: float
     probe: tuple[Probe, ...]
 
 

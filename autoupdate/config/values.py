@@ -164,6 +164,10 @@ def service_names(value: Any) -> tuple[str, ...]:
             raise ValueError(
                 f'contains "{name}", which is not a service unit such as "app.service"'
             )
+        if name.startswith(("autoupdate@", "autoupdate-")):
+            raise ValueError(f'contains "{name}", which is a unit of autoupdate itself')
+        if names.count(name) > 1:
+            raise ValueError(f'contains "{name}" twice')
     return names
 
 

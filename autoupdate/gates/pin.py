@@ -5,12 +5,15 @@ pinned commit is said in candidate.py (`is_named`); signatures are always checke
 """
 
 from autoupdate.app import App
-from autoupdate.model.errors import ConfigurationError
+from autoupdate.host import runtime_files
+from autoupdate.model.errors import ConfigurationError, UnreachableError
 from autoupdate.model.track import Found
 from autoupdate.records.pin import find
 from autoupdate.upstream.git_environment import redact
 
 FULL_NAMES = (40, 64)
+# What git says when it was asked for a commit that is not there.
+NO_SUCH_COMMIT = ("not our ref", "couldn't find remote ref", "unadvertised object")
 
 
 def wanted(app: App) -> Found:
@@ -26,7 +29,7 @@ def full_name(app: App, name: str) -> str:
     """Return all digits of a commit of which some are given.
 
     Raises ConfigurationError if these are not hexadecimal digits, or if not exactly one commit in
-    the mirror begins with them.
+    the mirror begins with them; with all digits, if upstream does not have it either.
     """
     name = name.lower()
     listing = f"to list commits: git ls-remote {redact(app.settings.upstream.url)}"
@@ -36,6 +39,7 @@ def full_name(app: App, name: str) -> str:
             listing,
         )
     if len(name) in FULL_NAMES:
+        refuse_missing(app, name, listing)
         return name
     found = app.worker.resolve(name)
     if not found:
@@ -44,3 +48,29 @@ def full_name(app: App, name: str) -> str:
             f"give all its digits; {listing}",
         )
     return found
+
+
+def refuse_missing(app: App, commit: str, listing: str) -> None:
+    """Raise ConfigurationError if neither the mirror nor upstream has a commit.
+
+    It is fetched if it is upstream's, so that the next run has it. Raises UnreachableError if
+    upstream does not answer, BusyError while a run uses the mirror.
+    """
+    candidate = app.records.candidate()
+    known = {item.commit for item in app.records.releases()}
+    known |= {item.commit for item in app.records.quarantined()}
+    known |= {item.commit for item in filter(None, [candidate])}
+    if commit in known or app.worker.resolve(commit):
+        return
+    upstream = app.settings.upstream
+    with runtime_files.exclusive(app.paths, app.name, wait=False):
+        try:
+            app.worker.fetch(upstream.url, commit, upstream.timeout)
+        except UnreachableError as error:
+            if not any(words in error.message for words in NO_SUCH_COMMIT):
+                raise
+            raise ConfigurationError(
+                f"{commit} is not a commit of {redact(upstream.url)}, nor of the mirror of"
+                f" {app.name}; nothing was changed",
+                listing,
+            ) from None

@@ -3,6 +3,7 @@
 import os
 
 from autoupdate.host.links import linked_release
+from autoupdate.model.commits import kept
 from autoupdate.model.errors import NoexecError
 from autoupdate.model.paths import AppPaths
 from autoupdate.records.records import Records
@@ -39,6 +40,14 @@ def check_executable(mount: str, paths: AppPaths) -> None:
             f"{mount} is mounted noexec, so that no program in {paths.home} can be executed",
             allow_execution(mount),
         )
+
+
+def deployed(paths: AppPaths, release: str) -> str:
+    """Say what is deployed after a run that changed nothing; `release` is empty if not known."""
+    release = release or linked_release(paths.current)
+    if release and not is_complete(paths, release):
+        return f"release {release} is current, but its directory is missing or not complete"
+    return kept(release)
 
 
 def allow_execution(mount: str) -> str:

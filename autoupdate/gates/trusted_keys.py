@@ -5,7 +5,7 @@ The run reads them, as root: `_autoupdate` must not be able to write them, and n
 
 import os
 
-from autoupdate.host import root_only
+from autoupdate.config import root_only
 from autoupdate.model.errors import ConfigurationError, describe
 from autoupdate.model.paths import Paths
 from autoupdate.model.signatures import Keys

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Mapping
 from typing import Protocol
 
-from autoupdate.host import root_only
+from autoupdate.config import root_only
 from autoupdate.host.process import NotStartedError, TimedOutError, run
 from autoupdate.model.paths import Paths
 

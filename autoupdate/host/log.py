@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import Protocol
 
 from autoupdate.host.log_sinks import append_line, printable, send
@@ -71,5 +72,6 @@ def goes_to_journal(descriptor: int) -> bool:
 
 
 def say(line: str) -> None:
-    """Print a line for people on standard error."""
-    print(printable(line), file=sys.stderr, flush=True)
+    """Print a line for people on standard error, unless its terminal was closed."""
+    with suppress(OSError):
+        print(printable(line), file=sys.stderr, flush=True)

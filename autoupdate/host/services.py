@@ -1,21 +1,32 @@
 """The services that run the app, as systemd sees them (systemctl(1), systemd.service(5))."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from autoupdate.config import run_from
+from autoupdate.host import unit_times
 from autoupdate.host.process import Completed, NotStartedError, TimedOutError, base_environment, run
 from autoupdate.host.systemd_retry import insist
+from autoupdate.host.unit_times import Times
 from autoupdate.model.errors import UpdateFailedError
 
-PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job"
-# systemd itself kills a service that does not stop, as its unit says.
+PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job,"
+    "Type,RemainAfterExit,DynamicUser"
+)
+# In seconds. systemd itself kills a service that does not stop, as its unit says.
 LONGEST_STOP = 600.0
 # sd-messages(3): SD_MESSAGE_UNIT_STOPPING.
 UNIT_STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
 # Before the main process: the service waits for its ExecStartPre= commands, such as our gate.
 BEFORE_START = ("start-pre", "condition")
+
+
+def confirm_unit(app: str) -> str:
+    """Return the name of the unit that watches a release in place of a run."""
+    return f"autoupdate-confirm@{app}.service"
 
 
 class Service(NamedTuple):
@@ -32,6 +43,10 @@ class Service(NamedTuple):
     user: str
     has_job: bool = False
     """Whether systemd has a job for it: a start or a stop that is queued or under way."""
+    is_task: bool = False
+    """Whether it does something and ends (Type=oneshot): it is never restarted by an update."""
+    has_dynamic_user: bool = False
+    """Whether systemd makes a user for each start (DynamicUser=), who owns nothing before."""
 
     @property
     def exists(self) -> bool:
@@ -73,6 +88,9 @@ class Services(Protocol):
     def directives(self, names: Sequence[str]) -> list[run_from.Unit]:
         """Return what the units of services name (run_from.py); without a service manager, none."""
 
+    def times(self, names: Sequence[str]) -> dict[str, Times]:
+        """Return the times that units allow for their stop and start; none if nothing answers."""
+
     def restart(self, names: Sequence[str]) -> None:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
 
@@ -82,8 +100,8 @@ class Services(Protocol):
     def was_told_to_stop(self, service: Service) -> bool:
         """Return whether somebody ordered systemd to stop this invocation of a service."""
 
-    def watch_later(self, app: str) -> None:
-        """Start the unit that watches a release after the services' start."""
+    def watch_later(self, app: str) -> bool:
+        """Start the unit that watches a release in place of this run; return whether it starts."""
 
 
 class Units(Protocol):
@@ -126,6 +144,16 @@ class Systemd:
             return []
         return run_from.parse(answer.stdout.decode(errors="surrogateescape"), names)
 
+    def times(self, names: Sequence[str]) -> dict[str, Times]:
+        """Return the times that units allow for their stop and start; none if nothing answers."""
+        if not names:
+            return {}
+        answer = self._systemctl("show", f"--property={unit_times.PROPERTIES}", "--", *names)
+        if answer is None or answer.returncode:
+            return {}
+        blocks = answer.stdout.decode(errors="replace").strip().split("\n\n")
+        return {name: unit_times.parse(block) for name, block in zip(names, blocks, strict=True)}
+
     def restart(self, names: Sequence[str]) -> None:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
         if not names:
@@ -141,7 +169,10 @@ class Systemd:
         """Stop services and wait for it. Raises UpdateFailedError if one does not stop."""
         if not names:
             return
-        answer = self._systemctl("stop", "--", *names, timeout=LONGEST_STOP)
+        stops = [times.stop for times in self.times(names).values()]
+        # A stop has several phases, such as ExecStop= and SIGTERM, each with that time.
+        longest = max([LONGEST_STOP, *(3 * time for time in stops if time < math.inf)])
+        answer = self._systemctl("stop", "--", *names, timeout=longest)
         if answer is None or answer.returncode:
             reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
             raise UpdateFailedError(f"{', '.join(names)} cannot be stopped: {reason}")
@@ -159,9 +190,10 @@ class Systemd:
         answer = self._ask("journalctl", "--quiet", "--lines=1", "--output=cat", *fields)
         return bool(answer and not answer.returncode and answer.stdout.strip())
 
-    def watch_later(self, app: str) -> None:
-        """Start the unit that watches a release after the services' start."""
-        self._systemctl("start", "--no-block", "--", f"autoupdate-confirm@{app}.service")
+    def watch_later(self, app: str) -> bool:
+        """Start the unit that watches a release in place of this run; return whether it starts."""
+        answer = self._systemctl("start", "--no-block", "--", confirm_unit(app))
+        return bool(answer and not answer.returncode)
 
     def switch(self, timer: str, *, on: bool) -> None:
         """Enable and start a timer, or disable and stop it. Raises UpdateFailedError."""
@@ -213,4 +245,6 @@ def parse(name: str, block: str) -> Service:
         invocation=found.get("InvocationID", ""),
         user=found.get("User", ""),
         has_job=found.get("Job", "") not in ("", "0"),
+        is_task=found.get("Type") == "oneshot" and found.get("RemainAfterExit") == "no",
+        has_dynamic_user=found.get("DynamicUser") == "yes",
     )

@@ -96,6 +96,15 @@ class NotPermittedError(AutoupdateError):
     exit_code = Exit.NOT_PERMITTED
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the command; the exit code is 128 and its number (bash(1))."""
+
+    def __init__(self, message: str, exit_code: int = 130) -> None:
+        super().__init__(message)
+        self.message = message
+        self.exit_code = exit_code
+
+
 def describe(error: OSError) -> str:
     """Return the message of the operating system, with the file if there is one."""
     message = error.strerror or str(error) or type(error).__name__

@@ -98,6 +98,11 @@ class AppPaths:
         return f"{self.home}/last-look"
 
     @property
+    def last_valid(self) -> str:
+        """The last valid settings, in JSON: what is deployed was deployed by them."""
+        return f"{self.home}/settings.json"
+
+    @property
     def mirror(self) -> str:
         """The mirror: the local Git repository to which commits are fetched."""
         return f"{self.home}/repo.git"

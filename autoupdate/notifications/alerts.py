@@ -86,7 +86,7 @@ def tell_quarantined(app: App, started: str) -> None:
     ]
     for item in new:
         app.tell(QUARANTINED, f"{app.name}: commit {short(item.commit)} is in quarantine, because"
-                 f" {item.step} failed: {item.reason}", commit=item.commit)  # fmt: skip
+                 f" {item.why}", commit=item.commit)  # fmt: skip
         keep(app.records, QUARANTINED.name, item.commit, item.since)
 
 

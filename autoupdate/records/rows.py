@@ -63,6 +63,10 @@ class Transaction(NamedTuple):
     reason: str
 
 
+# The reason for a commit that an administrator left by `rollback`.
+BY_HAND = "rolled back by hand"
+
+
 class Quarantined(NamedTuple):
     """A commit that failed here, in which step, and why; how often, and when last (if later)."""
 
@@ -72,6 +76,12 @@ class Quarantined(NamedTuple):
     since: str
     tries: int = 1
     last_at: str = ""
+
+    @property
+    def why(self) -> str:
+        """What happened to the commit, for sentences."""
+        by_hand = self.reason == BY_HAND
+        return f"it was {BY_HAND}" if by_hand else f"{self.step} failed: {self.reason}"
 
 
 class LastRun(NamedTuple):

@@ -16,6 +16,8 @@ from autoupdate.config.settings import Settings, Upstream
 from autoupdate.gates.runnable import allow_execution
 from autoupdate.gates.space import check_space
 from autoupdate.host.links import describe, is_managed, linked_release
+from autoupdate.host.runtime_files import is_running
+from autoupdate.host.services import confirm_unit
 from autoupdate.model.errors import AutoupdateError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.records import unremoved
@@ -199,7 +201,13 @@ def link(case: Case) -> Iterator[Finding]:
 def interruption(case: Case) -> Iterator[Finding]:
     """No update may be interrupted; the next run finishes or undoes one that is."""
     unfinished = case.records.unfinished() if case.records else None
-    if unfinished and unfinished.step != "probation":
+    if unfinished and unfinished.step == "probation":
+        unit = case.host.unit(confirm_unit(case.settings.app))
+        watched = unit.get("ActiveState") in ("active", "activating")
+        if not watched and not is_running(case.app):
+            yield Finding("update", "the new release serves, but nobody watches it",
+                          f"autoupdatectl run {case.settings.app}")  # fmt: skip
+    elif unfinished:
         yield Finding("update", f"is running, or was interrupted in step {unfinished.step}",
                       f"autoupdatectl run {case.settings.app}")  # fmt: skip
 

@@ -114,7 +114,9 @@ class Planner:
         """Ask the gates right before the switch, and which services would be restarted."""
         self.ask(BEFORE_SWITCH)
         running = ours(self.app, self.app.host.services.look(self.app.settings.services))
-        self.services = tuple(service.name for service in running if service.runs)
+        self.services = tuple(
+            service.name for service in running if service.runs and not service.is_task
+        )
 
     def ask_about_renewal(self) -> None:
         """Ask what `rebuild` asks: the current release cannot run, and there is no newer one.

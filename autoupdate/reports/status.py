@@ -11,13 +11,14 @@ from autoupdate.gates.backoff import retry_at
 from autoupdate.host import runtime_files
 from autoupdate.host.clock import Clock
 from autoupdate.host.links import is_managed, linked_release
-from autoupdate.host.services import Services
+from autoupdate.host.services import Services, confirm_unit
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
 from autoupdate.records import hold as holds
 from autoupdate.records import network_trouble
 from autoupdate.records import pin as pins
 from autoupdate.records.records import Records
+from autoupdate.records.rows import Release, Transaction
 from autoupdate.update.probation import left_broken
 
 
@@ -33,11 +34,18 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     away = elsewhere(services.directives(settings.services), "", paths)
     present = [item for item in services.look(settings.services) if item.exists]
     trouble = network_trouble.find(records) if records else None
+    unfinished = records.unfinished() if records else None
+    busy = runtime_files.is_running(paths)
     return {
         "app": settings.app,
+        "settings_fault": None,
         "state": "unmanaged"
         if present and away.keys() >= {item.name for item in present}
         else state(settings, records, paths, release, services),
+        "watched": is_watched(settings.app, unfinished, services, busy=busy),
+        "interrupted": {"step": unfinished.step, "commit": unfinished.commit}
+        if unfinished and not busy and unfinished.step != Step.PROBATION
+        else None,
         "current": current(settings, records, release),
         "previous": describe(records, linked_release(paths.previous)),
         "candidate": candidate._asdict() if candidate else None,
@@ -67,6 +75,16 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     }
 
 
+def is_watched(app: str, unfinished: Transaction | None, services: Services, *, busy: bool) -> bool:
+    """Return whether a release is on probation, and a process is there to confirm it or undo it."""
+    if unfinished is None or unfinished.step != Step.PROBATION:
+        return False
+    return busy or any(
+        unit.active in ("active", "activating") or unit.has_job
+        for unit in services.look([confirm_unit(app)])
+    )
+
+
 def state(
     settings: Settings, records: Records | None, paths: AppPaths, release: str, services: Services
 ) -> str:
@@ -83,14 +101,16 @@ def state(
     last = records.last_run() if records else None
     if records is None or not release:
         return "failed" if last and last.exit_code else "unmanaged"
-    if unfinished or (last and last.result in (Result.FAILED, Result.BROKEN, Result.UNREACHABLE)):
+    # What was interrupted before the switch has changed nothing.
+    switching = unfinished and unfinished.step in (Step.ACTIVATE, Step.ROLL_BACK)
+    if switching or (last and last.result in (Result.FAILED, Result.BROKEN, Result.UNREACHABLE)):
         return "failed"
     if any(service.crashed for service in services.look(left_broken(records))):
         return "failed"
     current, candidate = records.release(release), records.candidate()
     pin = pins.find(records)
-    if pin and current and current.commit == pin.commit and not quarantined(records, pin.commit):
-        return "pinned"
+    if pin:
+        return where_pinned(records, pin.commit, current)
     behind = candidate and current and candidate.commit != current.commit
     if candidate and quarantined(records, candidate.commit):
         return "rolled-back" if behind and not stuck(records) else "failed"
@@ -99,6 +119,14 @@ def state(
     if last and last.result == Result.DEFERRED and (behind or not candidate):
         return "deferred"
     return "behind" if behind else "current"
+
+
+def where_pinned(records: Records, commit: str, current: Release | None) -> str:
+    """Return the state of an app that is pinned to a commit."""
+    there = current and current.commit == commit
+    if quarantined(records, commit):
+        return "failed" if there or stuck(records) else "rolled-back"
+    return "pinned" if there else "behind"
 
 
 def quarantined(records: Records, commit: str) -> bool:

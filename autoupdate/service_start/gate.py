@@ -8,14 +8,14 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from autoupdate.config.load import load
+from autoupdate.config.load import is_name, load, read, refuse_conflicts
 from autoupdate.config.run_from import adoption, located
 from autoupdate.config.settings import Settings
 from autoupdate.gates.attempts import stuck
 from autoupdate.gates.runnable import useless_current
 from autoupdate.host import runtime_files
 from autoupdate.host.clock import Clock
-from autoupdate.host.links import describe, is_managed
+from autoupdate.host.links import describe, is_managed, linked_release
 from autoupdate.host.log import HostLog, say
 from autoupdate.host.process import NotStartedError, TimedOutError, base_environment, run_unless
 from autoupdate.host.services import Systemd
@@ -25,7 +25,7 @@ from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import BLOCKED, STARTED_OLD, UNMANAGED, Event, Kind
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.times import seconds
-from autoupdate.records import hold, network_trouble
+from autoupdate.records import hold, network_trouble, probes
 from autoupdate.records.database import StateError
 from autoupdate.records.records import Records
 
@@ -40,6 +40,7 @@ LONGEST_RUN = 3 * 3600.0 + 60
 # In seconds. By default systemd refuses the sixth start of a unit in ten seconds, and does not try
 # again (StartLimitBurst= in systemd.unit(5)). This leaves room for two starts by hand.
 SHORTEST_REFUSAL = 4.0
+UNUSABLE, ADVICE = "the settings cannot be used", "see: autoupdatectl config check"
 
 
 def start_run(app: str, enough: Callable[[], bool]) -> str:
@@ -75,16 +76,52 @@ def main(
     began = clock.monotonic()
     try:
         settings = located(load(paths, name), Systemd().directives, paths.app(name))
-        code = pass_gate(paths, settings, start, transient_units)
     except AutoupdateError as error:
-        tell(
-            paths, name, BLOCKED,
-            f"{name}: the service is not started: {error.message}. {error.advice}".rstrip(),
-        )  # fmt: skip
-        code = 1
+        code = pass_without_settings(paths, name, error, start)
+    else:
+        code = pass_gate(paths, settings, start, transient_units)
     if code:
         clock.sleep(max(0.0, SHORTEST_REFUSAL - (clock.monotonic() - began)))
     return code
+
+
+def pass_without_settings(
+    paths: Paths, name: str, error: AutoupdateError, start: Start = start_run
+) -> int:
+    """Let a service start on what is deployed, as the settings of its app cannot be used."""
+    app = paths.app(name) if is_name(name) else None
+    if app and runtime_files.is_activating(app):
+        return 0
+    if app and (os.path.exists(app.relocation) or _was_interrupted(app)):
+        with runtime_files.request(app, runtime_files.RECOVER):
+            # It fails, because of the settings, but ends by the last valid ones what was begun.
+            start(name, lambda: runtime_files.is_watching(app))
+    if app and os.path.exists(app.relocation):
+        # The directory may be incomplete.
+        tell(paths, name, BLOCKED,
+             f"{name}: {UNUSABLE}: {error.message}; an interrupted adoption could not be undone, so"
+             f" the service is not started; {ADVICE} {name}")  # fmt: skip
+        return 1
+    return start_on_deployed(paths, name, app, error.message)
+
+
+def start_on_deployed(paths: Paths, name: str, app: AppPaths | None, fault: str) -> int:
+    """Let a service start although the settings cannot be used, and report that."""
+    release = linked_release(app.current) if app else ""
+    what = f"release {release}, which is deployed" if release else "what is there"
+    tell(paths, name, STARTED_OLD,
+         f"{name}: {UNUSABLE}: {fault}; the service starts on {what}; {ADVICE} {name}"
+         )  # fmt: skip
+    return 0
+
+
+def conflict_with_another(paths: Paths, name: str) -> str:
+    """Return why a run refused the settings of this app because of another app; empty if not."""
+    try:
+        refuse_conflicts(paths, name, read(paths, name))
+    except AutoupdateError as error:
+        return error.message
+    return ""
 
 
 def pass_gate(
@@ -119,6 +156,14 @@ def pass_gate(
         return start_unmanaged(paths, settings)
     if fault:
         fault = _last_words(app.state, before) or fault
+        probe = _ask(app.state, probes.fault, "")
+        if probe and probe in fault:
+            # Not the fault of any commit: the service starts on what is deployed.
+            tell(paths, settings.app, STARTED_OLD, f"{settings.app}: not updated, because the"
+                 f" {probe}; the service starts on what is deployed")  # fmt: skip
+            return 0
+        if conflict := conflict_with_another(paths, settings.app):
+            return start_on_deployed(paths, settings.app, app, conflict)
     elif updates:
         fault = _stuck(app.state)
     return decide(paths, settings, fault, transient_units) if fault else 0

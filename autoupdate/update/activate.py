@@ -10,16 +10,18 @@ from autoupdate.records.rows import Release, Transaction
 from autoupdate.update import retention
 from autoupdate.update.failure import give_up
 from autoupdate.update.local_changes import save_local_changes
-from autoupdate.update.probation import look
+from autoupdate.update.probation import look, refuse_dynamic_users, try_probes
 from autoupdate.update.roll_back import roll_back
 
 
 def get_ready(app: App, transaction: Transaction, *, force: bool) -> None:
     """Do what comes right before the switch and may still stop the update.
 
-    Raises RefusedError if a window is closed or a hook fails, and AutoupdateError.
+    Raises RefusedError if a window is closed, a probe or a hook fails, and AutoupdateError.
     """
     pass_all(BEFORE_SWITCH, app, transaction.commit, force=force)
+    refuse_dynamic_users(app)
+    try_probes(app, force=force)
     if refusal := hooks.before_update(app, transaction):
         raise RefusedError(refusal)
     try:

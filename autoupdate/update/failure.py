@@ -5,10 +5,10 @@ import re
 
 from autoupdate.app import App, Outcome
 from autoupdate.gates.backoff import MOST_HOST_FAULTS, is_waiting, retry_after
-from autoupdate.gates.runnable import is_complete
+from autoupdate.gates.runnable import deployed, is_complete
 from autoupdate.gates.window import wait_for_opening
 from autoupdate.host.limits import free_space
-from autoupdate.model.commits import kept, short
+from autoupdate.model.commits import short
 from autoupdate.model.errors import (
     AutoupdateError,
     DependenciesFailedError,
@@ -45,7 +45,7 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
     error = whose_space(error, before, free_space(app.paths.home))
     reason = (
         f"update of {app.name} to commit {short(transaction.commit)} failed in step"
-        f" {transaction.step}: {error.message}; {kept(transaction.previous)}"
+        f" {transaction.step}: {error.message}; {deployed(app.paths, transaction.previous)}"
     )
     blame(app, transaction, error)
     result = Result.UNREACHABLE if isinstance(error, UnreachableError) else Result.FAILED
@@ -68,21 +68,22 @@ def whose_space(error: AutoupdateError, before: int, after: int) -> AutoupdateEr
 def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
     """End a transaction that a gate stopped before the switch; the commit is not blamed.
 
-    A complete release is kept, and waits until all gates let it pass. If nothing is deployed, this
-    is a failure.
+    A complete release is kept, and waits until all gates let it pass. If nothing is deployed, or
+    the host is at fault, this is a failure.
     """
     transaction = app.records.transaction(transaction.id)
     app.worker.close()
     built = is_built(app, transaction)
     if transaction.release and not built:
         retention.remove(app, transaction.release)
-    deployed = bool(transaction.previous)
+    is_deployed = bool(transaction.previous)
     how = "is built and waits" if built else "is not deployed"
-    commit, place = short(transaction.commit), kept(transaction.previous)
+    commit, place = short(transaction.commit), deployed(app.paths, transaction.previous)
     reason = f"{app.name}: commit {commit} {how}: {verdict.reason}; {place}"
-    result, code = (Result.DEFERRED, Exit.DONE) if deployed else (Result.FAILED, Exit.FAILED)
+    policy = is_deployed and not verdict.is_fault
+    result, code = (Result.DEFERRED, Exit.DONE) if policy else (Result.FAILED, Exit.FAILED)
     # A verdict that is not about time does not change by itself.
-    kind = DEFERRED if verdict.forceable else REFUSED
+    kind = FAILED if verdict.is_fault else DEFERRED if verdict.forceable else REFUSED
     app.tell(kind, reason, commit=transaction.commit, step=transaction.step)
     app.records.finish(transaction.id, result, code, reason, app.clock.now())
     wait_for_opening(app, verdict)

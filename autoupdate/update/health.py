@@ -10,8 +10,11 @@ from typing import NamedTuple, Protocol
 from autoupdate.config.settings import Health, Probe
 from autoupdate.host.probes import describe
 from autoupdate.host.services import Service, Services
+from autoupdate.host.unit_times import Times
 
 LOOK_EVERY = 0.25
+# In seconds. systemd takes a moment to kill a service whose time to stop is over.
+MARGIN = 5.0
 # How many looks in a row may find a service down between stop and start of a manual restart.
 PAUSE_OF_A_RESTART = 3
 # Tries a probe once; returns what was wrong, or nothing.
@@ -32,6 +35,14 @@ class UnhealthyError(Exception):
     """A service did not come up or did not stay up; the text names it and says what was seen."""
 
 
+class ProbeFailedError(UnhealthyError):
+    """A probe failed too often; the service itself is up."""
+
+    def __init__(self, probe: Probe, seen: str) -> None:
+        super().__init__(f"{describe(probe)}: {seen}")
+        self.probe = probe
+
+
 class Baseline(NamedTuple):
     """The invocation before the restart, and the automatic restarts that do not count."""
 
@@ -39,14 +50,74 @@ class Baseline(NamedTuple):
     restarts: int
 
 
+class Limits(NamedTuple):
+    """How long, in seconds, a phase of a service's stop, and its start, may take."""
+
+    stop: float
+    start: float
+
+
+def limits(services: Services, names: Sequence[str], health: Health) -> dict[str, Limits]:
+    """Return the limits of services: those of their units, within `health.max_wait`."""
+    found = services.times(names)
+    allowed = {name: found.get(name, Times()) for name in names}
+    return {
+        name: Limits(
+            min(times.stop, health.max_wait) + MARGIN,
+            max(min(times.start or 0, health.max_wait), health.start_timeout),
+        )
+        for name, times in allowed.items()
+    }
+
+
+class Waiting:
+    """How long each service has been in a phase of its stop, or in its start."""
+
+    def __init__(
+        self, baselines: Mapping[str, Baseline], allowed: Mapping[str, Limits], clock: Clock
+    ) -> None:
+        self.baselines = baselines
+        self.allowed = allowed
+        self.clock = clock
+        self.phases: dict[str, tuple[str, str]] = {}
+        self.since = dict.fromkeys(baselines, clock.monotonic())
+        self.last_change = clock.monotonic()
+
+    def look(self, service: Service) -> str:
+        """Return why a service is late, or nothing."""
+        now, stops = self.clock.monotonic(), self.still_runs(service)
+        # Each phase of a stop has the time that the unit allows; a start has it as a whole.
+        phase = ("stop", service.sub) if stops else ("start", "")
+        if self.phases.get(service.name) != phase:
+            self.phases[service.name] = phase
+            self.since[service.name] = self.last_change = now
+        # Its job may wait for that of another service.
+        queued = service.has_job and service.active in ("active", "inactive", "failed")
+        began = self.last_change if queued else self.since[service.name]
+        limit = self.allowed[service.name]
+        seen = f"({service.active}/{service.sub})"
+        if stops and now - began > limit.stop:
+            return f"{service.name} did not stop within {limit.stop:g} s {seen}"
+        if not stops and now - began > limit.start:
+            return f"{service.name} was not up {limit.start:g} s after its restart {seen}"
+        return ""
+
+    def still_runs(self, service: Service) -> bool:
+        """Return whether a service has not stopped yet, for its restart."""
+        same = service.invocation == self.baselines[service.name].invocation
+        return same and service.active in ("active", "reloading", "refreshing", "deactivating")
+
+
 def settle(
     services: Services, baselines: Mapping[str, Baseline], health: Health, clock: Clock
 ) -> list[Service]:
     """Wait until every service is up in a new invocation; return their states at that moment.
 
-    Raises UnhealthyError for one that fails, or takes longer than `health.start_timeout`.
+    Raises UnhealthyError for one that fails, or whose stop or start takes too long.
     """
-    deadline = clock.monotonic() + health.start_timeout
+    waiting = Waiting(baselines, limits(services, list(baselines), health), clock)
+    stopped: set[str] = set()
+    deaf_until = clock.monotonic() + health.start_timeout
     while True:
         present = services.look(list(baselines))
         restarted = [
@@ -59,18 +130,17 @@ def settle(
         started = [service for service in restarted if service.active == "active"]
         if len(started) == len(baselines):
             return started
-        if clock.monotonic() > deadline:
-            if not present:
-                raise UnhealthyError("no service manager answers")
-            waiting = [service for service in present if service not in started]
-            late = next((item for item in waiting if not was_stopped(services, item)), None)
-            if late is None:
-                # An administrator stopped them.
-                return started
-            raise UnhealthyError(
-                f"{late.name} was not up {health.start_timeout:g} s after its restart"
-                f" ({late.active}/{late.sub})"
-            )
+        if not present and clock.monotonic() > deaf_until:
+            raise UnhealthyError("no service manager answers")
+        missing = [service for service in present if service not in started]
+        for service in missing:
+            if late := waiting.look(service):
+                if not was_stopped(services, service):
+                    raise UnhealthyError(late)
+                stopped.add(service.name)
+        if missing and all(service.name in stopped for service in missing):
+            # An administrator stopped them.
+            return started
         clock.sleep(LOOK_EVERY)
 
 
@@ -107,7 +177,7 @@ class Probing:
         elif self.passed or now >= self.counts_from:
             self.failures += 1
             if self.failures > self.probe.retries:
-                raise UnhealthyError(f"{describe(self.probe)}: {seen}")
+                raise ProbeFailedError(self.probe, seen)
 
 
 class Watching:
@@ -115,6 +185,7 @@ class Watching:
 
     def __init__(self, started: Service, services: Services, health: Health, clock: Clock) -> None:
         self.started = started
+        self.longest = sum(limits(services, [started.name], health)[started.name])
         self.services = services
         self.health = health
         self.clock = clock
@@ -162,7 +233,7 @@ class Watching:
             if not self.services.was_told_to_stop(self.started):
                 raise UnhealthyError(f"{present.name} went down {seen}")
             self.stopped = True
-        elif now - self.away_since > self.health.start_timeout:
+        elif now - self.away_since > self.longest:
             raise UnhealthyError(f"{present.name} went down and did not come up again {seen}")
 
 
@@ -200,6 +271,15 @@ def soak(
         if well and all(watching.is_over for watching in watched.values()):
             return
         clock.sleep(LOOK_EVERY)
+
+
+def try_probe(probe: Probe, attempt: Attempt, clock: Clock) -> None:
+    """Try a probe on what runs until it passes. Raises ProbeFailedError if it fails too often."""
+    probing = Probing(probe, attempt, clock)
+    while not probing.passed:
+        probing.look()
+        if not probing.passed:
+            clock.sleep(LOOK_EVERY)
 
 
 def raise_if_down(service: Service, restarts: int) -> None:

@@ -4,14 +4,25 @@ from collections.abc import Mapping, Sequence
 
 from autoupdate.app import App
 from autoupdate.config.run_from import elsewhere
+from autoupdate.gates.order import RefusedError
 from autoupdate.host import runtime_files
+from autoupdate.host.links import linked_release
 from autoupdate.host.services import Service
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import NO_SUPERVISOR, STEP, UPDATED
 from autoupdate.model.steps import Result, Step
+from autoupdate.model.verdict import Verdict
+from autoupdate.records import probes
 from autoupdate.records.records import Records
 from autoupdate.records.rows import Transaction
-from autoupdate.update.health import Baseline, UnhealthyError, settle, soak
+from autoupdate.update.health import (
+    Baseline,
+    ProbeFailedError,
+    UnhealthyError,
+    settle,
+    soak,
+    try_probe,
+)
 
 # Only this many of the last transactions are searched.
 LOOK_BACK = 50
@@ -88,13 +99,15 @@ def retry_failed(app: App, present: Sequence[Service], restarted: Sequence[str])
 def look(app: App) -> list[Service]:
     """Return the state of the app's services; log it if no service manager answers.
 
-    A service that runs from another place is not one of them, as no update changes it.
+    A service that runs from another place is not one of them, as no update changes it. Those that do
+    something and end are left out: one that is under way ends on its release, and the next start is on
+    the new one.
     """
     names = app.settings.services
     present = app.host.services.look(names)
     if names and not present:
         app.tell(NO_SUPERVISOR, f"{app.name}: no service manager answers; nothing is restarted")
-    return ours(app, present)
+    return ours(app, [service for service in present if not service.is_task])
 
 
 def ours(app: App, services: Sequence[Service]) -> list[Service]:
@@ -102,6 +115,20 @@ def ours(app: App, services: Sequence[Service]) -> list[Service]:
     units = app.host.services.directives([service.name for service in services])
     away = elsewhere(units, app.settings.path, app.paths)
     return [service for service in services if service.name not in away]
+
+
+def refuse_dynamic_users(app: App) -> None:
+    """Raise RefusedError for a service whose user does not exist before its start.
+
+    Nobody could give the shared files to it, so that it would fail at its first write.
+    """
+    if not app.settings.shared:
+        return
+    names = [item.name for item in look(app) if item.has_dynamic_user]
+    if names:
+        reason = f"{', '.join(names)} has DynamicUser=yes: it cannot write to what is shared"
+        advice = "set User= and DynamicUser=no in a drop-in, or use StateDirectory= and no shared"
+        raise RefusedError(Verdict("services", False, reason, advice, is_fault=True))
 
 
 def answered(app: App, names: Sequence[str]) -> list[Service]:
@@ -125,6 +152,54 @@ def watch(app: App, baselines: Mapping[str, Baseline]) -> None:
         health = app.settings.health
         started = settle(app.host.services, baselines, health, app.clock)
         soak(app.host.services, started, health, app.clock, app.host.probe)
+        tried = [probe for probe in health.probe if probe.service in ("", *baselines)]
+        if tried:
+            probes.set_passed(app.records, tried, app.clock.now())
+
+
+def try_probes(app: App, *, force: bool) -> None:
+    """Try the probes on what runs now: one that fails there must not be held against a commit.
+
+    A probe that passed here before is right, so what runs is sick, and the update may heal it. The
+    same is true for services that are down. Raises RefusedError.
+    """
+    if force or not linked_release(app.paths.current):
+        return
+    for probe in app.settings.health.probe:
+        names = [probe.service] if probe.service else list(app.settings.services)
+        before = up(app, names)
+        if not before:
+            continue
+        try:
+            try_probe(probe, app.host.probe, app.clock)
+        except ProbeFailedError as error:
+            if up(app, names) != before:
+                continue
+            if probes.has_passed(app.records, probe):
+                app.tell(STEP, f"{app.name}: what runs now is not healthy ({error}); the update"
+                         " goes on, as it may heal it")  # fmt: skip
+                continue
+            probes.set_fault(app.records, probe, str(error), app.clock.now())
+            reason = (
+                f"the {error}; it fails on what runs now, so nothing is switched, and the commit"
+                " is not blamed: the probe, or what runs, is wrong"
+            )
+            advice = (
+                f"correct health.probe in the settings of {app.name}; if only the new release can"
+                f" pass it: autoupdatectl run --force {app.name}"
+            )
+            raise RefusedError(Verdict("probe", False, reason, advice, is_fault=True)) from None
+        else:
+            probes.set_passed(app.records, [probe], app.clock.now())
+
+
+def up(app: App, names: Sequence[str]) -> set[tuple[str, str]]:
+    """Return the services that are up, each with its invocation."""
+    return {
+        (service.name, service.invocation)
+        for service in app.host.services.look(names)
+        if service.active == "active"
+    }
 
 
 def announce(app: App, transaction: Transaction) -> None:

@@ -48,10 +48,11 @@ def end(app: App, transaction: Transaction) -> Outcome | None:
     switched = bool(linked) and linked == transaction.release
     cure = remedy(Step(transaction.step), switched=switched)
     what = "rollback from" if is_by_hand(transaction) else "update to"
+    commit = transaction.commit
+    named = f"commit {short(commit)}" if commit else f"release {transaction.release}"
     app.tell(
         RECOVERED,
-        f"{app.name}: the {what} commit {short(transaction.commit)} was interrupted in step"
-        f" {transaction.step}; {cure}",
+        f"{app.name}: the {what} {named} was interrupted in step {transaction.step}; {cure}",
         commit=transaction.commit,
         release=transaction.release,
         step=transaction.step,

@@ -6,14 +6,16 @@ from autoupdate.app import App, Outcome
 from autoupdate.gates import hooks
 from autoupdate.gates.runnable import is_complete
 from autoupdate.host.links import linked_release, switch
+from autoupdate.host.probes import describe
 from autoupdate.model.commits import short
 from autoupdate.model.errors import AutoupdateError, Exit
 from autoupdate.model.events import BROKEN, ROLLED_BACK, STEP
 from autoupdate.model.steps import Result, Step
+from autoupdate.records import probes
 from autoupdate.records.rows import Transaction
 from autoupdate.update import retention
 from autoupdate.update.failure import blame_for_running_badly, is_alike
-from autoupdate.update.health import UnhealthyError
+from autoupdate.update.health import ProbeFailedError, UnhealthyError
 from autoupdate.update.probation import after_restart, answered, look, watch
 
 MANUAL = "manual action needed"
@@ -28,9 +30,11 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
         blame_for_running_badly(app, transaction, fault)
         app.records.enter(transaction.id, Step.ROLL_BACK, app.clock.now())
         app.keep_second_copy()
-    bad = f"{app.name}: commit {short(commit)} does not run ({fault})"
+    # A release without a record has no commit that is known.
+    left = f"commit {short(commit)}" if commit else f"release {release}"
+    bad = f"{app.name}: {left} does not run ({fault})"
     if is_by_hand(transaction):
-        bad = f"{app.name}: the rollback from commit {short(commit)} failed ({fault})"
+        bad = f"{app.name}: the rollback from {left} failed ({fault})"
     good = release_before(app, transaction)
     if not good:
         reason = f"{bad}; there is no release to roll back to, so it is kept; {MANUAL}"
@@ -43,17 +47,20 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     app.records.set_activated(good, app.clock.now())
     try:
         run_again(app, transaction, good)
+    except ProbeFailedError as error:
+        if not fault.startswith(describe(error.probe)):
+            return stay_broken(app, transaction, good, bad, error)
+        fault = forgive_for_probe(app, transaction, good, fault, error)
     except (UnhealthyError, AutoupdateError) as error:
-        pardoned = pardon(app, transaction, fault, str(error))
-        reason = f"{bad}; release {good}, which is current now, does not run ({error}){pardoned}"
-        reason += f"; {MANUAL}"
-        return end(app, transaction, Result.BROKEN, reason)
+        return stay_broken(
+            app, transaction, good, bad + pardon(app, transaction, fault, str(error)), error
+        )
     app.host.snapshots.drop(transaction.id)
     if not is_by_hand(transaction):
         retention.remove_unless_used(app, release)
     before = app.records.release(good)
     reason = (
-        f"{app.name}: rolled back from commit {short(commit)} to"
+        f"{app.name}: rolled back from {left} to"
         f" {short(before.commit) if before else good}: {fault}"
     )
     return end(app, transaction, Result.ROLLED_BACK, reason)
@@ -70,6 +77,30 @@ def pardon(app: App, transaction: Transaction, fault: str, of_good: str) -> str:
         transaction.commit, f"{fault}; {why}", app.clock.now(), interrupted=True
     )
     return f"; {why}"
+
+
+def stay_broken(
+    app: App, transaction: Transaction, good: str, bad: str, error: Exception
+) -> Outcome:
+    """End a rollback after which the services do not run either."""
+    reason = f"{bad}; release {good}, which is current now, does not run ({error}); {MANUAL}"
+    return end(app, transaction, Result.BROKEN, reason)
+
+
+def forgive_for_probe(
+    app: App, transaction: Transaction, good: str, fault: str, error: ProbeFailedError
+) -> str:
+    """Take a commit out of quarantine, as the probe that it failed fails on the good release, too.
+
+    Returns the reason of the rollback.
+    """
+    now, commit = app.clock.now(), transaction.commit
+    reason = f"{fault}; release {good} fails this probe, too, so that the commit is not blamed"
+    with app.records.atomic():
+        app.records.forgive(commit)
+        app.records.count_attempt(commit, reason, now, interrupted=True)
+        probes.set_fault(app.records, error.probe, str(error), now)
+    return f"{reason}: correct health.probe in the settings"
 
 
 def release_before(app: App, transaction: Transaction) -> str:

@@ -8,12 +8,10 @@ from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.steps import Result, Step
-from autoupdate.records.rows import Release, Transaction
+from autoupdate.records.rows import BY_HAND, Release, Transaction
 from autoupdate.update.probation import look
 from autoupdate.update.recover import recover
 from autoupdate.update.roll_back import roll_back
-
-BY_HAND = "rolled back by hand"
 
 
 def rollback(app: App, wanted: str) -> Outcome:

@@ -13,6 +13,7 @@ from autoupdate.config.run_from import Unit
 from autoupdate.config.settings import Build, Rehearse
 from autoupdate.host.links import linked_release
 from autoupdate.host.services import Service
+from autoupdate.host.unit_times import Times
 from autoupdate.model.events import Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.steps import Result
@@ -57,7 +58,11 @@ class NoServices:
         """Do nothing: there are no services."""
         raise AssertionError(f"stop of {service.name}")
 
-    def watch_later(self, app: str) -> None:
+    def times(self, names: Sequence[str]) -> dict[str, Times]:
+        """Return no times."""
+        return {}
+
+    def watch_later(self, app: str) -> bool:
         """Do nothing: there are no services."""
         raise AssertionError(f"watch of {app}")
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 AFTER_THE_GATES = (
     Step.BUILD, Step.REHEARSE, Step.ACTIVATE, Step.PROBATION, Step.ROLL_BACK, Step.DONE,
 )  # fmt: skip
+A_PROBE_FAILED = "correct health.probe"
 A_HOOK_FAILED = "the next run runs the hooks again"
 
 
@@ -54,7 +55,8 @@ def check(predicted: Outlook, outcome: Outcome, records: Records) -> None:
         FAIL: outcome.exit_code != Exit.DONE,
         UPDATE: outcome.result is Result.UPDATED
         or step in AFTER_THE_GATES
-        or outcome.advice == A_HOOK_FAILED,
+        or outcome.advice == A_HOOK_FAILED
+        or outcome.advice.startswith(A_PROBE_FAILED),
     }
     assert agrees[predicted.would], f"plan: {predicted}\nrun: {outcome}"
     if outcome.commit and predicted.commit:

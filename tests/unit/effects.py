@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from autoupdate.config.run_from import Unit
 from autoupdate.host.clock import Clock
 from autoupdate.host.services import Service
+from autoupdate.host.unit_times import Times
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.model.events import Event
 from autoupdate.model.findings import Findings
@@ -97,6 +98,8 @@ class FakeServices:
         """The commit that each running service loaded at its start."""
         self.restarts: list[tuple[str, ...]] = []
         self.watched_later: list[str] = []
+        self.starts_units = True
+        """Whether systemd starts the unit that watches later."""
         self.refuse_restart = ""
         self.bad: set[str] = set()
         """Commits whose services fail at their start."""
@@ -156,6 +159,10 @@ class FakeServices:
             if name in self.units and (where := self.runs_from.get(name, self.world.settings.path))
         ]
 
+    def times(self, names: Sequence[str]) -> dict[str, Times]:
+        """Return what units allow that say nothing."""
+        return {name: Times() for name in names}
+
     def restart(self, names: Sequence[str]) -> None:
         """Restart services at once."""
         self.world.effect("restart")
@@ -178,10 +185,11 @@ class FakeServices:
         self.world.effect("was_told_to_stop")
         return service.name in self.stopped_by_hand
 
-    def watch_later(self, app: str) -> None:
+    def watch_later(self, app: str) -> bool:
         """Record that the unit that watches later was started."""
         self.world.effect("watch_later")
         self.watched_later.append(app)
+        return self.starts_units
 
     def _invocation(self) -> str:
         self._invocations += 1

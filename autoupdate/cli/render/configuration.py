@@ -20,9 +20,10 @@ KEY = 26
 
 def check(told: dict[str, Any]) -> str:
     """Return the errors and warnings, app by app."""
-    if not told["apps"]:
-        return "no app is configured on this host"
-    return "\n".join(line for one in told["apps"] for line in check_one(one))
+    lines = [line for one in told["apps"] for line in check_one(one)]
+    lines = lines or ["no app is configured on this host"]
+    lines += [fact("warning", text, YELLOW, 9) for text in told["warnings"]]
+    return "\n".join(lines)
 
 
 def check_one(told: dict[str, Any]) -> list[str]:

@@ -32,6 +32,8 @@ def history(entries: Sequence[dict[str, Any]], now: str) -> str:
         lines.append(
             f"{when:<{widest}}  {short(entry['commit'])}  {padded} {entry['trigger']}{times}"
         )
+        if entry["release"]:
+            lines.append(f"    release {entry['release']}")
         lines += reason(entry["reason"])
     return "\n".join(lines)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from autoupdate.cli.render.layout import GREEN, RED, YELLOW, coloured, fact
+from autoupdate.cli.render.layout import GREEN, RED, YELLOW, advice, coloured, fact
 from autoupdate.cli.render.when import ago, in_text, until
 from autoupdate.config.run_from import adoption
 from autoupdate.model.commits import short
@@ -29,6 +29,7 @@ RESULTS = {
     "broken": "update and rollback failed {ago}",
     "unreachable": "upstream unreachable, tried {ago}",
     "refused": "configuration error {ago}",
+    "interrupted": "interrupted {ago}",
     "given-back": "given back as a plain checkout {ago}",
 }
 GOOD, BAD = ("active", "reloading", "refreshing"), ("failed",)
@@ -38,8 +39,9 @@ def status(facts: dict[str, Any], now: str) -> str:
     """Return the state of an app, or of several."""
     if "apps" in facts:
         return "\n\n".join(status(one, now) for one in facts["apps"])
-    meaning, colour = STATES[facts["state"]]
+    meaning, colour = in_words(facts)
     lines = [f"{facts['app']}: {coloured(facts['state'], colour)} ({meaning})"]
+    lines += unfinished(facts)
     if not facts["current"]:
         lines.append(fact("current", "nothing is deployed"))
     for name in ("current", "previous"):
@@ -65,6 +67,27 @@ def status(facts: dict[str, Any], now: str) -> str:
             lines += [f"  {coloured('runs from', YELLOW)}     {place} (not managed)",
                       f"{'':16}{adoption(place, facts['app'])}"]  # fmt: skip
     return "\n".join(lines)
+
+
+def in_words(facts: dict[str, Any]) -> tuple[str, str]:
+    """Return what the state means, and its colour."""
+    if facts["state"] == "probation" and not facts["watched"]:
+        return "the new release serves, but nobody watches it", RED
+    return STATES[facts["state"]]
+
+
+def unfinished(facts: dict[str, Any]) -> list[str]:
+    """Return what was interrupted, and the command that finishes or undoes it."""
+    run = f"autoupdatectl run {facts['app']}"
+    if facts["state"] == "probation" and not facts["watched"]:
+        return [
+            fact("not watched", "to watch it, and to roll back if it is bad:", RED),
+            *advice(run),
+        ]
+    if found := facts["interrupted"]:
+        what = f"{short(found['commit'])}  in step {found['step']}".strip()
+        return [fact("interrupted", f"{what}; to finish or undo it:", YELLOW), *advice(run)]
+    return []
 
 
 def release(name: str, facts: dict[str, Any] | None, now: str) -> list[str]:

@@ -11,7 +11,8 @@ from autoupdate.adoption.host_changes import real
 from autoupdate.app import App, Outcome
 from autoupdate.cli.output import finish
 from autoupdate.cli.prepare import identity, prepare, require_root
-from autoupdate.cli.printed_log import PrintedLog, outlive_the_terminal
+from autoupdate.cli.printed_log import PrintedLog
+from autoupdate.cli.signals import outlive_the_terminal
 from autoupdate.config.run_from import is_loaded
 from autoupdate.host.services import Systemd
 from autoupdate.model.errors import ConfigurationError, Exit
@@ -29,7 +30,6 @@ def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
     if not chosen.json:
         prepared = prepared._replace(log=PrintedLog(prepared.log))
     host = real(paths, identity(paths))
-    outlive_the_terminal()
 
     def work() -> Outcome:
         return take_over(
@@ -37,7 +37,9 @@ def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
         )
 
     tell(prepared, decision, services, look_only=chosen.look)
-    outcome = by_hand(prepared, work if chosen.look else lambda: decided(decision, prepared, work))
+    with outlive_the_terminal():
+        does = work if chosen.look else lambda: decided(decision, prepared, work)
+        outcome = by_hand(prepared, does)
     return finish(outcome, app, chosen)
 
 

@@ -7,7 +7,9 @@ from autoupdate.cli.output import show as print_facts
 from autoupdate.cli.render.configuration import check as words_of_check
 from autoupdate.cli.render.configuration import show as words_of_show
 from autoupdate.config import load as files
+from autoupdate.config import on_host
 from autoupdate.config.load import Value
+from autoupdate.config.on_host import Claim
 from autoupdate.config.run_from import ORIGIN, agreed, located
 from autoupdate.config.settings import REQUIRED, Settings
 from autoupdate.host.services import Systemd
@@ -20,24 +22,26 @@ from autoupdate.upstream.git_environment import redact
 def check(paths: Paths, app: str, chosen: Namespace) -> int:
     """Print the errors and warnings of the settings of one app, or of all apps."""
     if app:
-        told = [check_one(paths, app)]
+        told = [check_one(paths, app, files.claims(paths))]
     else:
-        told = [check_one_of_all(paths, name) for name in files.apps(paths, lambda _: None)]
-    print_facts({"apps": told}, words_of_check, chosen)
+        claims = files.claims(paths)
+        told = [check_one_of_all(paths, name, claims) for name in files.apps(paths)]
+    ignored = [f"{file} is ignored: {why}" for file, why in files.foreign(paths)]
+    print_facts({"apps": told, "warnings": ignored}, words_of_check, chosen)
     return Exit.USAGE if any(one["faults"] for one in told) else Exit.DONE
 
 
-def check_one_of_all(paths: Paths, app: str) -> dict[str, Any]:
+def check_one_of_all(paths: Paths, app: str, claims: dict[str, Claim]) -> dict[str, Any]:
     """Return what check_one returns; an app that cannot be checked does not hide the others."""
     try:
-        return check_one(paths, app)
+        return check_one(paths, app, claims)
     except AutoupdateError as error:
         fault = {"message": error.message, "advice": error.advice}
         return {"app": app, "faults": [fault], "warnings": []}
 
 
-def check_one(paths: Paths, app: str) -> dict[str, Any]:
-    """Return the errors and warnings of the settings of one app."""
+def check_one(paths: Paths, app: str, claims: dict[str, Claim]) -> dict[str, Any]:
+    """Return the errors and warnings of the settings of one app; `claims` are those of all apps."""
     found: list[ConfigurationError] = []
     values = files.read(paths, app, found.append)
     if found:
@@ -52,6 +56,8 @@ def check_one(paths: Paths, app: str) -> dict[str, Any]:
             # Without a path, most of the other checks would be about nothing.
             found.append(error)
     if not found:
+        found += on_host.faults(paths, settings, files.origins(values))
+        found += on_host.conflicts(app, claims, files.origins(values))
         found += config_lint.faults(paths, settings, values)
         found += config_lint.unknown_targets(settings, values)
         odd += config_lint.warnings(paths, settings, values)

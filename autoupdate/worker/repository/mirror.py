@@ -49,6 +49,9 @@ NETWORK_TROUBLE = (
     "unable to access", "Could not resolve", "Could not read from remote repository", "early EOF",
     "unexpected disconnect", "hung up", "RPC failed", "couldn't find remote ref", "not our ref",
 )  # fmt: skip
+NOT_WRITABLE = (
+    r"insufficient permission|(open|create|lock|write|mkdir|unlink).*'.*: Permission denied"
+)
 SHA256 = "mismatched algorithms"
 SHALLOW = b"because shallow roots are not allowed to be updated"
 
@@ -98,8 +101,9 @@ class Mirror:
     def fault(self, error: GitCommandError, otherwise: AutoupdateError) -> AutoupdateError:
         """Return the error for a failure of git: the host's fault, the mirror's, or `otherwise`."""
         said = str(error.stderr)
-        if any(words in said for words in HOST_TROUBLE):
-            return HostFaultError(said_by_git(error))
+        # ssh says "Permission denied", too, of the keys that upstream refused.
+        if any(words in said for words in HOST_TROUBLE) or re.search(NOT_WRITABLE, said):
+            return HostFaultError(f"{self.path}: {said_by_git(error)}")
         # Reading the whole mirror takes long, and networks fail often.
         if any(words in said for words in NETWORK_TROUBLE) or self.is_sound():
             return otherwise

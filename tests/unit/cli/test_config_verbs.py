@@ -7,6 +7,8 @@ import pytest
 
 from autoupdate.cli.main import main
 from autoupdate.cli.render.configuration import check
+from autoupdate.config import last_valid
+from autoupdate.config.load import load_with_values
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from tests.unit.cli.test_golden import compare
@@ -131,3 +133,50 @@ def test_app_that_cannot_be_checked_does_not_hide_the_others(
     assert shop.startswith("autoupdatectl: Shop: 'Shop' cannot be the name of an app")
     assert website.startswith("autoupdatectl: website: ")
     assert "website.toml: is not TOML" in website
+
+
+def test_foreign_files_are_warnings(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    write(f"{paths.etc}/apps/web.toml.bak", "path = [")
+    assert main(["config", "check", "--json"], paths) == Exit.DONE
+    (warning,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert warning.startswith(f"{paths.etc}/apps/web.toml.bak is ignored")
+    assert main(["config", "check"], paths) == Exit.DONE
+    assert "web.toml.bak" in capsys.readouterr().out
+    assert main(["status", "--json"], paths) == Exit.DONE
+    assert json.loads(capsys.readouterr().out)["app"] == "ipfs-accelerate"
+
+
+def test_status_by_the_last_valid_settings(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = "ipfs-accelerate"
+    Path(paths.app(app).home).mkdir(parents=True)
+    last_valid.keep(paths.app(app).last_valid, load_with_values(paths, app)[1])
+    write(f"{paths.etc}/apps/{app}.toml", "keep = 1\nkeep = 2\n")
+    assert main(["status", "--json"], paths) == Exit.USAGE
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert told["app"] == app
+    assert "line 2" in told["settings_fault"]["message"]
+    assert f"{app}.toml: is not TOML" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("unit", "more", "code", "said"),
+    [
+        ("Type=oneshot", "", Exit.DONE, "does something and ends"),
+        ("Type=oneshot\nRemainAfterExit=yes", "", Exit.DONE, ""),
+        ("DynamicUser=yes", 'shared = ["state"]', Exit.USAGE, "cannot write to what is shared"),
+        ("DynamicUser=yes", "", Exit.DONE, ""),
+    ],
+)
+def test_unusual_units(
+    paths: Paths, capsys: pytest.CaptureFixture[str], unit: str, more: str, code: Exit, said: str
+) -> None:
+    write(f"{paths.unit_directories[-1]}/job.service", "[Service]\nType=simple\n")
+    write(f"{paths.administrators_units}/job.service.d/10.conf", f"[Service]\n{unit}\n")
+    write(f"{paths.etc}/apps/ipfs-accelerate.toml", f'services = ["job.service"]\n{more}\n')
+    assert main(["config", "check"], paths) == code
+    shown = " ".join(capsys.readouterr().out.split())
+    assert said in shown
+    assert ("job.service" in shown) is bool(said)

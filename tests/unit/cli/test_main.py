@@ -169,8 +169,8 @@ def test_shape_of_status(world: World) -> None:
     world.deploy(3)
     told = facts(world)
     assert set(told) == {
-        "app", "state", "current", "previous", "candidate", "last_run", "last_success_at",
-        "hold", "pin", "quarantine", "services",
+        "app", "settings_fault", "state", "watched", "interrupted", "current", "previous",
+        "candidate", "last_run", "last_success_at", "hold", "pin", "quarantine", "services",
     }  # fmt: skip
     assert (told["app"], told["state"]) == (APP, "current")
     assert set(told["current"]) == RELEASE | {"trusted", "trust_reason"}

@@ -1,10 +1,12 @@
 """What a terminal shows during a run."""
 
+import errno
+
 import pytest
 
 from autoupdate.cli.progress import Progress
 from autoupdate.model.events import OUTPUT, STEP, Event
-from autoupdate.model.steps import Step
+from autoupdate.model.steps import Result, Step
 from tests.unit.effects import commit
 from tests.unit.world import World
 
@@ -75,3 +77,23 @@ def test_output_of_a_step(world: World, notes: list[str], line: str, drawn: str)
     shown.write(Event(STEP, "building"))
     assert notes == ["begin", "build", drawn]
     assert len(world.log.events) == 3, "what is shown is logged all the same"
+
+
+@pytest.mark.parametrize("lost_at", ["fetch", "watch the services"])
+def test_terminal_that_was_closed_does_not_end_the_run(
+    world: World, notes: list[str], lost_at: str
+) -> None:
+    class Lost(Drawn):
+        """A terminal that is closed when a step begins."""
+
+        def begin(self, step: str) -> None:
+            if step == lost_at:
+                raise OSError(errno.EIO, "Input/output error")
+            super().begin(step)
+
+    shown = Progress(world.log, Lost)
+    world.records.entered = shown.enter
+    assert world.run().result is Result.UPDATED
+    shown.close()
+    assert lost_at not in notes
+    assert notes[-1] != "end", "nothing more is written"

@@ -1,10 +1,12 @@
 """Which files make up the configuration of an app, and what is said of bad ones."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from autoupdate.config import load
+from autoupdate.config import last_valid, load
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 
@@ -135,10 +137,99 @@ def test_file_that_is_no_text(paths: Paths, content: bytes, said: str) -> None:
     assert refusal(paths).startswith(f"{file}: {said}")
 
 
-@pytest.mark.parametrize("name", ["50-mine.conf", "50.toml.bak", "50.TOML", "README"])
+@pytest.mark.parametrize("name", ["50-mine.conf", "50.TOML", "README"])
 def test_other_suffix(paths: Paths, name: str) -> None:
     write(f"{paths.etc}/apps/demo.toml.d/{name}", "")
     assert refusal(paths).startswith(f"{paths.etc}/apps/demo.toml.d/{name}: only files")
+
+
+LEFTOVERS = (
+    "demo.toml.bak", "#demo.toml#", "demo.toml~", "demo.toml.dpkg-old", "demo.toml.ucf-dist",
+    "demo.toml.bak2", "demo.toml.disabled",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*LEFTOVERS, "README", "demo.TOML"])
+def test_foreign_files_beside_the_apps_are_no_settings(paths: Paths, name: str) -> None:
+    write(f"{paths.etc}/apps/{name}", b"\xff")
+    load.load(paths, "demo")
+    assert load.apps(paths) == ["demo"]
+    assert [file for file, _ in load.foreign(paths)] == [f"{paths.etc}/apps/{name}"]
+
+
+@pytest.mark.parametrize("name", [name.replace("demo", "50") for name in LEFTOVERS])
+@pytest.mark.parametrize("directory", ["autoupdate.toml.d", "apps/demo.toml.d"])
+def test_leftovers_among_drop_ins_are_no_settings(paths: Paths, directory: str, name: str) -> None:
+    write(f"{paths.etc}/{directory}/{name}", b"\xff")
+    load.load(paths, "demo")
+    assert [file for file, _ in load.foreign(paths)] == [f"{paths.etc}/{directory}/{name}"]
+
+
+@pytest.mark.parametrize("place", ["apps/{}.toml", "apps/demo.toml.d/{}.toml"])
+def test_what_is_no_regular_file_is_never_opened(paths: Paths, place: str) -> None:
+    """Opening a FIFO would wait for ever."""
+    made = [f"{paths.etc}/{place.format(name)}" for name in ("directory", "fifo", "socket")]
+    Path(made[0]).mkdir(parents=True)
+    os.mkfifo(made[1])
+    os.mknod(made[2], stat.S_IFSOCK | 0o644)
+    load.load(paths, "demo")
+    assert load.apps(paths) == ["demo"]
+    assert dict(load.foreign(paths)) == dict.fromkeys(made, "it is not a regular file")
+
+
+def test_fifo_in_the_place_of_an_apps_own_file(paths: Paths) -> None:
+    write(f"{paths.etc}/apps/demo.toml.d/10.toml", BASE)
+    Path(f"{paths.etc}/apps/demo.toml").unlink()
+    os.mkfifo(f"{paths.etc}/apps/demo.toml")
+    assert "demo.toml: cannot be read: it is not a regular file" in refusal(paths)
+
+
+def test_file_of_an_absurd_size(paths: Paths) -> None:
+    write(f"{paths.etc}/autoupdate.toml", b"#" * (load.LARGEST + 1))
+    assert "autoupdate.toml: is larger than" in refusal(paths)
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+@pytest.mark.parametrize(
+    "file", ["etc/autoupdate/apps/demo.toml", "etc/autoupdate/autoupdate.toml.d/10.toml"]
+)
+def test_settings_that_others_may_write_are_refused(paths: Paths, file: str, mode: int) -> None:
+    write(f"{paths.root}/{file}", BASE)
+    Path(paths.root, file).chmod(mode)
+    assert f"{file}: is not trusted" in refusal(paths)
+
+
+def test_settings_in_a_directory_that_others_may_write_are_refused(paths: Paths) -> None:
+    Path(paths.etc, "apps").chmod(0o777)
+    assert "is not trusted" in refusal(paths)
+
+
+def test_settings_of_another_user_are_refused(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert "belongs to user" in refusal(paths)
+
+
+def test_last_valid_settings(paths: Paths, tmp_path: Path) -> None:
+    kept = str(tmp_path / "settings.json")
+    assert last_valid.read(kept, "demo") is None
+    write(f"{paths.etc}/apps/demo.toml.d/10.toml", 'keep = 7\n[health]\nsoak = "7s"\n')
+    settings, values = load.load_with_values(paths, "demo")
+    last_valid.keep(kept, values)
+    assert last_valid.read(kept, "demo") == settings._replace(files=())
+    Path(kept).write_text('{"keep": ["many", "file"]}')
+    assert last_valid.read(kept, "demo") is None
+
+
+def test_last_valid_settings_are_as_secret_as_the_files(paths: Paths, tmp_path: Path) -> None:
+    kept = tmp_path / "settings.json"
+    _, values = load.load_with_values(paths, "demo")
+    last_valid.keep(str(kept), values)
+    assert kept.stat().st_mode & 0o777 == 0o644
+    Path(paths.etc, "apps/demo.toml").chmod(0o600)
+    last_valid.keep(str(kept), values)
+    assert kept.stat().st_mode & 0o777 == 0o600
 
 
 def test_what_cannot_be_read(paths: Paths) -> None:

@@ -217,3 +217,22 @@ def test_verbs_of_pin(configured: World, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["unpin"], paths) == Exit.DONE
     assert "the next run follows branch:main" in capsys.readouterr().out
     assert pin.find(configured.records) is None
+
+
+def test_pin_of_a_commit_that_nobody_has_is_refused(deployed: World) -> None:
+    made_up = "f" * 40
+    said = (
+        f"upstream https://x/y did not send commit {made_up}: remote error: not our ref {made_up}"
+    )
+    deployed.worker.faults["fetch"] = UnreachableError(said)
+    with pytest.raises(ConfigurationError, match="is not a commit of") as caught:
+        full_name(deployed.app, made_up)
+    assert "git ls-remote" in caught.value.advice
+    deployed.worker.faults["fetch"] = UnreachableError("upstream did not answer")
+    with pytest.raises(UnreachableError):
+        full_name(deployed.app, made_up)
+
+
+def test_pin_of_a_commit_that_upstream_has(deployed: World) -> None:
+    assert full_name(deployed.app, commit(7)) == commit(7)
+    assert commit(7) in deployed.in_mirror

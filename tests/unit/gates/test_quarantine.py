@@ -84,13 +84,18 @@ def test_cleared_commit_is_tried_at_once(world: World, fault: Exception) -> None
         (["demo"], "", "demo"),
         ([RELEASE, "demo"], RELEASE, "demo"),
         (["demo", f"{RELEASE}xx"], f"{RELEASE}xx", "demo"),
+        (["previous"], "previous", ""),
+        (["previous", "demo"], "previous", "demo"),
+        (["8426bb3"], "8426bb3", ""),
+        ([RELEASE[:8]], RELEASE[:8], ""),
+        ([RELEASE[:16], "demo"], RELEASE[:16], "demo"),
     ],
 )
 def test_release_and_app(said: list[str], release: str, app: str) -> None:
     assert operands.release_and_app(said) == (release, app)
 
 
-@pytest.mark.parametrize("said", [["a", "b"], [RELEASE, RELEASE], [RELEASE, "a", "b"]])
+@pytest.mark.parametrize("said", [["a", "b"], [RELEASE, RELEASE], [RELEASE, "a", "b"], [""]])
 def test_more_than_a_release_and_an_app(said: list[str]) -> None:
     with pytest.raises(ConfigurationError):
         operands.release_and_app(said)

@@ -202,6 +202,17 @@ def test_interrupted_update(deployed: World, host: WellHost) -> None:
     assert [item.about for item in found(deployed, host)] == ["update"]
 
 
+def test_release_that_nobody_watches(deployed: World, host: WellHost) -> None:
+    number = deployed.records.begin("timer", "c", "", LATER)
+    deployed.records.write("UPDATE transactions SET step = 'probation' WHERE id = ?", [number])
+    unit = f"autoupdate-confirm@{APP}.service"
+    assert found(deployed, host) == [], "the unit is active"
+    host.change(unit, ActiveState="inactive")
+    (finding,) = found(deployed, host)
+    assert "nobody watches it" in finding.what
+    assert finding.mend == f"autoupdatectl run {APP}"
+
+
 def test_owners(deployed: World, host: WellHost) -> None:
     host.owners[deployed.paths.home] = "alice"
     os.chmod(deployed.paths.state, 0o666)

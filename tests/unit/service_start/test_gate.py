@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from autoupdate.host import runtime_files
-from autoupdate.model.errors import UnreachableError, UpdateFailedError
+from autoupdate.model.errors import ConfigurationError, UnreachableError, UpdateFailedError
 from autoupdate.records.second_copy import open_state
 from autoupdate.service_start import gate
+from autoupdate.update.run import one_run
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, commit
 from tests.unit.world import World
@@ -203,20 +204,64 @@ def test_refusals_are_slower_than_the_start_limit(asked: Gate, took: float, wait
 
 
 @pytest.mark.parametrize("arguments", [("nothing",), ("../x",)])
-def test_unknown_app_may_not_start(
+def test_service_of_an_unknown_app_starts_and_says_so(
     asked: Gate, arguments: tuple[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert asked.ask(*arguments) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    assert asked.ask(*arguments) == 0
+    assert asked.started == []
+    message = capsys.readouterr().err
+    assert "starts on what is there" in message
+    assert message.count("\n") == 1
 
 
-def test_bad_settings_block(asked: Gate, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_bad_settings_a_service_starts_on_what_is_deployed(
+    asked: Gate, journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked.configure("updat = true")
-    assert asked.ask() == 1
+    assert asked.ask() == 0
     message = capsys.readouterr().err
     assert "'start.updat'" in message
+    assert f"starts on release {asked.world.release_of(1)}" in message
     assert message.count("\n") == 1
-    assert runtime_files.requests(asked.world.paths) == set()
+    assert said(journal) == ["started-old"]
+    assert (asked.started, runtime_files.requests(asked.world.paths)) == ([], set())
+
+
+def test_with_bad_settings_an_interrupted_run_is_still_ended(asked: Gate) -> None:
+    asked.configure("updat = true")
+    asked.world.records.begin("timer", commit(2), "", "t")
+
+    def refuse(app: str, enough: Callable[[], bool]) -> str:
+        outcome = one_run(
+            asked.world.app, wait=False, refusal=ConfigurationError("apps/x.toml: unknown key")
+        )
+        assert (outcome.result, outcome.exit_code) == ("refused", 2)
+        return "failed"
+
+    assert gate.main([APP], asked.world.all_paths, refuse) == 0
+    assert asked.world.records.unfinished() is None
+    last = asked.world.records.last_run()
+    assert last
+    assert (last.exit_code, last.reason) == (2, f"{APP}: apps/x.toml: unknown key")
+    assert asked.world.current_commit() == commit(1), "nothing is begun"
+
+
+def test_settings_of_another_app_keep_no_service_down(
+    asked: Gate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Path(asked.world.all_paths.etc, "apps", "web.toml")
+    other.write_text(Path(other.parent, f"{APP}.toml").read_text())
+    current = Path(asked.world.all_paths.app("web").current)
+    current.parent.mkdir(parents=True)
+    current.symlink_to("releases/1")
+    assert gate.main([APP], asked.world.all_paths, lambda *_: "the run was refused") == 0
+    assert "is also the path of app web" in capsys.readouterr().err
+
+
+def test_with_bad_settings_no_service_starts_from_half_a_directory(asked: Gate) -> None:
+    asked.configure("updat = true")
+    Path(asked.world.paths.relocation).write_text("{}")
+    assert gate.main([APP], asked.world.all_paths, lambda *_: "no", clock=asked.world.clock) == 1
 
 
 def test_gate_stops_waiting_when_another_process_watches(asked: Gate) -> None:

@@ -1,5 +1,6 @@
 """Whether restarted services come up and stay up, with a scripted service manager."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 
 from autoupdate.config.settings import Health, Probe
 from autoupdate.host.services import Service
+from autoupdate.host.unit_times import Times
 from autoupdate.update.health import Baseline, UnhealthyError, settle, soak
 
-HEALTH = Health(soak=10.0, start_timeout=20.0, probe=())
+HEALTH = Health(soak=10.0, start_timeout=20.0, max_wait=600.0, probe=())
 UP = Service("a.service", "loaded", "active", "running", "success", 100, 0, "new", "app")
 STARTING = UP._replace(active="activating", sub="start", main_pid=100)
 OLD = UP._replace(invocation="old", main_pid=50)
@@ -24,6 +26,7 @@ class Host:
         self.seconds = 0.0
         self.looks = 0
         self.stopped_manually = False
+        self.allows = Times(stop=15)
 
     def monotonic(self) -> float:
         """Return the time."""
@@ -46,6 +49,10 @@ class Host:
         """Not used here."""
         raise NotImplementedError
 
+    def times(self, names: Sequence[str]) -> dict[str, Times]:
+        """Return what the unit allows."""
+        return dict.fromkeys(names, self.allows)
+
     def restart(self, names: Sequence[str]) -> None:
         """Not used here."""
         raise NotImplementedError
@@ -58,7 +65,7 @@ class Host:
         """Return what the test sets."""
         return self.stopped_manually
 
-    def watch_later(self, app: str) -> None:
+    def watch_later(self, app: str) -> bool:
         """Not used here."""
         raise NotImplementedError
 
@@ -106,7 +113,7 @@ def test_manual_restart_of_a_service_that_exits_with_an_error() -> None:
 
 def test_old_invocation_does_not_count_as_up() -> None:
     host = Host(lambda _: OLD)
-    with pytest.raises(UnhealthyError, match=r"a\.service was not up 20 s after its restart"):
+    with pytest.raises(UnhealthyError, match=r"a\.service did not stop within 20 s"):
         settle(host, BASELINES, HEALTH, host)
 
 
@@ -114,6 +121,59 @@ def test_old_invocation_may_have_failed_before() -> None:
     failed = OLD._replace(active="failed", sub="failed")
     host = Host(lambda seconds: failed if seconds < 1 else UP)
     assert settle(host, BASELINES, HEALTH, host) == [UP]
+
+
+STOPPING = OLD._replace(active="deactivating", sub="stop-sigterm", has_job=True)
+
+
+def test_stop_has_its_own_time() -> None:
+    """89 s to stop and 15 s to start: systemd's own limits allow both."""
+    host = Host(lambda now: STOPPING if now < 89 else STARTING if now < 104 else UP)
+    host.allows = Times(stop=90)
+    assert settle(host, BASELINES, HEALTH, host) == [UP]
+    host.allows, host.seconds = Times(stop=60), 0
+    with pytest.raises(UnhealthyError, match="did not stop within 65 s"):
+        settle(host, BASELINES, HEALTH, host)
+
+
+def test_each_phase_of_a_stop_has_its_time() -> None:
+    def look_at(now: float) -> Service:
+        phase = STOPPING._replace(sub="stop") if now < 80 else STOPPING
+        return phase if now < 160 else UP
+
+    host = Host(look_at)
+    host.allows = Times(stop=90)
+    assert settle(host, BASELINES, HEALTH, host) == [UP]
+
+
+@pytest.mark.parametrize(
+    ("start", "up_at", "limit"),
+    [(None, 15, 20), (300, 290, 300), (5, 15, 20), (math.inf, 590, 600)],
+)
+def test_start_has_the_time_of_its_unit(start: float | None, up_at: float, limit: float) -> None:
+    host = Host(lambda now: STARTING if now < up_at else UP)
+    host.allows = Times(stop=15, start=start)
+    assert settle(host, BASELINES, HEALTH, host) == [UP]
+    host = Host(lambda now: STARTING)
+    host.allows = Times(stop=15, start=start)
+    with pytest.raises(UnhealthyError, match=f"was not up {limit} s after its restart"):
+        settle(host, BASELINES, HEALTH, host)
+
+
+def test_service_whose_restart_waits_for_the_stop_of_another() -> None:
+    """It is ordered after one that takes long to stop, and has no time of its own meanwhile."""
+
+    def look(names: Sequence[str]) -> list[Service]:
+        slow = STOPPING if host.seconds < 80 else UP
+        queued = OLD._replace(name="b.service", has_job=True)
+        other = UP._replace(name="b.service") if host.seconds > 82 else queued
+        return [slow, other]
+
+    host = Host(lambda _: UP)
+    host.allows = Times(stop=80)
+    host.look = look  # type: ignore[method-assign]
+    both = {**BASELINES, "b.service": Baseline("old", 0)}
+    assert len(settle(host, both, HEALTH, host)) == 2
 
 
 def test_never_comes_up() -> None:

@@ -30,7 +30,7 @@ def upgraded(world: World) -> World:
 def upgrade(world: World, **changes: object) -> None:
     """Replace the host's Python."""
     other = world.root / "python3.13"
-    other.touch()
+    other.touch(0o755)
     world.settings = settings(world.root, build__python=str(other), **changes)
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from autoupdate.cli.main import main
+from autoupdate.cli.verbs.rollback import named
 from autoupdate.host import runtime_files
 from autoupdate.model.commits import short
-from autoupdate.model.errors import Exit, UpdateFailedError
+from autoupdate.model.errors import ConfigurationError, Exit, UpdateFailedError
 from autoupdate.model.steps import Result, Step
-from autoupdate.update.rollback_by_hand import BY_HAND
+from autoupdate.records.rows import BY_HAND
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, SERVICES, Killed, commit
 from tests.unit.world import World, settings
@@ -235,16 +236,38 @@ def test_failed_builds_do_not_change_the_previous_release(thrice: World) -> None
     assert os.path.basename(os.readlink(thrice.paths.current)) == thrice.release_of(2)
 
 
-@pytest.mark.parametrize("word", ["8426bb3", "20261125T044822Z", "previous"])
+def test_release_is_named_as_show_takes_it(thrice: World) -> None:
+    first = thrice.release_of(1)
+    assert named(thrice.app, "") == named(thrice.app, "previous") == ""
+    for word in (first, first[:-3], commit(1), commit(1)[:12], commit(1).upper()):
+        assert named(thrice.app, word) == first
+    assert named(thrice.app, "current") == thrice.release_of(3)
+    with pytest.raises(ConfigurationError, match="more than one release matches"):
+        named(thrice.app, first[:4])
+    # A commit that was built twice: the newer release.
+    again = thrice.records.release(first)
+    assert again
+    thrice.records.add_release(again._replace(id=f"{first}x"))
+    assert named(thrice.app, commit(1)) == f"{first}x"
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("8426bb3", "no release matches 8426bb3"),
+        ("20261125T044822Z", "no release matches 20261125T044822Z"),
+        ("nosuch", "nosuch is neither an app nor a release"),
+        ("", "an argument is empty"),
+    ],
+)
 def test_word_that_is_neither_an_app_nor_a_release(
-    thrice: World, word: str, journal: Journal, capsys: pytest.CaptureFixture[str]
+    thrice: World, word: str, said: str, journal: Journal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = Path(thrice.all_paths.etc, "apps", f"{APP}.toml")
     file.parent.mkdir(parents=True)
     file.write_text(f'path = "{thrice.settings.path}"\n[upstream]\nurl = "https://x/y"\n')
     assert main(["rollback", word], thrice.all_paths) == Exit.USAGE
     printed = capsys.readouterr().err
-    assert f"{word} is neither an app nor the full name of a release" in printed
-    assert "autoupdatectl history" in printed
-    assert APP in printed
+    assert said in printed
+    assert "autoupdatectl history" in printed or thrice.release_of(1) in printed
     assert journal.entries == []

@@ -220,3 +220,41 @@ def test_first_deployment_where_nothing_would_run_from(world: World) -> None:
     assert world.services.restarts == [(SERVICES[0],)]
     world.services.runs_from = dict.fromkeys(SERVICES, str(home))
     assert world.deploy(2).result == Result.UPDATED, "it is deployed already"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"active": "activating", "sub": "start"},
+        {"active": "activating", "sub": "start-pre"},
+        {"active": "inactive", "sub": "dead"},
+        {"active": "failed", "sub": "failed"},
+    ],
+)
+def test_service_that_does_something_and_ends_is_left_alone(
+    world: World, facts: dict[str, str]
+) -> None:
+    world.deploy(1)
+    world.services.change("worker.service", is_task=True, **facts)
+    before = world.services.units["worker.service"]
+    assert world.deploy(2).result is Result.UPDATED
+    assert world.services.units["worker.service"] == before
+    assert world.services.watched_later == []
+    world.services.bad = {commit(3)}
+    assert world.deploy(3).result is Result.ROLLED_BACK
+    world.services.bad = set()
+    world.roll_back()
+    assert world.services.units["worker.service"] == before
+
+
+def test_dynamic_user_and_shared_files_are_refused(world: World) -> None:
+    world.deploy(1)
+    world.services.change("web.service", has_dynamic_user=True)
+    assert world.deploy(2).result is Result.UPDATED
+    world.settings = settings(world.root, shared=["state"])
+    world.upstream = commit(3)
+    outcome = one_run(world.app, wait=False)
+    assert (outcome.result, outcome.exit_code) == (Result.FAILED, Exit.FAILED)
+    assert "web.service has DynamicUser=yes" in outcome.reason
+    assert quarantined(world) == []
+    assert world.current_commit() == commit(2)
