@@ -99,9 +99,9 @@ def retry_failed(app: App, present: Sequence[Service], restarted: Sequence[str])
 def look(app: App) -> list[Service]:
     """Return the state of the app's services; log it if no service manager answers.
 
-    A service that runs from another place is not one of them, as no update changes it. Those that do
-    something and end are left out: one that is under way ends on its release, and the next start is on
-    the new one.
+    A service that runs from another place is not one of them, as no update changes it. Those that
+    do something and end are left out: one that is under way ends on its release, and the next start
+    is on the new one.
     """
     names = app.settings.services
     present = app.host.services.look(names)

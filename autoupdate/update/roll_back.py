@@ -52,9 +52,8 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
             return stay_broken(app, transaction, good, bad, error)
         fault = forgive_for_probe(app, transaction, good, fault, error)
     except (UnhealthyError, AutoupdateError) as error:
-        return stay_broken(
-            app, transaction, good, bad + pardon(app, transaction, fault, str(error)), error
-        )
+        bad += pardon(app, transaction, fault, str(error))
+        return stay_broken(app, transaction, good, bad, error)
     app.host.snapshots.drop(transaction.id)
     if not is_by_hand(transaction):
         retention.remove_unless_used(app, release)
