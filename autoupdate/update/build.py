@@ -3,7 +3,7 @@
 from autoupdate.app import App
 from autoupdate.config import applied
 from autoupdate.gates.guard import tell_left_out
-from autoupdate.gates.runnable import check_executable
+from autoupdate.gates.runnable import check_executable, is_usable
 from autoupdate.gates.space import check_space
 from autoupdate.host.links import linked_release
 from autoupdate.model.control import Control
@@ -81,19 +81,22 @@ def with_control(app: App, transaction: Transaction, error: UpdateFailedError) -
     """Return the error to report for a failed build, whose class says whose fault it is.
 
     The commit is to blame only if the host can still fetch what the deployed release is made of. If
-    nothing is deployed there is nothing to compare with, and the commit is blamed: it is tried
-    again later in any case.
+    nothing is deployed that can run there is nothing to compare with, and the commit is blamed: it
+    is tried again later in any case.
     """
-    previous = transaction.previous
+    previous = app.records.release(transaction.previous)
+    python = app.settings.build.python
     if isinstance(error, HostFaultError) or not previous:
         return error
+    if not is_usable(app.paths, python, previous):
+        return error
     try:
-        found = app.worker.control(previous, error.message, app.settings.build)
+        found = app.worker.control(previous.id, error.message, app.settings.build)
     except HostFaultError as failed:
         return HostFaultError(f"{error.message}; and the control failed: {failed.message}")
     except UnreachableError as slow:
         found = Control((), slow.message)
-    of = f"of the deployed release {previous}"
+    of = f"of the deployed release {previous.id}"
     if found.fault:
         return UnreachableError(
             f"{error.message}; the commit is not blamed, because the control failed as well:"

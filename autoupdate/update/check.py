@@ -71,7 +71,7 @@ def look_upstream(app: App) -> str:
     try:
         found = pin.wanted(app)
     except UnreachableError as error:
-        note_trouble(app, error)
+        note_trouble(app, error, upstream_host(app))
         raise
     if not pins.find(app.records):
         upstream_answered(app, found.commit)
@@ -81,10 +81,15 @@ def look_upstream(app: App) -> str:
     return found.commit
 
 
-def note_trouble(app: App, error: UnreachableError) -> None:
-    """Record which server does not work."""
+def upstream_host(app: App) -> str:
+    """Return the host that upstream is on."""
+    return host_of(app.settings.upstream.url)
+
+
+def note_trouble(app: App, error: UnreachableError, otherwise: str) -> None:
+    """Record which server does not work: the one that the error names, or else `otherwise`."""
     named = URL.search(error.message)
-    server = error.server or host_of(named[0] if named else app.settings.upstream.url)
+    server = error.server or (host_of(named[0]) if named else otherwise)
     network_trouble.note(app.records, server, error.message, app.clock.now())
 
 
@@ -92,7 +97,7 @@ def upstream_answered(app: App, commit: str) -> None:
     """Record that trouble with upstream has ended, unless it was about fetching this commit."""
     known, attempts = network_trouble.find(app.records), app.records.attempts(commit)
     if known and not (attempts and attempts.reason == known.reason):
-        network_trouble.end(app.records, host_of(app.settings.upstream.url))
+        network_trouble.end(app.records, upstream_host(app))
 
 
 def note(app: App, outcome: Outcome) -> Outcome:

@@ -26,7 +26,7 @@ from autoupdate.model.times import seconds, write
 from autoupdate.model.verdict import Verdict
 from autoupdate.records.rows import FailedEnvironment, Transaction
 from autoupdate.update import retention
-from autoupdate.update.check import note_trouble
+from autoupdate.update.check import note_trouble, upstream_host
 from autoupdate.update.retention import is_built
 
 # In bytes. With less than this, services cannot write their logs and state.
@@ -97,7 +97,8 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
         # It is the same for every commit, and was found before anything of this one was tried.
         return
     if isinstance(error, UnreachableError):
-        note_trouble(app, error)
+        of_upstream = transaction.step == Step.FETCH
+        note_trouble(app, error, upstream_host(app) if of_upstream else "")
     if isinstance(error, UnreachableError | HostFaultError | UnusableUpstreamError):
         counted = app.records.count_attempt(
             transaction.commit, error.message, now, interrupted=False
@@ -109,8 +110,8 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
         app.records.count_attempt(transaction.commit, error.message, now, interrupted=False)
         return
     app.records.quarantine(transaction.commit, Step(transaction.step), error.message, now)
-    # It is not tried again, so its dependencies are no longer needed; those of a failed rehearsal
-    # are kept for the next commit.
+    # It is not tried again soon, so its dependencies are not needed now; those of a failed
+    # rehearsal are kept for the next commit.
     retention.tidy(app)
 
 

@@ -15,9 +15,8 @@ from autoupdate.model.errors import DamagedMirrorError
 from autoupdate.model.events import CANDIDATE, MIRROR_RENEWED
 from autoupdate.records import first_seen, network_trouble
 from autoupdate.records.rows import Release, Transaction
-from autoupdate.update.check import NothingToDoError
+from autoupdate.update.check import NothingToDoError, upstream_host
 from autoupdate.update.retention import take_staged
-from autoupdate.upstream.git_environment import host_of
 
 Answer = TypeVar("Answer")
 # How many times as long as upstream.timeout the first fetch of an app may take.
@@ -118,7 +117,7 @@ def fetch_into_mirror(app: App, commit: str) -> str:
     # A first fetch brings the whole history, and no service waits for it.
     limit = upstream.timeout * (1 if linked_release(app.paths.current) else FIRST_FETCH)
     fetched = app.worker.fetch(upstream.url, ref, limit, more).commit
-    network_trouble.end(app.records, host_of(upstream.url))
+    network_trouble.end(app.records, upstream_host(app))
     return fetched
 
 

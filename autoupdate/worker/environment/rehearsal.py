@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from autoupdate.model.errors import UpdateFailedError
+from autoupdate.model.errors import HostFaultError, UpdateFailedError
 from autoupdate.worker.environment import installer
 
 SMOKE_TEST = f"{os.path.dirname(os.path.abspath(__file__))}/smoke.py"
@@ -45,22 +45,33 @@ def rehearse(
     `previous` is the directory of the deployed release; empty for none. With `same_packages`, the
     release has the same packages, and only the app's own requirements are checked. Console scripts
     that are `ignored` may be broken; those that are `started` by a unit of a service may not.
-    Raises UpdateFailedError for the first failure.
+    Raises UpdateFailedError for the first failure; HostFaultError if the deployed release fails in
+    the same way.
     """
     whose = "own" if same_packages else "all"
     warnings = []
     if smoke:
         warnings = smoke_test(release, previous, try_out, whose, frozenset(ignored), started)
-    for words in commands:
-        words = [
-            word.replace("{python}", f"{release}/.venv/bin/python").replace("{release}", release)
-            for word in words
-        ]
+    for command in commands:
+        words = filled(command, release)
         status, output = try_out(words, release, ())
-        if status:
-            said = installer.summary(output)
-            raise UpdateFailedError(f"{shlex.join(words)} {ended(status)}: {said}")
+        if not status:
+            continue
+        reason = f"{shlex.join(words)} {ended(status)}: {installer.summary(output)}"
+        if previous and try_out(filled(command, previous), previous, ())[0] == status:
+            deployed = f"it fails in the same way in the deployed release, {previous}"
+            raise HostFaultError(
+                f"{reason}; {deployed}, so the commit is not blamed",
+                "correct rehearse.commands, or what they need on this host",
+            )
+        raise UpdateFailedError(reason)
     return warnings
+
+
+def filled(command: Sequence[str], release: str) -> list[str]:
+    """Return a command of the settings for one release."""
+    python = f"{release}/.venv/bin/python"
+    return [word.replace("{python}", python).replace("{release}", release) for word in command]
 
 
 def smoke_test(

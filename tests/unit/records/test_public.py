@@ -10,7 +10,7 @@ import pytest
 
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.steps import Result, Step
-from autoupdate.records import database, public
+from autoupdate.records import database, network_trouble, public
 from autoupdate.records.database import StateError
 from autoupdate.records.hold import Hold, lift, put
 from autoupdate.records.records import Records
@@ -60,6 +60,17 @@ def test_state_that_everybody_could_open_is_closed(file: str) -> None:
     os.chmod(file, 0o644)
     Records(file).close()
     assert mode(file) == 0o600
+
+
+def test_others_see_trouble_with_a_server(records: Records, file: str) -> None:
+    network_trouble.note(records, "pypi.example", "it did not answer", "t1")
+    network_trouble.note(records, "pypi.example", "it refused the connection", "t2")
+    known = ("pypi.example", "t1", "it refused the connection")
+    assert network_trouble.find(Records(file, read_only=True)) == known
+    network_trouble.end(records, "git.example")
+    assert network_trouble.find(records) == known
+    network_trouble.end(records, "pypi.example")
+    assert network_trouble.find(Records(file, read_only=True)) is None
 
 
 def test_others_see_each_step_when_it_begins(records: Records, file: str) -> None:

@@ -392,6 +392,15 @@ def test_nothing_to_compare_with_on_a_first_deployment(world: World) -> None:
     assert [item.commit for item in world.records.quarantined()] == [commit(1)]
 
 
+def test_release_that_cannot_run_is_nothing_to_compare_with(deployed: World) -> None:
+    """After an upgrade of the host its pip and its Python may be gone."""
+    deployed.records.write("UPDATE releases SET interpreter = '/usr/bin/python3.1 Python 3.1'")
+    deployed.worker.faults["build"] = UpdateFailedError("setup.py fails")
+    assert deployed.run().result is Result.FAILED
+    assert "control" not in deployed.worker.calls
+    assert [item.commit for item in deployed.records.quarantined()] == [commit(1)]
+
+
 def test_fault_of_the_host_needs_no_control(deployed: World) -> None:
     deployed.worker.faults["build"] = HostFaultError("killed by signal 9")
     deployed.deploy(2)
