@@ -34,6 +34,7 @@ from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.environment.uv import Command
 from autoupdate.worker.orphans import end_descendants
 from autoupdate.worker.removal import remove_tree
+from autoupdate.worker.repository import local_changes
 from autoupdate.worker.repository.comparison import compare
 from autoupdate.worker.repository.forecast import forecast
 from autoupdate.worker.repository.inspection import full_name, inspect
@@ -149,6 +150,7 @@ class Server:
         """Link the shared paths, and install the dependencies of a release."""
         directory = self.paths.release(release)
         link_shared(directory, self.paths.shared, tuple(shared))
+        local_changes.settle(directory)
         with commands.Build(lambda: of_build(self.paths, directory)) as build:
             return {"key": self._builder(settings, build.command).prepare(directory)}
 
@@ -159,7 +161,7 @@ class Server:
         directory = self.paths.release(release)
         with commands.Build(lambda: of_build(self.paths, directory)) as build:
             self._builder(settings, build.command).finish(directory, key)
-        self.mirror.note_built_files(directory, tuple(shared))
+        local_changes.note_built_files(directory, tuple(shared))
         # Everything must be on the disk before a link points to it (sync(1)).
         command(["sync", "--file-system", self.paths.releases], "/", {})
         return {}
@@ -195,7 +197,7 @@ class Server:
     def save_local_changes(self, release: str, shared: list[str], message: str) -> dict[str, Any]:
         """Save local changes of a release as a stash."""
         directory = self.paths.release(release)
-        return {"paths": self.mirror.save_local_changes(directory, tuple(shared), message)}
+        return {"paths": local_changes.save(self.mirror, directory, tuple(shared), message)}
 
     def examine_checkout(self, shared: list[str]) -> dict[str, Any]:
         """Examine the copy of an old checkout."""
