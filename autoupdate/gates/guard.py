@@ -16,6 +16,7 @@ from autoupdate.model.sizes import counted, in_words
 from autoupdate.model.verdict import Verdict
 
 UNSET = "not set"
+CORRECT_SUBMODULES = "correct upstream.submodules"
 # How many links a refusal names: all of them, as they are needed for the setting.
 MOST_LINKS = 200
 
@@ -104,12 +105,21 @@ def submodules(app: App, commit: str) -> Verdict:
     """Refuse a commit that lacks submodules of `upstream.submodules`."""
     wanted = app.settings.upstream.submodules
     present = look(app, commit).submodules
-    missing = tuple(path for path in wanted if path not in present)
+    # What is in a submodule is found out when that is fetched.
+    here = tuple(path for path in wanted if not is_below(path, wanted))
+    missing = tuple(path for path in here if path not in present)
     if not missing:
         reason = "all these submodules exist" if wanted else UNSET
         return Verdict("upstream.submodules", True, reason)
     reason = f"submodules are missing: {listed(missing)}"
-    return Verdict("upstream.submodules", False, reason, "correct upstream.submodules")
+    above = tuple(path for path in present if any(is_below(item, (path,)) for item in missing))
+    advice = f"add {listed(above)} to upstream.submodules" if above else CORRECT_SUBMODULES
+    return Verdict("upstream.submodules", False, reason, advice)
+
+
+def is_below(path: str, others: tuple[str, ...]) -> bool:
+    """Return whether a path is inside one of others."""
+    return any(path.startswith(f"{other}/") for other in others)
 
 
 def deletions(app: App, commit: str) -> Verdict:
