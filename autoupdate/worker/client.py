@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from autoupdate.config.settings import Build, Rehearse, Upstream
@@ -24,14 +24,12 @@ from autoupdate.model.findings import read as read_findings
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys, Signature, from_answer
 from autoupdate.model.track import COMMIT
-from autoupdate.upstream.git_environment import Access, redact
+from autoupdate.upstream.git_environment import redact
 from autoupdate.worker.environment.linked_copy import provide
+from autoupdate.worker.exchange import Lend, exchange
 from autoupdate.worker.link import WorkerLink
 from autoupdate.worker.removal import Remaining, remove_tree
 
-# Memory limit of a fetch, in bytes; at most half of the host's memory. That is enough: git reads a
-# pack piece by piece.
-MOST_MEMORY = 4 << 30
 # The key of an environment (environment.py).
 KEY = re.compile(r"[0-9a-f]{24}")
 
@@ -75,6 +73,9 @@ class Worker(Protocol):
 
         `asked` are paths; the answer says which of them the commit has. Raises UpdateFailedError.
         """
+
+    def packaged(self, commit: str, folders: tuple[str, ...], build: Build) -> frozenset[str]:
+        """Return those of some top-level directories that an installed package may contain."""
 
     def resolve(self, name: str) -> str:
         """Return the full hash of a commit of the mirror, or nothing. Raises UpdateFailedError."""
@@ -161,7 +162,7 @@ class WorkerProcess(WorkerLink):
         output: Callable[[str], None],
         unconfined: Callable[[], None] = lambda: None,
         *,
-        access: Callable[[], AbstractContextManager[Access]] | None = None,
+        access: Lend | None = None,
         most: int = 1 << 40,
     ) -> None:
         """Prepare a worker; its process starts with the first request.
@@ -177,13 +178,8 @@ class WorkerProcess(WorkerLink):
 
     def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
         """Fetch a ref or commit, and tags. Raises UnreachableError, DamagedMirrorError."""
-        plain = nullcontext(Access(url, {}))
-        with self.access() if self.access else plain as access:
-            request = {
-                "url": access.url, "wanted": wanted, "tags": tags,
-                "access": patient(access.environment, timeout), "most": self.most,
-                "memory": memory_for_a_fetch(),
-            }  # fmt: skip
+        with exchange(self.access, url, timeout, self.most) as request:
+            request |= {"wanted": wanted, "tags": tags}
             what = f"fetch from {redact(url)}"
             done = self.ask("fetch", request, timeout, what, UnreachableError)
         commit = done.get("commit")
@@ -228,6 +224,11 @@ class WorkerProcess(WorkerLink):
             self._inspected[key] = read_findings(self.ask("inspect", request, 300, "inspection"))
         return self._inspected[key]
 
+    def packaged(self, commit: str, folders: tuple[str, ...], build: Build) -> frozenset[str]:
+        """Return those of some top-level directories that an installed package may contain."""
+        request = {"commit": commit, "folders": folders, "settings": build._asdict()}
+        return frozenset(self.ask("packaged", request, 60, "search for packages")["folders"])
+
     def resolve(self, name: str) -> str:
         """Return the full hash of a commit of the mirror, or nothing. Raises UpdateFailedError."""
         found = str(self.ask("resolve", {"name": name}, 60, "search for a commit").get("commit"))
@@ -257,13 +258,10 @@ class WorkerProcess(WorkerLink):
         """
         if not upstream.submodules:
             return
-        plain = nullcontext(Access(upstream.url, {}))
-        with self.access() if self.access else plain as access:
-            request = {
-                "release": release, "commit": commit, "url": access.url,
-                "paths": upstream.submodules, "most": self.most,
-                "access": patient(access.environment, upstream.timeout),
-                "memory": memory_for_a_fetch(), "max_release": max_release,
+        with exchange(self.access, upstream.url, upstream.timeout, self.most) as request:
+            request |= {
+                "release": release, "commit": commit, "paths": upstream.submodules,
+                "max_release": max_release,
             }  # fmt: skip
             what = "fetch of submodules"
             self.ask("add_submodules", request, upstream.timeout, what, UnreachableError)
@@ -380,16 +378,3 @@ class WorkerProcess(WorkerLink):
         surplus = set(filter(KEY.fullmatch, os.listdir(self.paths.environments))) - environments
         left = {key: remove_tree(f"{self.paths.environments}/{key}") for key in sorted(surplus)}
         return {key: remaining for key, remaining in left.items() if remaining}
-
-
-def memory_for_a_fetch() -> int:
-    """Return how much memory a fetch may take, in bytes (sysconf(3))."""
-    return min(MOST_MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
-
-
-def patient(environment: Mapping[str, str], timeout: float) -> dict[str, str]:
-    """Return the environment of a fetch that waits for bytes as long as the whole fetch may take.
-
-    A server may send nothing while it packs a big repository.
-    """
-    return {**environment, "GIT_HTTP_LOW_SPEED_TIME": str(max(1, int(timeout)))}

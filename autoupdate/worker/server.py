@@ -102,6 +102,13 @@ class Server:
                 raise
             raise DamagedMirrorError(f"{self.paths.mirror}: {error.message}") from None
 
+    def packaged(self, commit: str, folders: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+        """Return which top-level directories of a commit an installed package may contain."""
+        from autoupdate.worker.repository.packaged import packaged
+
+        build = self._builder(settings, command).build
+        return {"folders": packaged(self.paths.mirror, commit, folders, build)}
+
     def resolve(self, name: str) -> dict[str, Any]:
         """Return the full hash of an abbreviated commit."""
         # Before the first fetch no commit is known.
