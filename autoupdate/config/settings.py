@@ -20,6 +20,7 @@ from autoupdate.config.values import (
     http_url,
     limit,
     link_patterns,
+    nested_paths,
     one_of,
     optional_duration,
     optional_path,
@@ -152,8 +153,9 @@ SETTINGS = (
     Setting("upstream.track", track, "branch:main",
             "What to follow: branch:NAME, tag:GLOB (the highest version), semver:RANGE or"
             " commit:SHA."),
-    Setting("upstream.submodules", relative_paths, [],
-            "Paths of the submodules to fetch. All others are left empty."),
+    Setting("upstream.submodules", nested_paths, [],
+            "Paths of the submodules to fetch. All others are left empty, also submodules of these"
+            " submodules: add their whole paths."),
     Setting("upstream.allow_rewrite", boolean, False,
             "Accept commits that do not descend from the newest confirmed one."),
     Setting("upstream.username", text, "",

@@ -136,6 +136,15 @@ def optional_relative_path(value: Any) -> str:
     return relative_path(value) if value != "" else ""
 
 
+def nested_paths(value: Any) -> tuple[str, ...]:
+    """Accept a list of paths inside the release, each of them once."""
+    paths = tuple(relative_path(item) for item in texts(value))
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ValueError(f"contains {path} twice")
+    return paths
+
+
 def relative_paths(value: Any) -> tuple[str, ...]:
     """Accept a list of paths inside the release, none of them inside another."""
     paths = tuple(relative_path(item) for item in texts(value))

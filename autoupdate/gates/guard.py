@@ -16,6 +16,7 @@ from autoupdate.model.sizes import counted, in_words
 from autoupdate.model.verdict import Verdict
 
 UNSET = "not set"
+CORRECT_SUBMODULES = "correct upstream.submodules"
 # How many links a refusal names: all of them, as they are needed for the setting.
 MOST_LINKS = 200
 
@@ -46,7 +47,10 @@ def names(app: App, commit: str) -> Verdict:
 
 
 def links(app: App, commit: str) -> Verdict:
-    """Refuse symbolic links that point outside the release."""
+    """Refuse symbolic links that point outside the release.
+
+    In folders that no installed package contains, they are only warned about.
+    """
     found, gate = look(app, commit), "guard.outside_links"
     outside = not_allowed(found.outside, app.settings.guard.outside_links)
     if found.more_outside:
@@ -55,12 +59,26 @@ def links(app: App, commit: str) -> Verdict:
         return Verdict(gate, False, f"{reason}, too many to check")
     if not outside:
         return Verdict(gate, True, "no symbolic link points outside the release")
+    refused = in_packages(app, commit, outside)
+    if not refused:
+        reason = (
+            "symbolic links point outside the release, in folders that no installed package"
+            f" contains: {listed(outside)}"
+        )
+        return Verdict(gate, True, reason, warns=True)
     return Verdict(
         gate,
         False,
-        f"symbolic links point outside the release: {listed(outside, MOST_LINKS)}",
+        f"symbolic links point outside the release: {listed(refused, MOST_LINKS)}",
         "if this is intended, add them, their directories or globs to guard.outside_links",
     )
+
+
+def in_packages(app: App, commit: str, paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of some paths that an installed package may contain, or that are at the top."""
+    folders = dict.fromkeys(path.partition("/")[0] for path in paths if "/" in path)
+    found = app.worker.packaged(commit, tuple(folders), app.settings.build) if folders else ()
+    return tuple(path for path in paths if "/" not in path or path.partition("/")[0] in found)
 
 
 def not_allowed(paths: tuple[str, ...], patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -104,12 +122,21 @@ def submodules(app: App, commit: str) -> Verdict:
     """Refuse a commit that lacks submodules of `upstream.submodules`."""
     wanted = app.settings.upstream.submodules
     present = look(app, commit).submodules
-    missing = tuple(path for path in wanted if path not in present)
+    # What is in a submodule is found out when that is fetched.
+    here = tuple(path for path in wanted if not is_below(path, wanted))
+    missing = tuple(path for path in here if path not in present)
     if not missing:
         reason = "all these submodules exist" if wanted else UNSET
         return Verdict("upstream.submodules", True, reason)
     reason = f"submodules are missing: {listed(missing)}"
-    return Verdict("upstream.submodules", False, reason, "correct upstream.submodules")
+    above = tuple(path for path in present if any(is_below(item, (path,)) for item in missing))
+    advice = f"add {listed(above)} to upstream.submodules" if above else CORRECT_SUBMODULES
+    return Verdict("upstream.submodules", False, reason, advice)
+
+
+def is_below(path: str, others: tuple[str, ...]) -> bool:
+    """Return whether a path is inside one of others."""
+    return any(path.startswith(f"{other}/") for other in others)
 
 
 def deletions(app: App, commit: str) -> Verdict:

@@ -6,9 +6,9 @@ from autoupdate.app import App
 from autoupdate.gates import age, guard, hooks
 from autoupdate.gates.lineage import lineage
 from autoupdate.gates.moved_tags import unmoved_tag
-from autoupdate.gates.signatures import signatures
+from autoupdate.gates.signatures import GATE, signatures
 from autoupdate.gates.window import window
-from autoupdate.model.events import UNSIGNED
+from autoupdate.model.events import OUTSIDE_LINKS, UNSIGNED
 from autoupdate.model.steps import Step
 from autoupdate.model.verdict import Verdict
 
@@ -40,4 +40,5 @@ def pass_all(gates: Sequence[Gate], app: App, commit: str, *, force: bool) -> No
         if not verdict.passes and not (force and verdict.forceable):
             raise RefusedError(verdict)
         if verdict.warns:
-            app.tell(UNSIGNED, f"{app.name}: {verdict.reason}", commit=commit, step=Step.VERIFY)
+            kind = UNSIGNED if verdict.gate == GATE else OUTSIDE_LINKS
+            app.tell(kind, f"{app.name}: {verdict.reason}", commit=commit, step=Step.VERIFY)

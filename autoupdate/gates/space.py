@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from autoupdate.model.errors import HostFaultError
 from autoupdate.records.rows import Release
-from autoupdate.worker.client import Plan
+from autoupdate.worker.building import Plan
 
 # In bytes: what the log, the state and running services need meanwhile.
 RESERVE = 64 * 1024 * 1024

@@ -22,7 +22,7 @@ from autoupdate.model.errors import AutoupdateError, HostFaultError
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.records import unremoved
 from autoupdate.records.records import Records
-from autoupdate.worker.client import Plan
+from autoupdate.worker.building import Plan
 
 PACKAGE = "ipfs-accelerate-autoupdate"
 # systemd reads drop-ins by name: this one comes after the one that removed the setting.

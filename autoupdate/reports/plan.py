@@ -32,7 +32,7 @@ from autoupdate.update.failure import refuse_failed_environment
 from autoupdate.update.fetch import fetch_safely, why, with_sound_mirror
 from autoupdate.update.probation import ours
 from autoupdate.update.retention import find_staged
-from autoupdate.worker.client import Plan
+from autoupdate.worker.building import Plan
 
 UPDATE, NOTHING, DEFER, FAIL = "update", "nothing", "defer", "fail"
 

@@ -17,7 +17,7 @@ from autoupdate.model.events import STEP
 from autoupdate.model.steps import Step
 from autoupdate.records import unremoved
 from autoupdate.records.rows import Release, Transaction
-from autoupdate.worker.client import KEY
+from autoupdate.worker.building import KEY
 from autoupdate.worker.removal import Remaining
 
 

@@ -24,6 +24,8 @@ CONFIGURATION = {
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
     "advice.detachedHead": "false",
+    # Upstream may give a tag any name, also that of a commit. Full names win in any case.
+    "core.warnAmbiguousRefs": "false",
     # One worker per processor, if there are at least 100 files.
     "checkout.workers": "0",
     "user.name": "autoupdate",

@@ -1,15 +1,12 @@
 """The requests that a run makes to the worker, and their answers as values."""
 
 import os
-import re
 import shutil
-import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, NamedTuple, Protocol
+from contextlib import suppress
+from typing import NamedTuple, Protocol
 
 from autoupdate.config.settings import Build, Rehearse, Upstream
-from autoupdate.host.disk_usage import own_bytes
 from autoupdate.host.process import Identity
 from autoupdate.model.changes import Changes, Forecast, read_changes, read_forecast
 from autoupdate.model.checkout import Checkout, TakenOver
@@ -24,16 +21,11 @@ from autoupdate.model.findings import read as read_findings
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys, Signature, from_answer
 from autoupdate.model.track import COMMIT
-from autoupdate.upstream.git_environment import Access, redact
+from autoupdate.upstream.git_environment import redact
+from autoupdate.worker.building import KEY, BuildLink, Builds
 from autoupdate.worker.control import ControlLink, Controls
-from autoupdate.worker.environment.linked_copy import provide
+from autoupdate.worker.exchange import Lend, exchange
 from autoupdate.worker.removal import Remaining, remove_tree
-
-# Memory limit of a fetch, in bytes; at most half of the host's memory. That is enough: git reads a
-# pack piece by piece.
-MOST_MEMORY = 4 << 30
-# The key of an environment (environment.py).
-KEY = re.compile(r"[0-9a-f]{24}")
 
 
 class Fetched(NamedTuple):
@@ -43,29 +35,7 @@ class Fetched(NamedTuple):
     subject: str
 
 
-class Plan(NamedTuple):
-    """What a build needs: its environment, by key; `reused`: it exists already. `free`: bytes.
-
-    The key is empty if it must be found out first which packages that are. `asked` names what the
-    release asks for, whatever it gets.
-    """
-
-    environment: str
-    interpreter: str
-    reused: bool
-    free: int
-    asked: str
-
-
-class Built(NamedTuple):
-    """A finished environment: its key, the release's bytes on the disk, and what is to be told."""
-
-    environment: str
-    bytes: int
-    notes: tuple[str, ...]
-
-
-class Worker(Controls, Protocol):
+class Worker(Builds, Controls, Protocol):
     """The worker, as an update uses it."""
 
     watched: Callable[[str], None]
@@ -89,6 +59,9 @@ class Worker(Controls, Protocol):
         `asked` are paths; the answer says which of them the commit has. Raises UpdateFailedError.
         """
 
+    def packaged(self, commit: str, folders: tuple[str, ...], build: Build) -> frozenset[str]:
+        """Return those of some top-level directories that an installed package may contain."""
+
     def resolve(self, name: str) -> str:
         """Return the full hash of a commit of the mirror, or nothing. Raises UpdateFailedError."""
 
@@ -108,25 +81,6 @@ class Worker(Controls, Protocol):
 
         Each may take at most `max_release` bytes of disk space.
         Raises UnreachableError, UpdateFailedError.
-        """
-
-    def plan(self, release: str, build: Build) -> Plan:
-        """Find out what the build of a release needs. Raises UpdateFailedError."""
-
-    def build(
-        self,
-        release: str,
-        shared: tuple[str, ...],
-        build: Build,
-        deployed: str = "",
-        *,
-        newest: bool = False,
-    ) -> Built:
-        """Build the environment of a release.
-
-        Packages keep the versions that they have in the environment `deployed`, as far as these
-        fit, unless `newest` is wanted.
-        Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
 
     def rehearse(
@@ -173,7 +127,7 @@ class Worker(Controls, Protocol):
         """End the worker and every process that it started."""
 
 
-class WorkerProcess(ControlLink):
+class WorkerProcess(BuildLink, ControlLink):
     """The worker as a process of the builds' user."""
 
     def __init__(
@@ -184,7 +138,7 @@ class WorkerProcess(ControlLink):
         output: Callable[[str], None],
         unconfined: Callable[[], None] = lambda: None,
         *,
-        access: Callable[[], AbstractContextManager[Access]] | None = None,
+        access: Lend | None = None,
         most: int = 1 << 40,
     ) -> None:
         """Prepare a worker; its process starts with the first request.
@@ -200,13 +154,8 @@ class WorkerProcess(ControlLink):
 
     def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
         """Fetch a ref or commit, and tags. Raises UnreachableError, DamagedMirrorError."""
-        plain = nullcontext(Access(url, {}))
-        with self.access() if self.access else plain as access:
-            request = {
-                "url": access.url, "wanted": wanted, "tags": tags,
-                "access": patient(access.environment, timeout), "most": self.most,
-                "memory": memory_for_a_fetch(),
-            }  # fmt: skip
+        with exchange(self.access, url, timeout, self.most) as request:
+            request |= {"wanted": wanted, "tags": tags}
             what = f"fetch from {redact(url)}"
             done = self.ask("fetch", request, timeout, what, UnreachableError)
         commit = done.get("commit")
@@ -251,6 +200,11 @@ class WorkerProcess(ControlLink):
             self._inspected[key] = read_findings(self.ask("inspect", request, 300, "inspection"))
         return self._inspected[key]
 
+    def packaged(self, commit: str, folders: tuple[str, ...], build: Build) -> frozenset[str]:
+        """Return those of some top-level directories that an installed package may contain."""
+        request = {"commit": commit, "folders": folders, "settings": build._asdict()}
+        return frozenset(self.ask("packaged", request, 60, "search for packages")["folders"])
+
     def resolve(self, name: str) -> str:
         """Return the full hash of a commit of the mirror, or nothing. Raises UpdateFailedError."""
         found = str(self.ask("resolve", {"name": name}, 60, "search for a commit").get("commit"))
@@ -280,74 +234,13 @@ class WorkerProcess(ControlLink):
         """
         if not upstream.submodules:
             return
-        plain = nullcontext(Access(upstream.url, {}))
-        with self.access() if self.access else plain as access:
-            request = {
-                "release": release, "commit": commit, "url": access.url,
-                "paths": upstream.submodules, "most": self.most,
-                "access": patient(access.environment, upstream.timeout),
-                "memory": memory_for_a_fetch(), "max_release": max_release,
+        with exchange(self.access, upstream.url, upstream.timeout, self.most) as request:
+            request |= {
+                "release": release, "commit": commit, "paths": upstream.submodules,
+                "max_release": max_release,
             }  # fmt: skip
             what = "fetch of submodules"
             self.ask("add_submodules", request, upstream.timeout, what, UnreachableError)
-
-    def plan(self, release: str, build: Build) -> Plan:
-        """Find out what the build of a release needs. Raises UpdateFailedError."""
-        request = {"release": release, "settings": build._asdict()}
-        done = self.ask("plan", request, 60, "plan of the build")
-        free = done.get("free")
-        return Plan(
-            str(done.get("key")),
-            str(done.get("interpreter")),
-            bool(done.get("reused")),
-            free if isinstance(free, int) else 0,
-            str(done.get("asked")),
-        )
-
-    def build(
-        self,
-        release: str,
-        shared: tuple[str, ...],
-        build: Build,
-        deployed: str = "",
-        *,
-        newest: bool = False,
-    ) -> Built:
-        """Build the environment of a release.
-
-        Packages keep the versions that they have in the environment `deployed`, as far as these
-        fit, unless `newest` is wanted.
-        Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
-        """
-        begun = time.monotonic()
-
-        def ask(what: str, **more: object) -> dict[str, Any]:
-            request = {"release": release, "settings": build._asdict(), **more}
-            return self.ask(what, request, build.timeout, "build", UpdateFailedError, begun)
-
-        # If the repository's own packages turn out to need something else, it is found out anew.
-        for anew in (newest, True):
-            prepared = ask("prepare", deployed=deployed, anew=anew, newest=newest, shared=shared)
-            key, former = prepared.get("key"), prepared.get("former")
-            if not isinstance(key, str) or not KEY.fullmatch(key):
-                raise UpdateFailedError(f"the worker's answer has no environment: {key!r}")
-            environment = f"{self.paths.environments}/{key}"
-            if not prepared.get("complete"):
-                if isinstance(former, str) and KEY.fullmatch(former):
-                    source = f"{self.paths.environments}/{former}"
-                    provide(source, self.paths.linking, environment, self.identity)
-                ask("install", prepared=prepared)
-            place = f"{self.paths.release(release)}/.venv"
-            provide(environment, self.paths.linking, place, self.identity)
-            if ask("finish", prepared=prepared, shared=shared).get("fits"):
-                break
-        else:
-            raise UpdateFailedError(
-                "the requirements of the repository's own packages change with each build"
-            )
-        notes = tuple(str(note) for note in prepared.get("notes", ()))
-        # The sizes of the files are added up, as others may use up free space meanwhile.
-        return Built(key, own_bytes(self.paths.release(release)), notes)
 
     def rehearse(
         self,
@@ -431,16 +324,3 @@ class WorkerProcess(ControlLink):
         surplus = set(filter(KEY.fullmatch, os.listdir(self.paths.environments))) - environments
         left = {key: remove_tree(f"{self.paths.environments}/{key}") for key in sorted(surplus)}
         return {key: remaining for key, remaining in left.items() if remaining}
-
-
-def memory_for_a_fetch() -> int:
-    """Return how much memory a fetch may take, in bytes (sysconf(3))."""
-    return min(MOST_MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
-
-
-def patient(environment: Mapping[str, str], timeout: float) -> dict[str, str]:
-    """Return the environment of a fetch that waits for bytes as long as the whole fetch may take.
-
-    A server may send nothing while it packs a big repository.
-    """
-    return {**environment, "GIT_HTTP_LOW_SPEED_TIME": str(max(1, int(timeout)))}

@@ -34,6 +34,7 @@ from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.environment.uv import Command
 from autoupdate.worker.orphans import end_descendants
 from autoupdate.worker.removal import remove_tree
+from autoupdate.worker.repository import local_changes
 from autoupdate.worker.repository.comparison import compare
 from autoupdate.worker.repository.forecast import forecast
 from autoupdate.worker.repository.inspection import full_name, inspect
@@ -101,6 +102,13 @@ class Server:
                 raise
             raise DamagedMirrorError(f"{self.paths.mirror}: {error.message}") from None
 
+    def packaged(self, commit: str, folders: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+        """Return which top-level directories of a commit an installed package may contain."""
+        from autoupdate.worker.repository.packaged import packaged
+
+        build = self._builder(settings, command).build
+        return {"folders": packaged(self.paths.mirror, commit, folders, build)}
+
     def resolve(self, name: str) -> dict[str, Any]:
         """Return the full hash of an abbreviated commit."""
         # Before the first fetch no commit is known.
@@ -157,6 +165,7 @@ class Server:
         """Link the shared paths, and decide which packages a release gets."""
         directory = self.paths.release(release)
         link_shared(directory, self.paths.shared, tuple(shared))
+        local_changes.settle(directory)
         with commands.Build(lambda: of_build(self.paths, directory)) as build:
             builder = self._builder(settings, build.command)
             return builder.prepare(directory, deployed, anew=anew, newest=newest).to_json()
@@ -196,7 +205,7 @@ class Server:
             builder = self._builder(settings, build.command)
             fits = builder.finish(directory, prepared_from_json(prepared))
         if fits:
-            self.mirror.note_built_files(directory, tuple(shared))
+            local_changes.note_built_files(directory, tuple(shared))
             # Everything must be on the disk before a link points to it (sync(1)).
             command(["sync", "--file-system", self.paths.releases], "/", {})
         return {"fits": fits}
@@ -232,7 +241,7 @@ class Server:
     def save_local_changes(self, release: str, shared: list[str], message: str) -> dict[str, Any]:
         """Save local changes of a release as a stash."""
         directory = self.paths.release(release)
-        return {"paths": self.mirror.save_local_changes(directory, tuple(shared), message)}
+        return {"paths": local_changes.save(self.mirror, directory, tuple(shared), message)}
 
     def examine_checkout(self, shared: list[str]) -> dict[str, Any]:
         """Examine the copy of an old checkout."""

@@ -20,7 +20,8 @@ from autoupdate.model.steps import Result
 from autoupdate.reports.plan import Outlook, plan
 from autoupdate.update.run import one_run
 from autoupdate.upstream.git_environment import git_environment
-from autoupdate.worker.client import Built, WorkerProcess
+from autoupdate.worker.building import Built
+from autoupdate.worker.client import WorkerProcess
 from autoupdate.worker.environment.installer import cache_environment
 from tests.unit import agreement
 from tools.lib.hosts.commands import run

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import time
 from pathlib import Path
 
@@ -95,6 +96,47 @@ def test_every_kind_of_change_is_saved(deployed: Site) -> None:
     assert left in told
     assert "README.md" in told
     assert f"git -C {deployed.app_paths.mirror} stash list" in told
+
+
+NOT_NORMALISED = {
+    "line ends": ("*.sh text eol=lf", "run.sh", b"#!/bin/sh\r\necho\r\n"),
+    "encoding": ("*.wide text working-tree-encoding=UTF-16LE", "a.wide", b"\xff\xfea\0\n\0"),
+    "ident": ("*.c ident", "main.c", b"/* $Id: 0123 $ */\n"),
+    "filter": ("*.bin filter=missing", "a b.bin", b"\0\1\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_NORMALISED)
+def test_normalisation_is_no_change(deployed: Site, kind: str) -> None:
+    """The blob is not what git would make of the file, although nobody changed the file."""
+    attributes, name, content = NOT_NORMALISED[kind]
+    deployed.builds = False
+    for version in (2, 3, 4):
+        commit_bytes(deployed, version, f"{attributes}\n", name, content)
+        assert deployed.run().result is Result.UPDATED
+        for file in deployed.release.rglob("*"):
+            # As after a copy or a change of owner: git compares the contents.
+            os.utime(file, (1, 1), follow_symlinks=False)
+        if version == 3:
+            edited = (deployed.release / name).read_bytes() + b"an edit"
+            (deployed.release / name).write_bytes(edited)
+    assert len(stashes(deployed)) == 1
+    assert deployed.git("stash", "show", "--name-only", "stash@{0}") == name
+    command = ["git", "-C", deployed.app_paths.mirror, "cat-file", "blob", f"stash@{{0}}:{name}"]
+    assert subprocess.check_output(command) == edited
+    (told,) = deployed.log.messages("stashed")
+    assert f"({name})" in told
+
+
+def commit_bytes(site: Site, version: int, attributes: str, name: str, content: bytes) -> None:
+    """Publish a version with a file whose blob has exactly this content."""
+    upstream = site.upstream
+    upstream.commit(version, files={".gitattributes": attributes}, push=False)
+    (upstream.work / ".git/info/attributes").write_text("* -text -ident -working-tree-encoding\n")
+    (upstream.work / name).write_bytes(content)
+    upstream.git("add", "--force", name)
+    upstream.git("commit", "--quiet", "--amend", "--no-edit")
+    upstream.push()
 
 
 def test_stash_can_be_applied(deployed: Site) -> None:

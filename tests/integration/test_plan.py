@@ -140,3 +140,25 @@ def test_show(deployed: Site, capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "+ added 1.0" in text
     assert "Serve faster (" in text
+
+
+def test_links_that_lead_outside_in_folders_without_a_package(quick: Site) -> None:
+    """Before anything of upstream runs, its files say which folders are installed."""
+    quick.upstream.commit(2, push=False)
+    for path in ("docs/notes/home", "ipfs_accelerate_py/home"):
+        (quick.upstream.work / path).parent.mkdir(exist_ok=True)
+        (quick.upstream.work / path).symlink_to("/home/somebody")
+    quick.upstream.git("add", "--all")
+    quick.upstream.git("commit", "--quiet", "--amend", "--no-edit")
+    quick.upstream.push()
+    refused = outlook(quick)
+    assert refused.reason.endswith("point outside the release: ipfs_accelerate_py/home")
+    quick.upstream.git("rm", "--quiet", "ipfs_accelerate_py/home")
+    quick.upstream.git("commit", "--quiet", "--amend", "--no-edit")
+    quick.upstream.push("--force")
+    found = outlook(quick)
+    (verdict,) = (verdict for verdict in found.gates if verdict.gate == "guard.outside_links")
+    assert (found.would, verdict.passes) == (UPDATE, True)
+    assert "in folders that no installed package contains: docs/notes/home" in verdict.reason
+    assert quick.updates_to(found.commit)
+    assert len(quick.log.messages("outside-links")) == 1

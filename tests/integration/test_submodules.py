@@ -114,3 +114,44 @@ def test_submodule_with_links_that_point_outside(modular: Modular) -> None:
     outcome = site.run()
     assert "submodule vendor has symbolic links that point outside of it: 'out'" in outcome.reason
     assert not Path(site.app_paths.mirror, "worktrees/vendor").exists()
+
+
+def nest(modular: Modular, path: str = "deps/b") -> str:
+    """Give the submodule one of its own, by a relative URL; return the commit of the submodule."""
+    inner = Upstream(modular.site.directory / "inner", modular.site.server, "inner")
+    recorded = inner.commit(version=1, files={"data.txt": "inner\n"})
+    text = f'[submodule "b"]\n\tpath = {path}\n\turl = ../inner.git\n'
+    other = modular.other
+    other.commit(3, files={".gitmodules": text, "data.txt": "outer\n"}, push=False)
+    other.git("update-index", "--add", "--cacheinfo", f"160000,{recorded},{path}")
+    other.git("commit", "--quiet", "--amend", "--no-edit")
+    other.push()
+    return other.head()
+
+
+def test_submodule_of_a_submodule(modular: Modular) -> None:
+    """It is fetched only if its whole path is listed; the order does not matter."""
+    site = modular.site
+    commit = modular.commit(2, "../other.git", nest(modular))
+    site.configure(upstream__submodules=["vendor/deps/b", "vendor"])
+    assert site.updates_to(commit), site.log.events[-1].message
+    assert (site.release / "vendor/data.txt").read_text() == "outer\n"
+    assert (site.release / "vendor/deps/b/data.txt").read_text() == "inner\n"
+    assert not (site.release / "vendor/deps/b/.git").exists()
+    site.configure(upstream__submodules=["vendor"])
+    assert site.updates_to(modular.commit(3, "../other.git", modular.other.head()))
+    assert list((site.release / "vendor/deps/b").iterdir()) == []
+    assert site.log.messages("stashed") == []
+
+
+def test_submodule_of_a_submodule_that_is_refused(modular: Modular) -> None:
+    site = modular.site
+    modular.commit(2, "../other.git", nest(modular))
+    site.configure(upstream__submodules=["vendor/deps/b"])
+    outcome = site.run()
+    assert "submodules are missing: vendor/deps/b" in outcome.reason
+    assert outcome.advice == "add vendor to upstream.submodules"
+    site.configure(upstream__submodules=["vendor", "vendor/deps"])
+    outcome = site.run(force=True)
+    assert "the .gitmodules of submodule vendor has no submodule deps" in outcome.reason
+    assert site.releases() == [site.current]

@@ -100,7 +100,7 @@ def test_server_that_is_silent_for_long(bare: Site, monkeypatch: pytest.MonkeyPa
 
 def test_reason_of_a_fetch_that_is_too_slow(quick: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """git's own reason is reported, not what it says about the protocol afterwards."""
-    monkeypatch.setattr("autoupdate.worker.client.patient",
+    monkeypatch.setattr("autoupdate.worker.exchange.patient",
                         lambda found, _: {**found, "GIT_HTTP_LOW_SPEED_TIME": "1"})  # fmt: skip
     quick.upstream.commit(version=2)
     quick.server.silence = 6.0

@@ -81,8 +81,8 @@ def test_three_services_start_at_boot(deployed_app: DemoApp, upstream: Upstream)
     host.boot(timeout=120)
 
     deployed_app.wait_up(60)
-    # One look at the branch, and one by the fetch that it led to.
-    assert len(upstream.server.checks()) == 2
+    # A look at the branch, the fetch that it led to, and one for the tags of that commit.
+    assert len(upstream.server.checks()) == 3
     assert len(upstream.server.fetches()) == 1
     assert deployed_app.versions() == dict.fromkeys(EVERYWHERE, 2)
     assert deployed_app.status()["current"]["commit"] == commit

@@ -13,7 +13,8 @@ from autoupdate.model.control import Control
 from autoupdate.model.errors import AutoupdateError, DamagedMirrorError
 from autoupdate.model.findings import Findings
 from autoupdate.model.signatures import Keys, Signature, State
-from autoupdate.worker.client import Built, Fetched, Plan
+from autoupdate.worker.building import Built, Plan
+from autoupdate.worker.client import Fetched
 from autoupdate.worker.removal import Remaining
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class FakeWorker:
         self.world = world
         self.paths = world.paths
         self.findings = HARMLESS
+        self.loose_folders: frozenset[str] = frozenset()
+        """Top-level directories that no installed package contains."""
         self.inspected: set[str] = set()
         self.oddities: tuple[str, ...] = ()
         """The warnings of a rehearsal."""
@@ -102,6 +105,11 @@ class FakeWorker:
             self._use_mirror()
             self.inspected.add(commit)
         return self.findings
+
+    def packaged(self, commit: str, folders: tuple[str, ...], build: Build) -> frozenset[str]:
+        """Return which folders an installed package may contain."""
+        self._begin("packaged")
+        return frozenset(folders) - self.loose_folders
 
     def resolve(self, name: str) -> str:
         """Return all digits of a commit in the mirror."""

@@ -213,14 +213,22 @@ def has(repository: str, commit: str) -> bool:
     return not answer.endswith(b" missing\n")
 
 
+def has_objects(repository: str, names: list[str]) -> set[str]:
+    """Return those of some objects that a repository has."""
+    answer = ask(repository, ["cat-file", "--batch-check=%(objectname)"], names)
+    return set(answer.decode(errors="replace").splitlines()) & set(names)
+
+
 def full_name(repository: str, name: str) -> str:
     """Return the full hash of the only commit that begins with these digits; empty for none.
 
     Raises UpdateFailedError when git fails.
     """
-    answer = ask(repository, ["cat-file", "--batch-check=%(objectname)"], [f"{name}^{{commit}}"])
-    found = answer.decode(errors="replace").strip()
-    return found if re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", found) else ""
+    # Not as a revision: upstream may have a tag of that name.
+    found = ask(repository, ["rev-parse", f"--disambiguate={name}"], []).decode().split()
+    kinds = ask(repository, ["cat-file", "--batch-check=%(objecttype)"], found).decode().split()
+    commits = [full for full, kind in zip(found, kinds, strict=False) if kind == "commit"]
+    return commits[0] if len(commits) == 1 else ""
 
 
 def objects(repository: str, names: list[str]) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""fetch: the local mirror, the releases' work trees, and the local changes found in them.
+"""fetch: the local mirror, and the releases' work trees.
 
 Runs in the worker, as the builds' user. The process environment confines git (git_environment).
 """
@@ -11,7 +11,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from git.cmd import Git
 from git.exc import GitCommandError
@@ -30,6 +30,7 @@ from autoupdate.model.track import COMMIT
 from autoupdate.upstream.git_environment import complaint, redact
 from autoupdate.upstream.unusable import is_shallow, uses_sha256
 from autoupdate.worker.environment.installer import HOST_TROUBLE
+from autoupdate.worker.repository import tags
 
 # Progress messages of git-fetch(1), with the percentage.
 PROGRESS = re.compile(
@@ -140,19 +141,21 @@ class Mirror:
         with open(f"{self.path}/info/exclude", "w", encoding="utf-8") as exclude:
             exclude.write(NOT_CHANGES)
 
-    def fetch(self, url: str, wanted: str, tags: tuple[str, ...] = ()) -> Commit:
-        """Fetch a ref or a commit with its history, and tags (`*`: all of them).
+    def fetch(self, url: str, wanted: str, signed: tuple[str, ...] = ()) -> Commit:
+        """Fetch a ref or a commit with its history and tags, and tags to verify (`*`: all).
 
-        Tags go to refs/autoupdate/tags/. With `*`, tags that upstream deleted are deleted there.
+        These go to refs/autoupdate/tags/. With `*`, tags that upstream deleted are deleted there.
         Raises UnreachableError when upstream does not send it, DamagedMirrorError, HostFaultError.
         """
         places = [f"+{wanted}:{UPSTREAM_REF}"]
-        places += [f"+refs/tags/{tag}:{UPSTREAM_TAGS}{tag}" for tag in tags]
-        prune = ["--prune"] if EVERY_TAG in tags else []
+        places += [f"+refs/tags/{tag}:{UPSTREAM_TAGS}{tag}" for tag in signed]
+        prune = ["--prune"] if EVERY_TAG in signed else []
         try:
             git = self.open()
             self._fetch(git, url, "--no-tags", *prune, "--", url, *places)
             line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
+            if "\0" in line:
+                self._follow_tags(git, url, line.partition("\0")[0])
         except GitCommandError as error:
             if SHA256 in str(error.stderr):
                 raise uses_sha256(redact(url)) from None
@@ -164,9 +167,21 @@ class Mirror:
         commit, committed_at, subject = line.split("\0", 2)
         return Commit(commit, subject, int(committed_at))
 
-    def _fetch(self, git: Git, url: str, *words: str) -> None:
-        """Fetch, and report the progress (git-fetch(1), --progress)."""
-        process = git.fetch("--progress", *words, as_process=True)
+    def _follow_tags(self, git: Git, url: str, commit: str) -> None:
+        """Fetch the tags of a commit's history to where `git describe` looks for them."""
+
+        def fetch(refs: list[str]) -> None:
+            with tempfile.TemporaryFile() as listed:
+                listed.write(os.fsencode("".join(f"{ref}\n" for ref in refs)))
+                listed.seek(0)
+                words = ("--no-tags", "--no-write-fetch-head", "--stdin", "--", url)
+                self._fetch(git, url, *words, refs=listed)
+
+        tags.follow(git, self.path, url, commit, fetch)
+
+    def _fetch(self, git: Git, url: str, *words: str, refs: IO[bytes] | None = None) -> None:
+        """Fetch, and report the progress (git-fetch(1), --progress). `refs`: for --stdin."""
+        process = git.fetch("--progress", *words, as_process=True, istream=refs)
         complaints: deque[bytes] = deque(maxlen=MOST_COMPLAINTS)
         told, said = b"", 0
         for line in _lines(process.stderr.fileno()):
@@ -196,8 +211,10 @@ class Mirror:
         for name in os.listdir(aside) if os.path.isdir(aside) else ():
             record = f"{self.path}/worktrees/{name}"
             with suppress(GitCommandError, OSError):
-                if not os.path.exists(record) and os.path.exists(_read(f"{aside}/{name}/gitdir")):
-                    git.cat_file("-e", _read(f"{aside}/{name}/HEAD") + "^{commit}")
+                if not os.path.exists(record) and os.path.exists(
+                    read_text(f"{aside}/{name}/gitdir")
+                ):
+                    git.cat_file("-e", read_text(f"{aside}/{name}/HEAD") + "^{commit}")
                     shutil.copytree(f"{aside}/{name}", record)
 
     def relation(self, base: str, commit: str) -> str:
@@ -243,50 +260,6 @@ class Mirror:
             # A damaged mirror cannot be pruned; the next fetch replaces it.
             self.open().worktree("prune")
 
-    def note_built_files(self, directory: str, shared: tuple[str, ...]) -> None:
-        """Record the untracked files that a build left: they are not local changes."""
-        git = Git(directory)
-        left = [path for code, path in _status(git, shared) if code == "??"]
-        with open(_built_files(git), "w", encoding="utf-8") as exclude:
-            # gitignore(5) cannot express a line feed in a name.
-            exclude.writelines(f"/{_pattern(path)}\n" for path in left if "\n" not in path)
-
-    def save_local_changes(
-        self, directory: str, shared: tuple[str, ...], message: str
-    ) -> list[str]:
-        """Save local changes of a release as a stash in the mirror; return the changed paths.
-
-        The release itself is left as it is: services may run from it.
-        Raises DamagedMirrorError, HostFaultError.
-        """
-        try:
-            return self._save_local_changes(directory, shared, message)
-        except GitCommandError as error:
-            raise self.fault(error, HostFaultError(said_by_git(error))) from None
-
-    def _save_local_changes(
-        self, directory: str, shared: tuple[str, ...], message: str
-    ) -> list[str]:
-        git = Git(directory)
-        if not _is_known(directory):
-            raise DamagedMirrorError(f"{self.path} has no record of {directory}")
-        changes = _changes(git, shared)
-        if not changes:
-            return []
-        with tempfile.TemporaryDirectory() as scratch:
-            index = f"{scratch}/index"
-            shutil.copyfile(f"{_git_directory(git)}/index", index)
-            with git.custom_environment(GIT_INDEX_FILE=index):
-                git.execute(["git", *_options(git), "add", "--all", "--", *_pathspec(shared)])
-                tree = git.write_tree()
-        if tree not in git.stash("list", "--format=%T").split():
-            # A stash is a commit with two parents: HEAD and the state of the index (git-stash(1)).
-            head = git.rev_parse("HEAD")
-            index_commit = git.commit_tree("HEAD^{tree}", "-p", head, "-m", f"index on {message}")
-            stash = git.commit_tree(tree, "-p", head, "-p", index_commit, "-m", message)
-            git.stash("store", "-m", message, stash)
-        return [path for _, path in changes]
-
 
 def _lines(descriptor: int) -> Iterator[bytes]:
     """Yield lines as they arrive; a carriage return ends a line, too."""
@@ -301,59 +274,9 @@ def _lines(descriptor: int) -> Iterator[bytes]:
         yield rest
 
 
-def _read(file: str) -> str:
+def read_text(file: str) -> str:
     with open(file, encoding="utf-8", errors="replace") as stream:
         return stream.read().strip()
-
-
-def _is_known(directory: str) -> bool:
-    """Return whether the mirror has a record of a work tree (gitrepository-layout(5))."""
-    with suppress(OSError):
-        return os.path.isdir(_read(f"{directory}/.git").removeprefix("gitdir: "))
-    return False
-
-
-def _changes(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return the local changes of a work tree, whose index may have been lost in a power cut."""
-    try:
-        return _status(git, shared)
-    except GitCommandError:
-        # The index never contained anything but the commit.
-        git.read_tree("HEAD")
-        return _status(git, shared)
-
-
-def _status(git: Git, shared: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return the changed and untracked paths of a work tree, each with its code (git-status(1))."""
-    command = ["git", *_options(git), "status", "--porcelain", "-z", "--no-renames"]
-    # .gitmodules is not read: upstream could write something there that makes git fail.
-    options = ["--untracked-files=all", "--ignore-submodules=all"]
-    answer = git.execute([*command, *options, "--", *_pathspec(shared)])
-    entries = [entry for entry in str(answer).split("\0") if entry]
-    return [(entry[:2], entry[3:]) for entry in entries]
-
-
-def _git_directory(git: Git) -> str:
-    """Return the directory of the mirror's record of a work tree."""
-    return _read(f"{git.working_dir}/.git").removeprefix("gitdir: ")
-
-
-def _built_files(git: Git) -> str:
-    return f"{_git_directory(git)}/built-files"
-
-
-def _options(git: Git) -> list[str]:
-    return ["-c", f"core.excludesFile={_built_files(git)}"]
-
-
-def _pathspec(shared: tuple[str, ...]) -> list[str]:
-    # Shared paths are links in a release; their targets are not part of it.
-    return [":/", *(f":(top,exclude,literal){path}" for path in shared)]
-
-
-def _pattern(path: str) -> str:
-    """Return the pattern of gitignore(5) that matches only this path."""
-    return "".join(f"\\{character}" if character in "\\*?[ !#" else character for character in path)
 
 
 def named(wanted: str) -> str:

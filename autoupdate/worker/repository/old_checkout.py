@@ -13,11 +13,10 @@ from git.exc import GitCommandError
 
 from autoupdate.model.checkout import Checkout
 from autoupdate.model.errors import ConfigurationError, DamagedMirrorError
+from autoupdate.worker.repository.local_changes import BYTE_FOR_BYTE, find
 from autoupdate.worker.repository.mirror import NOT_CHANGES, UPSTREAM_REF, Mirror, said_by_git
 
 CONFIGURATION = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
-# info/attributes has the highest priority, so files are saved byte for byte (gitattributes(5)).
-BYTE_FOR_BYTE = "* -text -ident -filter -working-tree-encoding !eol\n"
 # The extensions that are supported; others change the meaning of the Git data.
 EXTENSIONS = frozenset({"extensions.worktreeconfig", "extensions.partialclone"})
 # A line in the reflog of the stash: previous commit, this commit, author, time, message.
@@ -116,13 +115,10 @@ class OldCheckout:
     def _status(self, *options: str) -> list[tuple[str, str]]:
         # Our own index: in that of the checkout, files may be marked to be skipped.
         self.git.read_tree("HEAD")
-        answer = self.git.execute(
-            ["git", "-c", f"core.excludesFile={self.directory}/built", "status", "--porcelain",
-             "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=all", *options,
-             "--", *self.pathspec]
+        return find(
+            self.git, f"{self.directory}/tree", f"{self.directory}/built",
+            "--untracked-files=all", *options, "--", *self.pathspec,
         )  # fmt: skip
-        entries = [entry for entry in str(answer).split("\0") if entry]
-        return [(entry[:2], entry[3:]) for entry in entries]
 
     def _branch(self) -> str:
         try:

@@ -1,8 +1,9 @@
 """The submodules that the administrator chose, at the commits that a release records.
 
 Runs in the worker, as the builds' user. The repository of each is kept in the mirror. The files are
-written into the release without a .git, so that git does not look into them. Submodules of
-submodules are left empty.
+written into the release without a .git, so that git does not look into them. A submodule of a
+submodule is chosen by its whole path, such as `external/a/deps/b`; those that are not chosen are
+left empty.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from git.cmd import Git
@@ -26,6 +28,14 @@ SCHEMES = ("https", "ssh", "git")
 SHORT_FORM = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*):([^-:].*)")
 
 
+class Part(NamedTuple):
+    """A repository, the commit of it that is deployed, and its URL."""
+
+    repository: str
+    commit: str
+    url: str
+
+
 def add(
     mirror: str, upstream: str, release: str, commit: str, paths: Sequence[str], most: int
 ) -> None:
@@ -34,17 +44,42 @@ def add(
     Each may take at most `most` bytes of disk space.
     Raises UnreachableError, and UpdateFailedError for a submodule that is refused.
     """
-    addresses = declared(mirror, commit)
-    for path in paths:
-        if path not in addresses:
-            raise UpdateFailedError(f"its .gitmodules has no submodule {path}")
-        url = resolve(addresses[path], upstream)
-        recorded = git(mirror, "rev-parse", "--verify", "--end-of-options", f"{commit}:{path}")
+    parents = {"": Part(mirror, commit, upstream)}
+    # A shorter path first: what is above another one must be there.
+    for path in sorted(paths, key=len):
+        above = max((known for known in parents if is_below(path, known)), key=len)
+        parent = parents[above]
+        inner = path.removeprefix(f"{above}/") if above else path
+        found = declared(parent.repository, parent.commit)
+        if inner not in found:
+            where = f"the .gitmodules of submodule {above}" if above else "its .gitmodules"
+            raise UpdateFailedError(f"{where} has no submodule {inner}")
+        url = resolve(found[inner], parent.url)
+        recorded = recorded_commit(parent, inner, path)
         name = hashlib.sha256(url.encode()).hexdigest()[:24]
         repository = f"{mirror}/modules/{name}.git"
         fetch(repository, url, recorded, path)
         judge(repository, recorded, path, most)
         write(repository, recorded, f"{release}/{path}", path)
+        parents[path] = Part(repository, recorded, url)
+
+
+def is_below(path: str, directory: str) -> bool:
+    """Return whether a path is below a directory; everything is below the top."""
+    return not directory or path.startswith(f"{directory}/")
+
+
+def recorded_commit(parent: Part, inner: str, path: str) -> str:
+    """Return the commit of a submodule that its parent records. Raises UpdateFailedError."""
+    try:
+        answer = git(parent.repository, "ls-tree", "--full-tree", parent.commit, "--", inner)
+    except GitCommandError as error:
+        raise UpdateFailedError(f"submodule {path}: {complaint(str(error.stderr))}") from None
+    mode, _, rest = answer.partition(" commit ")
+    commit, _, name = rest.partition("\t")
+    if mode != "160000" or not name:
+        raise UpdateFailedError(f"its .gitmodules names {path}, which is no submodule")
+    return commit
 
 
 def declared(mirror: str, commit: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import pytest
 from autoupdate.gates import guard
 from autoupdate.gates.guard import not_allowed
 from autoupdate.model.errors import Exit
+from autoupdate.model.events import OUTSIDE_LINKS, Kind
 from autoupdate.model.sizes import in_words
 from autoupdate.model.steps import Result
 from tests.unit.effects import HARMLESS, commit
@@ -109,6 +110,31 @@ def test_deployed(deployed: World, changes: dict[str, Any], findings: dict[str, 
     configure(deployed, **changes)
     deployed.worker.findings = HARMLESS._replace(**findings)
     assert deployed.deploy(2).result is Result.UPDATED
+
+
+def told(world: World, kind: Kind) -> list[str]:
+    """Return the messages of one kind of event."""
+    return [event.message for event in world.log.events if event.kind == kind]
+
+
+def test_links_in_folders_without_a_package_are_warnings(deployed: World) -> None:
+    deployed.worker.loose_folders = frozenset({"notes", "old"})
+    links = ("notes/a", "notes/b/c", "old/x")
+    deployed.worker.findings = HARMLESS._replace(outside=links)
+    assert deployed.deploy(2).result is Result.UPDATED
+    (said,) = told(deployed, OUTSIDE_LINKS)
+    assert said.endswith("that no installed package contains: notes/a, notes/b/c, old/x")
+    # One that is at the top, or may be in a package, is refused, and the others are not named.
+    for refused in ("notes", "src/a"):
+        deployed.worker.findings = HARMLESS._replace(outside=(*links, refused))
+        outcome = deployed.deploy(3)
+        assert outcome.result is Result.DEFERRED
+        assert f"point outside the release: {refused};" in outcome.reason
+    # Those that are allowed are not even mentioned.
+    configure(deployed, guard__outside_links=["notes", "old/*"])
+    deployed.worker.findings = HARMLESS._replace(outside=links)
+    assert deployed.deploy(4).result is Result.UPDATED
+    assert len(told(deployed, OUTSIDE_LINKS)) == 1
 
 
 def test_refusal_with_nothing_deployed_is_a_failure(world: World) -> None:

@@ -11,7 +11,7 @@ from autoupdate.host.processes import is_used, used_paths
 from autoupdate.model.errors import HostFaultError
 from autoupdate.records.rows import Release
 from autoupdate.update import retention
-from autoupdate.worker.client import Plan
+from autoupdate.worker.building import Plan
 from tests.unit.world import World, settings
 
 MIB = 1 << 20
