@@ -156,6 +156,9 @@ SETTINGS = (
     Setting("upstream.submodules", nested_paths, [],
             "Paths of the submodules to fetch. All others are left empty, also submodules of these"
             " submodules: add their whole paths."),
+    Setting("upstream.lfs", boolean, False,
+            "Fetch the files that upstream stores in Git LFS; needs the package git-lfs. Without"
+            " this, a commit that has such files is refused."),
     Setting("upstream.allow_rewrite", boolean, False,
             "Accept commits that do not descend from the newest confirmed one."),
     Setting("upstream.username", text, "",
@@ -171,7 +174,8 @@ SETTINGS = (
             "File with the CA certificates for upstream. If it is set, no other CA is accepted."),
     Setting("upstream.proxy", proxy_url, "", "Proxy for http and https, such as http://HOST:PORT."),
     Setting("upstream.timeout", limit, "5min", "Time limit for one exchange with upstream."
-            " The first fetch of an app may take six times as long."),
+            " The first fetch of an app may take six times as long, and so may a fetch from"
+            " Git LFS."),
     Setting("trust.signatures", one_of("off", "warn", "enforce"), "off",
             "Whether a commit needs a good signature by a trusted key. `off`: it is not checked;"
             " `warn`: a commit without one is accepted with a warning; `enforce`: it is refused."),
@@ -277,6 +281,7 @@ class Upstream(NamedTuple):
     url: str
     track: str
     submodules: tuple[str, ...]
+    lfs: bool
     allow_rewrite: bool
     username: str
     token_file: str

@@ -17,6 +17,8 @@ from autoupdate.model.verdict import Verdict
 
 UNSET = "not set"
 CORRECT_SUBMODULES = "correct upstream.submodules"
+# How many paths a sentence has.
+MOST_SHOWN = 5
 # How many links a refusal names: all of them, as they are needed for the setting.
 MOST_LINKS = 200
 
@@ -134,6 +136,31 @@ def submodules(app: App, commit: str) -> Verdict:
     return Verdict("upstream.submodules", False, reason, advice)
 
 
+def lfs(app: App, commit: str) -> Verdict:
+    """Refuse a commit with files in Git LFS that will not be fetched, or not all of them."""
+    found, most, gate = look(app, commit), app.settings.guard.max_fetch, "upstream.lfs"
+    if not found.pointers_number:
+        return Verdict(gate, True, "no file is stored in Git LFS")
+    size = in_words(found.pointers_bytes)
+    reason = f"it stores {counted(found.pointers_number, 'file')} ({size}) in Git LFS"
+    more = found.pointers_number - min(len(found.pointers), MOST_SHOWN)
+    paths = listed(found.pointers[:MOST_SHOWN], more=more)
+    if not app.settings.upstream.lfs:
+        reason += f", and only pointers to them would be deployed: {paths}"
+        advice = (
+            "set upstream.lfs = true (it needs git-lfs: apt install git-lfs), or have upstream"
+            " store these files in Git itself"
+        )
+    elif not found.has_git_lfs:
+        reason, advice = f"{reason}, and git-lfs is not installed: {paths}", "apt install git-lfs"
+    elif found.pointers_bytes > most:
+        reason += f", more than guard.max_fetch = {in_words(most)}"
+        advice = "if upstream is expected to have that much, raise guard.max_fetch"
+    else:
+        return Verdict(gate, True, f"{reason}, which are fetched")
+    return Verdict(gate, False, reason, advice)
+
+
 def is_below(path: str, others: tuple[str, ...]) -> bool:
     """Return whether a path is inside one of others."""
     return any(path.startswith(f"{other}/") for other in others)
@@ -170,8 +197,9 @@ def release_size(app: App, commit: str) -> Verdict:
     """Refuse a commit whose files use more disk space than `guard.max_release`."""
     found = look(app, commit)
     most = app.settings.guard.max_release
-    reason = f"its files take {in_words(found.bytes)}"
-    if found.bytes <= most:
+    taken = found.bytes + (found.pointers_bytes if app.settings.upstream.lfs else 0)
+    reason = f"its files take {in_words(taken)}"
+    if taken <= most:
         return Verdict("guard.max_release", True, reason)
     largest = f"the largest is {printable(found.largest_path)} ({in_words(found.largest)})"
     return Verdict(
@@ -191,13 +219,17 @@ def tell_left_out(app: App, commit: str) -> None:
                  f" does not list them: {listed(left)}", commit=commit)  # fmt: skip
 
 
-def listed(paths: tuple[str, ...], most: int = 5) -> str:
-    """Return the first of some paths, with unprintable characters escaped."""
+def listed(paths: tuple[str, ...], most: int = MOST_SHOWN, more: int = 0) -> str:
+    """Return the first of some paths, with unprintable characters escaped.
+
+    There are `more` of them than these.
+    """
     shown = ", ".join(printable(path) for path in paths[:most])
-    return f"{shown} and {len(paths) - most:,} more" if len(paths) > most else shown
+    left = more + max(0, len(paths) - most)
+    return f"{shown} and {left:,} more" if left else shown
 
 
 GATES = (
-    completeness, names, links, submodules, required_paths, forbidden_paths, release_size,
+    completeness, names, links, submodules, lfs, required_paths, forbidden_paths, release_size,
     deletions, changes,
 )  # fmt: skip

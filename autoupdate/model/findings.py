@@ -9,8 +9,9 @@ class Findings(NamedTuple):
     """What a commit contains, and how it differs from the deployed one.
 
     `bytes` is the size of its files on disk, in whole blocks. `before` is the number of files of
-    the deployed commit; zero without one to compare with. `misleading` and `submodules` list only
-    the first paths; `outside` lists all, unless `more_outside`. If there are more files or links
+    the deployed commit; zero without one to compare with. `misleading`, `submodules` and `pointers`
+    list only the first paths; `outside` lists all, unless `more_outside`. `pointers` are the files
+    that are stored in Git LFS, with their number and their size. If there are more files or links
     than are counted, `complete` is false, and the other values cover only a part of the tree.
     """
 
@@ -28,6 +29,10 @@ class Findings(NamedTuple):
     present: tuple[str, ...]
     complete: bool
     more_outside: bool = False
+    pointers: tuple[str, ...] = ()
+    pointers_number: int = 0
+    pointers_bytes: int = 0
+    has_git_lfs: bool = False
 
 
 def read(answer: dict[str, Any]) -> Findings:

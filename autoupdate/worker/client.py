@@ -27,6 +27,9 @@ from autoupdate.worker.control import ControlLink, Controls
 from autoupdate.worker.exchange import Lend, exchange
 from autoupdate.worker.removal import Remaining, remove_tree
 
+# How many times as long as upstream.timeout a fetch from Git LFS may take.
+LARGE_FETCH = 6
+
 
 class Fetched(NamedTuple):
     """A commit that is now in the mirror."""
@@ -77,9 +80,9 @@ class Worker(Builds, Controls, Protocol):
     def add_submodules(
         self, release: str, commit: str, upstream: Upstream, max_release: int
     ) -> None:
-        """Fetch the submodules of `upstream.submodules`, and write them into a release.
+        """Fetch submodules and files in Git LFS, as `upstream` says, and write them into a release.
 
-        Each may take at most `max_release` bytes of disk space.
+        Each submodule may take at most `max_release` bytes of disk space.
         Raises UnreachableError, UpdateFailedError.
         """
 
@@ -227,20 +230,21 @@ class WorkerProcess(BuildLink, ControlLink):
     def add_submodules(
         self, release: str, commit: str, upstream: Upstream, max_release: int
     ) -> None:
-        """Fetch the submodules of `upstream.submodules`, and write them into a release.
+        """Fetch submodules and files in Git LFS, as `upstream` says, and write them into a release.
 
-        Each may take at most `max_release` bytes of disk space.
+        Each submodule may take at most `max_release` bytes of disk space.
         Raises UnreachableError, UpdateFailedError.
         """
-        if not upstream.submodules:
+        if not (upstream.submodules or upstream.lfs):
             return
         with exchange(self.access, upstream.url, upstream.timeout, self.most) as request:
             request |= {
                 "release": release, "commit": commit, "paths": upstream.submodules,
-                "max_release": max_release,
+                "max_release": max_release, "with_lfs": upstream.lfs,
             }  # fmt: skip
-            what = "fetch of submodules"
-            self.ask("add_submodules", request, upstream.timeout, what, UnreachableError)
+            limit = upstream.timeout * (LARGE_FETCH if upstream.lfs else 1)
+            what = "fetch of submodules" if upstream.submodules else "fetch from Git LFS"
+            self.ask("add_submodules", request, limit, what, UnreachableError)
 
     def rehearse(
         self,

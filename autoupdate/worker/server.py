@@ -34,10 +34,11 @@ from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.environment.uv import Command
 from autoupdate.worker.orphans import end_descendants
 from autoupdate.worker.removal import remove_tree
-from autoupdate.worker.repository import local_changes
+from autoupdate.worker.repository import lfs, local_changes
 from autoupdate.worker.repository.comparison import compare
 from autoupdate.worker.repository.forecast import forecast
 from autoupdate.worker.repository.inspection import full_name, inspect
+from autoupdate.worker.repository.inspection import named as shortened
 from autoupdate.worker.repository.mirror import Mirror, link_shared, named, said_by_git
 from autoupdate.worker.signatures.verification import verify
 from autoupdate.worker.writable import of_build
@@ -96,7 +97,13 @@ class Server:
     def inspect(self, commit: str, deployed: str, asked: list[str]) -> dict[str, Any]:
         """Return what a commit contains, and how it differs from the deployed one."""
         try:
-            return inspect(self.paths.mirror, commit, deployed, asked)._asdict()
+            found = inspect(self.paths.mirror, commit, deployed, asked)
+            stored = lfs.find(self.paths.mirror, commit) if found.complete else {}
+            return found._replace(
+                pointers=shortened(list(stored)), pointers_number=len(stored),
+                pointers_bytes=sum(pointer.size for pointer in stored.values()),
+                has_git_lfs=bool(stored) and lfs.is_installed(),
+            )._asdict()  # fmt: skip
         except UpdateFailedError as error:
             if self.mirror.is_sound():
                 raise
@@ -138,14 +145,16 @@ class Server:
         most: int,
         memory: int,
         max_release: int,
+        with_lfs: bool,
     ) -> dict[str, Any]:
-        """Fetch submodules and write them into a release."""
+        """Fetch submodules, and files from Git LFS, and write them into a release."""
         from autoupdate.worker.repository import submodules
 
+        directory, mirror = self.paths.release(release), self.paths.mirror
         with limited(file_size=most, memory=memory), changed_environment(access):
-            submodules.add(
-                self.paths.mirror, url, self.paths.release(release), commit, paths, max_release
-            )
+            if with_lfs:
+                lfs.add(mirror, url, directory, commit)
+            submodules.add(mirror, url, directory, commit, paths, max_release, with_lfs=with_lfs)
         return {}
 
     def plan(self, release: str, settings: dict[str, Any]) -> dict[str, Any]:

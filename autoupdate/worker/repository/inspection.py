@@ -234,8 +234,16 @@ def full_name(repository: str, name: str) -> str:
 def objects(repository: str, names: list[str]) -> dict[str, bytes]:
     """Return the contents of a commit and of symbolic links; not of those that are too long."""
     asked = list(dict.fromkeys(names))
+    return contents(repository, asked, [LONGEST_COMMIT, *[LONGEST_LINK] * (len(asked) - 1)])
+
+
+def contents(
+    repository: str, names: list[str], limits: list[int] | None = None
+) -> dict[str, bytes]:
+    """Return the contents of objects; not of those that are longer than their limits."""
+    asked = list(dict.fromkeys(names)) if limits is None else names
+    limits = limits or [LONGEST_COMMIT] * len(asked)
     sizes = ask(repository, ["cat-file", "--batch-check=%(objectsize)"], asked)
-    limits = [LONGEST_COMMIT, *[LONGEST_LINK] * (len(asked) - 1)]
     lines = sizes.decode(errors="replace").splitlines()
     short = [
         name

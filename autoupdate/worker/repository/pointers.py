@@ -8,8 +8,9 @@ import os
 import re
 from typing import NamedTuple
 
-# A longer file is no pointer.
-LONGEST = 1024
+# A longer or shorter file is no pointer.
+SHORTEST, LONGEST = 100, 1024
+VERSION = "version https://git-lfs.github.com/spec/v1\n"
 FIRST_LINE = re.compile(
     rb"version (https://git-lfs\.github\.com/spec/v1|https://hawser\.github\.com/spec/v1"
     rb"|http://git-media\.io/v/2)\n"
@@ -31,6 +32,11 @@ def parse(content: bytes) -> Pointer | None:
         return None
     name, size = OBJECT.search(content), SIZE.search(content)
     return Pointer(name[1].decode(), int(size[1])) if name and size else None
+
+
+def text(pointer: Pointer) -> str:
+    """Return the file that points to an object."""
+    return f"{VERSION}oid sha256:{pointer.object}\nsize {pointer.size}\n"
 
 
 def read(file: str) -> Pointer | None:

@@ -19,10 +19,13 @@ from git.exc import GitCommandError
 
 from autoupdate.model.commits import short
 from autoupdate.model.errors import UnreachableError, UpdateFailedError
-from autoupdate.model.sizes import in_words
+from autoupdate.model.sizes import counted, in_words
 from autoupdate.upstream.git_environment import complaint, redact
+from autoupdate.worker.repository import lfs
 from autoupdate.worker.repository.inspection import inspect
 
+# Of the paths that a message names.
+MOST_SHOWN = 5
 SCHEMES = ("https", "ssh", "git")
 # user@host:path, as ssh takes it; neither part may look like an option.
 SHORT_FORM = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*):([^-:].*)")
@@ -37,11 +40,12 @@ class Part(NamedTuple):
 
 
 def add(
-    mirror: str, upstream: str, release: str, commit: str, paths: Sequence[str], most: int
-) -> None:
+    mirror: str, upstream: str, release: str, commit: str, paths: Sequence[str], most: int,
+    *, with_lfs: bool,
+) -> None:  # fmt: skip
     """Fetch the submodules at some paths of a commit, and write them into a release.
 
-    Each may take at most `most` bytes of disk space.
+    Each may take at most `most` bytes of disk space. `with_lfs`: also their files in Git LFS.
     Raises UnreachableError, and UpdateFailedError for a submodule that is refused.
     """
     parents = {"": Part(mirror, commit, upstream)}
@@ -59,8 +63,10 @@ def add(
         name = hashlib.sha256(url.encode()).hexdigest()[:24]
         repository = f"{mirror}/modules/{name}.git"
         fetch(repository, url, recorded, path)
-        judge(repository, recorded, path, most)
+        judge(repository, recorded, path, most, with_lfs=with_lfs)
         write(repository, recorded, f"{release}/{path}", path)
+        if with_lfs:
+            lfs.add(repository, url, f"{release}/{path}", recorded)
         parents[path] = Part(repository, recorded, url)
 
 
@@ -167,7 +173,7 @@ def is_here(repository: str, commit: str) -> bool:
     return True
 
 
-def judge(repository: str, commit: str, path: str, most: int) -> None:
+def judge(repository: str, commit: str, path: str, most: int, *, with_lfs: bool) -> None:
     """Raise UpdateFailedError for a submodule that breaks the rules of gates/guard.py."""
     found = inspect(repository, commit, "", ())
     for what, paths in (
@@ -178,8 +184,16 @@ def judge(repository: str, commit: str, path: str, most: int) -> None:
             raise UpdateFailedError(f"submodule {path} has {what}: {', '.join(map(repr, paths))}")
     if not found.complete:
         raise UpdateFailedError(f"submodule {path} has too many files or symbolic links")
-    if found.bytes > most:
-        size = f"{in_words(found.bytes)}, more than guard.max_release"
+    stored = lfs.find(repository, commit)
+    if stored and not with_lfs:
+        names = ", ".join(map(repr, list(stored)[:MOST_SHOWN]))
+        raise UpdateFailedError(
+            f"submodule {path} has {counted(len(stored), 'file')} in Git LFS: {names}",
+            "set upstream.lfs = true, which needs git-lfs: apt install git-lfs",
+        )
+    size_of_all = found.bytes + sum(pointer.size for pointer in stored.values())
+    if size_of_all > most:
+        size = f"{in_words(size_of_all)}, more than guard.max_release"
         raise UpdateFailedError(f"the files of submodule {path} take {size}")
 
 

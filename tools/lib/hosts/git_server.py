@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from tools.lib.hosts import endless
+from tools.lib.hosts import endless, lfs
 from tools.lib.hosts.git_backend import Handler
 from tools.lib.hosts.ports import free_port
 
@@ -80,6 +80,8 @@ class GitServer:
         """USER:PASSWORD that every request must send; empty: none."""
         self.tls: ssl.SSLContext | None = None
         """For HTTPS from the next start on; None: HTTP."""
+        self.lfs: dict[str, bytes] = {}
+        """The objects of Git LFS, by their names."""
         self.silence = 0.0
         """Seconds without a byte before the answer to a fetch, as when a server packs slowly."""
         self.redirect = ""
@@ -200,6 +202,9 @@ class _Misbehaving(Handler):
             self._hang(owner)
         elif mode is Mode.RESET:
             self.reset_connection()
+        elif "/info/lfs/" in self.path:
+            owner._stopping.wait(owner.silence)
+            lfs.answer(self, owner.lfs, body)
         else:
             if owner.requests[-1].command == "fetch":
                 owner._stopping.wait(owner.silence)
