@@ -14,7 +14,7 @@ FIRST_WAIT = 30.0
 LONGEST_WAIT = 6 * 3600.0
 # Shorter, because the service that waits for the update is down meanwhile: with the refusal and
 # RestartSec= it is up again within a minute after an outage.
-LONGEST_WAIT_OF_A_START = 45.0
+LONGEST_WAIT_OF_A_START = 30.0
 MOST_DOUBLINGS = 10
 # A host that reboots during an update tries again at once, but only this often.
 FREE_INTERRUPTIONS = 3

@@ -327,7 +327,7 @@ def test_service_that_is_down_does_not_wait_for_long(deployed: World) -> None:
         deployed.clock.seconds += 7 * 3600
     deployed.deploy(2)
     deployed.worker.faults.clear()
-    deployed.clock.seconds += 46
+    deployed.clock.seconds += 31
     assert deployed.run().result is Result.DEFERRED
     with runtime_files.request(deployed.paths, runtime_files.UPDATE):
         assert deployed.run().result is Result.UPDATED

@@ -28,7 +28,7 @@ def outages(release: str, deb: Path, chosen: str = "") -> Iterator[Cell]:
         (what, trouble, installer, policy)
         for what in (INDEX, DEPENDENCY, UPSTREAM)
         for trouble in TROUBLES
-        for installer in (("pip", "uv") if what != UPSTREAM else ("pip",))
+        for installer in (("pip", "uv") if what != UPSTREAM else ("uv",))
         for policy in ("block", "start")
         if chosen in f"{what}, {trouble.value}, {installer}, {policy}"
     ]
