@@ -23,6 +23,9 @@ path = "/opt/ipfs_accelerate_py"
 [upstream]
 url = "{url}"
 
+[build]
+extra_requirements = []    # the real application needs some, the demo does not
+
 [start]
 fresh_for = "1s"     # by default, starts within a minute share one check
 

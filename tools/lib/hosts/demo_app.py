@@ -49,6 +49,8 @@ class Application:
         keys = {"path": self.path, **top_level}
         lines = [f"{key} = {json.dumps(value)}\n" for key, value in keys.items()]
         lines += ["[upstream]\n", f'url = "{url}"\n', "[health]\n", f'soak = "{soak}"\n']
+        # What the real application needs besides its requirements, the demo does not.
+        lines += ["[build]\n", "extra_requirements = []\n"]
         self.host.write(CONFIGURATION, "".join(lines))
 
     def configure_more(self, toml: str, name: str = "50-test") -> None:
