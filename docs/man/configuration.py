@@ -32,6 +32,7 @@ TYPES: dict[values.Check, str] = {
     values.pattern: "regular expression",
     values.proxy_url: "URL",
     values.relative_paths: "list of relative paths",
+    values.nested_paths: "list of relative paths",
     values.link_patterns: "list of relative paths or globs",
     values.secret_file: "absolute path",
     values.service_names: "list of unit names",

@@ -174,6 +174,7 @@ def test_given_back(bare: Site) -> None:
     checkout.write("README.md", "mine")
     assert checkout.adopt().exit_code == Exit.DONE
     new = bare.upstream.commit(version=2)
+    bare.upstream.tag("v2.0")
     assert bare.run().commit == new
     (bare.release / "VERSION").write_text("changed in the release\n")
     Path(bare.app_paths.shared, "state/since").write_text("x")
@@ -185,6 +186,7 @@ def test_given_back(bare: Site) -> None:
     assert checkout.git("rev-parse", "HEAD", "origin/main").split() == [new, new]
     assert checkout.git("status", "--porcelain", "--", ":!.venv", ":!state", ":!logs") == ""
     assert checkout.git("remote", "get-url", "origin") == bare.upstream.url
+    assert checkout.git("describe", "--tags") == "v2.0"
     shown = [
         checkout.git("diff", "--name-only", f"stash@{{{n}}}^", f"stash@{{{n}}}") for n in (0, 1)
     ]

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -96,14 +95,13 @@ def test_git_in_the_release_sees_no_change(deployed: Site) -> None:
 
 def test_without_git_lfs(with_lfs: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(with_lfs, 2, {"a.bin": FIRST})
-    # The worker is a process of its own: it looks in the directories that all programs are from.
-    place = Path(shutil.which("git-lfs") or "")
-    hidden = place.with_name("git-lfs.hidden-by-a-test")
-    place.rename(hidden)
-    try:
+    programs = with_lfs.directory / "programs"
+    programs.mkdir()
+    for name in ("git", "python3"):
+        (programs / name).symlink_to(f"/usr/bin/{name}")
+    with monkeypatch.context() as patch:
+        patch.setattr("autoupdate.host.process.SEARCH_PATH", str(programs))
         outcome = with_lfs.run()
-    finally:
-        hidden.rename(place)
     assert "in Git LFS, and git-lfs is not installed: a.bin" in outcome.reason
     assert outcome.advice == "apt install git-lfs"
     assert with_lfs.run(force=True).result is Result.UPDATED
@@ -166,15 +164,14 @@ def test_damaged_store(with_lfs: Site) -> None:
     assert (with_lfs.release / "a.bin").read_bytes() == FIRST
 
 
-def test_server_that_is_silent(quick: Site) -> None:
+def test_server_that_is_silent(with_lfs: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time limit ends git-lfs, too."""
-    commit(quick, 2, {"a.bin": FIRST})
-    assert quick.run().result is Result.DEFERRED
-    quick.server.silence = 60
-    quick.configure(upstream__lfs=True, upstream__timeout="1s")
-    outcome = quick.run()
+    commit(with_lfs, 2, {"a.bin": FIRST})
+    with_lfs.server.lfs_silence = 600
+    with monkeypatch.context() as patch:
+        patch.setattr("autoupdate.worker.client.LARGE_FETCH", 0.1)
+        outcome = with_lfs.run()
     assert outcome.exit_code == Exit.UNREACHABLE, outcome
-    assert "fetch from Git LFS" in outcome.reason
-    quick.server.silence = 0
-    quick.configure(upstream__lfs=True)
-    assert quick.run(force=True).result is Result.UPDATED
+    assert "the fetch from Git LFS did not end within 3 s" in outcome.reason
+    with_lfs.server.lfs_silence = 0
+    assert with_lfs.run(force=True).result is Result.UPDATED

@@ -19,7 +19,6 @@ from git.cmd import Git
 from git.exc import GitCommandError
 
 from autoupdate.host.limits import limited
-from autoupdate.host.process import SEARCH_PATH
 from autoupdate.model.errors import (
     AutoupdateError,
     HostFaultError,
@@ -51,7 +50,7 @@ AT_ONCE = 10_000
 
 def is_installed() -> bool:
     """Return whether this host has git-lfs."""
-    return bool(shutil.which("git-lfs", path=SEARCH_PATH))
+    return bool(shutil.which("git-lfs"))
 
 
 def find(repository: str, commit: str) -> dict[str, Pointer]:

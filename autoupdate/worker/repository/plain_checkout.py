@@ -32,7 +32,8 @@ def make(
     wanted = [f"+{found}:refs/autoupdate/given/{found}" for found in (commit, *dict(kept))]
     git.fetch(
         "--quiet", "--no-tags", "--update-shallow", "--", mirror.path,
-        f"+{UPSTREAM_REF}:refs/remotes/origin/{name}", f"+{ADOPTED}/*:{ADOPTED}/*", *wanted,
+        f"+{UPSTREAM_REF}:refs/remotes/origin/{name}", "+refs/tags/*:refs/tags/*",
+        f"+{ADOPTED}/*:{ADOPTED}/*", *wanted,
     )  # fmt: skip
     git.config("remote.origin.url", url)
     git.config("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")

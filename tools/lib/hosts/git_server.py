@@ -82,6 +82,8 @@ class GitServer:
         """For HTTPS from the next start on; None: HTTP."""
         self.lfs: dict[str, bytes] = {}
         """The objects of Git LFS, by their names."""
+        self.lfs_silence = 0.0
+        """Seconds without a byte before each answer about them."""
         self.silence = 0.0
         """Seconds without a byte before the answer to a fetch, as when a server packs slowly."""
         self.redirect = ""
@@ -203,7 +205,7 @@ class _Misbehaving(Handler):
         elif mode is Mode.RESET:
             self.reset_connection()
         elif "/info/lfs/" in self.path:
-            owner._stopping.wait(owner.silence)
+            owner._stopping.wait(owner.lfs_silence)
             lfs.answer(self, owner.lfs, body)
         else:
             if owner.requests[-1].command == "fetch":
