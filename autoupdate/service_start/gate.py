@@ -230,7 +230,7 @@ def is_over_patience(settings: Settings, app: AppPaths) -> str:
         return ""
     server = trouble.server or "a server that the build needs"
     return (
-        f"{server} does not work since {trouble.since}, and starts have been refused for"
+        f"{server} has not worked since {trouble.since}, and starts have been refused for"
         f" {refused:.0f} s, longer than start.patience ({patience:g} s): the service starts on the"
         " last good release"
     )
