@@ -30,7 +30,7 @@ from autoupdate.model.track import Found
 from autoupdate.records.database import DamagedStateError
 from autoupdate.records.second_copy import open_state
 from autoupdate.service_start import fast_path_writer
-from autoupdate.upstream.git_environment import Access, git_environment, is_open
+from autoupdate.upstream.git_environment import Access, git_environment, is_open, redact
 from autoupdate.upstream.ls_remote import check
 from autoupdate.worker.client import WorkerProcess
 from autoupdate.worker.environment.installer import cache_environment
@@ -114,10 +114,16 @@ def assemble(
 
 
 def keep(app: AppPaths, values: Mapping[str, Value]) -> None:
-    """Keep valid settings beside the state, for the time when the files are not valid."""
+    """Keep valid settings beside the state, for the time when the files are not valid.
+
+    Without secrets: nobody is asked, and nothing is sent, by the settings that are kept.
+    """
+    kept = {key: item for key, item in values.items() if key != "notify.urls"}
+    for key in ("upstream.url", "upstream.proxy"):
+        kept[key] = values[key]._replace(value=redact(values[key].value))
     # A full disk is reported by the run itself; it may still roll back.
     with suppress(OSError):
-        last_valid.keep(app.last_valid, values)
+        last_valid.keep(app.last_valid, kept)
 
 
 def keys(paths: Paths, name: str) -> Keys:
