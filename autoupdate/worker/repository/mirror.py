@@ -152,9 +152,11 @@ class Mirror:
         prune = ["--prune"] if EVERY_TAG in signed else []
         try:
             git = self.open()
+            here = _has_commit(git, wanted)
             self._fetch(git, url, "--no-tags", *prune, "--", url, *places)
             line = git.log("-1", "--format=%H%x00%ct%x00%s", UPSTREAM_REF, "--")
-            if "\0" in line:
+            # git asks upstream for no commit that it has: upstream may be out of reach then.
+            if "\0" in line and not here:
                 self._follow_tags(git, url, line.partition("\0")[0])
         except GitCommandError as error:
             if SHA256 in str(error.stderr):
@@ -259,6 +261,17 @@ class Mirror:
         with suppress(GitCommandError):
             # A damaged mirror cannot be pruned; the next fetch replaces it.
             self.open().worktree("prune")
+
+
+def _has_commit(git: Git, wanted: str) -> bool:
+    """Return whether a commit is wanted, and not a ref, that the mirror has already."""
+    if not COMMIT.fullmatch(wanted):
+        return False
+    try:
+        git.cat_file("-e", f"{wanted}^{{commit}}")
+    except GitCommandError:
+        return False
+    return True
 
 
 def _lines(descriptor: int) -> Iterator[bytes]:
