@@ -16,8 +16,7 @@ LOOK = "import shop, shelf; print(shop.V, shelf.V)"
 WHOLE = [(installer, name) for installer in ("pip", "uv") for name in SHAPES]
 # Each takes half a minute and more. AUTOUPDATE_TEST_WHOLE_MATRIX=1 runs the others, too.
 PART = [
-    ("pip", "poetry"), ("uv", "requirements"), ("uv", "setup.py"), ("uv", "hatch"),
-    ("uv", "workspace"),
+    ("pip", "requirements"), ("uv", "requirements"), ("uv", "setup.py"), ("uv", "workspace"),
 ]  # fmt: skip
 CASES = WHOLE if os.environ.get("AUTOUPDATE_TEST_WHOLE_MATRIX") else PART
 
