@@ -7,7 +7,7 @@ can replace it.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from autoupdate.config.settings import Probe, Settings, Upstream
+from autoupdate.config.sections import Probe, Settings, Upstream
 from autoupdate.host.clock import Clock
 from autoupdate.host.hook_files import Hooks
 from autoupdate.host.log import Log

@@ -10,7 +10,7 @@ from autoupdate.app import App, Host, Outcome
 from autoupdate.config import last_valid
 from autoupdate.config.load import Value, load_with_values, refuse_conflicts
 from autoupdate.config.run_from import located
-from autoupdate.config.settings import Probe, Settings, Upstream
+from autoupdate.config.sections import Probe, Settings, Upstream
 from autoupdate.host import shared
 from autoupdate.host.clock import Clock
 from autoupdate.host.hook_files import host_hooks
@@ -33,7 +33,7 @@ from autoupdate.service_start import fast_path_writer
 from autoupdate.upstream.git_environment import Access, git_environment, is_open, redact
 from autoupdate.upstream.ls_remote import check
 from autoupdate.worker.client import WorkerProcess
-from autoupdate.worker.environment.installer import cache_environment
+from autoupdate.worker.packages.installer import cache_environment
 
 if TYPE_CHECKING:
     from autoupdate.adoption.host_changes import HostChanges

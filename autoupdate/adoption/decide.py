@@ -14,7 +14,8 @@ from autoupdate.adoption.disable_old_updaters import replace
 from autoupdate.config import load
 from autoupdate.config.load import Value
 from autoupdate.config.run_from import Unit, elsewhere, leads_into
-from autoupdate.config.settings import REQUIRED, Settings
+from autoupdate.config.sections import Settings
+from autoupdate.config.settings import REQUIRED
 from autoupdate.config.values import upstream_url
 from autoupdate.host.links import READ, remove_link
 from autoupdate.host.unit_files import unit_files

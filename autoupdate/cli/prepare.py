@@ -10,7 +10,7 @@ from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPerm
 from autoupdate.model.paths import Paths
 
 if TYPE_CHECKING:
-    from autoupdate.config.settings import Settings
+    from autoupdate.config.sections import Settings
     from autoupdate.host.process import Identity
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from autoupdate.config.settings import Settings
+from autoupdate.config.sections import Settings
 
 # Settings that say how long something may take, and when a package gets a newer version: they make
 # no other release.

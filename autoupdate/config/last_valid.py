@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from autoupdate.config.load import BY_KEY, Value, build
-from autoupdate.config.settings import SETTINGS, Settings
+from autoupdate.config.sections import Settings
+from autoupdate.config.settings import SETTINGS
 from autoupdate.model.errors import ConfigurationError
 
 

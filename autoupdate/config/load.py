@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from autoupdate.config import on_host, root_only, settings
+from autoupdate.config import on_host, root_only, sections
 from autoupdate.config.run_from import DEFAULT_APP
-from autoupdate.config.settings import REQUIRED, SETTINGS, Settings
+from autoupdate.config.sections import Settings
+from autoupdate.config.settings import REQUIRED, SETTINGS
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
 
@@ -207,21 +208,21 @@ def checked(
 
 def build(app: str, merged: dict[str, Value]) -> Settings:
     """Check merged values and convert them to their types. Raises ConfigurationError."""
-    sections = checked(app, merged)
+    found = checked(app, merged)
     return Settings(
         app=app,
-        **sections[""],
-        upstream=settings.Upstream(**sections["upstream"]),
-        trust=settings.Trust(**sections["trust"]),
-        guard=settings.Guard(**sections["guard"]),
-        build=settings.Build(**sections["build"]),
-        rehearse=settings.Rehearse(**sections["rehearse"]),
-        start=settings.Start(**sections["start"]),
-        health=settings.Health(**sections["health"]),
-        windows=settings.Windows(**sections["windows"]),
-        hooks=settings.Hooks(**sections["hooks"]),
-        notify=settings.Notify(**sections["notify"]),
-        metrics=settings.Metrics(**sections["metrics"]),
+        **found[""],
+        upstream=sections.Upstream(**found["upstream"]),
+        trust=sections.Trust(**found["trust"]),
+        guard=sections.Guard(**found["guard"]),
+        build=sections.Build(**found["build"]),
+        rehearse=sections.Rehearse(**found["rehearse"]),
+        start=sections.Start(**found["start"]),
+        health=sections.Health(**found["health"]),
+        windows=sections.Windows(**found["windows"]),
+        hooks=sections.Hooks(**found["hooks"]),
+        notify=sections.Notify(**found["notify"]),
+        metrics=sections.Metrics(**found["metrics"]),
     )
 
 

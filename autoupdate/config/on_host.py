@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from autoupdate.config.settings import Settings
+from autoupdate.config.sections import Settings
 from autoupdate.model.errors import ConfigurationError
 from autoupdate.model.paths import Paths
 

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from autoupdate.config.settings import Settings
+    from autoupdate.config.sections import Settings
     from autoupdate.model.paths import AppPaths
 
 Unit = dict[str, str]

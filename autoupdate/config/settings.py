@@ -6,6 +6,7 @@ Value types here and elsewhere are named tuples, because dataclasses cost 7 ms a
 
 from typing import Any, NamedTuple
 
+from autoupdate.config.sections import Probe
 from autoupdate.config.values import (
     Check,
     absolute_path,
@@ -60,23 +61,6 @@ class Required:
 
 
 REQUIRED = Required()
-
-
-class Probe(NamedTuple):
-    """One `[[health.probe]]`; time spans in seconds."""
-
-    type: str
-    service: str
-    url: str
-    expect_status: int
-    expect_body: str
-    verify_tls: bool
-    address: str
-    command: tuple[str, ...]
-    interval: float
-    timeout: float
-    retries: int
-    grace: float
 
 
 PROBE_SETTINGS = (
@@ -273,135 +257,3 @@ SETTINGS = (
             "Directory of node_exporter's textfile collector. If it is not set, no metrics are"
             " written."),
 )  # fmt: skip
-
-
-class Upstream(NamedTuple):
-    """`[upstream]`"""
-
-    url: str
-    track: str
-    submodules: tuple[str, ...]
-    lfs: bool
-    allow_rewrite: bool
-    username: str
-    token_file: str
-    ssh_key: str
-    known_hosts: str
-    ca_file: str
-    proxy: str
-    timeout: float
-
-
-class Trust(NamedTuple):
-    """`[trust]`"""
-
-    signatures: str
-    on: str
-    fingerprints: tuple[str, ...]
-
-
-class Guard(NamedTuple):
-    """`[guard]`"""
-
-    max_deleted: float
-    max_changed: float
-    required: tuple[str, ...]
-    forbidden: tuple[str, ...]
-    outside_links: tuple[str, ...]
-    min_age: float
-    settle: float
-    max_fetch: int
-    max_release: int
-
-
-class Build(NamedTuple):
-    """`[build]`"""
-
-    python: str
-    installer: str
-    requirements: tuple[str, ...]
-    extras: tuple[str, ...]
-    extra_requirements: tuple[str, ...]
-    install: str
-    directory: str
-    editable: bool
-    upgrade: str
-    timeout: float
-
-
-class Rehearse(NamedTuple):
-    """`[rehearse]`"""
-
-    commands: tuple[tuple[str, ...], ...]
-    timeout: float
-    smoke: bool
-    smoke_ignore: tuple[str, ...] = ()
-
-
-class Start(NamedTuple):
-    """`[start]`"""
-
-    update: bool
-    if_update_fails: str
-    patience: float
-    fresh_for: float
-
-
-class Health(NamedTuple):
-    """`[health]`"""
-
-    soak: float
-    start_timeout: float
-    max_wait: float
-    probe: tuple[Probe, ...]
-
-
-class Windows(NamedTuple):
-    """`[windows]`"""
-
-    allowed: tuple[str, ...]
-    deadline: float
-
-
-class Hooks(NamedTuple):
-    """`[hooks]`"""
-
-    timeout: float
-
-
-class Notify(NamedTuple):
-    """`[notify]`"""
-
-    urls: tuple[str, ...]
-    events: tuple[str, ...]
-    stale_after: float
-
-
-class Metrics(NamedTuple):
-    """`[metrics]`"""
-
-    textfile: str
-
-
-class Settings(NamedTuple):
-    """All settings of one app, checked; time spans in seconds, shares as fractions of one."""
-
-    app: str
-    path: str
-    services: tuple[str, ...]
-    shared: tuple[str, ...]
-    shared_snapshot: tuple[str, ...]
-    keep: int
-    upstream: Upstream
-    trust: Trust
-    guard: Guard
-    build: Build
-    rehearse: Rehearse
-    start: Start
-    health: Health
-    windows: Windows
-    hooks: Hooks
-    notify: Notify
-    metrics: Metrics
-    files: tuple[str, ...] = ()
-    """The files and directories that these settings come from, also those that are missing."""

@@ -65,4 +65,4 @@ def why_kept_out(item: Quarantined) -> str:
     """Say why a commit is in quarantine, and when it is tried again, if it is."""
     moment = retry_at(item)
     next_try = f"; it is tried again at {moment}" if moment else ""
-    return f"{item.step} failed: {item.reason}{next_try}"
+    return f"{item.why}{next_try}"

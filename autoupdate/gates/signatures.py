@@ -7,7 +7,7 @@ release and whether it is still trusted. A run verifies it again when keys or se
 from typing import NamedTuple
 
 from autoupdate.app import App
-from autoupdate.config.settings import Trust
+from autoupdate.config.sections import Trust
 from autoupdate.gates.candidate import tag_of
 from autoupdate.host.links import linked_release
 from autoupdate.host.log_sinks import printable

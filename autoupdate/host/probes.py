@@ -4,7 +4,7 @@ import re
 import time
 from contextlib import suppress
 
-from autoupdate.config.settings import Probe
+from autoupdate.config.sections import Probe
 from autoupdate.host.process import Identity, NotStartedError, TimedOutError, base_environment, run
 
 # At most this much of a page is read, in bytes.

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autoupdate.config.settings import Settings
+from autoupdate.config.sections import Settings
 from autoupdate.host.links import linked_release
 from autoupdate.host.process import (
     Identity,

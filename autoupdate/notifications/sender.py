@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from autoupdate.config.load import load
-from autoupdate.config.settings import Settings
+from autoupdate.config.sections import Settings
 from autoupdate.host.clock import Clock
 from autoupdate.host.log import HostLog, Log, say
 from autoupdate.host.process import UMASK

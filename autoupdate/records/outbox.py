@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autoupdate.config.settings import Notify
+from autoupdate.config.sections import Notify
 from autoupdate.model.events import Kind
 from autoupdate.records.records import Records
 

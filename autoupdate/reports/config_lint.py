@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from autoupdate.config.load import Value
-from autoupdate.config.settings import Settings
+from autoupdate.config.sections import Settings
 from autoupdate.gates import calendar
 from autoupdate.gates.trusted_keys import trusted_keys
 from autoupdate.host.hook_files import POST, PRE, host_hooks

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from autoupdate.adoption import gate_drop_in, kept, old_updaters
 from autoupdate.adoption.change_over import timer_of
 from autoupdate.config.run_from import Unit, adoption, elsewhere
-from autoupdate.config.settings import Settings, Upstream
+from autoupdate.config.sections import Settings, Upstream
 from autoupdate.gates.runnable import allow_execution
 from autoupdate.gates.space import check_space
 from autoupdate.host.links import describe, is_managed, linked_release

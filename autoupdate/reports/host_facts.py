@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from autoupdate.config.run_from import Unit
-from autoupdate.config.settings import Upstream
+from autoupdate.config.sections import Upstream
 from autoupdate.host.mounts import noexec_mount
 from autoupdate.host.process import (
     BUILDER,

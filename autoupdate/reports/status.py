@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from autoupdate.config.run_from import elsewhere
-from autoupdate.config.settings import Settings
+from autoupdate.config.sections import Settings
 from autoupdate.gates import signatures
 from autoupdate.gates.attempts import stuck
 from autoupdate.gates.backoff import retry_at

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from autoupdate.config.load import is_name, load, read, refuse_conflicts
 from autoupdate.config.run_from import adoption, located
-from autoupdate.config.settings import Settings
+from autoupdate.config.sections import Settings
 from autoupdate.gates.attempts import stuck
 from autoupdate.gates.runnable import useless_current
 from autoupdate.host import runtime_files

@@ -7,7 +7,7 @@ the process and the restart counter show a crash between two looks.
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from autoupdate.config.settings import Health, Probe
+from autoupdate.config.sections import Health, Probe
 from autoupdate.host.probes import describe
 from autoupdate.host.services import Service, Services
 from autoupdate.host.unit_times import Times

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from autoupdate.config.settings import Upstream
+from autoupdate.config.sections import Upstream
 from autoupdate.host.process import Identity
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPermittedError
 from autoupdate.upstream.git_environment import CONFIGURATION, SSH, Access, is_open

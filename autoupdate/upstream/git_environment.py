@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from autoupdate.config.settings import Upstream
+from autoupdate.config.sections import Upstream
 from autoupdate.host.process import base_environment
 
 # git-config(1). Given through the environment, so that no argument list has to repeat it.

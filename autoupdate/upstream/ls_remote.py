@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from autoupdate.config.settings import Upstream
+from autoupdate.config.sections import Upstream
 from autoupdate.host.limits import limit_memory
 from autoupdate.host.process import Identity, NotStartedError, TimedOutError, run
 from autoupdate.model.errors import ConfigurationError, NoCandidateError, UnreachableError

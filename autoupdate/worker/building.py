@@ -4,7 +4,7 @@ import re
 import time
 from typing import Any, NamedTuple, Protocol
 
-from autoupdate.config.settings import Build
+from autoupdate.config.sections import Build
 from autoupdate.host.disk_usage import own_bytes
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.worker.environment.linked_copy import provide

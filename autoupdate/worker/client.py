@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from autoupdate.config.settings import Build, Rehearse, Upstream
+from autoupdate.config.sections import Build, Rehearse, Upstream
 from autoupdate.host.process import Identity
 from autoupdate.model.changes import Changes, Forecast, read_changes, read_forecast
 from autoupdate.model.checkout import Checkout, TakenOver

@@ -17,8 +17,8 @@ from typing import Any
 from autoupdate.host.limits import LEAST_SPACE, free_space, limited
 from autoupdate.host.process import LOOK_EVERY, base_environment, start
 from autoupdate.worker.confinement import prepared
-from autoupdate.worker.environment.trouble import hidden_words
 from autoupdate.worker.orphans import end_descendants
+from autoupdate.worker.packages.trouble import hidden_words
 
 # All output of a command is passed on, but only its last lines are kept. Longer lines are split.
 MOST_LINES, LONGEST_LINE = 5000, 16_384

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from autoupdate.config.settings import Build
+from autoupdate.config.sections import Build
 from autoupdate.model.control import Control, read
 from autoupdate.model.errors import UnreachableError
 from autoupdate.worker.link import WorkerLink

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from git.exc import GitCommandError
 
-from autoupdate.config.settings import Build
+from autoupdate.config.sections import Build
 from autoupdate.host.limits import free_space, limited
 from autoupdate.host.process import NotStartedError
 from autoupdate.model.errors import (
@@ -28,11 +28,11 @@ from autoupdate.model.signatures import Keys
 from autoupdate.model.sizes import in_words
 from autoupdate.worker import commands
 from autoupdate.worker.commands import answer, command, try_out
-from autoupdate.worker.environment import uv
 from autoupdate.worker.environment.environment import EnvironmentBuilder, prepared_from_json
 from autoupdate.worker.environment.rehearsal import rehearse
-from autoupdate.worker.environment.uv import Command
 from autoupdate.worker.orphans import end_descendants
+from autoupdate.worker.packages import uv
+from autoupdate.worker.packages.uv import Command
 from autoupdate.worker.removal import remove_tree
 from autoupdate.worker.repository import lfs, local_changes
 from autoupdate.worker.repository.comparison import compare

@@ -7,7 +7,7 @@ import tempfile
 from autoupdate.model.paths import AppPaths
 from autoupdate.worker.confinement import confine, hide
 from autoupdate.worker.environment.environment import is_complete
-from autoupdate.worker.environment.installer import CACHES
+from autoupdate.worker.packages.installer import CACHES
 
 
 def of_build(paths: AppPaths, release: str) -> list[str]:

@@ -4,14 +4,7 @@ import inspect
 import json
 
 from autoupdate.config import values
-from autoupdate.config.settings import (
-    NEEDED,
-    PROBE_SETTINGS,
-    REQUIRED,
-    SETTINGS,
-    Setting,
-    probes,
-)
+from autoupdate.config.settings import NEEDED, PROBE_SETTINGS, REQUIRED, SETTINGS, Setting, probes
 from docs.man.mdoc import argument, paragraph, tagged
 
 # How each check of values.py is called in the manual page. A check without an entry is an error.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.worker import commands, link
-from autoupdate.worker.environment import uv
+from autoupdate.worker.packages import uv
 from tests.integration.signers import Signers
 from tests.integration.site import Site
 from tests.integration.strangers import StrangeSite, library_for_all, open_to_all

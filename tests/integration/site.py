@@ -10,7 +10,7 @@ from typing import Any
 from autoupdate.app import App, Outcome
 from autoupdate.assemble import assemble, reach
 from autoupdate.config.run_from import Unit
-from autoupdate.config.settings import Build, Rehearse
+from autoupdate.config.sections import Build, Rehearse
 from autoupdate.host.links import linked_release
 from autoupdate.host.services import Service
 from autoupdate.host.unit_times import Times
@@ -22,7 +22,7 @@ from autoupdate.update.run import one_run
 from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker.building import Built
 from autoupdate.worker.client import WorkerProcess
-from autoupdate.worker.environment.installer import cache_environment
+from autoupdate.worker.packages.installer import cache_environment
 from tests.unit import agreement
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.git_server import GitServer

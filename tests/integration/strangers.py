@@ -10,7 +10,7 @@ from autoupdate.host.process import Identity
 from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker import link
 from autoupdate.worker.client import WorkerProcess
-from autoupdate.worker.environment.installer import cache_environment
+from autoupdate.worker.packages.installer import cache_environment
 from tests.integration.site import APP, NoServices, NoTransientUnits, Site
 
 # Numbers that no user of a host has; the second one stands for the services' user.

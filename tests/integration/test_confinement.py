@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.config.settings import Rehearse
+from autoupdate.config.sections import Rehearse
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.model.paths import AppPaths
 from autoupdate.upstream.git_environment import git_environment

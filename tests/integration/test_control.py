@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from autoupdate.config.settings import SETTINGS, Build
+from autoupdate.config.sections import Build
+from autoupdate.config.settings import SETTINGS
 from autoupdate.model.control import Control
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
@@ -15,7 +16,7 @@ from autoupdate.worker import commands
 from autoupdate.worker import control as worker_control
 from autoupdate.worker.environment.control import control, sample
 from autoupdate.worker.environment.environment import EnvironmentBuilder
-from autoupdate.worker.environment.installer import cache_environment
+from autoupdate.worker.packages.installer import cache_environment
 from tests.integration.indexes import QUICK, Good
 from tests.integration.site import Site
 from tools.lib.hosts.commands import run

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoupdate.config.settings import Build
+from autoupdate.config.sections import Build
 from autoupdate.worker.commands import command
 from autoupdate.worker.environment.environment import EnvironmentBuilder
-from autoupdate.worker.environment.installer import cache_environment
+from autoupdate.worker.packages.installer import cache_environment
 from tests.environments import complete
 from tools.lib.hosts.commands import run
 

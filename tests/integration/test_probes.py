@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from autoupdate.config.settings import Probe, probes
+from autoupdate.config.sections import Probe
+from autoupdate.config.settings import probes
 from autoupdate.host.probes import attempt
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.ports import free_port

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from autoupdate.config.settings import Trust
+from autoupdate.config.sections import Trust
 from autoupdate.gates import signatures
 from autoupdate.model.signatures import Keys, Signature, State
 from autoupdate.worker.signatures.verification import verify

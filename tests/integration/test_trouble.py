@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from autoupdate.config.settings import SETTINGS, Upstream
+from autoupdate.config.sections import Upstream
+from autoupdate.config.settings import SETTINGS
 from autoupdate.model.errors import AutoupdateError, DependenciesFailedError, Exit, UnreachableError
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Records
@@ -18,7 +19,7 @@ from autoupdate.reports.status import status
 from autoupdate.upstream.git_environment import git_environment, host_of
 from autoupdate.upstream.ls_remote import check
 from autoupdate.worker import commands
-from autoupdate.worker.environment.installer import Installer, cache_environment, fault
+from autoupdate.worker.packages.installer import Installer, cache_environment, fault
 from tests.integration.indexes import QUICK, Good
 from tests.integration.site import Site
 from tools.lib.hosts.commands import run

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoupdate.config.settings import Build, Rehearse, Upstream
+from autoupdate.config.sections import Build, Rehearse, Upstream
 from autoupdate.model.changes import Changed, Changes, Forecast, Logged
 from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.control import Control

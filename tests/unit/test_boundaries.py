@@ -22,13 +22,14 @@ STARTS = (
 UNPRIVILEGED = (
     "worker.repository",
     "worker.environment",
+    "worker.packages",
     "worker.signatures",
     "worker.server",
     "worker.commands",
     "worker.writable",
 )
 # Of that, what is data or done by the run itself, as root, while nothing of upstream's runs.
-NO_CODE_OF_UPSTREAM = {"worker.environment.installer", "worker.environment.linked_copy"}
+NO_CODE_OF_UPSTREAM = {"worker.packages.installer", "worker.environment.linked_copy"}
 FAST_PATH = {
     "service_start.fast_path", "service_start.fast_path_facts", "upstream.ls_refs", "model.paths",
 }  # fmt: skip
@@ -78,7 +79,7 @@ def test_the_run_reads_nothing_that_upstream_wrote() -> None:
         if name.startswith((*UNPRIVILEGED, "worker.__main__")):
             continue
         used = {other for other in imports(tree) if other.startswith(UNPRIVILEGED)}
-        used -= {*NO_CODE_OF_UPSTREAM, "worker.environment"}
+        used -= {*NO_CODE_OF_UPSTREAM, "worker.environment", "worker.packages"}
         assert not used, f"{name} would read upstream's files in its own process: {sorted(used)}"
         assert "git" not in packages(tree), f"{name} would use GitPython as root"
 

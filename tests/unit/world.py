@@ -15,7 +15,8 @@ from autoupdate.adoption.host_changes import HostChanges, undo
 from autoupdate.adoption.relocation import Journal
 from autoupdate.app import App, Host, Outcome
 from autoupdate.config import load
-from autoupdate.config.settings import SETTINGS, Probe, Settings, Upstream
+from autoupdate.config.sections import Probe, Settings, Upstream
+from autoupdate.config.settings import SETTINGS
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release, place
 from autoupdate.host.processes import Process

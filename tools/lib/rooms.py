@@ -14,7 +14,7 @@ ROOMS = (
 # Folders inside a room, from the top down; "." is what lies in the room itself.
 INNER = {
     "cli": ("verbs", "render", "."),
-    "worker": (".", "repository", "environment", "signatures"),
+    "worker": (".", "repository", "environment", "packages", "signatures"),
 }
 
 

@@ -11,7 +11,8 @@ from autoupdate.config import on_host
 from autoupdate.config.load import Value
 from autoupdate.config.on_host import Claim
 from autoupdate.config.run_from import ORIGIN, agreed, located
-from autoupdate.config.settings import REQUIRED, Settings
+from autoupdate.config.sections import Settings
+from autoupdate.config.settings import REQUIRED
 from autoupdate.host.services import Systemd
 from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit
 from autoupdate.model.paths import Paths

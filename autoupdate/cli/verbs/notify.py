@@ -8,7 +8,7 @@ from typing import Any
 from autoupdate.cli.output import show
 from autoupdate.cli.prepare import require_root
 from autoupdate.config.load import load
-from autoupdate.config.settings import Settings
+from autoupdate.config.sections import Settings
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.notifications.by_apprise import deliver

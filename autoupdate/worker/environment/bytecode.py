@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from autoupdate.worker.environment.uv import Command
+from autoupdate.worker.packages.uv import Command
 
 # With more modules than this, several processes compile faster than one.
 MANY_FILES = 200

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from autoupdate.model.control import Control
-from autoupdate.worker.environment import trouble, uv
 from autoupdate.worker.environment.environment import EnvironmentBuilder
-from autoupdate.worker.environment.installer import summary
-from autoupdate.worker.environment.requirements import index_options
-from autoupdate.worker.environment.uv import Command
+from autoupdate.worker.packages import trouble, uv
+from autoupdate.worker.packages.installer import summary
+from autoupdate.worker.packages.requirements import index_options
+from autoupdate.worker.packages.uv import Command
 
 # How many packages of the deployed release are fetched, and how many servers are asked.
 MOST_PACKAGES = 3

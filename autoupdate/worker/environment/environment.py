@@ -12,18 +12,18 @@ import shutil
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from autoupdate.config.settings import Build
+from autoupdate.config.sections import Build
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.worker.environment import memory, own_packages, shared_layer
 from autoupdate.worker.environment.bytecode import compile_modules, imported_places
 from autoupdate.worker.environment.files import adapt, remove, write_versions
 from autoupdate.worker.environment.linked_copy import COMPLETE
 from autoupdate.worker.environment.memory import Known
-from autoupdate.worker.environment.resolution import Resolution, from_json
-from autoupdate.worker.environment.resolve import BARE, resolve
-from autoupdate.worker.environment.tool import Tool
-from autoupdate.worker.environment.uv import Command
-from autoupdate.worker.environment.wanted import files_that_decide
+from autoupdate.worker.packages.resolution import Resolution, from_json
+from autoupdate.worker.packages.resolve import BARE, resolve
+from autoupdate.worker.packages.tool import Tool
+from autoupdate.worker.packages.uv import Command
+from autoupdate.worker.packages.wanted import files_that_decide
 
 # The directory in which the resolver works; no environment.
 RESOLVING = "resolving"

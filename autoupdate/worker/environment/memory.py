@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from autoupdate.config.settings import Build
-from autoupdate.worker.environment import package
+from autoupdate.config.sections import Build
 from autoupdate.worker.environment.linked_copy import COMPLETE, RESOLVED
-from autoupdate.worker.environment.resolution import Own, Resolution, from_json
+from autoupdate.worker.packages import package
+from autoupdate.worker.packages.resolution import Own, Resolution, from_json
 
 # As many resolutions are remembered for an environment.
 MOST = 10

@@ -12,8 +12,8 @@ from autoupdate.model.errors import UpdateFailedError
 from autoupdate.worker.environment import editable, trace
 from autoupdate.worker.environment.files import forget_locks, remove
 from autoupdate.worker.environment.linked_copy import BUILD_TOOLS, INSTALLS
-from autoupdate.worker.environment.resolution import Own
-from autoupdate.worker.environment.tool import Tool
+from autoupdate.worker.packages.resolution import Own
+from autoupdate.worker.packages.tool import Tool
 
 # The directory of the tracer (trace.py) during a build.
 TRACER = "tracer"

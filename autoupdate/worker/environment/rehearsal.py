@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from autoupdate.model.errors import HostFaultError, UpdateFailedError
-from autoupdate.worker.environment import installer
+from autoupdate.worker.packages import installer
 
 SMOKE_TEST = f"{os.path.dirname(os.path.abspath(__file__))}/smoke.py"
 MOST_WARNINGS = 10

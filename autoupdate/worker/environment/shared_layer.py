@@ -14,7 +14,7 @@ from contextlib import suppress
 from packaging.utils import canonicalize_name
 
 from autoupdate.host.links import sync_directory
-from autoupdate.worker.environment import memory, package, requirements
+from autoupdate.worker.environment import memory
 from autoupdate.worker.environment.bytecode import compile_modules
 from autoupdate.worker.environment.files import adapt, forget_locks, remove, write_versions
 from autoupdate.worker.environment.linked_copy import (
@@ -25,8 +25,9 @@ from autoupdate.worker.environment.linked_copy import (
     VERSIONS,
 )
 from autoupdate.worker.environment.memory import Known
-from autoupdate.worker.environment.resolution import Own, Pin, Resolution
-from autoupdate.worker.environment.tool import Tool
+from autoupdate.worker.packages import package, requirements
+from autoupdate.worker.packages.resolution import Own, Pin, Resolution
+from autoupdate.worker.packages.tool import Tool
 
 # Each environment has them, whether the app asks for them or not.
 SEEDS = ("pip", "setuptools")

@@ -9,12 +9,12 @@ import posixpath
 import tempfile
 from collections.abc import Collection, Sequence
 
-from autoupdate.config.settings import Build
+from autoupdate.config.sections import Build
 from autoupdate.model.changes import Forecast
 from autoupdate.worker.environment import memory
 from autoupdate.worker.environment.environment import EnvironmentBuilder
-from autoupdate.worker.environment.requirements import included_files
-from autoupdate.worker.environment.wanted import files_of_settings
+from autoupdate.worker.packages.requirements import included_files
+from autoupdate.worker.packages.wanted import files_of_settings
 from autoupdate.worker.repository.inspection import ask, has
 
 # Lock files are the longest of them.

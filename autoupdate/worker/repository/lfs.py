@@ -27,7 +27,7 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.sizes import counted
 from autoupdate.upstream.git_environment import redact
-from autoupdate.worker.environment.installer import HOST_TROUBLE
+from autoupdate.worker.packages.installer import HOST_TROUBLE
 from autoupdate.worker.repository import pointers
 from autoupdate.worker.repository.inspection import MOST_FILES, ask, contents, tree
 from autoupdate.worker.repository.pointers import LONGEST, SHORTEST, Pointer

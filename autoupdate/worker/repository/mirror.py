@@ -29,7 +29,7 @@ from autoupdate.model.errors import (
 from autoupdate.model.track import COMMIT
 from autoupdate.upstream.git_environment import complaint, redact
 from autoupdate.upstream.unusable import is_shallow, uses_sha256
-from autoupdate.worker.environment.installer import HOST_TROUBLE
+from autoupdate.worker.packages.installer import HOST_TROUBLE
 from autoupdate.worker.repository import tags
 
 # Progress messages of git-fetch(1), with the percentage.

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from autoupdate.config.settings import Build
-from autoupdate.worker.environment import package
+from autoupdate.config.sections import Build
+from autoupdate.worker.packages import package
 from autoupdate.worker.repository.forecast import export, kind_and_size
 
 SETUPTOOLS = "setuptools"

@@ -169,7 +169,7 @@ def test_shape_of_status(world: World) -> None:
     world.deploy(3)
     told = facts(world)
     assert set(told) == {
-        "app", "settings_fault", "state", "watched", "interrupted", "current", "previous",
+        "app", "network_trouble", "settings_fault", "state", "watched", "interrupted", "current", "previous",
         "candidate", "last_run", "last_success_at", "hold", "pin", "quarantine", "services",
     }  # fmt: skip
     assert (told["app"], told["state"]) == (APP, "current")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from autoupdate.config import settings, values
+from autoupdate.config import sections, settings, values
 from autoupdate.config.settings import SETTINGS
 
 GOOD: list[tuple[values.Check, Any, Any]] = [
@@ -162,7 +162,7 @@ HTTP = {"type": "http", "url": "http://127.0.0.1:9000/health"}
 
 def test_probe_with_its_defaults() -> None:
     (probe,) = settings.probes([HTTP])
-    assert probe == settings.Probe(
+    assert probe == sections.Probe(
         type="http", service="", url=HTTP["url"], expect_status=200, expect_body="",
         verify_tls=True, address="", command=(), interval=2.0, timeout=5.0, retries=2, grace=10.0,
     )  # fmt: skip
@@ -206,7 +206,7 @@ def test_probe_that_cannot_be_used(table: dict[str, Any], said: str) -> None:
 
 
 def test_table_and_types_name_the_same_settings() -> None:
-    for section, kind in settings.Settings.__annotations__.items():
+    for section, kind in sections.Settings.__annotations__.items():
         fields = getattr(kind, "_fields", None)
         if fields and issubclass(kind, tuple):
             keys = [s.key for s in SETTINGS if s.key.startswith(f"{section}.")]

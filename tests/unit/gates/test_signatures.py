@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autoupdate.config.settings import Trust
+from autoupdate.config.sections import Trust
 from autoupdate.gates import trusted_keys
 from autoupdate.gates.signatures import weigh
 from autoupdate.model.errors import ConfigurationError, DamagedMirrorError, Exit

@@ -7,7 +7,7 @@ from autoupdate.host.services import parse as parse_service
 from autoupdate.model.track import branch_ref
 from autoupdate.upstream.git_environment import complaint, git_environment, host_of, redact
 from autoupdate.upstream.ls_remote import parse
-from autoupdate.worker.environment.installer import summary
+from autoupdate.worker.packages.installer import summary
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

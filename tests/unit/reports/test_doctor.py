@@ -9,7 +9,7 @@ import pytest
 
 from autoupdate.cli.render.doctor import doctor as words
 from autoupdate.config.run_from import Unit
-from autoupdate.config.settings import Upstream
+from autoupdate.config.sections import Upstream
 from autoupdate.model.errors import UnreachableError
 from autoupdate.model.paths import AppPaths
 from autoupdate.reports.doctor import Case, Finding, examine

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autoupdate.config.settings import Health, Probe
+from autoupdate.config.sections import Health, Probe
 from autoupdate.host.services import Service
 from autoupdate.host.unit_times import Times
 from autoupdate.update.health import Baseline, UnhealthyError, settle, soak

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoupdate.config.settings import Probe
+from autoupdate.config.sections import Probe
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.records import probes

@@ -84,12 +84,16 @@ def test_a_commit_in_quarantine_does_not_become_the_previous_one(world: World) -
     assert world.previous_commit() == commit(2)
 
 
-@pytest.mark.parametrize("path", ["srv/app", "srv/other"], ids=["removed", "set to another place"])
-def test_a_missing_path_is_made_again(world: World, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "result"),
+    [("srv/app", Result.CURRENT), ("srv/other", Result.UPDATED)],
+    ids=["removed", "set to another place"],
+)
+def test_a_missing_path_is_made_again(world: World, path: str, result: Result) -> None:
     world.deploy(1)
     os.unlink(world.settings.path)
     world.settings = settings(world.root, path=f"{world.root}/{path}")
-    assert one_run(world.app, wait=False).result is Result.CURRENT
+    assert one_run(world.app, wait=False).result is result
     assert os.readlink(world.settings.path) == world.paths.current
 
 

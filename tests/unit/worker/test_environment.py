@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.config.settings import Build
+from autoupdate.config.sections import Build
 from autoupdate.model.errors import UpdateFailedError
-from autoupdate.worker.environment import installer
 from autoupdate.worker.environment.environment import EnvironmentBuilder
-from autoupdate.worker.environment.package import build_requirements
-from autoupdate.worker.environment.requirements import included_files
+from autoupdate.worker.packages import installer
+from autoupdate.worker.packages.package import build_requirements
+from autoupdate.worker.packages.requirements import included_files
 from tests.environments import complete
 
 SETTINGS = Build(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.model.errors import UpdateFailedError
-from autoupdate.worker.environment import package
+from autoupdate.worker.packages import package
 from tests.unit.worker.test_environment import SETTINGS
 
 TOOLS = "[tool.ruff]\nline-length = 100\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoupdate.config.settings import Build
+from autoupdate.config.sections import Build
 from autoupdate.worker.repository.packaged import Project
 
 BUILD = Build(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.model.errors import DependenciesFailedError, UnreachableError
-from autoupdate.worker.environment.installer import fault
-from autoupdate.worker.environment.trouble import find, hidden_words
+from autoupdate.worker.packages.installer import fault
+from autoupdate.worker.packages.trouble import find, hidden_words
 
 RETRIED = (
     "WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.config.settings import Build
+from autoupdate.config.sections import Build
 from autoupdate.model.errors import AutoupdateError, HostFaultError, UnreachableError
-from autoupdate.worker.environment import uv
 from autoupdate.worker.environment.environment import EnvironmentBuilder
-from autoupdate.worker.environment.requirements import index_options
+from autoupdate.worker.packages import uv
+from autoupdate.worker.packages.requirements import index_options
 
 PIP = """
 [global]

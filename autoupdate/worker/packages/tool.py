@@ -5,12 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from autoupdate.config.settings import Build
+from autoupdate.config.sections import Build
 from autoupdate.model.errors import DependenciesFailedError, HostFaultError, UpdateFailedError
-from autoupdate.worker.environment import uv
-from autoupdate.worker.environment.installer import Installer, fault, summary
-from autoupdate.worker.environment.requirements import existing, index_options
-from autoupdate.worker.environment.uv import Command
+from autoupdate.worker.packages import uv
+from autoupdate.worker.packages.installer import Installer, fault, summary
+from autoupdate.worker.packages.requirements import existing, index_options
+from autoupdate.worker.packages.uv import Command
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 

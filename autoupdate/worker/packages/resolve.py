@@ -11,11 +11,11 @@ from typing import NamedTuple
 from packaging.utils import canonicalize_name
 
 from autoupdate.model.errors import DependenciesFailedError
-from autoupdate.worker.environment import lock_files, package, requirements
-from autoupdate.worker.environment.lock_files import Locked
-from autoupdate.worker.environment.resolution import Resolution, of_lock, of_report
-from autoupdate.worker.environment.tool import Tool, python_version
-from autoupdate.worker.environment.wanted import Wanted, wanted
+from autoupdate.worker.packages import lock_files, package, requirements
+from autoupdate.worker.packages.lock_files import Locked
+from autoupdate.worker.packages.resolution import Resolution, of_lock, of_report
+from autoupdate.worker.packages.tool import Tool, python_version
+from autoupdate.worker.packages.wanted import Wanted, wanted
 
 Versions = Mapping[str, str]
 # The directory of an environment that has only pip.

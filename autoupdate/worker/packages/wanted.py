@@ -3,11 +3,11 @@
 from typing import NamedTuple
 from urllib.parse import quote
 
-from autoupdate.config.settings import Build
-from autoupdate.worker.environment import package, poetry
-from autoupdate.worker.environment.lock_files import LOCKS
-from autoupdate.worker.environment.requirements import existing, with_included
-from autoupdate.worker.environment.tool import Tool
+from autoupdate.config.sections import Build
+from autoupdate.worker.packages import package, poetry
+from autoupdate.worker.packages.lock_files import LOCKS
+from autoupdate.worker.packages.requirements import existing, with_included
+from autoupdate.worker.packages.tool import Tool
 
 
 class Wanted(NamedTuple):

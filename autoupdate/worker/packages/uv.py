@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from autoupdate.host.links import sync_directory
 from autoupdate.host.process import SEARCH_PATH
 from autoupdate.model.errors import HostFaultError
-from autoupdate.worker.environment.installer import fault
+from autoupdate.worker.packages.installer import fault
 
 # Runs a command in a directory, with added environment variables; returns status and output.
 Command = Callable[[Sequence[str], str, dict[str, str]], tuple[int, str]]

@@ -12,7 +12,7 @@ from autoupdate.model.errors import (
     UnreachableError,
     UpdateFailedError,
 )
-from autoupdate.worker.environment import trouble
+from autoupdate.worker.packages import trouble
 
 
 class Installer(NamedTuple):

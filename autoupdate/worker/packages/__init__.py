@@ -1,0 +1,1 @@
+"""Which packages a release asks for and gets, and the installers that are asked: pip and uv."""
