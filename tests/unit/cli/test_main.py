@@ -169,8 +169,9 @@ def test_shape_of_status(world: World) -> None:
     world.deploy(3)
     told = facts(world)
     assert set(told) == {
-        "app", "network_trouble", "settings_fault", "state", "watched", "interrupted", "current", "previous",
-        "candidate", "last_run", "last_success_at", "hold", "pin", "quarantine", "services",
+        "app", "network_trouble", "settings_fault", "state", "watched", "interrupted", "current",
+        "previous", "candidate",
+        "last_run", "last_success_at", "hold", "pin", "quarantine", "services",
     }  # fmt: skip
     assert (told["app"], told["state"]) == (APP, "current")
     assert set(told["current"]) == RELEASE | {"trusted", "trust_reason"}
@@ -180,7 +181,7 @@ def test_shape_of_status(world: World) -> None:
     assert set(told["last_run"]) == {
         "result", "exit_code", "started_at", "finished_at", "reason",
     }  # fmt: skip
-    assert [set(item) for item in told["quarantine"]] == [{"commit", "reason", "since"}]
+    assert [set(item) for item in told["quarantine"]] == [{"commit", "reason", "since", "retry_at"}]
     assert set(told["services"]) == set(SERVICES)
     assert set(told["services"]["web.service"]) == {
             "active", "sub", "restarts", "runs_from",
