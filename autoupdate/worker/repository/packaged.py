@@ -35,6 +35,11 @@ UNDERSTOOD = re.compile(
     r"\bpackages\s*=\s*(?:\[[\s'\"\w.,]*\]"
     r"|(?:setuptools\.)?find_packages\((?:[^()]|\([^()]*\))*\))(?=\s*[,)])"
 )  # fmt: skip
+# Those that name each package, or each pattern of a search.
+NAMED_EACH = re.compile(
+    r"\bpackages\s*=\s*(?:\[[\s'\"\w.,]*\]|(?:setuptools\.)?find_packages\("
+    r"[^()]*\binclude\s*=\s*\[[\s'\"\w.,*]*\]\s*(?:,[^()]*)?\))(?=\s*[,)])"
+)
 # What setuptools does not take for a package when it looks by itself (FlatLayoutPackageFinder).
 NOT_FOUND_BY_ITSELF = frozenset({
     "benchmark", "benchmarks", "bin", "build", "changelog", "ci", "debian", "doc", "docs",
@@ -59,7 +64,10 @@ def packaged(repository: str, commit: str, folders: list[str], build: Build) -> 
         folder
         for folder in folders
         if project.may_contain(folder)
-        or kind_and_size(repository, f"{commit}:{folder}/__init__.py")[0]
+        or (
+            not project.is_complete()
+            and kind_and_size(repository, f"{commit}:{folder}/__init__.py")[0]
+        )
     ]
 
 
@@ -134,6 +142,24 @@ class Project:
         if given := PACKAGES.findall(self.setup_py):
             return len(UNDERSTOOD.findall(self.setup_py)) < len(given)
         return folder not in NOT_FOUND_BY_ITSELF and not folder.startswith((".", "_"))
+
+    def is_complete(self) -> bool:
+        """Return whether the files name each package, so that no other one is installed.
+
+        Else any directory with __init__.py may be one.
+        """
+        if not self.is_readable or self.build.install == package.NONE or not self.is_defined():
+            return False
+        listed = package.table(self.pyproject, "tool", SETUPTOOLS).get("packages")
+        if isinstance(listed, list):
+            return True
+        if isinstance(listed, Mapping):
+            search = listed.get("find")
+            return isinstance(search, Mapping) and isinstance(search.get("include"), list)
+        if self.setup_cfg.has_option("options", "packages"):
+            return False
+        given = PACKAGES.findall(self.setup_py)
+        return bool(given) and len(NAMED_EACH.findall(self.setup_py)) == len(given)
 
     def is_defined(self) -> bool:
         """Return whether there is a package at the top of the repository."""

@@ -67,6 +67,31 @@ def test_folders(files: dict[str, str], contained: list[str], loose: list[str]) 
     assert [folder for folder in (*contained, *loose) if project.may_contain(folder)] == contained
 
 
+@pytest.mark.parametrize(
+    ("files", "complete"),
+    [
+        ({"setup.py": "setup(packages=['app', 'lib.inner'], x=1)"}, True),
+        ({"setup.py": "setup(packages=find_packages(include=['app', 'app.*']))"}, True),
+        ({"setup.py": "setup(\n    packages=find_packages(\n        include=['app*'],\n    ),\n)"},
+         True),
+        ({"setup.py": "setup(packages=find_packages())"}, False),
+        ({"setup.py": "setup(packages=find_packages(include=mine))"}, False),
+        ({"setup.py": "setup(packages=find_packages(include=['a'] + more))"}, False),
+        ({"setup.py": "setup(packages=['app'] + more)"}, False),
+        ({"setup.py": "setup(name='x')"}, False),
+        ({"pyproject.toml": FIND + 'include = ["app*"]\n'}, True),
+        ({"pyproject.toml": FIND}, False),
+        ({"pyproject.toml": '[tool.setuptools]\npackages = ["app"]\n'}, True),
+        ({"pyproject.toml": HATCH}, False),
+        ({"pyproject.toml": "[broken"}, False),
+        ({}, False),
+    ],
+)  # fmt: skip
+def test_whether_each_package_is_named(files: dict[str, str], complete: bool) -> None:
+    """Then a directory with __init__.py that is not named is part of no package."""
+    assert Project(files, BUILD).is_complete() is complete
+
+
 def test_settings() -> None:
     files = {"setup.py": "setup(packages=find_packages())"}
     assert not Project(files, BUILD).may_contain("libs")
