@@ -20,7 +20,9 @@ def right_after(scene: Scene) -> list[str]:
     if complaint:
         return [*wrong, complaint]
     wrong += untrue(scene, facts, status)
-    if facts["unfinished"] and status["state"] not in INTERRUPTED:
+    # Before the switch nothing has changed yet, but it must be said.
+    said = status["state"] in INTERRUPTED or status["interrupted"]
+    if facts["unfinished"] and not said:
         wrong.append(f"status says {status['state']} of an unfinished {facts['unfinished']}")
     return wrong
 
