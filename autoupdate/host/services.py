@@ -125,7 +125,7 @@ class Systemd:
         if answer is None or answer.returncode:
             return []
         blocks = answer.stdout.decode(errors="replace").strip().split("\n\n")
-        return [parse(name, block) for name, block in zip(names, blocks, strict=True)]
+        return [parse(name, block) for name, block in zip(names, blocks, strict=False)]
 
     def programs(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the programs that services start (ExecStart=, without directory)."""

@@ -214,6 +214,8 @@ class Server:
             builder = self._builder(settings, build.command)
             fits = builder.finish(directory, prepared_from_json(prepared))
         if fits:
+            # A build may touch files, after which git looks at their content.
+            local_changes.settle(directory)
             local_changes.note_built_files(directory, tuple(shared))
             # Everything must be on the disk before a link points to it (sync(1)).
             command(["sync", "--file-system", self.paths.releases], "/", {})

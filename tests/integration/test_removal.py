@@ -34,7 +34,8 @@ def leave_pycache(release: Path, owner: Identity | None) -> None:
         if not place.is_dir() or place.is_symlink():
             continue
         cache = place / "__pycache__/deeper"
-        cache.mkdir(parents=True)
+        # A new environment begins as a copy of the one before.
+        cache.mkdir(parents=True, exist_ok=True)
         (cache / "module.pyc").touch()
         for path in (cache.parent, cache, cache / "module.pyc"):
             if owner:

@@ -34,12 +34,13 @@ def imported_places(release: str, facts: Sequence[str]) -> list[str]:
     found: set[str] = set()
     for directory in facts:
         tops = list(top_level(directory))
-        roots = list(path_entries(directory, release))
-        for root in roots if tops else ():
-            found |= {place for top in tops for place in (f"{root}/{top}", f"{root}/{top}.py")}
-        if roots and not tops:
+        # A finder instead of a path entry leads to the same places.
+        roots = list(path_entries(directory, release)) or [release, f"{release}/src"]
+        if not tops:
             return everything
-    return sorted(filter(is_code, found)) if facts else everything
+        for root in roots:
+            found |= {place for top in tops for place in (f"{root}/{top}", f"{root}/{top}.py")}
+    return sorted(filter(is_code, found)) or everything
 
 
 def top_level(facts: str) -> Iterator[str]:

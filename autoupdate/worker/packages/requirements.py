@@ -13,6 +13,7 @@ DEFAULT_REQUIREMENTS = next(
     tuple(setting.default) for setting in SETTINGS if setting.key == "build.requirements"
 )
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)\s*(\[[^]]*\])?\s*===?\s*(?P<version>[^\s;,]+)")
+HASHES = re.compile(r"(^|\s)--(hash[=\s]+\S+|require-hashes)")
 SELECTION = re.compile(r"--(no-binary|only-binary|prefer-binary|pre)\b")
 INDEX_OPTIONS = {
     "-i": "--index-url", "--index-url": "--index-url", "--extra-index-url": "--extra-index-url",
@@ -59,6 +60,11 @@ def hashes(file: str) -> dict[tuple[str, str], tuple[str, ...]]:
         if pinned and digests:
             found[canonicalize_name(pinned["name"]), pinned["version"]] = digests
     return found
+
+
+def has_hashes(file: str) -> bool:
+    """Return whether a requirements file asks for hashes."""
+    return any(HASHES.search(line) for line in logical_lines(file))
 
 
 def selection_options(file: str) -> list[str]:

@@ -88,6 +88,9 @@ def by_pip(
 ) -> Resolution:
     """Resolve by `pip install --dry-run`, with the preferred versions as constraints.
 
+    Where a requirement has a hash, pip wants one of everything, and a directory cannot have one
+    (pip-install(1)): then the requirements files are resolved apart from the rest.
+
     pip has constraints, but no preferences. If they do not fit, it is asked what it would change in
     the deployed environment (`has_packages`); if not even that helps, nothing is preferred.
     """
@@ -110,6 +113,15 @@ def by_pip(
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise DependenciesFailedError(f"pip's resolution cannot be read: {error}") from None
 
+    if asked.lines and any(map(requirements.has_hashes, asked.files)):
+        alone = by_pip(tool, release, scratch, asked._replace(lines=()), {}, python, False)
+        found = {canonicalize_name(pin.name): pin for pin in alone.pins}
+        asked = asked._replace(files=())
+        versions: dict[str, str] = dict(preferred)
+        versions |= {name: pin.version for name, pin in found.items()}
+        rest = ask(versions)
+        more = [pin for pin in rest.pins if canonicalize_name(pin.name) not in found]
+        return Resolution((*alone.pins, *more), (*alone.own, *rest.own))
     try:
         return ask(preferred)
     except DependenciesFailedError:
