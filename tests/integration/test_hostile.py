@@ -47,7 +47,7 @@ REFUSED: dict[str, tuple[Attack, str]] = {
         lambda h, _: [h.link(b"passwd", b"/etc/passwd")], "point outside the release: passwd",
     ),
     "a link to a directory above": (
-        lambda h, _: [h.directory(b"a", h.link(b"b", b"../.."))], "outside the release: a/b",
+        lambda h, _: [h.link(b"b", b"..")], "outside the release: b",
     ),
     "a link by way of a link": (
         lambda h, _: [h.directory(b"a", h.link(b"up", b"..")), h.link(b"z", b"a/up/../x")],

@@ -34,6 +34,9 @@ def settle(directory: str) -> None:
     git = Git(directory)
     changes = _status(git, "/dev/null", "--untracked-files=no")
     _flag(git, "--skip-worktree", [path for _, path in changes])
+    # Git looks at the content of a file that may have changed after the index was written, as far
+    # as their times tell, and then a filter of the host may see a change.
+    os.utime(str(git.rev_parse("--path-format=absolute", "--git-path", "index")))
 
 
 def note_built_files(directory: str, shared: tuple[str, ...]) -> None:
