@@ -125,7 +125,7 @@ class Systemd:
         if answer is None or answer.returncode:
             return []
         blocks = answer.stdout.decode(errors="replace").strip().split("\n\n")
-        return [parse(name, block) for name, block in zip(names, blocks, strict=False)]
+        return [parse(name, block) for name, block in zip(names, blocks, strict=True)]
 
     def programs(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the programs that services start (ExecStart=, without directory)."""
@@ -152,7 +152,7 @@ class Systemd:
         if answer is None or answer.returncode:
             return {}
         blocks = answer.stdout.decode(errors="replace").strip().split("\n\n")
-        return {name: unit_times.parse(block) for name, block in zip(names, blocks, strict=True)}
+        return {name: unit_times.parse(block) for name, block in zip(names, blocks, strict=False)}
 
     def restart(self, names: Sequence[str]) -> None:
         """Order a restart without waiting for it. Raises UpdateFailedError if refused."""
