@@ -94,7 +94,8 @@ class EnvironmentBuilder:
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
         interpreter = self.tool.interpreter()
-        found = memory.find(self.environments, release, memory.request(interpreter, self.build))
+        request = memory.request(interpreter, self.build)
+        found = memory.find(self.environments, release, request, deployed)
         # The repository may have something of that name.
         remove(f"{release}/.venv")
         if found and not anew:
@@ -151,8 +152,8 @@ class EnvironmentBuilder:
         requires = own_packages.requires(release, own)
         if not prepared.anew:
             request = memory.request(prepared.interpreter, self.build)
-            found = memory.find(self.environments, release, request)
-            if found is None or found[1].requires != requires:
+            former = memory.matching(template, release, request)
+            if former is None or former.requires != requires:
                 return False
         known = self._known(release, prepared, requires)
         memory.remember(template, prepared.interpreter, known)

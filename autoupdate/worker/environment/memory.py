@@ -75,17 +75,28 @@ def digest(release: str, files: Sequence[str]) -> str:
     return total.hexdigest()
 
 
-def find(environments: str, release: str, asked: str) -> tuple[str, Known] | None:
+def find(
+    environments: str, release: str, asked: str, deployed: str = ""
+) -> tuple[str, Known] | None:
     """Return the key of the environment that a release needs, with the resolution; None: unknown.
 
-    `asked` is the digest of the settings.
+    `asked` is the digest of the settings. Several resolutions may count, if versions were upgraded
+    meanwhile: that of the environment `deployed` first, as the others may have been rolled back.
     """
-    for key in sorted(os.listdir(environments)):
-        if os.path.exists(f"{environments}/{key}/{COMPLETE}"):
-            contents = read(f"{environments}/{key}")
-            for known in contents.known if contents else ():
-                if known.request == asked and digest(release, known.files) == known.inputs:
-                    return key, known
+    for key in sorted(os.listdir(environments), key=lambda key: (key != deployed, key)):
+        environment = f"{environments}/{key}"
+        is_complete = os.path.exists(f"{environment}/{COMPLETE}")
+        if is_complete and (known := matching(environment, release, asked)):
+            return key, known
+    return None
+
+
+def matching(environment: str, release: str, asked: str) -> Known | None:
+    """Return the resolution of an environment that counts for a release; None: it has none."""
+    contents = read(environment)
+    for known in contents.known if contents else ():
+        if known.request == asked and digest(release, known.files) == known.inputs:
+            return known
     return None
 
 
@@ -119,24 +130,15 @@ def _known(facts: Mapping[str, Any]) -> Known:
 
 
 def remember(environment: str, interpreter: str, known: Known) -> None:
-    """Put a resolution first in the list of an environment, and in no other. Raises OSError."""
-    environments, key = os.path.split(environment)
-    for other in os.listdir(environments):
-        contents = read(f"{environments}/{other}") if other != key else None
-        if contents and any(_is_same(item, known) for item in contents.known):
-            write(f"{environments}/{other}", contents.interpreter, contents.known, known)
+    """Put a resolution first in the list of an environment. Raises OSError."""
     before = read(environment)
-    write(environment, interpreter, before.known if before else (), known, known)
-
-
-def write(
-    environment: str, interpreter: str, former: Sequence[Known], without: Known, *first: Known
-) -> None:
-    """Write the list of an environment: `first`, then the former ones but one. Raises OSError."""
-    others = [item for item in former if not _is_same(item, without)]
+    same = (known.request, known.inputs)
+    others = [
+        item for item in (before.known if before else ()) if (item.request, item.inputs) != same
+    ]
     listed = [
         {**item._asdict(), "resolution": item.resolution.to_json()}
-        for item in [*first, *others][:MOST]
+        for item in [known, *others][:MOST]
     ]
     temporary = f"{environment}/{RESOLVED}.new"
     with suppress(FileNotFoundError):
@@ -145,7 +147,3 @@ def write(
     with open(temporary, "x", encoding="utf-8") as stream:
         json.dump({"interpreter": interpreter, "known": listed}, stream)
     os.rename(temporary, f"{environment}/{RESOLVED}")
-
-
-def _is_same(one: Known, other: Known) -> bool:
-    return (one.request, one.inputs) == (other.request, other.inputs)

@@ -8,6 +8,7 @@ import pytest
 
 from autoupdate.config.sections import Build
 from autoupdate.model.errors import UpdateFailedError
+from autoupdate.worker.environment import linked_copy
 from autoupdate.worker.environment.environment import EnvironmentBuilder
 from autoupdate.worker.packages import installer
 from autoupdate.worker.packages.package import build_requirements
@@ -200,6 +201,47 @@ def test_what_is_installed_is_preferred(release: Path) -> None:
     make_distributions(release.parents[1] / "environments" / key, {"blinker": "1.9"})
     assert provide(release, installer, deployed=key) != key
     assert limits == ["blinker==1.9\n"]
+
+
+def test_what_is_preferred_and_does_not_fit_is_left(release: Path) -> None:
+    """Also where some requirements have hashes, and the others are resolved apart from them."""
+    for text in ("blinker\nclick\n", "blinker==1.9 --hash=sha256:00\n"):
+        (release / "requirements.txt").write_text("blinker\n")
+        key = provide(release)
+        make_distributions(release.parents[1] / "environments" / key, {"itsdangerous": "1.0"})
+        (release / "requirements.txt").write_text(text)
+        installer = Installer()
+
+        def conflicts(words: Sequence[str]) -> bool:
+            if "--constraint" not in words:
+                return False
+            limits = Path(words[words.index("--constraint") + 1]).read_text()
+            return "itsdangerous==1.0" in limits
+
+        installer.fails = conflicts
+        provide(release, installer, deployed=key)
+        assert installer.resolutions > 1
+
+
+def test_upgrade_that_was_rolled_back_is_not_taken_again(release: Path) -> None:
+    """Both environments are of the same requirements; that of what is deployed counts."""
+    key, newer = provide(release), Installer()
+    newer.index["blinker"] = "2.0"
+    builder = EnvironmentBuilder(f"{release.parents[1]}/environments", SETTINGS, newer)
+    prepared = builder.prepare(str(release), key, anew=True, newest=True)
+    linked_copy.provide(
+        f"{builder.environments}/{prepared.former}", f"{release.parents[1]}/linking",
+        f"{builder.environments}/{prepared.key}", None,
+    )  # fmt: skip
+    builder.install(str(release), prepared)
+    linked_copy.provide(
+        f"{builder.environments}/{prepared.key}", f"{release.parents[1]}/linking",
+        f"{release}/.venv", None,
+    )  # fmt: skip
+    assert builder.finish(str(release), prepared)
+    assert prepared.key != key
+    assert provide(release, deployed=key) == key
+    assert provide(release, deployed=prepared.key) == prepared.key
 
 
 def make_distributions(environment: Path, versions: dict[str, str]) -> None:
