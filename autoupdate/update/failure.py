@@ -106,7 +106,7 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
         if not isinstance(error, HostFaultError) or counted.failed < MOST_HOST_FAULTS:
             return
     if is_deployed_already(app, transaction):
-        # Only its settings are new: they are to blame.
+        # Its settings or the host's Python are new: they are to blame.
         app.records.count_attempt(transaction.commit, error.message, now, interrupted=False)
         return
     app.records.quarantine(transaction.commit, Step(transaction.step), error.message, now)
@@ -130,7 +130,7 @@ def blame_for_running_badly(app: App, transaction: Transaction, fault: str) -> N
 
 
 def is_deployed_already(app: App, transaction: Transaction) -> bool:
-    """Return whether the release before has the same commit, and only settings have changed."""
+    """Return whether the release before has the same commit, so that something else changed."""
     before = app.records.release(transaction.previous) if transaction.previous else None
     return before is not None and before.commit == transaction.commit
 

@@ -6,17 +6,19 @@ sample, because the whole set may be gigabytes; the smallest, as the question is
 answer.
 """
 
-import glob
 import os
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from packaging.utils import canonicalize_name
+
 from autoupdate.model.control import Control
 from autoupdate.worker.environment.environment import EnvironmentBuilder
+from autoupdate.worker.environment.files import distributions
 from autoupdate.worker.packages import trouble, uv
 from autoupdate.worker.packages.installer import summary
-from autoupdate.worker.packages.requirements import index_options
+from autoupdate.worker.packages.requirements import existing, index_options
 from autoupdate.worker.packages.uv import Command
 
 # How many packages of the deployed release are fetched, and how many servers are asked.
@@ -43,9 +45,9 @@ def control(
     """
     venv, tried, missing = f"{release}/.venv", list[str](), list[str]()
     installer = builder.tool.installer
-    files = [f"{release}/{path}" for path in builder.build.requirements]
-    index = [word for file in files if os.path.isfile(file) for word in index_options(file)]
-    host = uv.settings() if installer.program else {}
+    files = existing(release, builder.build.requirements)
+    index = [word for file in files for word in index_options(file)]
+    host = builder.tool.variables()
     indexes = uv.indexes([index], host)
 
     def fetch(*wanted: str) -> tuple[int, str]:
@@ -89,7 +91,7 @@ def is_of_git(url: str) -> bool:
 
 def sample(venv: str, said: str) -> list[Package]:
     """Return some packages that came from an index: those that the error names, then small ones."""
-    words = {normal(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", said)}
+    words = {canonicalize_name(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", said)}
     # Every environment has these, often from no index at all.
     found = [package for package in installed(venv) if package.name not in ("pip", "setuptools")]
     found.sort(key=lambda package: (package.name not in words, package.size))
@@ -98,10 +100,9 @@ def sample(venv: str, said: str) -> list[Package]:
 
 def installed(venv: str) -> Iterator[Package]:
     """Yield the packages of an environment that came from an index, not from a URL or directory."""
-    for place in glob.glob(f"{glob.escape(venv)}/lib/*/site-packages/*.dist-info"):
-        name, _, version = os.path.basename(place).removesuffix(".dist-info").partition("-")
-        if version and not os.path.exists(f"{place}/direct_url.json"):
-            yield Package(normal(name), version, size_of(f"{place}/RECORD"))
+    for item in distributions(venv):
+        if not os.path.exists(f"{item.facts}/direct_url.json"):
+            yield Package(item.name, item.version, size_of(f"{item.facts}/RECORD"))
 
 
 def size_of(record: str) -> int:
@@ -111,8 +112,3 @@ def size_of(record: str) -> int:
             return sum(int(size) for line in lines if (size := line.rpartition(",")[2].strip()))
     except (OSError, ValueError):
         return 1 << 40
-
-
-def normal(name: str) -> str:
-    """Return the name of a package in its normal form (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()

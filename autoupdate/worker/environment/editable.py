@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from packaging.utils import canonicalize_name
 
+from autoupdate.worker.environment.files import distributions
+
 # Files of an editable install are smaller than this. Larger ones are something else.
 LARGEST = 1 << 20
 # Files that a build leaves, and directories that do not influence an install.
@@ -194,13 +196,7 @@ def _read_json(file: str) -> dict[str, Any]:
 def facts_of(venv: str, package: str) -> str:
     """Return the .dist-info directory of a package in an environment; empty if it has none."""
     wanted = canonicalize_name(package)
-    for library in sorted(os.listdir(f"{venv}/lib")):
-        top = f"{venv}/lib/{library}/site-packages"
-        for entry in os.listdir(top) if os.path.isdir(top) else ():
-            name, _, _ = entry.removesuffix(".dist-info").rpartition("-")
-            if entry.endswith(".dist-info") and canonicalize_name(name) == wanted:
-                return f"{top}/{entry}"
-    return ""
+    return next((item.facts for item in distributions(venv) if item.name == wanted), "")
 
 
 def _recorded(venv: str, facts: str) -> list[str]:

@@ -3,7 +3,11 @@
 import glob
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import NamedTuple
+
+from packaging.utils import canonicalize_name
 
 from autoupdate.worker.environment.linked_copy import VERSIONS
 
@@ -15,11 +19,26 @@ def forget_locks(*places: str) -> None:
             os.unlink(f"{place}/.lock")
 
 
+class Distribution(NamedTuple):
+    """An installed package, and the directory with what is recorded of it (.dist-info)."""
+
+    name: str
+    version: str
+    facts: str
+
+
+def distributions(environment: str) -> Iterator[Distribution]:
+    """Yield the packages of an environment; their names in the normal form."""
+    pattern = f"{glob.escape(environment)}/lib/*/site-packages/*.dist-info"
+    for path in sorted(glob.glob(pattern)):
+        name, _, version = os.path.basename(path).removesuffix(".dist-info").rpartition("-")
+        if name and version:
+            yield Distribution(canonicalize_name(name), version, path)
+
+
 def write_versions(environment: str) -> None:
     """List the packages of an environment, in a requirements file with exact versions."""
-    pattern = f"{glob.escape(environment)}/lib/*/site-packages/*.dist-info"
-    names = [os.path.basename(path).removesuffix(".dist-info") for path in glob.glob(pattern)]
-    lines = sorted("{}=={}\n".format(*name.rsplit("-", 1)) for name in names if "-" in name)
+    lines = sorted(f"{item.name}=={item.version}\n" for item in distributions(environment))
     # Removed first: other environments may have a hard link to it.
     remove(f"{environment}/{VERSIONS}")
     with open(f"{environment}/{VERSIONS}", "x", encoding="utf-8") as file:

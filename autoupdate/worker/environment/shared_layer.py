@@ -4,7 +4,6 @@ It has only what comes from an index or a pinned URL. Its key is a digest of exa
 as a copy of the deployed environment, by hard links, of which only what differs is installed.
 """
 
-import glob
 import hashlib
 import os
 import shutil
@@ -16,7 +15,13 @@ from packaging.utils import canonicalize_name
 from autoupdate.host.links import sync_directory
 from autoupdate.worker.environment import memory
 from autoupdate.worker.environment.bytecode import compile_modules
-from autoupdate.worker.environment.files import adapt, forget_locks, remove, write_versions
+from autoupdate.worker.environment.files import (
+    adapt,
+    distributions,
+    forget_locks,
+    remove,
+    write_versions,
+)
 from autoupdate.worker.environment.linked_copy import (
     BUILD_TOOLS,
     COMPLETE,
@@ -87,7 +92,7 @@ def install(
         if update := tool.installer.update_itself(template):
             tool.do(update, release)
     wanted = {canonicalize_name(pin.name): pin for pin in found.pins}
-    present = set(installed(template))
+    present = {item.name for item in distributions(template)}
     missing = [
         pin for name, pin in wanted.items() if name not in present or not same(pin, had.get(name))
     ]
@@ -97,7 +102,8 @@ def install(
         tool.do(tool.installer.uninstall(template, surplus), release)
     for pins in split(missing):
         file = f"{template}/wanted.txt"
-        write_pins(file, options(tool, release), pins)
+        lines = [*options(tool, release), *(pin.requirement() for pin in pins)]
+        requirements.write(file, lines)
         words = ["--no-deps", "--requirement", file]
         tool.do(tool.installer.install(template, words), release)
         remove(file)
@@ -106,13 +112,6 @@ def install(
     if not tool.installer.program:
         compile_modules(tool.command, f"{template}/bin/python", [f"{template}/lib"])
     install_build_tools(tool, release, template, found.own)
-
-
-def installed(environment: str) -> Iterator[str]:
-    """Yield the names of the packages in an environment."""
-    pattern = f"{glob.escape(environment)}/lib/*/site-packages/*.dist-info"
-    for path in glob.glob(pattern):
-        yield canonicalize_name(os.path.basename(path).removesuffix(".dist-info").rsplit("-", 1)[0])
 
 
 def same(pin: Pin, had: Pin | None) -> bool:
@@ -130,12 +129,6 @@ def split(pins: Sequence[Pin]) -> Iterator[list[Pin]]:
             yield chosen
 
 
-def write_pins(file: str, first: Sequence[str], pins: Sequence[Pin]) -> None:
-    """Write a requirements file."""
-    with open(file, "w", encoding="utf-8") as stream:
-        stream.writelines(f"{line}\n" for line in [*first, *(pin.requirement() for pin in pins)])
-
-
 def install_build_tools(tool: Tool, release: str, template: str, own: Sequence[Own]) -> None:
     """Install what builds the repository's own packages. It is not compiled: few of it is loaded.
 
@@ -145,8 +138,7 @@ def install_build_tools(tool: Tool, release: str, template: str, own: Sequence[O
         return
     place = f"{template}/{BUILD_TOOLS}"
     file = f"{template}/wanted.txt"
-    with open(file, "w", encoding="utf-8") as stream:
-        stream.writelines(f"{line}\n" for line in options(tool, release))
+    requirements.write(file, options(tool, release))
     words = ["--requirement", file, "--target", place, *wanted]
     command = tool.installer.install(template, words, compiled=False)
     if len(own) == 1:

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from packaging.utils import canonicalize_name
 
@@ -98,3 +99,12 @@ def index_options(path: str) -> list[str]:
             elif name in INDEX_OPTIONS and value.strip():
                 options += [INDEX_OPTIONS[name], value.strip()]
     return options
+
+
+def write(file: str, lines: Iterable[str]) -> None:
+    """Write a new file of the installer's. Raises OSError."""
+    with suppress(FileNotFoundError):
+        # Removed first: a package may have installed a link of that name.
+        os.unlink(file)
+    with open(file, "x", encoding="utf-8", errors="surrogateescape") as stream:
+        stream.writelines(f"{line}\n" for line in lines)

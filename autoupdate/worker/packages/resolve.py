@@ -6,6 +6,7 @@ deployed environment, and takes the newest of all others.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -13,7 +14,7 @@ from packaging.utils import canonicalize_name
 from autoupdate.model.errors import DependenciesFailedError
 from autoupdate.worker.packages import lock_files, package, requirements
 from autoupdate.worker.packages.lock_files import Locked
-from autoupdate.worker.packages.resolution import Resolution, of_lock, of_report
+from autoupdate.worker.packages.resolution import Pin, Resolution, of_lock, of_report
 from autoupdate.worker.packages.tool import Tool, python_version
 from autoupdate.worker.packages.wanted import Wanted, wanted
 
@@ -47,7 +48,7 @@ def resolve(
     else:
         python = f"{former}/bin/python" if former else bare_pip(tool, release, scratch)
         asked = wanted(tool, release, scratch, python)
-        found = by_pip(tool, release, scratch, asked, preferred, python, bool(former))
+        found = by_pip(tool, release, scratch, asked, preferred, python, has_packages=bool(former))
     files = requirements.with_included(release, tool.build.requirements)
     pins = with_known_hashes(found, locked, [f"{release}/{file}" for file in files])
     return Resolved(pins, (*faults, *not_kept(pins, locked)))
@@ -63,7 +64,7 @@ def by_uv(tool: Tool, release: str, scratch: str, asked: Wanted, preferred: Vers
         for name, version in preferred.items():
             names = (f"name = {json.dumps(name)}", f"version = {json.dumps(version)}")
             lines += ["[[packages]]", *names]
-        write(target, lines)
+        requirements.write(target, lines)
     words = [
         tool.installer.program, "pip", "compile", "--quiet", "--no-header", "--no-progress",
         "--python", tool.build.python, "--format", "pylock.toml", "--output-file", target,
@@ -84,6 +85,7 @@ def by_pip(
     asked: Wanted,
     preferred: Versions,
     python: str,
+    *,
     has_packages: bool,
 ) -> Resolution:
     """Resolve by `pip install --dry-run`, with the preferred versions as constraints.
@@ -98,7 +100,7 @@ def by_pip(
     def ask(versions: Versions, *, anew: bool = True) -> Resolution:
         report = f"{scratch}/report.json"
         limits = f"{scratch}/constraints.txt"
-        write(limits, [f"{name}=={version}" for name, version in versions.items()])
+        requirements.write(limits, [f"{name}=={version}" for name, version in versions.items()])
         words = [
             python, "-P", "-m", "pip", "install", "--dry-run", "--quiet", "--no-input",
             "--disable-pip-version-check", "--progress-bar=off", "--report", report,
@@ -113,29 +115,33 @@ def by_pip(
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise DependenciesFailedError(f"pip's resolution cannot be read: {error}") from None
 
+    alone = Resolution((), ())
     if asked.lines and any(map(requirements.has_hashes, asked.files)):
-        alone = by_pip(tool, release, scratch, asked._replace(lines=()), {}, python, False)
-        found = {canonicalize_name(pin.name): pin for pin in alone.pins}
+        files = asked._replace(lines=())
+        alone = by_pip(tool, release, scratch, files, {}, python, has_packages=False)
         asked = asked._replace(files=())
-        versions: dict[str, str] = dict(preferred)
-        versions |= {name: pin.version for name, pin in found.items()}
-        rest = ask(versions)
-        more = [pin for pin in rest.pins if canonicalize_name(pin.name) not in found]
-        return Resolution((*alone.pins, *more), (*alone.own, *rest.own))
-    try:
-        return ask(preferred)
-    except DependenciesFailedError:
-        if not preferred:
-            raise
-    if has_packages:
+    fixed = versions_of(alone.pins)
+
+    def preferring() -> Resolution:
         try:
-            changed = ask({}, anew=False)
-            return ask(
-                {**preferred, **{canonicalize_name(pin.name): pin.version for pin in changed.pins}}
-            )
+            return ask({**preferred, **fixed})
         except DependenciesFailedError:
-            pass
-    return ask({})
+            if not preferred:
+                raise
+        if has_packages:
+            with suppress(DependenciesFailedError):
+                changed = ask(fixed, anew=False)
+                return ask({**preferred, **versions_of(changed.pins), **fixed})
+        return ask(fixed)
+
+    found = preferring()
+    more = [pin for pin in found.pins if canonicalize_name(pin.name) not in fixed]
+    return Resolution((*alone.pins, *more), (*alone.own, *found.own))
+
+
+def versions_of(pins: Sequence[Pin]) -> dict[str, str]:
+    """Return the versions of packages by name."""
+    return {canonicalize_name(pin.name): pin.version for pin in pins}
 
 
 def bare_pip(tool: Tool, release: str, scratch: str) -> str:
@@ -151,7 +157,7 @@ def inputs(scratch: str, asked: Wanted) -> list[str]:
     if not asked.lines:
         return list(asked.files)
     more = f"{scratch}/wanted.in"
-    write(more, asked.lines)
+    requirements.write(more, asked.lines)
     return [*asked.files, more]
 
 
@@ -180,9 +186,3 @@ def not_kept(found: Resolution, locked: Mapping[str, Locked]) -> Iterator[str]:
                 f"{item.file} has {pin.name} {item.version}, which does not fit what else the"
                 f" commit asks for; {pin.version} is installed"
             )
-
-
-def write(file: str, lines: Sequence[str]) -> None:
-    """Write lines to a file."""
-    with open(file, "w", encoding="utf-8", errors="surrogateescape") as stream:
-        stream.writelines(f"{line}\n" for line in lines)
