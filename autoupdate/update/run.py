@@ -113,6 +113,9 @@ def by_hand(app: App, work: Callable[[], Outcome], *, wait: bool = True) -> Outc
             # A mistyped command is not a run of the app.
             if outcome.result is not Result.REFUSED:
                 remember(app, outcome, started)
+        except KeyboardInterrupt as error:
+            raise hand_over(app, error, started) from None
+        else:
             return outcome
         finally:
             app.worker.close()

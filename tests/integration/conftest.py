@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker import commands, link
 from autoupdate.worker.packages import uv
+from autoupdate.worker.packages.installer import cache_environment
+from tests.integration.indexes import QUICK
 from tests.integration.signers import Signers
 from tests.integration.site import Site
 from tests.integration.strangers import StrangeSite, library_for_all, open_to_all
@@ -110,3 +113,13 @@ def strange(strange_prototype: StrangeSite, monkeypatch: pytest.MonkeyPatch) -> 
     restored = strange_prototype.restore()
     assert isinstance(restored, StrangeSite)
     return restored
+
+
+@pytest.fixture
+def as_in_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the environment variables that a worker has, and none of the machine's installers."""
+    home = str(tmp_path)
+    for name, value in (git_environment(home) | cache_environment(home) | QUICK).items():
+        monkeypatch.setenv(name, value)
+    for name in ("PIP_FIND_LINKS", "PIP_DEFAULT_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)

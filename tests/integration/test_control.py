@@ -11,13 +11,11 @@ from autoupdate.config.settings import SETTINGS
 from autoupdate.model.control import Control
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
-from autoupdate.upstream.git_environment import git_environment
 from autoupdate.worker import commands
 from autoupdate.worker import control as worker_control
 from autoupdate.worker.environment.control import control, sample
 from autoupdate.worker.environment.environment import EnvironmentBuilder
-from autoupdate.worker.packages.installer import cache_environment
-from tests.integration.indexes import QUICK, Good
+from tests.integration.indexes import Good
 from tests.integration.site import Site
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.misbehaving import Misbehaving, Trouble
@@ -86,19 +84,13 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 """
 
 
+pytestmark = pytest.mark.usefixtures("as_in_a_worker")
+
+
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory, good: Good) -> Deployed:
     """Return a deployed release."""
     return Deployed(tmp_path_factory.mktemp("app"), good)
-
-
-@pytest.fixture(autouse=True)
-def _as_in_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = str(tmp_path)
-    for name, value in (git_environment(home) | cache_environment(home) | QUICK).items():
-        monkeypatch.setenv(name, value)
-    for name in ("PIP_FIND_LINKS", "PIP_DEFAULT_TIMEOUT"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize("installer", ["pip", "auto"])

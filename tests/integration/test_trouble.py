@@ -16,11 +16,11 @@ from autoupdate.model.errors import AutoupdateError, DependenciesFailedError, Ex
 from autoupdate.model.steps import Result
 from autoupdate.records.records import Records
 from autoupdate.reports.status import status
-from autoupdate.upstream.git_environment import git_environment, host_of
+from autoupdate.upstream.git_environment import host_of
 from autoupdate.upstream.ls_remote import check
 from autoupdate.worker import commands
 from autoupdate.worker.packages.installer import Installer, cache_environment, fault
-from tests.integration.indexes import QUICK, Good
+from tests.integration.indexes import Good
 from tests.integration.site import Site
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.git_server import GitServer
@@ -62,15 +62,6 @@ def tools(tmp_path_factory: pytest.TempPathFactory, uv_directory: Path) -> dict[
     }
 
 
-@pytest.fixture
-def _as_in_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = str(tmp_path)
-    for name, value in (git_environment(home) | cache_environment(home) | QUICK).items():
-        monkeypatch.setenv(name, value)
-    for name in ("PIP_FIND_LINKS", "PIP_DEFAULT_TIMEOUT"):
-        monkeypatch.delenv(name, raising=False)
-
-
 # git is run by all in the same way, and most answers about a file are those about a page.
 # The pip of the host is used as long as the newest one cannot be had.
 TELLING = (
@@ -87,7 +78,7 @@ TABLE = [
 ]
 
 
-@pytest.mark.usefixtures("_as_in_a_worker")
+@pytest.mark.usefixtures("as_in_a_worker")
 @pytest.mark.parametrize(("trouble", "what", "tool"), TABLE)
 def test_server_is_to_blame(
     tools: dict[str, Tool], tmp_path: Path, trouble: Trouble, what: str, tool: str
@@ -106,7 +97,7 @@ def test_server_is_to_blame(
     assert "\n" not in error.message
 
 
-@pytest.mark.usefixtures("_as_in_a_worker")
+@pytest.mark.usefixtures("as_in_a_worker")
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_ssh_server_is_to_blame(tools: dict[str, Tool], tool: str) -> None:
     error = tools[tool].fails(["thing @ git+ssh://git@127.0.0.1:9/thing.git"])
@@ -153,7 +144,7 @@ BAD = {
 }
 
 
-@pytest.mark.usefixtures("_as_in_a_worker")
+@pytest.mark.usefixtures("as_in_a_worker")
 @pytest.mark.parametrize("tool", ["pip of the host", "pip", "uv"])
 @pytest.mark.parametrize("bad", BAD)
 def test_commit_is_to_blame(tools: dict[str, Tool], good: Good, bad: str, tool: str) -> None:
