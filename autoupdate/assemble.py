@@ -28,6 +28,7 @@ from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found
 from autoupdate.records.database import DamagedStateError
+from autoupdate.records.release_logs import ReleaseLogs
 from autoupdate.records.second_copy import open_state
 from autoupdate.service_start import fast_path_writer
 from autoupdate.upstream.git_environment import Access, git_environment, is_open, redact
@@ -61,10 +62,10 @@ def assemble(
     make_directories(paths, app_paths, identity)
     if values is not None:
         keep(app_paths, values)
-    log = log or HostLog(paths.log)
+    log = ReleaseLogs(log or HostLog(paths.log), app_paths)
 
-    def output(line: str) -> None:
-        log.write(Event(OUTPUT, line, name, step="build"))
+    def output(line: str, release: str) -> None:
+        log.write(Event(OUTPUT, line, name, release=release, step="build"))
 
     def unconfined() -> None:
         less = "builds are less confined, because this kernel has no Landlock"

@@ -230,6 +230,11 @@ def plan(of: argparse.ArgumentParser) -> None:
 def show(of: argparse.ArgumentParser) -> None:
     """Arguments of `show`."""
     of.add_argument(
+        "--log",
+        action="store_true",
+        help="show what its build, rehearsal and hooks printed, also if the release failed",
+    )
+    of.add_argument(
         "release",
         metavar="RELEASE",
         help="release: current, previous, or the first characters of its name or of its commit",

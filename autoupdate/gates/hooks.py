@@ -62,7 +62,7 @@ def run_all(
     environment = base_environment("/root") | describe(app, transaction, facts)
     ends = app.clock.monotonic() + app.settings.hooks.timeout
     for hook in hooks:
-        fault = run_one(app, hook, environment, ends - app.clock.monotonic())
+        fault = run_one(app, hook, transaction.release, environment, ends - app.clock.monotonic())
         if fault:
             message = f"{app.name}: hook {hook} {fault}"
             app.tell(HOOK_FAILED, message, commit=transaction.commit, step=stage)
@@ -71,7 +71,9 @@ def run_all(
     return ""
 
 
-def run_one(app: App, hook: str, environment: dict[str, str], left: float) -> str:
+def run_one(
+    app: App, hook: str, release: str, environment: dict[str, str], left: float
+) -> str:
     """Run one hook, if it may run; return why it failed, or nothing."""
     if fault := app.host.hooks.fault(hook):
         return f"may not run: {fault}"
@@ -79,7 +81,7 @@ def run_one(app: App, hook: str, environment: dict[str, str], left: float) -> st
         return "was not run: hooks.timeout is used up"
     fault, lines = app.host.hooks.run(hook, environment, left)
     for line in lines[-MOST_LINES:]:
-        app.tell(OUTPUT, f"{hook}: {line[:LONGEST_LINE]}", step="hooks")
+        app.tell(OUTPUT, f"{hook}: {line[:LONGEST_LINE]}", release=release, step="hooks")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f"{fault}: {last[:LONGEST_LINE]}" if fault and last else fault
 

@@ -6,9 +6,12 @@ from contextlib import suppress
 from typing import Protocol
 
 from autoupdate.host.log_sinks import append_line, printable, send
-from autoupdate.model.events import DEBUG, LOG_UNWRITABLE, Event
+from autoupdate.model.events import LOG_UNWRITABLE, OUTPUT, Event
 
-IDENTIFIER = "autoupdate"
+# Of events, and of the output of builds, rehearsals and hooks (journalctl(1), --identifier).
+IDENTIFIER, OUTPUT_IDENTIFIER = "autoupdate", "autoupdate-build"
+# How many lines of output a run leaves in the journal.
+MOST_OUTPUT = 200
 
 
 class Log(Protocol):
@@ -23,19 +26,30 @@ class HostLog:
 
     def __init__(self, file: str) -> None:
         self.file = file
+        self._output = 0
 
     def write(self, event: Event) -> None:
-        """Record one event in both; the output of builds goes only to the journal.
+        """Record one event in both; output goes only to the journal, and not all of it.
 
         If the file cannot be written, the update continues, and the journal gets an event.
         """
-        to_journal(event)
-        if event.kind.priority >= DEBUG:
+        if event.kind == OUTPUT:
+            self._write_output(event)
             return
+        to_journal(event)
         try:
             append_line(self.file, event.message)
         except OSError as error:
             to_journal(Event(LOG_UNWRITABLE, f"cannot write {self.file}: {error.strerror}"))
+
+    def _write_output(self, event: Event) -> None:
+        self._output += 1
+        if self._output <= MOST_OUTPUT:
+            to_journal(event)
+        elif self._output == MOST_OUTPUT + 1:
+            of = f"show {event.release} --log {event.app}" if event.release else "show --help"
+            rest = f"the rest of the output is not in the journal: autoupdatectl {of}"
+            to_journal(event._replace(message=rest))
 
 
 def to_journal(event: Event) -> None:
@@ -49,7 +63,7 @@ def fields_of(event: Event) -> list[str]:
         "MESSAGE": event.message,
         "MESSAGE_ID": event.kind.message_id,
         "PRIORITY": str(event.kind.priority),
-        "SYSLOG_IDENTIFIER": IDENTIFIER,
+        "SYSLOG_IDENTIFIER": OUTPUT_IDENTIFIER if event.kind == OUTPUT else IDENTIFIER,
         "AUTOUPDATE_EVENT": event.kind.name,
         "AUTOUPDATE_APP": event.app,
         "AUTOUPDATE_COMMIT": event.commit,

@@ -138,6 +138,11 @@ class AppPaths:
         return f"{self.home}/spare-environment"
 
     @property
+    def release_logs(self) -> str:
+        """Directory of the logs of releases; only root may look into it."""
+        return f"{self.home}/logs"
+
+    @property
     def lock(self) -> str:
         """File that is locked by the run of this app."""
         return f"{self.run}/lock"
@@ -201,6 +206,10 @@ class AppPaths:
     def leaving(self) -> str:
         """Directory where the user `_autoupdate` makes the plain checkout for release-path."""
         return f"{self.home}/leaving"
+
+    def release_log(self, release: str) -> str:
+        """Return the file with the output of one release's build, rehearsal and hooks."""
+        return f"{self.release_logs}/{release}.log"
 
     def release(self, release: str) -> str:
         """Return the directory of one release."""

@@ -24,6 +24,7 @@ from autoupdate.model.events import DEFERRED, FAILED, REFUSED, STEP
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.times import seconds, write
 from autoupdate.model.verdict import Verdict
+from autoupdate.records.release_logs import has_log
 from autoupdate.records.rows import FailedEnvironment, Transaction
 from autoupdate.update import retention
 from autoupdate.update.check import note_trouble, upstream_host
@@ -52,7 +53,10 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
     with app.records.atomic():
         app.records.finish(transaction.id, result, error.exit_code, reason, app.clock.now())
         app.tell(FAILED, reason, commit=transaction.commit, step=transaction.step)
-    return Outcome(result, error.exit_code, reason, transaction.commit, "", error.advice)
+    # The reason has its last lines.
+    printed = has_log(app.paths, transaction.release) and not isinstance(error, UnreachableError)
+    log = f"autoupdatectl show {transaction.release} --log {app.name}" if printed else ""
+    return Outcome(result, error.exit_code, reason, transaction.commit, "", error.advice or log)
 
 
 def whose_space(error: AutoupdateError, before: int, after: int) -> AutoupdateError:

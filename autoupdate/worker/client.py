@@ -138,7 +138,7 @@ class WorkerProcess(BuildLink, ControlLink):
         paths: AppPaths,
         identity: Identity | None,
         environment: Mapping[str, str],
-        output: Callable[[str], None],
+        output: Callable[[str, str], None],
         unconfined: Callable[[], None] = lambda: None,
         *,
         access: Lend | None = None,

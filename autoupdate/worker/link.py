@@ -53,10 +53,13 @@ class WorkerLink:
         paths: AppPaths,
         identity: Identity | None,
         environment: Mapping[str, str],
-        output: Callable[[str], None],
+        output: Callable[[str, str], None],
         unconfined: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare a worker; `unconfined` is called if the kernel cannot confine it."""
+        """Prepare a worker; `output` gets each line of a build with the name of its release, or "".
+
+        `unconfined` is called if the kernel cannot confine it.
+        """
         self.paths = paths
         self.identity = identity
         # The worker must be of the same version as this run, wherever that was loaded from.
@@ -111,7 +114,7 @@ class WorkerLink:
             if message is None:
                 raise late(f"the {what} did not end within {timeout:g} s")
             if isinstance(message.get("output"), str):
-                self.output(storable(message["output"]))
+                self.output(storable(message["output"]), str(arguments.get("release", "")))
             elif isinstance(message.get("progress"), str):
                 self.watched(storable(message["progress"]))
             elif (done := result(message)) is not None:

@@ -190,7 +190,7 @@ class Site:
         environment = git_environment(self.paths.cache) | cache_environment(self.paths.cache)
         kind = WorkerProcess if self.builds else QuickWorker
         worker = kind(
-            self.app_paths, None, environment, self.output.append,
+            self.app_paths, None, environment, self.keep,
             access=lambda: reach(ready.settings.upstream, self.app_paths.run, None),
             most=ready.settings.guard.max_fetch,
         )  # fmt: skip
@@ -199,6 +199,10 @@ class Site:
             worker=worker,
             log=self.log,
         )
+
+    def keep(self, line: str, _: str) -> None:
+        """Keep a line that a build printed."""
+        self.output.append(line)
 
     def run(self, *, force: bool = False) -> Outcome:
         """Do one run."""

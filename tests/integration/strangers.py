@@ -29,7 +29,7 @@ class StrangeSite(Site):
         ready = assemble(self.paths, APP, identity=BUILDER)
         environment = git_environment(self.paths.cache) | cache_environment(self.paths.cache)
         worker = WorkerProcess(
-            self.app_paths, BUILDER, environment, self.output.append,
+            self.app_paths, BUILDER, environment, self.keep,
             access=lambda: reach(ready.settings.upstream, self.app_paths.run, BUILDER),
             most=ready.settings.guard.max_fetch,
         )  # fmt: skip

@@ -116,7 +116,7 @@ def test_rehearsal_that_attacks(home: AppPaths) -> None:
     """It also attacks its own worker, which survives."""
     lines: list[str] = []
     environment = git_environment(home.home) | {"TMPDIR": "/tmp"}
-    worker = WorkerProcess(home, None, environment, lines.append)
+    worker = WorkerProcess(home, None, environment, lambda line, _: lines.append(line))
     attack = ("/usr/bin/python3", "{release}/setup.py")
     with pytest.raises(UpdateFailedError, match=r"setup\.py failed with status 1"):
         worker.rehearse("new", "", Rehearse((attack,), 60, smoke=False), same_packages=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.host.log import HostLog, goes_to_journal
+from autoupdate.host.log import MOST_OUTPUT, HostLog, goes_to_journal
 from autoupdate.host.log_sinks import append_line
 from autoupdate.model.events import CURRENT, FAILED, OUTPUT, UPDATED, Event
 from tests.unit.conftest import Journal
@@ -49,10 +49,20 @@ def test_empty_values_make_no_fields(tmp_path: Path, journal: Journal) -> None:
     }
 
 
-def test_output_of_builds_goes_to_the_journal_alone(tmp_path: Path, journal: Journal) -> None:
-    HostLog(f"{tmp_path}/log").write(Event(OUTPUT, "Collecting x"))
-    assert len(journal.entries) == 1
-    assert not (tmp_path / "log").exists()
+def test_output_goes_to_the_journal_alone_and_is_bounded(tmp_path: Path, journal: Journal) -> None:
+    log = HostLog(f"{tmp_path}/log")
+    for number in range(MOST_OUTPUT + 50):
+        log.write(Event(OUTPUT, f"Collecting {number}", "web", release="r1"))
+    log.write(Event(CURRENT, "up to date"))
+    told = [entry["MESSAGE"] for entry in journal.entries]
+    assert told[MOST_OUTPUT - 1 :] == [
+        f"Collecting {MOST_OUTPUT - 1}",
+        "the rest of the output is not in the journal: autoupdatectl show r1 --log web",
+        "up to date",
+    ]
+    identifiers = [entry["SYSLOG_IDENTIFIER"] for entry in journal.entries]
+    assert identifiers == [*["autoupdate-build"] * (MOST_OUTPUT + 1), "autoupdate"]
+    assert messages(tmp_path / "log") == ["up to date"]
 
 
 def test_rotation_between_two_lines(tmp_path: Path, journal: Journal) -> None:
