@@ -62,7 +62,7 @@ def assemble(
     make_directories(paths, app_paths, identity)
     if values is not None:
         keep(app_paths, values)
-    log = ReleaseLogs(log or HostLog(paths.log), app_paths)
+    log = log or host_log(paths, name)
 
     def output(line: str, release: str) -> None:
         log.write(Event(OUTPUT, line, name, release=release, step="build"))
@@ -112,6 +112,11 @@ def assemble(
             app, outcome, paths, identity, began
         ),
     )
+
+
+def host_log(paths: Paths, name: str) -> Log:
+    """Return the log of an app: journal, log file, and the logs of its releases."""
+    return ReleaseLogs(HostLog(paths.log), paths.app(name))
 
 
 def keep(app: AppPaths, values: Mapping[str, Value]) -> None:

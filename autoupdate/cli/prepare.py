@@ -25,12 +25,11 @@ def prepare(
     `around` may wrap the host's log; `settings` replace those of the files.
     Raises NotPermittedError, and what `assemble` raises.
     """
-    from autoupdate.assemble import assemble
-    from autoupdate.host.log import HostLog
+    from autoupdate.assemble import assemble, host_log
 
     require_root(paths)
     try:
-        log = around(HostLog(paths.log))
+        log = around(host_log(paths, app))
         return assemble(paths, app, identity=identity(paths), log=log, settings=settings)
     except AutoupdateError as error:
         log_failure(paths, app, error)
@@ -44,13 +43,12 @@ def prepare_run(
 
     Returns why not: such a run only finishes or undoes what was interrupted.
     """
-    from autoupdate.assemble import assemble
+    from autoupdate.assemble import assemble, host_log
     from autoupdate.config import last_valid
     from autoupdate.config.load import check_name
-    from autoupdate.host.log import HostLog
 
     require_root(paths)
-    log = around(HostLog(paths.log))
+    log = around(host_log(paths, app))
     try:
         return assemble(paths, app, identity=identity(paths), log=log), None
     except ConfigurationError as error:

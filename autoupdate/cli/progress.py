@@ -6,7 +6,8 @@ shows nothing.
 
 import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +31,9 @@ WORDS = {
 # git and pip print their progress in percent.
 PERCENT = re.compile(r"\b([0-9]{1,3})% ")
 LONGEST_LINE = 40
+LONGEST_PRINTED = 100
+# Seconds.
+SILENT = 10.0
 
 
 class Display(Protocol):
@@ -46,14 +50,24 @@ class Display(Protocol):
 
 
 class Lines:
-    """Prints a line for each step."""
+    """Prints a line for each step, and of its output one now and then."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._printed_at = 0.0
 
     def begin(self, step: str) -> None:
         """Print the step."""
-        print(f"{step} …", file=sys.stderr, flush=True)
+        self._print(f"{step} …")
 
     def show(self, line: str, percent: int | None) -> None:
-        """Do nothing: output would add lines."""
+        """Print a line if nothing was printed for SILENT seconds."""
+        if self._clock() - self._printed_at >= SILENT:
+            self._print(f"  {line[:LONGEST_PRINTED]}")
+
+    def _print(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+        self._printed_at = self._clock()
 
     def close(self) -> None:
         """Do nothing."""

@@ -71,9 +71,7 @@ def run_all(
     return ""
 
 
-def run_one(
-    app: App, hook: str, release: str, environment: dict[str, str], left: float
-) -> str:
+def run_one(app: App, hook: str, release: str, environment: dict[str, str], left: float) -> str:
     """Run one hook, if it may run; return why it failed, or nothing."""
     if fault := app.host.hooks.fault(hook):
         return f"may not run: {fault}"

@@ -58,6 +58,18 @@ class Forecast(NamedTuple):
     removed: tuple[str, ...]
 
 
+class Expected(NamedTuple):
+    """Which packages of an index a build would install, remove or replace; versions by name.
+
+    `download` is how much would be downloaded at most, in bytes; 0 if the index does not say.
+    """
+
+    added: dict[str, str]
+    removed: dict[str, str]
+    changed: dict[str, tuple[str, str]]
+    download: int
+
+
 def read_changes(answer: dict[str, Any]) -> Changes:
     """Parse the worker's answer. Raises UpdateFailedError if it has another form."""
     try:
@@ -85,3 +97,18 @@ def read_forecast(answer: dict[str, Any]) -> Forecast:
         )
     except (KeyError, TypeError, ValueError):
         raise UpdateFailedError("the worker's answer is not a forecast of a build") from None
+
+
+def read_expected(answer: dict[str, Any]) -> Expected:
+    """Parse the worker's answer. Raises UpdateFailedError if it has another form."""
+    try:
+        added, removed = (
+            {str(name): str(version) for name, version in answer[key].items()}
+            for key in ("added", "removed")
+        )
+        changed = {
+            str(name): (str(old), str(new)) for name, (old, new) in answer["changed"].items()
+        }
+        return Expected(added, removed, changed, int(answer["download"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UpdateFailedError("the worker's answer has no packages") from None

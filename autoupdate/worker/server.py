@@ -130,6 +130,19 @@ class Server:
         free, builder = free_space(self.paths.releases), self._builder(settings, command)
         return forecast(self.paths.mirror, commit, deployed, builder, free)._asdict()
 
+    def expect(
+        self, name: str, commit: str, deployed: str, settings: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Find out which packages the build of a commit would change."""
+        directory = self.paths.release(name)
+        try:
+            self.mirror.check_out(directory, commit)
+            with commands.Build(lambda: of_build(self.paths, directory)) as build:
+                builder = self._builder(settings, build.command)
+                return builder.expect(directory, deployed)._asdict()
+        finally:
+            self.remove(name)
+
     def check_out(self, release: str, commit: str) -> dict[str, Any]:
         """Check out a commit as a release."""
         self.mirror.check_out(self.paths.release(release), commit)

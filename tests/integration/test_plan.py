@@ -92,6 +92,35 @@ def test_environment_that_is_reused(quick: Site) -> None:
     assert (found.environment.reused, found.environment.changed) == (True, ())
 
 
+def test_packages_that_a_build_would_change(
+    deployed: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also those of a library in the repository, which no requirements file lists."""
+    library = '[project]\nname = "own"\nversion = "1"\ndependencies = ["iniconfig==2.0.0"]\n'
+    files = {
+        "requirements.txt": "blinker==1.8.2\n./libs/own\n",
+        "libs/own/pyproject.toml": library,
+        "libs/own/own.py": "",
+    }
+    commit = deployed.upstream.commit(version=2, files=files)
+    before = everything_below(deployed.app_paths.home)
+    capsys.readouterr()
+    assert main(["plan", APP, "--json"], deployed.paths) == Exit.DONE
+    told = json.loads(capsys.readouterr().out)["environment"]
+    after = everything_below(deployed.app_paths.home)
+    assert {name for name in after if after[name] != before.get(name)} <= {
+        deployed.app_paths.last_valid
+    }
+    assert told["packages_unknown"] is None
+    assert told["packages"]["added"] == {"iniconfig": "2.0.0"}
+    assert told["packages"]["changed"]["blinker"][1] == "1.8.2"
+    assert "itsdangerous" in told["packages"]["removed"]
+    assert deployed.updates_to(commit)
+    deployed.upstream.commit(version=3, files={"requirements.txt": "blinker==0.0.0.1\n"})
+    assert main(["plan", APP], deployed.paths) == Exit.DONE
+    assert "packages        not known before the build: " in capsys.readouterr().out
+
+
 def test_requirements_that_are_missing(quick: Site) -> None:
     quick.configure(build__requirements=["no/such.txt"])
     quick.upstream.commit(version=2)

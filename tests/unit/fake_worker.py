@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoupdate.config.sections import Build, Rehearse, Upstream
-from autoupdate.model.changes import Changed, Changes, Forecast, Logged
+from autoupdate.model.changes import Changed, Changes, Expected, Forecast, Logged
 from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.control import Control
 from autoupdate.model.errors import AutoupdateError, DamagedMirrorError
@@ -87,6 +87,11 @@ class FakeWorker:
     def forecast(self, commit: str, deployed: str, build: Build) -> Forecast:
         """Return what the build of a commit would need."""
         return Forecast(*self.plan("", build), (), (), ())
+
+    def expect(self, commit: str, deployed: str, build: Build) -> Expected:
+        """Return which packages the build of a commit would change."""
+        self._begin("expect")
+        return Expected({}, {}, {}, 0)
 
     def relation(self, base: str, commit: str) -> str:
         """Return how commits are related; each version descends from the lower ones."""

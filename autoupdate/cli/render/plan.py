@@ -12,9 +12,10 @@ from autoupdate.cli.render.layout import (
     fact,
     facts,
 )  # fmt: skip
+from autoupdate.cli.render.versions import versions
 from autoupdate.cli.render.when import in_text
 from autoupdate.model.commits import short
-from autoupdate.model.sizes import counted
+from autoupdate.model.sizes import counted, in_words
 
 WOULD = {
     "update": ("would update to commit {commit}", GREEN),
@@ -24,6 +25,7 @@ WOULD = {
 }
 GATE = 20
 MOST_SHOWN = 5
+MOST_PACKAGES = 20
 
 
 def plan(told: dict[str, Any]) -> str:
@@ -78,6 +80,19 @@ def needs(told: dict[str, Any] | None) -> list[str]:
     what = "reused from an earlier release" if told["reused"] else "a new one is built"
     changed = f"; changed: {', '.join(told['changed'])}" if told["changed"] else ""
     added = [f"+ {line}" for line in told["added"]]
-    return facts(
-        "environment", [what + changed, *added, *(f"- {line}" for line in told["removed"])]
-    )
+    removed = [f"- {line}" for line in told["removed"]]
+    return [*facts("environment", [what + changed, *added, *removed]), *packages(told)]
+
+
+def packages(told: dict[str, Any]) -> list[str]:
+    """Return the packages that the build would change, or why that is not known."""
+    if why := told.get("packages_unknown"):
+        return facts("packages", [f"not known before the build: {in_text(why)}"])
+    if not (expected := told.get("packages")):
+        return []
+    lines = versions(expected)
+    size = expected["download"]
+    most = [f"at most {in_words(size)} to download"] if size else []
+    more = len(lines) - MOST_PACKAGES
+    rest = [f"and {more:,} more"] if more > 0 else []
+    return facts("packages", [*most, *lines[:MOST_PACKAGES], *rest])

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from autoupdate.cli.render.layout import GREEN, RED, STRONG, coloured, fact, facts
+from autoupdate.cli.render.layout import STRONG, coloured, fact, facts
 from autoupdate.cli.render.plan import logged
+from autoupdate.cli.render.versions import versions
 from autoupdate.cli.render.when import ago
 from autoupdate.model.commits import short
 from autoupdate.model.sizes import counted
@@ -30,7 +31,8 @@ def release(told: dict[str, Any], now: str) -> str:
     if mebibytes := told["bytes"] >> 20:
         lines.append(fact("size", f"{mebibytes:,} MiB when it was built"))
     lines.append(fact("built after", told["before"] or "no older release is recorded"))
-    lines += [*commits(told), *files(told["changes"]), *versions(told["packages"])]
+    lines += [*commits(told), *files(told["changes"])]
+    lines += facts("packages", versions(told["packages"])) if told["packages"] else []
     return "\n".join(lines)
 
 
@@ -53,13 +55,3 @@ def files(changes: dict[str, Any] | None) -> list[str]:
     more = changes["files"] - len(named)
     rest = [f"and {more:,} more"] if more > 0 else []
     return facts("files", [f"{counted(changes['files'], 'file')} changed", *named, *rest])
-
-
-def versions(told: dict[str, Any] | None) -> list[str]:
-    """Return the installed packages that changed."""
-    if told is None:
-        return []
-    lines = [coloured(f"+ {name} {version}", GREEN) for name, version in told["added"].items()]
-    lines += [coloured(f"- {name} {version}", RED) for name, version in told["removed"].items()]
-    lines += [f"  {name} {old} → {new}" for name, (old, new) in told["changed"].items()]
-    return facts("packages", lines or ["the same versions as before"])

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from autoupdate.config.sections import Build
+from autoupdate.model.changes import Expected
 from autoupdate.model.errors import AutoupdateError
 from autoupdate.worker.environment import memory, own_packages, shared_layer
 from autoupdate.worker.environment.bytecode import compile_modules, imported_places
@@ -20,7 +21,7 @@ from autoupdate.worker.environment.files import adapt, remove, write_versions
 from autoupdate.worker.environment.linked_copy import COMPLETE
 from autoupdate.worker.environment.memory import Known
 from autoupdate.worker.packages.resolution import Resolution, from_json
-from autoupdate.worker.packages.resolve import BARE, resolve
+from autoupdate.worker.packages.resolve import BARE, Resolved, resolve
 from autoupdate.worker.packages.tool import Tool
 from autoupdate.worker.packages.uv import Command
 from autoupdate.worker.packages.wanted import files_that_decide
@@ -101,6 +102,34 @@ class EnvironmentBuilder:
         if found and not anew:
             key, known = found
             return Prepared(key, interpreter, True, "", False, known.resolution, ())
+        former, (resolution, notes) = self._resolve(release, interpreter, deployed, newest=newest)
+        scratch = f"{self.environments}/{RESOLVING}"
+        key = shared_layer.key(self.tool, release, interpreter, resolution)
+        complete = is_complete(f"{self.environments}/{key}")
+        if complete:
+            shutil.rmtree(scratch, ignore_errors=True)
+        else:
+            shared_layer.begin(self.environments, key)
+        return Prepared(key, interpreter, complete, former, True, resolution, notes)
+
+    def expect(self, release: str, deployed: str) -> Expected:
+        """Find out which packages a build would change; nothing is installed.
+
+        Raises what `prepare` raises.
+        """
+        try:
+            _, (resolution, _) = self._resolve(
+                release, self.tool.interpreter(), deployed, newest=False
+            )
+        finally:
+            shutil.rmtree(f"{self.environments}/{RESOLVING}", ignore_errors=True)
+        present = shared_layer.versions(f"{self.environments}/{deployed}") if deployed else {}
+        return shared_layer.expected(present, resolution.pins)
+
+    def _resolve(
+        self, release: str, interpreter: str, deployed: str, *, newest: bool
+    ) -> tuple[str, Resolved]:
+        """Resolve; return also the key of the environment to begin with, or ""."""
         present = f"{self.environments}/{deployed}" if deployed else ""
         contents = memory.read(present) if present and is_complete(present) else None
         former = deployed if contents and contents.interpreter == interpreter else ""
@@ -111,17 +140,10 @@ class EnvironmentBuilder:
         os.makedirs(scratch)
         try:
             place = f"{self.environments}/{former}" if former else ""
-            resolution, notes = resolve(self.tool, release, scratch, interpreter, versions, place)
+            return former, resolve(self.tool, release, scratch, interpreter, versions, place)
         except AutoupdateError:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
-        key = shared_layer.key(self.tool, release, interpreter, resolution)
-        complete = is_complete(f"{self.environments}/{key}")
-        if complete:
-            shutil.rmtree(scratch, ignore_errors=True)
-        else:
-            shared_layer.begin(self.environments, key)
-        return Prepared(key, interpreter, complete, former, True, resolution, notes)
 
     def install(self, release: str, prepared: Prepared) -> None:
         """Install the shared packages, into a copy of the former environment if there is one.

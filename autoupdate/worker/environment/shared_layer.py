@@ -7,12 +7,13 @@ as a copy of the deployed environment, by hard links, of which only what differs
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from packaging.utils import canonicalize_name
 
 from autoupdate.host.links import sync_directory
+from autoupdate.model.changes import Expected
 from autoupdate.worker.environment import memory
 from autoupdate.worker.environment.bytecode import compile_modules
 from autoupdate.worker.environment.files import (
@@ -45,6 +46,19 @@ def key(tool: Tool, release: str, interpreter: str, found: Resolution) -> str:
         options(tool, release), build_tools(release, found.own),
     )  # fmt: skip
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
+
+
+def expected(present: Mapping[str, str], pins: Sequence[Pin]) -> Expected:
+    """Compare the versions of an environment with those of the pins."""
+    wanted = {canonicalize_name(pin.name): pin for pin in pins}
+    new = {name: pin.version for name, pin in wanted.items()}
+    differing = {name for name, version in new.items() if present.get(name) != version}
+    return Expected(
+        {name: new[name] for name in sorted(differing - present.keys())},
+        {name: present[name] for name in sorted(present.keys() - {*new, *SEEDS})},
+        {name: (present[name], new[name]) for name in sorted(differing & present.keys())},
+        sum(wanted[name].size for name in differing),
+    )
 
 
 def options(tool: Tool, release: str) -> list[str]:

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from autoupdate.cli.progress import Progress
+from autoupdate.cli.progress import Lines, Progress
 from autoupdate.model.events import OUTPUT, STEP, Event
 from autoupdate.model.steps import Result, Step
 from tests.unit.effects import commit
@@ -77,6 +77,18 @@ def test_output_of_a_step(world: World, notes: list[str], line: str, drawn: str)
     shown.write(Event(STEP, "building"))
     assert notes == ["begin", "build", drawn]
     assert len(world.log.events) == 3, "what is shown is logged all the same"
+
+
+def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    moments = iter(range(100))
+    shown = Lines(lambda: float(next(moments)))
+    shown.begin("build")
+    for number in range(30):
+        shown.show(f"Collecting {number}", None)
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[0] == "build …"
+    assert 2 <= len(printed) <= 4, "a line each ten seconds"
+    assert all(line.startswith("  Collecting ") for line in printed[1:])
 
 
 @pytest.mark.parametrize("lost_at", ["fetch", "watch the services"])
