@@ -98,10 +98,12 @@ def test_packages_that_a_build_would_change(
     """Also those of a library in the repository, which no requirements file lists."""
     library = '[project]\nname = "own"\nversion = "1"\ndependencies = ["iniconfig==2.0.0"]\n'
     files = {
-        "requirements.txt": "blinker==1.8.2\n./libs/own\n",
+        "requirements.txt": "blinker==1.8.2\n",
+        "libs.txt": "./libs/own\n",
         "libs/own/pyproject.toml": library,
         "libs/own/own.py": "",
     }
+    deployed.configure(build__requirements=["requirements.txt", "libs.txt"])
     commit = deployed.upstream.commit(version=2, files=files)
     before = everything_below(deployed.app_paths.home)
     capsys.readouterr()
@@ -116,9 +118,10 @@ def test_packages_that_a_build_would_change(
     assert told["packages"]["changed"]["blinker"][1] == "1.8.2"
     assert "itsdangerous" in told["packages"]["removed"]
     assert deployed.updates_to(commit)
-    deployed.upstream.commit(version=3, files={"requirements.txt": "blinker==0.0.0.1\n"})
+    nowhere = files | {"requirements.txt": "blinker==0.0.0.1\n"}
+    deployed.upstream.commit(version=3, files=nowhere)
     assert main(["plan", APP], deployed.paths) == Exit.DONE
-    assert "packages        not known before the build: " in capsys.readouterr().out
+    assert "not known before the build: " in capsys.readouterr().out
 
 
 def test_requirements_that_are_missing(quick: Site) -> None:
