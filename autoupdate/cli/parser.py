@@ -269,6 +269,18 @@ def notify(of: argparse.ArgumentParser) -> None:
     with_app(of)
 
 
+def doctor(of: argparse.ArgumentParser) -> None:
+    """Arguments of `doctor`."""
+    of.add_argument(
+        "--fix",
+        action="store_true",
+        help="type these commands; ask before those that restart services, remove something, or"
+        " undo what somebody may have wanted",
+    )
+    of.add_argument("--yes", action="store_true", help="with --fix: do not ask")
+    with_app(of)
+
+
 def results(text: str) -> list[str]:
     """Accept names of results, separated by commas."""
     words = [word.strip() for word in text.split(",")]
@@ -325,7 +337,7 @@ VERBS = {
     ),
     "show": Verb("show.show", "show what a release contains and what it changed", show),
     "doctor": Verb(
-        "doctor.doctor", "list problems on this host, each with a command that fixes it", with_app
+        "doctor.doctor", "list problems on this host, each with a command that fixes it", doctor
     ),
     "config": Verb("config.check", "check or show the settings of an app", config),
     "gate": Verb("gate.enable", "choose which services check for updates before they start", gate),

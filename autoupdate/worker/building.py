@@ -2,17 +2,14 @@
 
 import re
 import time
-from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from autoupdate.config.sections import Build
 from autoupdate.host.disk_usage import own_bytes
 from autoupdate.model.changes import Expected, read_expected
 from autoupdate.model.errors import UpdateFailedError
-from autoupdate.model.sizes import counted, in_words
 from autoupdate.worker.environment.linked_copy import provide
 from autoupdate.worker.link import WorkerLink
-from autoupdate.worker.packages.resolution import Pin
 
 # The key of an environment (environment.py).
 KEY = re.compile(r"[0-9a-f]{24}")
@@ -129,7 +126,6 @@ class BuildLink(WorkerLink):
                 raise UpdateFailedError(f"the worker's answer has no environment: {key!r}")
             environment = f"{self.paths.environments}/{key}"
             if not prepared.get("complete"):
-                self.output(estimate(prepared), release)
                 if isinstance(former, str) and KEY.fullmatch(former):
                     source = f"{self.paths.environments}/{former}"
                     provide(source, self.paths.linking, environment, self.identity)
@@ -145,11 +141,3 @@ class BuildLink(WorkerLink):
         notes = tuple(str(note) for note in prepared.get("notes", ()))
         # The sizes of the files are added up, as others may use up free space meanwhile.
         return Built(key, own_bytes(self.paths.release(release)), notes)
-
-
-def estimate(prepared: Mapping[str, Any]) -> str:
-    """Return how many packages an environment has, and how much of them is downloaded at most."""
-    pins = [Pin(*pin) for pin in prepared["resolution"]["pins"]]
-    size = sum(pin.size for pin in pins)
-    most = f", at most {in_words(size)} to download" if size else ""
-    return f"the environment gets {counted(len(pins), 'package')} from an index{most}"

@@ -25,13 +25,14 @@ from autoupdate.model.errors import (
 )
 from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys
-from autoupdate.model.sizes import in_words
+from autoupdate.model.sizes import counted, in_words
 from autoupdate.worker import commands
 from autoupdate.worker.commands import answer, command, try_out
 from autoupdate.worker.environment.environment import EnvironmentBuilder, prepared_from_json
 from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.orphans import end_descendants
 from autoupdate.worker.packages import uv
+from autoupdate.worker.packages.resolution import Resolution
 from autoupdate.worker.packages.uv import Command
 from autoupdate.worker.removal import remove_tree
 from autoupdate.worker.repository import lfs, local_changes
@@ -190,7 +191,10 @@ class Server:
         local_changes.settle(directory)
         with commands.Build(lambda: of_build(self.paths, directory)) as build:
             builder = self._builder(settings, build.command)
-            return builder.prepare(directory, deployed, anew=anew, newest=newest).to_json()
+            prepared = builder.prepare(directory, deployed, anew=anew, newest=newest)
+        if not prepared.complete:
+            answer({"output": estimate(prepared.resolution)})
+        return prepared.to_json()
 
     def control(self, release: str, said: str, settings: dict[str, Any]) -> dict[str, Any]:
         """Find out whether the host can still fetch what the deployed release is made of."""
@@ -304,6 +308,13 @@ class Server:
         for key in set(os.listdir(self.paths.environments)) - kept:
             remove_tree(f"{self.paths.environments}/{key}")
         return {}
+
+
+def estimate(found: Resolution) -> str:
+    """Return how many packages an environment gets, and how much of them is downloaded at most."""
+    size = sum(pin.size for pin in found.pins)
+    most = f", at most {in_words(size)} to download" if size else ""
+    return f"the environment gets {counted(len(found.pins), 'package')} from an index{most}"
 
 
 @contextmanager

@@ -17,8 +17,9 @@ PROGRAM = """
 import subprocess, sys
 from pathlib import Path
 from autoupdate.host.mounts import noexec_mount
-from autoupdate.reports.doctor import mounts, Case
-from autoupdate.reports.host_facts import HostFacts
+from autoupdate.doctor.case import Case
+from autoupdate.doctor.mounts import mounts
+from autoupdate.doctor.host_facts import HostFacts
 from tests.integration.site import Site
 from tools.lib.hosts.git_server import GitServer
 from tools.lib.hosts.upstream import Upstream

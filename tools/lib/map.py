@@ -15,6 +15,7 @@ ASKED = {
     "assemble": "Where does the real X come from?",
     "service_start": "Why did my service wait?",
     "reports": "Who decides this word of status?",
+    "doctor": "what is wrong here, and what heals it?",
     "adoption": "What does adopt move?",
     "update": "What happens after fetch?",
     "gates": "Who said no?",

@@ -8,8 +8,8 @@ PACKAGE = Path(__file__).parents[2] / "autoupdate"
 # From the top down: each imports only those below it. Whatever is imported counts, in functions
 # and for types alone, too.
 ROOMS = (
-    "cli", "assemble", "service_start", "reports", "adoption", "update", "gates", "notifications",
-    "app", "worker", "upstream", "records", "host", "config", "model",
+    "cli", "assemble", "service_start", "reports", "doctor", "adoption", "update", "gates",
+    "notifications", "app", "worker", "upstream", "records", "host", "config", "model",
 )  # fmt: skip
 # Folders inside a room, from the top down; "." is what lies in the room itself.
 INNER = {

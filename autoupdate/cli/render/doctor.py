@@ -3,7 +3,15 @@
 from typing import Any
 
 from autoupdate.cli.render.layout import FAINT, GREEN, RED, STRONG, WIDTH, coloured, wrapped
+from autoupdate.doctor.cure import Treated
 from autoupdate.model.sizes import counted
+
+
+def treated(item: Treated) -> str:
+    """Return what was done about a problem."""
+    if item.done:
+        return f"{coloured('done', GREEN)}      {item.finding.about}"
+    return f"{coloured('not done', RED)}  {item.finding.about}: {item.why}"
 
 
 def doctor(told: dict[str, Any]) -> str:

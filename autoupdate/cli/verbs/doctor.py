@@ -1,36 +1,93 @@
 """autoupdatectl doctor"""
 
 import os
+import sys
 from argparse import Namespace
+from typing import Any
 
-from autoupdate.cli.output import show
+from autoupdate.cli.output import put, safe, show
+from autoupdate.cli.prepare import require_root
 from autoupdate.cli.render.doctor import doctor as words
+from autoupdate.cli.render.doctor import treated
 from autoupdate.config.load import build, load, read
 from autoupdate.config.run_from import located
+from autoupdate.doctor import cure
+from autoupdate.doctor.case import Case
+from autoupdate.doctor.examine import examine
+from autoupdate.doctor.finding import Finding, Step
+from autoupdate.doctor.host_facts import HostFacts
 from autoupdate.host.clock import Clock
 from autoupdate.host.services import Systemd
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from autoupdate.records.records import Records
 from autoupdate.reports import config_lint
-from autoupdate.reports.doctor import Case, Finding, examine
-from autoupdate.reports.host_facts import HostFacts
 
 
 def doctor(paths: Paths, app: str, chosen: Namespace) -> int:
-    """Print the problems on this host for one app, each with the command that fixes it."""
-    settings = located(load(paths, app), Systemd().directives, paths.app(app))
-    state = paths.app(app).state
-    records = Records(state, read_only=True) if os.path.exists(state) else None
-    case = Case(paths, settings, records, HostFacts(paths), Clock().now())
-    found = [*in_settings(paths, app), *examine(case)]
+    """Print the problems on this host for one app, each with what heals it; with --fix, heal."""
+    load(paths, app)
+    done = []
+    if chosen.fix:
+        require_root(paths)
+        done = heal(paths, app, chosen)
+    found = look(paths, app)
     told = {
         "app": app,
-        "findings": [finding._asdict() for finding in found],
+        "findings": [facts(finding) for finding in found],
+        "treated": [
+            {**facts(item.finding), "done": item.done, "why": item.why or None} for item in done
+        ],
         "as_root": os.geteuid() == 0,
     }
     show(told, words, chosen)
     return Exit.FAILED if found else Exit.DONE
+
+
+def look(paths: Paths, app: str) -> list[Finding]:
+    """Return the problems."""
+    settings = located(load(paths, app), Systemd().directives, paths.app(app))
+    state = paths.app(app).state
+    records = Records(state, read_only=True) if os.path.exists(state) else None
+    try:
+        case = Case(paths, settings, records, HostFacts(paths), Clock().now())
+        return [*in_settings(paths, app), *examine(case)]
+    finally:
+        if records:
+            records.close()
+
+
+def heal(paths: Paths, app: str, chosen: Namespace) -> list[cure.Treated]:
+    """Do the steps that doctor prints, and say so."""
+
+    def agrees(finding: Finding) -> bool:
+        return bool(chosen.yes) or (not chosen.json and asked(finding))
+
+    def do(step: Step) -> str:
+        if not chosen.json:
+            put(safe(f"# {step}"))
+        return cure.do(step)
+
+    done = cure.heal(look(paths, app), lambda: look(paths, app), do, agrees)
+    if not chosen.json and done:
+        put(safe("\n".join([*map(treated, done), ""])))
+    return done
+
+
+def asked(finding: Finding) -> bool:
+    """Ask on the terminal; without one, nobody agrees."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    put(safe(f"{finding.about}: {finding.what}\n    {finding.mend}"))
+    try:
+        return input("Do it? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def facts(finding: Finding) -> dict[str, Any]:
+    """Return what `doctor --json` prints of a problem."""
+    return {"about": finding.about, "what": finding.what, "mend": finding.mend}
 
 
 def in_settings(paths: Paths, app: str) -> list[Finding]:
@@ -41,10 +98,11 @@ def in_settings(paths: Paths, app: str) -> list[Finding]:
         *config_lint.faults(paths, settings, values),
         *config_lint.unknown_targets(settings, values),
     ]
+    edit = f"sensible-editor {paths.etc}/apps/{app}.toml"
     return [
-        *(Finding("settings", error.message, error.advice) for error in faults),
+        *(Finding("settings", error.message, advice=error.advice) for error in faults),
         *(
-            Finding("settings", text, f"sensible-editor {paths.etc}/apps/{app}.toml")
+            Finding("settings", text, advice=edit)
             for text in config_lint.warnings(paths, settings, values)
         ),
     ]

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.reports.doctor import Case, Finding, leftovers
+from autoupdate.doctor.case import Case
+from autoupdate.doctor.finding import Finding
+from autoupdate.doctor.leftovers import leftovers
 from autoupdate.service_start import fast_path_writer
 from autoupdate.worker.removal import Remaining
+from tests.unit.doctor.test_examine import WellHost
 from tests.unit.effects import APP
-from tests.unit.reports.test_doctor import WellHost
 from tests.unit.world import World
 
 WHY = "something is mounted there"

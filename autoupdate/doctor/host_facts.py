@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from autoupdate.config.run_from import Unit
 from autoupdate.config.sections import Upstream
@@ -67,6 +68,25 @@ class HostFacts:
             return pwd.getpwuid(number).pw_name
         except KeyError:
             return f"user {number}"
+
+    def strangers(
+        self, directory: str, owners: tuple[str, ...], left_out: tuple[str, ...]
+    ) -> list[str]:
+        """Return what is below a directory and belongs to none of these users.
+
+        Links are not followed; what has a name that is `left_out` is not looked at.
+        """
+        known = [user.uid for user in map(find_user, owners) if user]
+        if len(known) < len(owners):
+            return []
+        found = []
+        for place, folders, files in os.walk(directory):
+            folders[:] = [name for name in folders if name not in left_out]
+            for name in (*folders, *files):
+                with suppress(FileNotFoundError):
+                    if os.lstat(f"{place}/{name}").st_uid not in known and name not in left_out:
+                        found.append(f"{place}/{name}")
+        return found
 
     def ask_upstream(self, upstream: Upstream) -> None:
         """Ask upstream for its commit. Raises AutoupdateError."""

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from autoupdate.cli.render.doctor import doctor as words
+from autoupdate.cli.verbs.doctor import facts
 from autoupdate.config.run_from import Unit
 from autoupdate.config.sections import Upstream
+from autoupdate.doctor.case import Case
+from autoupdate.doctor.examine import examine
+from autoupdate.doctor.finding import Finding
 from autoupdate.model.errors import UnreachableError
 from autoupdate.model.paths import AppPaths
-from autoupdate.reports.doctor import Case, Finding, examine
 from tests.unit.cli.test_golden import compare
 from tests.unit.effects import APP
 from tests.unit.world import World
@@ -35,9 +38,11 @@ class WellHost:
         self.units = dict.fromkeys((TIMER, RUN, f"autoupdate-confirm@{APP}.service"), unit)
         self.units |= dict.fromkeys(world.settings.services, service)
         self.owners = {world.paths.mirror: "_autoupdate", world.paths.releases: "_autoupdate",
+                       world.paths.environments: "_autoupdate",
                        world.all_paths.cache: "_autoupdate"}  # fmt: skip
         self.clock = self.builder = True
         self.altered: list[str] = []
+        self.strange: list[str] = []
         self.upstream = self.noexec_mount = ""
 
     def change(self, unit: str, **facts: str) -> None:
@@ -63,6 +68,12 @@ class WellHost:
     def owner(self, path: str) -> str:
         """Return the owner of a path."""
         return self.owners.get(path, "root") if os.path.exists(path) else ""
+
+    def strangers(
+        self, directory: str, owners: tuple[str, ...], left_out: tuple[str, ...]
+    ) -> list[str]:
+        """Return what belongs to others."""
+        return [path for path in self.strange if path.startswith(f"{directory}/")]
 
     def ask_upstream(self, upstream: Upstream) -> None:
         """Ask upstream."""
@@ -140,9 +151,13 @@ def test_drop_in_that_an_administrator_masked(deployed: World, host: WellHost) -
     assert finding.mend == f"rm {override} && systemctl daemon-reload"
 
 
-def test_service_that_does_not_exist_is_no_problem(deployed: World, host: WellHost) -> None:
+def test_services_that_do_not_exist(deployed: World, host: WellHost) -> None:
     host.units["web.service"] = {"LoadState": "not-found"}
     assert found(deployed, host) == []
+    for service in deployed.settings.services:
+        host.units[service] = {"LoadState": "not-found"}
+    (finding,) = found(deployed, host)
+    assert "an update restarts nothing" in finding.what
 
 
 def test_a_probe_of_a_service_that_is_not_the_apps(tmp_path: Path) -> None:
@@ -221,6 +236,22 @@ def test_owners(deployed: World, host: WellHost) -> None:
     }  # fmt: skip
 
 
+def test_owners_of_whole_trees(deployed: World, host: WellHost) -> None:
+    host.strange = [f"{deployed.paths.mirror}/HEAD", f"{deployed.paths.mirror}/config"]
+    (finding,) = found(deployed, host)
+    assert "and 1 other" in finding.what
+    assert finding.mend == (
+        f"find {deployed.paths.mirror} '!' -user _autoupdate"
+        " -exec chown --no-dereference _autoupdate: '{}' +"
+    )
+
+
+def test_directory_that_nobody_can_use(deployed: World, host: WellHost) -> None:
+    os.makedirs(deployed.paths.environments, mode=0)
+    (finding,) = found(deployed, host)
+    assert finding.mend == f"chmod u+rwx {deployed.paths.environments}"
+
+
 def test_old_update_system(deployed: World, host: WellHost) -> None:
     crontab = Path(deployed.all_paths.crontabs[1], "barberb")
     crontab.parent.mkdir(parents=True)
@@ -255,7 +286,7 @@ def test_words(deployed: World, host: WellHost) -> None:
     host.change(TIMER, UnitFileState="disabled")
     host.change("web.service", ExecStartPre="")
     host.clock = False
-    items = [item._asdict() for item in found(deployed, host)]
+    items = [facts(item) for item in found(deployed, host)]
     told = {"app": APP, "findings": items, "as_root": False}
     compare("doctor", words(told), deployed.root)
 

@@ -1,0 +1,32 @@
+"""Old directories that are no longer needed can be removed."""
+
+import os
+from collections.abc import Iterator
+
+from autoupdate.adoption import kept
+from autoupdate.doctor.case import Case
+from autoupdate.doctor.finding import Finding, command, rest_of
+from autoupdate.records import unremoved
+
+
+def leftovers(case: Case) -> Iterator[Finding]:
+    """Look for what adoptions, damage and removals have left."""
+    for item in kept.kept_directories(case.settings.path, case.records, case.now):
+        if not item.must_stay:
+            yield Finding(item.directory,
+                          "the directory from before the adoption is no longer needed",
+                          (command("rm", "--recursive", item.directory),), asks=True)  # fmt: skip
+    again = rest_of(case.settings.app)
+    for place, (why, advice) in unremoved.read(case.app).items():
+        if not os.path.lexists(place):
+            continue
+        what = f"is no longer needed, but could not be removed: {why}"
+        if advice:
+            yield Finding(place, what, advice=f"{advice} && {again}")
+        else:
+            remove = command("rm", "--recursive", "--force", "--one-file-system", place)
+            yield Finding(place, what, (remove, again), asks=True)
+    for aside in (f"{case.app.mirror}.damaged", f"{case.app.state}.damaged"):
+        if os.path.lexists(aside):
+            yield Finding(aside, "was damaged and replaced; it is no longer needed",
+                          (command("rm", "--recursive", aside),), asks=True)  # fmt: skip

@@ -1,0 +1,78 @@
+"""Only root may write to root's files; _autoupdate must own what it builds in.
+
+A chown of a whole directory changes both, and what services share. Each tree has one finding, whose
+command heals all of it.
+"""
+
+import os
+from collections.abc import Iterator
+
+from autoupdate.doctor.case import Case
+from autoupdate.doctor.finding import Finding, command
+from autoupdate.model.sizes import counted
+
+BUILDER, ROOT = "_autoupdate", "root"
+ENVIRONMENT = ".venv"
+# Who runs Python in a release as root leaves these; they harm nothing.
+CACHED = "__pycache__"
+
+
+def owners(case: Case) -> Iterator[Finding]:
+    """Check the owners of all that an app has, and who may write to it."""
+    app = case.app
+    for place in (case.paths.etc, app.home, app.state):
+        yield from of_one(case, place, ROOT)
+    for place in (app.mirror, app.releases, app.environments, case.paths.cache):
+        yield from of_one(case, place, BUILDER)
+    for tree in (app.mirror, case.paths.cache):
+        yield from of_tree(case, tree, (BUILDER,), ())
+    for tree in (app.releases, app.environments):
+        # Of the installed packages, the files are root's, and the directories _autoupdate's.
+        yield from of_tree(case, tree, (BUILDER, ROOT), (CACHED,))
+    for tree in entries(app.releases):
+        yield from of_tree(case, tree, (BUILDER,), (CACHED, ENVIRONMENT))
+
+
+def of_one(case: Case, path: str, wanted: str) -> Iterator[Finding]:
+    """Check one path itself."""
+    owner = case.host.owner(path)
+    if not owner:
+        return
+    mode = os.stat(path).st_mode
+    needed = 0o700 if os.path.isdir(path) else 0o600
+    if owner != wanted:
+        yield Finding(path, f"is owned by {owner}, not by {wanted}",
+                      (command("chown", f"{wanted}:", path),))  # fmt: skip
+    if mode & 0o022:
+        yield Finding(path, "is writable by its group or by others",
+                      (command("chmod", "go-w", path),))  # fmt: skip
+    if mode & needed != needed:
+        letters = "u+rwx" if needed == 0o700 else "u+rw"
+        yield Finding(path, f"cannot be used by its owner (mode {mode & 0o777:03o})",
+                      (command("chmod", letters, path),))  # fmt: skip
+
+
+def of_tree(
+    case: Case, tree: str, wanted: tuple[str, ...], left_out: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Check everything below a directory."""
+    strangers = case.host.strangers(tree, wanted, left_out)
+    if not strangers:
+        return
+    owner = case.host.owner(strangers[0]) or "another user"
+    more = f", and {counted(len(strangers) - 1, 'other')}" if len(strangers) > 1 else ""
+    is_left_out = [word for name in left_out for word in ("-name", name, "-prune", "-o")]
+    not_theirs = [word for name in wanted for word in ("!", "-user", name)]
+    change = ("-exec", "chown", "--no-dereference", f"{wanted[0]}:", "{}", "+")
+    yield Finding(
+        strangers[0], f"is owned by {owner}, not by {' or '.join(wanted)}{more}",
+        (command("find", tree, *is_left_out, *not_theirs, *change),),
+    )  # fmt: skip
+
+
+def entries(directory: str) -> list[str]:
+    """Return what is in a directory; nothing if it cannot be seen."""
+    try:
+        return sorted(item.path for item in os.scandir(directory) if item.is_dir())
+    except OSError:
+        return []
