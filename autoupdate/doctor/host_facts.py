@@ -24,7 +24,7 @@ from autoupdate.upstream.ls_remote import check
 
 PROPERTIES = (
     "LoadState", "ActiveState", "UnitFileState", "FragmentPath", "NeedDaemonReload",
-    "ExecStartPre", "ProtectSystem", "ReadWritePaths",
+    "ExecStartPre", "ProtectSystem", "ReadWritePaths", "User",
 )  # fmt: skip
 PATIENCE = 30.0
 

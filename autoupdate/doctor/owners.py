@@ -29,6 +29,7 @@ def owners(case: Case) -> Iterator[Finding]:
     for tree in (app.releases, app.environments):
         # Of the installed packages, the files are root's, and the directories _autoupdate's.
         yield from of_tree(case, tree, (BUILDER, ROOT), (CACHED,))
+    yield from of_shared(case)
     for tree in entries(app.releases):
         yield from of_tree(case, tree, (BUILDER,), (CACHED, ENVIRONMENT))
 
@@ -50,6 +51,21 @@ def of_one(case: Case, path: str, wanted: str) -> Iterator[Finding]:
         letters = "u+rwx" if needed == 0o700 else "u+rw"
         yield Finding(path, f"cannot be used by its owner (mode {mode & 0o777:03o})",
                       (command("chmod", letters, path),))  # fmt: skip
+
+
+def of_shared(case: Case) -> Iterator[Finding]:
+    """Check what the services share: it must be their user's."""
+    units = [case.host.unit(service) for service in case.settings.services]
+    users = {unit.get("User") or ROOT for unit in units if unit.get("LoadState") == "loaded"}
+    if len(users) != 1:
+        return
+    (user,) = users
+    for name in case.settings.shared:
+        place = f"{case.app.shared}/{name}"
+        owner = case.host.owner(place)
+        if owner and owner != user:
+            change = command("chown", "--recursive", "--no-dereference", f"{user}:", place)
+            yield Finding(place, f"is owned by {owner}, and the services run as {user}", (change,))
 
 
 def of_tree(

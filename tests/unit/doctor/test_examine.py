@@ -246,6 +246,18 @@ def test_owners_of_whole_trees(deployed: World, host: WellHost) -> None:
     )
 
 
+def test_owner_of_what_services_share(deployed: World, host: WellHost) -> None:
+    place = f"{deployed.paths.shared}/state"
+    os.makedirs(place, exist_ok=True)
+    assert found(deployed, host) == [], "root's, as the services are"
+    host.change("web.service", User="alice")
+    assert found(deployed, host) == [], "services of two users"
+    for service in deployed.settings.services:
+        host.change(service, User="alice")
+    (finding,) = found(deployed, host)
+    assert finding.mend == f"chown --recursive --no-dereference alice: {place}"
+
+
 def test_directory_that_nobody_can_use(deployed: World, host: WellHost) -> None:
     os.makedirs(deployed.paths.environments, mode=0)
     (finding,) = found(deployed, host)
