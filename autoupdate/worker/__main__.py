@@ -6,7 +6,7 @@ import sys
 from autoupdate.host.process import UMASK
 from autoupdate.model.paths import AppPaths
 from autoupdate.worker.orphans import become_subreaper
-from autoupdate.worker.server import Server, serve
+from autoupdate.worker.server import Server, refuse, serve
 from autoupdate.worker.writable import confine_worker
 
 if __name__ == "__main__":
@@ -15,5 +15,9 @@ if __name__ == "__main__":
     os.umask(UMASK)
     become_subreaper()
     own = AppPaths(home=sys.argv[1], run="")
-    confine_worker(own)
-    serve(Server(own))
+    try:
+        confine_worker(own)
+    except OSError as error:
+        refuse(error)
+    else:
+        serve(Server(own))

@@ -342,6 +342,13 @@ def serve(server: Server) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def refuse(error: OSError) -> None:
+    """Answer the first request with the reason why this worker cannot work at all."""
+    if sys.stdin.readline():
+        reason = f"its worker cannot begin: {describe(error)}"
+        answer({"failed": reason, "advice": "autoupdatectl doctor", "kind": "HostFaultError"})
+
+
 def respond(server: Server, request: dict[str, Any]) -> None:
     """Execute one request, and answer it."""
     try:

@@ -1,5 +1,6 @@
 """A worker that dies, hangs or answers nonsense: whose fault it is; and the run does not hang."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -146,3 +147,15 @@ def test_worker_whose_run_is_gone_ends_without_output() -> None:
     )  # fmt: skip
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_worker_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": link.LIBRARY, "PIP_CACHE_DIR": "/proc/1/no/pip"}
+    done = subprocess.run(
+        [*link.COMMAND, str(tmp_path)], input=b'{"do": "fetch", "with": {}}\n',
+        env=environment, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["kind"] == "HostFaultError"
+    assert "/proc/1/no" in told["failed"]
+    assert done.stderr == b""
