@@ -35,13 +35,15 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     present = [item for item in services.look(settings.services) if item.exists]
     trouble = network_trouble.find(records) if records else None
     unfinished = records.unfinished() if records else None
+    # Once: a run may end between two looks, and the words must fit together.
     busy = runtime_files.is_running(paths)
+    updating = unfinished if busy else None
     return {
         "app": settings.app,
         "settings_fault": None,
         "state": "unmanaged"
         if present and away.keys() >= {item.name for item in present}
-        else state(settings, records, paths, release, services),
+        else state(settings, records, paths, services, unfinished, updating),
         "watched": is_watched(settings.app, unfinished, services, busy=busy),
         "interrupted": {"step": unfinished.step, "commit": unfinished.commit}
         if unfinished and not busy and unfinished.step != Step.PROBATION
@@ -86,15 +88,23 @@ def is_watched(app: str, unfinished: Transaction | None, services: Services, *, 
 
 
 def state(
-    settings: Settings, records: Records | None, paths: AppPaths, release: str, services: Services
+    settings: Settings,
+    records: Records | None,
+    paths: AppPaths,
+    services: Services,
+    unfinished: Transaction | None,
+    updating: Transaction | None,
 ) -> str:
-    """Return the state of an app in one word."""
+    """Return the state of an app in one word.
+
+    `unfinished` is an update without an end; `updating` is the same if its run is under way.
+    """
+    release = linked_release(paths.current)
     if os.path.lexists(settings.path) and not is_managed(settings.path, paths):
         return "unmanaged"
-    unfinished = records.unfinished() if records else None
     if unfinished and unfinished.step == Step.PROBATION:
         return "probation"
-    if unfinished and runtime_files.is_running(paths):
+    if updating:
         return "updating"
     if records and holds.find(records, now()):
         return "held"

@@ -95,6 +95,20 @@ def test_what_was_interrupted_before_the_switch_has_failed_nobody(world: World) 
     assert "in step build" in told(world)
 
 
+def test_a_run_that_ends_between_two_looks_is_not_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of "updating" and "interrupted" is always said of an update without an end."""
+    world.deploy(1)
+    world.worker.faults["build"] = KeyboardInterrupt()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        world.deploy(2)
+    looks = iter([True, False, False, False])
+    monkeypatch.setattr(runtime_files, "is_running", lambda _: next(looks))
+    facts = status(world.settings, world.paths, world.services)
+    assert (facts["state"], facts["interrupted"]) == ("updating", None)
+
+
 def interrupted_rollback(world: World) -> None:
     """Kill a run while it rolls back from version 2, after the switch."""
     world.deploy(1)
