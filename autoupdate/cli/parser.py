@@ -77,6 +77,18 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     return command
 
 
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed arguments. Raises CommandLineError."""
+    command = parser(arguments)
+    chosen, rest = command.parse_known_args(arguments)
+    # argparse takes words that come after an option for unknown ones.
+    if rest and "words" in chosen and not any(word.startswith("-") for word in rest):
+        chosen.words += rest
+    elif rest:
+        command.error(f"unrecognized arguments: {' '.join(rest)}")
+    return chosen
+
+
 def with_app(of: argparse.ArgumentParser, meaning: str = APP_HELP) -> None:
     """Add the arguments APP and --json to a verb."""
     of.add_argument("app", nargs="?", metavar="APP", help=meaning)
@@ -142,6 +154,8 @@ def no_wait(of: argparse.ArgumentParser) -> None:
 def quarantine(of: argparse.ArgumentParser) -> None:
     """Arguments of `quarantine`."""
     with_words(of, "clear COMMIT", "remove this commit from quarantine, so that it is tried again")
+    of.usage = f"{of.prog} [-h] [--json] [clear COMMIT | clear --all] [APP]"
+    of.add_argument("--all", action="store_true", help="with `clear`: remove all commits")
 
 
 def adopt(of: argparse.ArgumentParser) -> None:
@@ -303,12 +317,12 @@ VERBS = {
         "accept a commit although upstream rewrote its history or moved its tag",
         accept_rewrite,
     ),
-    "hold": Verb("hold.hold", "stop updates until a given time, or until `unhold`", hold),
-    "unhold": Verb("hold.unhold", "end a hold: allow updates again", with_app),
-    "pin": Verb("pin.pin", "deploy this commit, newer or older, and no other", pin),
-    "unpin": Verb("pin.unpin", "end a pin: follow upstream again", with_app),
+    "hold": Verb("steer.hold", "stop updates until a given time, or until `unhold`", hold),
+    "unhold": Verb("steer.unhold", "end a hold: allow updates again", with_app),
+    "pin": Verb("steer.pin", "deploy this commit, newer or older, and no other", pin),
+    "unpin": Verb("steer.unpin", "end a pin: follow upstream again", with_app),
     "release-path": Verb(
-        "release_path.release_path", "turn a managed app back into a plain checkout", with_app
+        "adopt.release_path", "turn a managed app back into a plain checkout", with_app
     ),
     "plan": Verb("plan.plan", "show what a run would do now, and the verdict of every gate", plan),
     "check": Verb(

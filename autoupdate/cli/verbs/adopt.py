@@ -1,4 +1,4 @@
-"""autoupdatectl adopt"""
+"""autoupdatectl adopt, release-path"""
 
 import os
 from argparse import Namespace
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from autoupdate.adoption.adopt import adopt as take_over
 from autoupdate.adoption.decide import Decision, decide
 from autoupdate.adoption.gate_drop_in import calls_gate
+from autoupdate.adoption.give_back import give_back
 from autoupdate.adoption.host_changes import real
 from autoupdate.app import App, Outcome
 from autoupdate.cli.output import finish
@@ -79,3 +80,14 @@ def absolute(path: str) -> str:
         raise ConfigurationError(
             f"{path}: the working directory was removed", "cd /, and give the absolute path"
         ) from None
+
+
+def release_path(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Replace the managed path by a plain checkout, and stop managing it."""
+    prepared = prepare(paths, app)
+    if not chosen.json:
+        prepared = prepared._replace(log=PrintedLog(prepared.log))
+    host = real(paths, identity(paths))
+    with outlive_the_terminal():
+        outcome = by_hand(prepared, lambda: give_back(prepared, host))
+    return finish(outcome, app, chosen)
