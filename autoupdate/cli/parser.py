@@ -302,6 +302,11 @@ VERBS = {
     "rebuild": Verb(
         "rebuild.rebuild", "build the deployed commit again, through the same gates", rebuild
     ),
+    "restart": Verb(
+        "restart.restart",
+        "restart the services on the current release, without an update, and watch them",
+        with_app,
+    ),
     "quarantine": Verb(
         "quarantine.quarantine",
         "list the commits that failed on this host, or let one be tried again",
