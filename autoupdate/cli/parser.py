@@ -13,6 +13,7 @@ from autoupdate.model.errors import AutoupdateError, Exit
 RESULTS = ("updated", "deferred", "failed", "rolled-back", "broken", "interrupted", "unreachable")
 GATE_ENABLE = "Check for updates before each start of a service, by a drop-in of its unit"
 GATE_DISABLE = "Let a service start without a check for updates"
+EXEC_USAGE = "autoupdatectl exec [-h] [APP] -- COMMAND ..."
 EVERY_APP_HELP = "name of the app (default: every app on this host)"
 CONFIG_CHECK = "List errors and warnings in the settings"
 CONFIG_SHOW = "List every setting and the file that sets it"
@@ -80,7 +81,13 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the parsed arguments. Raises CommandLineError."""
     command = parser(arguments)
-    chosen, rest = command.parse_known_args(arguments)
+    # What follows is not ours, whatever it looks like.
+    ours = arguments.index("--") if "--" in arguments[1:] and arguments[0] == "exec" else None
+    chosen, rest = command.parse_known_args(arguments[:ours])
+    if chosen.verb == "exec":
+        chosen.command = arguments[ours + 1 :] if ours else []
+        if not chosen.command:
+            raise CommandLineError("there is no command after --", f"usage: {EXEC_USAGE}")
     # argparse takes words that come after an option for unknown ones.
     if rest and "words" in chosen and not any(word.startswith("-") for word in rest):
         chosen.words += rest
@@ -278,6 +285,13 @@ def notify(of: argparse.ArgumentParser) -> None:
     with_app(of)
 
 
+def execute(of: argparse.ArgumentParser) -> None:
+    """Arguments of `exec`."""
+    of.usage = EXEC_USAGE
+    of.add_argument("app", nargs="?", metavar="APP", help=APP_HELP)
+    of.set_defaults(json=False)
+
+
 def results(text: str) -> list[str]:
     """Accept names of results, separated by commas."""
     words = [word.strip() for word in text.split(",")]
@@ -306,6 +320,11 @@ VERBS = {
         "restart.restart",
         "restart the services on the current release, without an update, and watch them",
         with_app,
+    ),
+    "exec": Verb(
+        "exec.execute",
+        "run a command in the current release, as the user of its services; exit with its status",
+        execute,
     ),
     "quarantine": Verb(
         "quarantine.quarantine",

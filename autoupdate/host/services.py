@@ -14,7 +14,7 @@ from autoupdate.model.errors import UpdateFailedError
 
 PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job,"
-    "Type,RemainAfterExit,DynamicUser"
+    "Type,RemainAfterExit,DynamicUser,Group"
 )
 # In seconds. systemd itself kills a service that does not stop, as its unit says.
 LONGEST_STOP = 600.0
@@ -47,6 +47,7 @@ class Service(NamedTuple):
     """Whether it does something and ends (Type=oneshot): it is never restarted by an update."""
     has_dynamic_user: bool = False
     """Whether systemd makes a user for each start (DynamicUser=), who owns nothing before."""
+    group: str = ""
 
     @property
     def exists(self) -> bool:
@@ -247,4 +248,5 @@ def parse(name: str, block: str) -> Service:
         has_job=found.get("Job", "") not in ("", "0"),
         is_task=found.get("Type") == "oneshot" and found.get("RemainAfterExit") == "no",
         has_dynamic_user=found.get("DynamicUser") == "yes",
+        group=found.get("Group", ""),
     )
