@@ -179,6 +179,16 @@ def adopt(of: argparse.ArgumentParser) -> None:
     with_app(of)
 
 
+def forget(of: argparse.ArgumentParser) -> None:
+    """Arguments of `forget`."""
+    of.add_argument("--yes", action="store_true", help="do not ask whether to remove it")
+    of.add_argument(
+        "--shared", action="store_true", help="remove the files that outlive releases, too"
+    )
+    of.add_argument("app", metavar="APP", help="name of the app")
+    with_json(of)
+
+
 def accept_rewrite(of: argparse.ArgumentParser) -> None:
     """Arguments of `accept-rewrite`."""
     of.add_argument("commit", metavar="COMMIT", help="the commit, as the refusal shows it")
@@ -347,6 +357,9 @@ VERBS = {
     "unpin": Verb("steer.unpin", "end a pin: follow upstream again", with_app),
     "release-path": Verb(
         "adopt.release_path", "turn a managed app back into a plain checkout", with_app
+    ),
+    "forget": Verb(
+        "forget.forget", "remove what an app that is no longer used has left on this host", forget
     ),
     "plan": Verb("plan.plan", "show what a run would do now, and the verdict of every gate", plan),
     "check": Verb(
