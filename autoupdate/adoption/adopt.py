@@ -20,7 +20,7 @@ from autoupdate.adoption.change_over import change_over, refuse_unwatched, runni
 from autoupdate.adoption.disable_old_updaters import refuse_late_drop_ins, refuse_running
 from autoupdate.adoption.duplicate import duplicate, needed
 from autoupdate.adoption.host_changes import HostChanges
-from autoupdate.adoption.old_updaters import OldUpdater, find
+from autoupdate.adoption.old_updaters import BY_NAME, OldUpdater, find
 from autoupdate.adoption.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
 from autoupdate.app import App, Outcome
 from autoupdate.gates.order import BEFORE_SWITCH, RefusedError, pass_all
@@ -84,7 +84,7 @@ def inspect(
 
     Raises ConfigurationError if it cannot be adopted as it is.
     """
-    legacy = tuple(item for item in find(host.paths) if item.concerns(path))
+    legacy = tuple(find(host.paths, path, app.settings.services))
     refuse_path(app, host.paths.app(app.name), path)
     refuse_shared(app, path)
     refuse_late_drop_ins(host.paths, legacy)
@@ -161,8 +161,9 @@ def tell(
         app.tell(STEP, f"{app.name}: ignored files are kept only in the old directory"
                  f" ({named(checkout.ignored)})")  # fmt: skip
     for item in legacy:
+        why = "" if item.why == BY_NAME else f" ({item.why})"
         app.tell(STEP, f"{app.name}: {item.kind} of the old updater, to be disabled:"
-                 f" {item.place}: {item.text.strip()}")  # fmt: skip
+                 f" {item.place}: {item.text.strip()}{why}")  # fmt: skip
     for process in host.processes_in(path):
         if process.unit not in app.settings.services:
             app.tell(STEP, f"{app.name}: process {process.pid} uses {path}, and will use the old"

@@ -108,8 +108,11 @@ class Services(Protocol):
 class Units(Protocol):
     """What disabling the old updater needs of the service manager."""
 
-    def switch(self, timer: str, *, on: bool) -> None:
-        """Enable and start a timer, or disable and stop it. Raises UpdateFailedError."""
+    def switch(self, unit: str, *, on: bool, now: bool = True) -> None:
+        """Enable and start a unit, or disable and stop it; only that without `now`.
+
+        Raises UpdateFailedError.
+        """
 
     def reload(self) -> None:
         """Make systemd reload its unit files. Raises UpdateFailedError."""
@@ -196,13 +199,16 @@ class Systemd:
         answer = self._systemctl("start", "--no-block", "--", confirm_unit(app))
         return bool(answer and not answer.returncode)
 
-    def switch(self, timer: str, *, on: bool) -> None:
-        """Enable and start a timer, or disable and stop it. Raises UpdateFailedError."""
+    def switch(self, unit: str, *, on: bool, now: bool = True) -> None:
+        """Enable and start a unit, or disable and stop it; only that without `now`.
+
+        Raises UpdateFailedError.
+        """
         verb = "enable" if on else "disable"
-        answer = self._systemctl(verb, "--now", "--", timer)
+        answer = self._systemctl(verb, *(["--now"] if now else []), "--", unit)
         if answer is None or answer.returncode:
             reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
-            raise UpdateFailedError(f"{timer} cannot be {verb}d: {reason}")
+            raise UpdateFailedError(f"{unit} cannot be {verb}d: {reason}")
 
     def reload(self) -> None:
         """Make systemd reload its unit files. Raises UpdateFailedError."""

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from autoupdate.adoption import gate_drop_in, kept, old_updaters
 from autoupdate.adoption.change_over import timer_of
+from autoupdate.adoption.disable_old_updaters import SWITCHED
 from autoupdate.config.run_from import Unit, adoption, elsewhere
 from autoupdate.config.sections import Settings, Upstream
 from autoupdate.gates.runnable import allow_execution
@@ -280,22 +281,31 @@ def health(case: Case) -> Iterator[Finding]:
 
 
 def old_system(case: Case) -> Iterator[Finding]:
-    """No old update script may still run: two systems must not update one app."""
-    for item in old_updaters.find(case.paths):
-        # Only if the line still calls the script. cron(8) notices a changed file by itself.
-        change = f"{item.line}{{/{re.escape(old_updaters.SCRIPT)}/s/^/# /}}"
+    """No old updater may still run: two systems must not update one app."""
+    settings = case.settings
+    for item in old_updaters.find(case.paths, settings.path, settings.services):
+        # Only if the line still calls it. cron(8) notices a changed file by itself.
+        change = f"{item.line}{{/{re.escape(mark(item))}/s/^/# /}}"
         commented_out = f"sed --in-place '{change}' {shlex.quote(item.file)}"
         if item.kind == old_updaters.CRON:
             fix = commented_out
-        elif item.kind == old_updaters.TIMER:
+        elif item.kind == old_updaters.CRON_SCRIPT:
+            fix = f"chmod a-x {shlex.quote(item.file)}"
+        elif item.kind in SWITCHED:
             fix = f"systemctl disable --now {item.unit}"
         elif item.file.startswith(case.paths.administrators_units) and "\n" not in item.text:
             fix = f"{commented_out} && systemctl daemon-reload"
         else:
             fix = f"systemctl edit --full {item.unit}    # delete the line"
-        yield Finding(item.place,
-                      f"still runs the old update script ({item.kind}): {item.text.strip()}",
-                      fix)  # fmt: skip
+        yield Finding(item.place, f"still {item.why} ({item.kind}): {item.text.strip()}", fix)
+
+
+def mark(item: old_updaters.OldUpdater) -> str:
+    """Return a word in the text of an old updater by which the line is known again."""
+    script = re.match(r"runs (\S+), whose", item.why)
+    words = (old_updaters.SCRIPT, os.path.basename(script[1]) if script else "git",
+             "git", "pip", "uv", "systemctl", "service")  # fmt: skip
+    return next((word for word in words if word in item.text), "")
 
 
 def leftovers(case: Case) -> Iterator[Finding]:

@@ -268,15 +268,18 @@ class FakeUnits:
     def __init__(self, effect: Callable[[str], None]) -> None:
         self.effect = effect
         self.off: set[str] = set()
+        self.started: list[str] = []
+        """The units that were started when they were enabled."""
         self.reloads = 0
 
-    def switch(self, timer: str, *, on: bool) -> None:
-        """Enable or disable a timer."""
+    def switch(self, unit: str, *, on: bool, now: bool = True) -> None:
+        """Enable or disable a unit."""
         self.effect("switch")
         if on:
-            self.off.discard(timer)
+            self.off.discard(unit)
+            self.started += [unit] if now else []
         else:
-            self.off.add(timer)
+            self.off.add(unit)
 
     def reload(self) -> None:
         """Reload unit files."""
