@@ -21,8 +21,12 @@ AROUND = {
     "nohup": ("", 0), "setsid": ("", 0), "time": ("fo", 0), "exec": ("a", 0), "command": ("", 0),
     "chronic": ("", 0), "stdbuf": ("ioe", 0), "timeout": ("ks", 1), "flock": ("wEc", 1),
     "env": ("uCS", 0), "runuser": ("ugGcs", 0), "su": ("gGcs", 1), "systemd-cat": ("tp", 0),
-    "systemd-inhibit": ("", 0), "!": ("", 0),
+    "systemd-inhibit": ("", 0), "systemd-run": ("pEuHM", 0), "cronic": ("", 0),
 }  # fmt: skip
+LONG = frozenset({
+    "--user", "--group", "--chdir", "--signal", "--kill-after", "--timeout", "--adjustment",
+    "--uid", "--gid", "--unit", "--property", "--class", "--classdata",
+})  # fmt: skip
 # Words of the shell that stand before a command.
 KEYWORDS = frozenset({"if", "then", "else", "elif", "do", "while", "until", "{", "!", "time"})
 DECLARE = frozenset({"export", "readonly", "declare", "local", "typeset"})
@@ -36,6 +40,9 @@ ENTERED = re.compile(
     r'\$\(\s*cd (?:-- |-P )?"?([^"()$]+)"?\s*(?:>\s*/dev/null[^;&]*)?(?:&&|;)\s*pwd(?: -P)?\s*\)'
 )
 INNER = re.compile(r"\$\(([^()]*)\)|`([^`]*)`")
+# What follows it in a script is data, unless a shell reads it.
+HERE = re.compile(r"<<-?\s*[\"'\\]?([A-Za-z_]\w*)")
+READ_BY_SHELL = re.compile(r"\b((ba|da|k|z)?sh|su|sudo)\b")
 DEEPEST = 4
 
 
@@ -48,7 +55,7 @@ class Subject(NamedTuple):
 
     def has(self, place: str) -> bool:
         """Return whether a place is the app's directory, or in it."""
-        if "$" in place or not place.startswith("/"):
+        if "$" in place or "\0" in place or not place.startswith("/"):
             return False
         ours = {self.path, os.path.realpath(self.path)}
         return any(
@@ -84,6 +91,10 @@ class Shell:
         self.directory = directory
         self.variables = dict(variables)
         self.script = script
+        self.before = ""
+        self.pushed: list[str] = []
+        self.outside: list[str] = []
+        """The directories of the shells around a subshell."""
 
     def deeds(self, text: str, depth: int = 0) -> Iterator[Deed]:
         """Yield what the commands of a text do to the app."""
@@ -95,14 +106,21 @@ class Shell:
 
     def in_script(self, text: str) -> Iterator[Deed]:
         """Yield what a shell script does."""
+        until = ""
         for number, line in logical_lines(text):
+            if until:
+                until = "" if line.strip() == until else until
+                continue
+            here = HERE.search(line)
+            if here and not READ_BY_SHELL.search(line):
+                until = here[1]
             for deed in self.deeds(line):
                 yield deed._replace(script=self.script, line=number)
 
     def _known(self, text: str) -> str:
         """Put in the directory of the script, however it asks for that."""
         if self.script:
-            text = DIRECTORY.sub(os.path.dirname(self.script), text)
+            text = DIRECTORY.sub(lambda _: os.path.dirname(self.script), text)
         return ENTERED.sub(lambda found: found[1].strip(), text)
 
     def _expanded(self, word: str) -> str:
@@ -119,6 +137,14 @@ class Shell:
         return os.path.join(self.directory, word)
 
     def _command(self, words: list[str], depth: int) -> Iterator[Deed]:
+        if words == ["("]:
+            self.outside.append(self.directory)
+        elif words == [")"] and self.outside:
+            self.directory = self.outside.pop()
+        elif words[:1] == ["for"] and words[2:3] == ["in"]:
+            chosen = [word for word in words[3:] if self.subject.has(self._place(word))]
+            self.variables[words[1]] = ["", *words[3:], *chosen][-1]
+            return
         while words and (words[0] in KEYWORDS or words[0] in DECLARE):
             words = words[1:]
         while words and (found := ASSIGNMENT.fullmatch(words[0])):
@@ -127,9 +153,8 @@ class Shell:
         if not words or depth > DEEPEST:
             return
         program, rest = os.path.basename(words[0].lstrip("-+@!:")), words[1:]
-        if program in ("cd", "pushd"):
-            target = [word for word in rest if not word.startswith("-")]
-            self.directory = self._place(target[0] if target else self.variables.get("HOME", "/"))
+        if program in ("cd", "pushd", "popd"):
+            self._enter(program, rest)
         elif program in SHELLS or program in ("su", "runuser", "flock"):
             yield from self._shell(program, rest, depth)
         elif program in AROUND:
@@ -142,6 +167,20 @@ class Shell:
             yield from self._pip(words)
         elif "/" in words[0]:
             yield from self._called(words[0].lstrip("-+@!:"))
+
+    def _enter(self, program: str, rest: list[str]) -> None:
+        """Change the directory; an unknown one is empty."""
+        before = self.directory
+        if program == "popd":
+            self.directory = self.pushed.pop() if self.pushed else ""
+        elif rest == ["-"]:
+            self.directory = self.before
+        else:
+            target = [word for word in rest if not word.startswith("-")]
+            self.directory = self._place(target[0] if target else self.variables.get("HOME", "/"))
+        if program == "pushd":
+            self.pushed.append(before)
+        self.before = before
 
     def _shell(self, program: str, rest: list[str], depth: int) -> Iterator[Deed]:
         """A command in one word after -c, a script, or a command as words."""
@@ -169,6 +208,11 @@ class Shell:
                 if word.endswith(("D", "C")) and rest:
                     self.directory = self._place(rest[0])
                 rest = rest[1:]
+            elif word in LONG and (program, word) != ("systemd-run", "--user"):
+                self.directory = (
+                    self._place(rest[0]) if rest and word == "--chdir" else self.directory
+                )
+                rest = rest[1:]
             elif word.startswith("--chdir="):
                 self.directory = self._place(word.partition("=")[2])
         return rest
@@ -194,7 +238,7 @@ class Shell:
     def _restart(self, rest: list[str]) -> Iterator[Deed]:
         words = [word for word in rest if not word.startswith("-")]
         named = {word if "." in word else f"{word}.service" for word in words}
-        found = [name for name in self.subject.services if name in named]
+        found = [name for name in self.subject.services if name in named and "--user" not in rest]
         if found and RESTARTS & set(words):
             yield Deed(f"restarts {', '.join(found)}", restarts_only=True)
 
@@ -241,7 +285,10 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Yield the simple commands of a line, each as its words, without redirections."""
+    """Yield the simple commands of a line, each as its words, without redirections.
+
+    Brackets of a subshell are commands of their own.
+    """
     lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
     lexer.whitespace_split, lexer.commenters = True, ""
     try:
@@ -263,4 +310,5 @@ def commands(text: str) -> Iterator[list[str]]:
         else:
             yield command
             command = []
+            yield from ([character] for character in token if character in "()")
     yield command

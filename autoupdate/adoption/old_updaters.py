@@ -168,8 +168,8 @@ class Hunt:
     def _script(self, file: str) -> str:
         """Return the text of a script; empty for what is none, or cannot be read."""
         root = self.paths.root
-        real = os.path.realpath(file if file.startswith(f"{root}/") else f"{root}{file}")
         try:
+            real = os.path.realpath(file if file.startswith(f"{root}/") else f"{root}{file}")
             # Others own it: it may be a pipe, which nobody writes to.
             descriptor = os.open(real, READ)
         except (OSError, ValueError):

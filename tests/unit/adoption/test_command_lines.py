@@ -19,6 +19,16 @@ SCRIPTS = {
     "/usr/local/bin/with-default": (
         f'#!/bin/sh\nAPP="${{APP:-{APP}}}"\ncd "${{APP}}" && \\\n  git pull\n'
     ),
+    "/usr/local/bin/loop": (
+        f"#!/bin/sh\nfor d in {APP} /srv/other; do\n  (cd $d && tar c .)\n  git -C $d pull\ndone\n"
+    ),
+    "/usr/local/bin/by-shell": f"#!/bin/sh\nsu - barberb <<EOF\ncd {APP}\ngit pull\nEOF\n",
+    "/usr/local/bin/function": (
+        f'#!/bin/bash\nup() {{\n  pushd "{APP}" >/dev/null\n  ! git fetch && return 1\n}}\nup\n'
+    ),
+    "/usr/local/bin/shows": f"#!/bin/sh\ncat <<'EOF'\ncd {APP}\ngit pull\nEOF\n",
+    "/usr/local/bin/subshell": f"#!/bin/sh\n(\n  cd {APP} && tar c .\n)\ngit pull\n",
+    "/usr/local/bin/back": f"#!/bin/sh\ncd {APP}\ncd -\npushd {APP}\npopd\ngit pull\npopd\n",
     "/usr/local/bin/outer": "#!/bin/sh\n/usr/local/bin/deploy\n",
     "/usr/local/bin/backup": f"#!/bin/sh\ncd {APP}\ngit bundle create /b/x --all\ntar cf /b/y .\n",
     "/usr/local/bin/of-another": f"#!/bin/sh\ncd {APP}\ncd /srv/other\ngit pull\n",
@@ -75,6 +85,12 @@ def done(line: str, directory: str = "/home/barberb") -> list[str]:
          f"runs {APP}/scripts/up.sh, whose line 4 {PIP}"),
         ("/usr/local/bin/deploy >/dev/null",
          f"runs /usr/local/bin/deploy, whose line 6 runs git fetch in {APP}"),
+        ("/usr/local/bin/loop", f"runs /usr/local/bin/loop, whose line 4 {GIT}"),
+        ("/usr/local/bin/by-shell", f"runs /usr/local/bin/by-shell, whose line 4 {GIT}"),
+        ("/usr/local/bin/function",
+         f"runs /usr/local/bin/function, whose line 4 runs git fetch in {APP}"),
+        (f"sudo --user barberb --chdir {APP} git pull", GIT),
+        (f"systemd-run --user -p X=y git -C {APP} pull", GIT),
         ("/usr/local/bin/with-default", f"runs /usr/local/bin/with-default, whose line 3 {GIT}"),
         ("/usr/local/bin/open-quote", f"runs /usr/local/bin/open-quote, whose line 5 {GIT}"),
     ],
@@ -99,13 +115,22 @@ def test_updaters(line: str, why: str) -> None:
         "pip install --user black", f"cd {APP} && pip download x",
         "systemctl restart nginx", "systemctl status ipfs-accelerate", "systemctl restart ipfs",
         "systemctl is-active ipfs-accelerate || echo restart",
+        "/usr/local/bin/shows", "/usr/local/bin/subshell", "/usr/local/bin/back",
+        "systemctl --user restart ipfs-accelerate", f"(cd {APP}; ls); git pull", "for", "for x in",
         "/usr/local/bin/outer", "/usr/local/bin/backup", "/usr/local/bin/of-another",
-        "/usr/local/bin/unknown", "/usr/local/bin/talks", "/usr/local/bin/python", "/no/such/file",
+        "/usr/local/bin/unknown", "/usr/local/bin/talks", "/usr/local/bin/python", "/no/such/file", "cd \0", "/x\\Ay; $(",
+       
         "echo 'an open quote", "sudo", "flock", "git", "bash -c", "nice -n", "timeout", "((", "cd",
     ],
 )  # fmt: skip
 def test_what_does_not_update_the_app(line: str) -> None:
     assert done(line) == []
+
+
+def test_a_script_with_an_odd_name() -> None:
+    text = f'#!/bin/sh\ncd "$(dirname "$0")"; git pull\ncd {APP}; git pull\n'
+    shell = Shell(Subject(APP, (), lambda _: text), "/", {})
+    assert [deed.line for deed in shell.deeds(r"'/x\A/y'")] == [3]
 
 
 def test_where_it_begins() -> None:
