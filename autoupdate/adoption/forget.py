@@ -18,6 +18,7 @@ from autoupdate.config.sections import Settings
 from autoupdate.host.links import is_managed, remove_link
 from autoupdate.host.processes import Process
 from autoupdate.host.services import Services, Units
+from autoupdate.host.transient_units import TransientUnits
 from autoupdate.host.unit_files import entries, lines, unit_files
 from autoupdate.model.errors import AutoupdateError, ConfigurationError
 from autoupdate.model.paths import AppPaths, Paths
@@ -176,12 +177,15 @@ def in_words(found: Remains, done: str = "") -> list[str]:
     return said
 
 
-def remove(found: Remains, place: AppPaths, units: Units) -> list[Remaining]:
+def remove(
+    found: Remains, place: AppPaths, units: Units, transient_units: TransientUnits
+) -> list[Remaining]:
     """Remove what was found; return what could not be removed. Needs the app's lock.
 
     If it is interrupted, it goes on when it is called again. Raises UpdateFailedError.
     """
     # First what would start it again.
+    transient_units.cancel(found.app)
     if found.timer:
         units.switch(found.timer, on=False)
     for file in found.gates:

@@ -207,12 +207,19 @@ class FakeTransientUnits:
         self.sendings = 0
         self.started: list[str] = []
         """The apps of the runs that were started in parallel."""
+        self.cancelled: list[str] = []
+        """The apps whose scheduled run was cancelled."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
         """Record that a run was scheduled."""
         self.effect("run_at")
         self.planned = (app, moment, spread)
         return self.fault
+
+    def cancel(self, app: str) -> None:
+        """Record that a scheduled run was cancelled."""
+        self.effect("cancel")
+        self.cancelled.append(app)
 
     def run_now(self, app: str) -> None:
         """Record that a run was started that nobody waits for."""

@@ -10,6 +10,7 @@ from autoupdate.host import runtime_files
 from autoupdate.host.log import HostLog
 from autoupdate.host.processes import processes_in
 from autoupdate.host.services import Systemd
+from autoupdate.host.transient_units import SystemdTransientUnits
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.events import STEERED, Event
 from autoupdate.model.paths import Paths
@@ -29,7 +30,7 @@ def forget(paths: Paths, app: str, chosen: Namespace) -> int:
         return Exit.FAILED
     with runtime_files.exclusive(place, app, wait=False):
         found = look()
-        left = remove(found, place, systemd)
+        left = remove(found, place, systemd, SystemdTransientUnits())
     HostLog(paths.log).write(Event(STEERED, f"{app}: removed from this host", app))
     facts = found._asdict() | {"unremoved": [item._asdict() for item in left]}
     tell(facts, "\n".join(in_words(found, "removed:")), chosen)

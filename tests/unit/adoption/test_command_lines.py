@@ -118,9 +118,9 @@ def test_updaters(line: str, why: str) -> None:
         "/usr/local/bin/shows", "/usr/local/bin/subshell", "/usr/local/bin/back",
         "systemctl --user restart ipfs-accelerate", f"(cd {APP}; ls); git pull", "for", "for x in",
         "/usr/local/bin/outer", "/usr/local/bin/backup", "/usr/local/bin/of-another",
-        "/usr/local/bin/unknown", "/usr/local/bin/talks", "/usr/local/bin/python", "/no/such/file", "cd \0", "/x\\Ay; $(",
-       
-        "echo 'an open quote", "sudo", "flock", "git", "bash -c", "nice -n", "timeout", "((", "cd",
+        "/usr/local/bin/unknown", "/usr/local/bin/talks", "/usr/local/bin/python", "/no/such/file",
+        "cd \0", "/x\\Ay; $(", "echo 'an open quote",
+        "sudo", "flock", "git", "bash -c", "nice -n", "timeout", "((", "cd",
     ],
 )  # fmt: skip
 def test_what_does_not_update_the_app(line: str) -> None:

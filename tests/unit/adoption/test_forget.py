@@ -51,12 +51,13 @@ def look(world: World, *, shared: bool = False) -> Remains:
 def test_all_but_settings_and_data_is_removed(left: World) -> None:
     found = look(left)
     assert found.broken == ("web.service",)
-    assert remove(found, left.paths, left.units) == []
+    assert remove(found, left.paths, left.units, left.transient_units) == []
     assert os.listdir(left.paths.home) == ["shared"]
     assert Path(left.paths.shared, "state/jobs.json").read_text() == "[1]"
     assert not os.path.lexists(left.settings.path)
     assert not os.path.exists(left.paths.run)
     assert left.units.off == {"autoupdate.timer"}
+    assert left.transient_units.cancelled == [APP]
     units = Path(left.all_paths.administrators_units)
     assert not (units / "web.service.d").exists()
     assert (units / "other.service.d" / gate_drop_in.NAME).exists()
@@ -66,7 +67,7 @@ def test_all_but_settings_and_data_is_removed(left: World) -> None:
 
 
 def test_with_shared_nothing_is_left(left: World) -> None:
-    remove(look(left, shared=True), left.paths, left.units)
+    remove(look(left, shared=True), left.paths, left.units, left.transient_units)
     assert not os.path.exists(left.paths.home)
     with pytest.raises(ConfigurationError, match="has left nothing"):
         look(left)
@@ -118,7 +119,7 @@ def test_what_a_purge_has_kept(left: World) -> None:
     """The services' data is in the release then."""
     left.records.close()
     os.unlink(left.paths.state)
-    remove(look(left), left.paths, left.units)
+    remove(look(left), left.paths, left.units, left.transient_units)
     assert sorted(os.listdir(left.paths.home)) == ["current", "releases", "shared"]
 
 
@@ -131,6 +132,7 @@ def test_it_is_asked_for(
         gate_drop_in.disable(left.all_paths, left.units, f"{service}.service")
     monkeypatch.setattr(verb, "Systemd", lambda: left.services)
     monkeypatch.setattr(verb, "processes_in", lambda _: [])
+    monkeypatch.setattr(verb, "SystemdTransientUnits", lambda: left.transient_units)
     assert main(["forget", APP], left.all_paths) == Exit.USAGE
     shown = capsys.readouterr()
     assert f"  {left.paths.releases}\n" in shown.out
