@@ -23,7 +23,9 @@ class Verb(NamedTuple):
     @property
     def arguments(self) -> list[str]:
         """The words that may follow; those in capitals are placeholders."""
-        return re.findall(r"[A-Za-z-]+", re.sub(r"\[-[^]]*\]", "", self.usage))
+        return re.findall(
+            r"(?<![A-Za-z-])[A-Za-z][A-Za-z-]*", re.sub(r"\[-[^]]*\]", "", self.usage)
+        )
 
 
 def all_verbs() -> dict[str, Verb]:

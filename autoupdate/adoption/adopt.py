@@ -7,6 +7,7 @@ directory; then change_over.py. The old directory is kept, with everything that 
 import os
 import shutil
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from autoupdate.adoption import relocation
 from autoupdate.adoption.adoptable import (
@@ -15,11 +16,11 @@ from autoupdate.adoption.adoptable import (
     refuse_path,
     refuse_shared,
 )
-from autoupdate.adoption.change_over import change_over, refuse_unwatched, running, sweep
+from autoupdate.adoption.change_over import change_over, refuse_unwatched, running
 from autoupdate.adoption.disable_old_updaters import refuse_late_drop_ins, refuse_running
 from autoupdate.adoption.duplicate import duplicate, needed
 from autoupdate.adoption.host_changes import HostChanges
-from autoupdate.adoption.old_updaters import OldUpdater, find
+from autoupdate.adoption.old_updaters import BY_NAME, OldUpdater, find
 from autoupdate.adoption.relocation import ADOPT, COPY, EXCHANGE, LINK, RENAME, Journal, Move
 from autoupdate.app import App, Outcome
 from autoupdate.gates.order import BEFORE_SWITCH, RefusedError, pass_all
@@ -31,12 +32,10 @@ from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.commits import short
 from autoupdate.model.errors import (
     AutoupdateError,
-    Exit,
     HostFaultError,
 )
 from autoupdate.model.events import STASHED, STEP
 from autoupdate.model.sizes import counted
-from autoupdate.model.steps import Result
 from autoupdate.records.rows import Transaction
 from autoupdate.update.check import look_upstream
 from autoupdate.update.failure import give_up, refuse
@@ -46,35 +45,22 @@ from autoupdate.update.retention import take_staged
 from autoupdate.update.update import make_release
 
 
-def adopt(
-    app: App,
-    host: HostChanges,
-    path: str,
-    *,
-    leave_commits: bool = False,
-    look_only: bool = False,
-) -> Outcome:
-    """Adopt the checkout at a path; with `look_only` only report about it. Needs the app's lock.
+class Inspected(NamedTuple):
+    """What an adoption begins with: its stamp, the old updaters, what was saved to the mirror."""
+
+    stamp: str
+    legacy: tuple[OldUpdater, ...]
+    taken: TakenOver
+
+
+def adopt(app: App, host: HostChanges, path: str, *, leave_commits: bool = False) -> Outcome:
+    """Adopt the checkout at a path. Needs the app's lock.
 
     Raises ConfigurationError if it cannot be adopted as it is; then nothing is changed.
     """
     if unwatched := refuse_unwatched(app):
         return unwatched
-    legacy = tuple(item for item in find(host.paths) if item.concerns(path))
-    refuse_path(app, path)
-    refuse_shared(app, path)
-    refuse_late_drop_ins(host.paths, legacy)
-    check_space_for_copies(app, path)
-    checkout = examine(app, path, host)
-    refuse_other_upstream(app, path, checkout)
-    stamp = "".join(filter(str.isdigit, app.clock.now()))
-    taken = take_over(app, path, stamp)
-    refuse_local_commits(app, path, taken, leave_commits=leave_commits)
-    tell(app, host, path, checkout, taken, legacy)
-    if look_only:
-        sweep(app)
-        reason = f"{app.name}: {path} can be adopted; nothing was changed"
-        return Outcome(Result.CURRENT, Exit.DONE, reason, taken.base)
+    stamp, legacy, taken = inspect(app, host, path, leave_commits=leave_commits)
     transaction = begin(app, taken.base)
     try:
         staged = take_staged(app, transaction)
@@ -89,6 +75,27 @@ def adopt(
     except AutoupdateError as error:
         return give_up(app, transaction, error)
     return change_over(app, host, transaction, journal, lambda: activate(app, transaction))
+
+
+def inspect(
+    app: App, host: HostChanges, path: str, *, leave_commits: bool, look_only: bool = False
+) -> Inspected:
+    """Examine the checkout at a path, save what only it has to the mirror, and report it.
+
+    Raises ConfigurationError if it cannot be adopted as it is.
+    """
+    legacy = tuple(find(host.paths, path, app.settings.services))
+    refuse_path(app, host.paths.app(app.name), path)
+    refuse_shared(app, path)
+    refuse_late_drop_ins(host.paths, legacy)
+    check_space_for_copies(app, path)
+    checkout = examine(app, path, host)
+    refuse_other_upstream(app, path, checkout)
+    stamp = "".join(filter(str.isdigit, app.clock.now()))
+    taken = take_over(app, path, stamp)
+    refuse_local_commits(app, path, taken, leave_commits=leave_commits)
+    tell(app, host, path, checkout, taken, legacy, look_only=look_only)
+    return Inspected(stamp, legacy, taken)
 
 
 def check_space_for_copies(app: App, path: str) -> None:
@@ -133,6 +140,8 @@ def tell(
     checkout: Checkout,
     taken: TakenOver,
     legacy: Sequence[OldUpdater],
+    *,
+    look_only: bool,
 ) -> None:
     """Log what was found, and what happens to it."""
     branch = checkout.branch or "no branch"
@@ -141,17 +150,20 @@ def tell(
              f" {checkout.ignored_count} ignored paths,"
              f" {counted(checkout.stashes, 'stash', 'stashes')}, {counted(taken.local, 'commit')}"
              " that upstream lacks", commit=checkout.commit)  # fmt: skip
-    if taken.saved:
-        paths = checkout.modified + checkout.untracked
-        app.tell(STASHED, f"{app.name}: local changes in {path} were saved as a stash"
-                 f" ({named(paths)}); to list them: sudo -u _autoupdate git -C {app.paths.mirror}"
-                 " stash list")  # fmt: skip
+    changed = named(checkout.modified + checkout.untracked)
+    if taken.saved and look_only:
+        app.tell(STEP, f"{app.name}: local changes in {path} would be saved as a stash ({changed})")
+    elif taken.saved:
+        app.tell(STASHED, f"{app.name}: local changes in {path} were saved as a stash ({changed});"
+                 f" to list them: sudo -u _autoupdate git -C {app.paths.mirror} stash list"
+                 )  # fmt: skip
     if checkout.ignored:
         app.tell(STEP, f"{app.name}: ignored files are kept only in the old directory"
                  f" ({named(checkout.ignored)})")  # fmt: skip
     for item in legacy:
+        why = "" if item.why == BY_NAME else f" ({item.why})"
         app.tell(STEP, f"{app.name}: {item.kind} of the old updater, to be disabled:"
-                 f" {item.place}: {item.text.strip()}")  # fmt: skip
+                 f" {item.place}: {item.text.strip()}{why}")  # fmt: skip
     for process in host.processes_in(path):
         if process.unit not in app.settings.services:
             app.tell(STEP, f"{app.name}: process {process.pid} uses {path}, and will use the old"

@@ -8,17 +8,18 @@ from autoupdate.host.links import is_managed
 from autoupdate.model.checkout import Checkout, TakenOver
 from autoupdate.model.commits import short
 from autoupdate.model.errors import ConfigurationError
+from autoupdate.model.paths import AppPaths
 from autoupdate.model.sizes import counted
 
 
-def refuse_path(app: App, path: str) -> None:
-    """Raise ConfigurationError for a path that is not a checkout of this app."""
+def refuse_path(app: App, place: AppPaths, path: str) -> None:
+    """Raise ConfigurationError for a path that is not a checkout of this app (`place`)."""
     if path != app.settings.path:
         raise ConfigurationError(
             f"{app.name} has the path {app.settings.path}, not {path}",
             f'set path = "{path}" in /etc/autoupdate/apps/{app.name}.toml, or name the other app',
         )
-    if is_managed(path, app.paths):
+    if is_managed(path, place):
         raise ConfigurationError(
             f"{path} is already managed by autoupdate", f"autoupdatectl status {app.name}"
         )

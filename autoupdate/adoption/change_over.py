@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from autoupdate.adoption import disable_old_updaters, relocation
 from autoupdate.adoption.host_changes import HostChanges, found
+from autoupdate.adoption.old_updaters import OldUpdater
 from autoupdate.adoption.relocation import ADOPT, Journal
 from autoupdate.app import App, Outcome
 from autoupdate.config.run_from import DEFAULT_APP
@@ -46,7 +47,7 @@ def change_over(
             return undo(app, host, journal, str(error))
         except KeyboardInterrupt:
             return undo(app, host, journal, "interrupted by Ctrl+C")
-        return complete(app, journal)
+        return complete(app, host, journal)
 
 
 def activate(
@@ -89,13 +90,13 @@ def end_interrupted(app: App, host: HostChanges) -> Outcome | None:
     app.tell(RECOVERED, f"{app.name}: {journal.verb} of {journal.path} was interrupted; it is"
              f" {cure} now", commit=journal.commit, release=journal.release)  # fmt: skip
     if journal.confirmed:
-        complete(app, journal)
+        complete(app, host, journal)
         return None
     with runtime_files.activating(app.paths):
         return undo(app, host, journal, "it was interrupted")
 
 
-def complete(app: App, journal: Journal) -> Outcome:
+def complete(app: App, host: HostChanges, journal: Journal) -> Outcome:
     """confirm: the services passed the probation; the old directory is kept."""
     if not journal.confirmed:
         journal = journal._replace(confirmed=True)
@@ -107,11 +108,12 @@ def complete(app: App, journal: Journal) -> Outcome:
     elif transaction:
         now = app.clock.now()
         app.records.finish(transaction.id, Result.GIVEN_BACK, Exit.DONE, "", now)
+    enabled = () if adopted else enable_again(app, host)
     if adopted:
         record(app, journal)
     sweep(app)
     relocation.clear(app.paths)
-    reason = done(app, journal)
+    reason = done(app, journal, enabled)
     app.tell(ADOPTED if adopted else GIVEN_BACK, reason,
              commit=journal.commit, release=journal.release)  # fmt: skip
     result = Result.UPDATED if adopted else Result.GIVEN_BACK
@@ -127,12 +129,30 @@ def sweep(app: App) -> None:
 def record(app: App, journal: Journal) -> None:
     """Write what an adoption left to a file, for `doctor`, `release-path` and people."""
     facts = journal._asdict() | {"at": app.clock.now(), "legacy": [
-        {"kind": item.kind, "place": item.place, "text": item.text} for item in found(journal)
+        {"place": item.place, **item._asdict()} for item in found(journal)
     ]}  # fmt: skip
     relocation.write_json(app.paths.adopted, facts)
 
 
-def done(app: App, journal: Journal) -> str:
+def enable_again(app: App, host: HostChanges) -> Sequence[OldUpdater]:
+    """Enable the old updaters that the adoption disabled: the checkout is theirs again."""
+    facts = relocation.adoption(app.paths)
+    try:
+        updaters = [OldUpdater(**{key: item[key] for key in OldUpdater._fields})
+                    for item in facts.get("legacy", [])]  # fmt: skip
+        disable_old_updaters.restore_files(host.paths, updaters)
+        disable_old_updaters.restore_units(updaters, host.units)
+        if updaters:
+            relocation.write_json(app.paths.adopted, facts | {"legacy": []})
+    except (AutoupdateError, OSError, KeyError, TypeError) as error:
+        # Those of an older version are listed without what is needed here.
+        app.tell(STEP, f"{app.name}: the old updaters that adopt disabled are not enabled again:"
+                 f" {error}; they are listed in {app.paths.adopted}")  # fmt: skip
+        return ()
+    return updaters
+
+
+def done(app: App, journal: Journal, enabled: Sequence[OldUpdater] = ()) -> str:
     """Say what was done, and what to do with what was left."""
     if journal.verb == ADOPT:
         return (
@@ -140,9 +160,12 @@ def done(app: App, journal: Journal) -> str:
             f" directory is kept as {journal.kept};"
             " `autoupdatectl doctor` reports when it can be removed"
         )
+    updated = "and is not updated any more"
+    if enabled:
+        updated = f"and its old updaters are enabled: {', '.join(item.place for item in enabled)}"
     return (
-        f"{app.name}: {journal.path} is a plain checkout of commit {short(journal.commit)} now, and"
-        f" is not updated any more; to stop the timer: systemctl disable --now {timer_of(app.name)}"
+        f"{app.name}: {journal.path} is a plain checkout of commit {short(journal.commit)} now,"
+        f" {updated}; to stop the timer: systemctl disable --now {timer_of(app.name)}"
     )
 
 

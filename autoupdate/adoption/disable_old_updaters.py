@@ -1,10 +1,22 @@
-"""Disables the old updaters (auto-update.sh); if an adoption is undone, enables them again."""
+"""Disables the old updaters; if an adoption is undone, or given back, enables them again."""
 
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 
-from autoupdate.adoption.old_updaters import CRON, SCRIPT, START, TIMER, OldUpdater, before_start
+from autoupdate.adoption.command_lines import UPDATES
+from autoupdate.adoption.old_updaters import (
+    CRON,
+    CRON_SCRIPT,
+    SCRIPT,
+    SERVICE,
+    START,
+    TASK,
+    TIMER,
+    OldUpdater,
+    before_start,
+)
 from autoupdate.host.links import remove_link, sync_directory
 from autoupdate.host.processes import Process
 from autoupdate.host.services import Units
@@ -12,8 +24,12 @@ from autoupdate.host.unit_files import drop_ins, unit_files
 from autoupdate.model.errors import ConfigurationError, HostFaultError
 from autoupdate.model.paths import Paths
 
+RUNNING = re.compile(rf"(^|/)git [^;|&]*\b({'|'.join(sorted(UPDATES))})\b|\bpip[0-9.]* install\b")
 REMARK = "# disabled by autoupdatectl adopt: "
 # Sorts before the drop-in of our gate, so that it does not reset the line of the gate.
+SWITCHED = (TIMER, SERVICE, TASK)
+# run-parts(8) ignores names with a dot.
+OFF = ".disabled-by-autoupdate"
 DROP_IN = "40-without-auto-update.conf"
 
 
@@ -29,9 +45,9 @@ def refuse_late_drop_ins(paths: Paths, found: Sequence[OldUpdater]) -> None:
 
 
 def refuse_running(processes: Sequence[Process]) -> None:
-    """Raise HostFaultError while the old script is one of the processes of a checkout."""
+    """Raise HostFaultError while an old updater is one of the processes of a checkout."""
     for process in processes:
-        if SCRIPT in process.command:
+        if SCRIPT in process.command or RUNNING.search(process.command):
             raise HostFaultError(
                 f"the old updater is running now (process {process.pid}: {process.command})",
                 "wait until it has ended, then try again",
@@ -47,17 +63,19 @@ def disable(paths: Paths, found: Sequence[OldUpdater], backups: str, units: Unit
         back_up(item.file, backups)
         if item.kind == CRON:
             _comment_out(item)
-        elif item.kind == TIMER:
+        elif item.kind == CRON_SCRIPT:
+            os.rename(item.file, f"{item.file}{OFF}")
+        elif item.kind in SWITCHED:
             units.switch(item.unit, on=False)
     for unit in {item.unit for item in found if item.kind == START}:
-        replace(drop_in(paths, unit), without_script(paths, unit).encode())
+        replace(drop_in(paths, unit), without_updaters(paths, unit, found).encode())
     if has_units(found):
         units.reload()
 
 
 def has_units(found: Sequence[OldUpdater]) -> bool:
-    """Return whether any of them is a unit, not a cron line."""
-    return any(item.kind != CRON for item in found)
+    """Return whether any of them is a unit, not something of cron's."""
+    return any(item.kind not in (CRON, CRON_SCRIPT) for item in found)
 
 
 def restore_files(paths: Paths, found: Sequence[OldUpdater]) -> None:
@@ -66,6 +84,9 @@ def restore_files(paths: Paths, found: Sequence[OldUpdater]) -> None:
         if item.kind == CRON:
             remove_link(temporary(item.file))
             _comment_in(item)
+        elif item.kind == CRON_SCRIPT:
+            if os.path.lexists(f"{item.file}{OFF}") and not os.path.lexists(item.file):
+                os.rename(f"{item.file}{OFF}", item.file)
         elif item.kind == START:
             file = drop_in(paths, item.unit)
             for left in (temporary(file), file):
@@ -76,12 +97,13 @@ def restore_files(paths: Paths, found: Sequence[OldUpdater]) -> None:
 
 
 def restore_units(found: Sequence[OldUpdater], units: Units) -> None:
-    """Reload unit files after `restore_files`, and enable timers again."""
+    """Reload unit files after `restore_files`, and enable timers and services again."""
     if has_units(found):
         units.reload()
     for item in found:
-        if item.kind == TIMER:
-            units.switch(item.unit, on=True)
+        if item.kind in SWITCHED:
+            # To start what runs once would be an update now.
+            units.switch(item.unit, on=True, now=item.kind != TASK)
 
 
 def drop_in(paths: Paths, unit: str) -> str:
@@ -89,16 +111,17 @@ def drop_in(paths: Paths, unit: str) -> str:
     return f"{paths.administrators_units}/{unit}.d/{DROP_IN}"
 
 
-def without_script(paths: Paths, unit: str) -> str:
-    """Return a drop-in that repeats the ExecStartPre= lines of a service without the old script's.
+def without_updaters(paths: Paths, unit: str, found: Sequence[OldUpdater]) -> str:
+    """Return a drop-in that repeats the ExecStartPre= lines of a service without the updaters.
 
     Single lines of such a list cannot be removed (systemd.service(5)).
     """
     earlier = [file for name, file in drop_ins(paths, unit).items() if name < DROP_IN]
     lines = before_start(unit_files(paths, ".service")[unit], *earlier)
-    kept = [item.text for item in lines if SCRIPT not in item.value]
+    updaters = {(item.file, item.line) for item in found if item.unit == unit}
+    kept = [item.text for item in lines if (item.file, item.line) not in updaters]
     return "\n".join([
-        "# The ExecStartPre= lines of this service, without the one that ran auto-update.sh.",
+        "# The ExecStartPre= lines of this service, without those that updated the app.",
         "# Written by autoupdatectl adopt; you may change it.",
         "[Service]", "ExecStartPre=", *kept, "",
     ])  # fmt: skip

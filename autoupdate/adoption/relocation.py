@@ -87,11 +87,17 @@ def read(paths: AppPaths) -> Journal | None:
 
 def kept_directory(paths: AppPaths) -> str:
     """Return the old directory that the last adoption kept; empty if none is recorded."""
+    return str(adoption(paths).get("kept", ""))
+
+
+def adoption(paths: AppPaths) -> dict[str, Any]:
+    """Return the record of the last adoption; empty if there is none, or none that can be read."""
     try:
         with open(paths.adopted, encoding="utf-8") as stream:
-            return str(json.load(stream)["kept"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+            facts = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def clear(paths: AppPaths) -> None:

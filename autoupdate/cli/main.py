@@ -46,11 +46,11 @@ def readable(work: "Callable[[], int]") -> int:
 
 def obey(arguments: list[str], paths: Paths) -> int:
     """Do what the command line asks for; return the exit code."""
-    from autoupdate.cli.parser import CommandLineError, parser
+    from autoupdate.cli.parser import CommandLineError, parse
     from autoupdate.config.load import default_app
 
     try:
-        chosen = parser(arguments).parse_args(arguments)
+        chosen = parse(arguments)
     except SystemExit:
         # --help and --version end here.
         flush()
@@ -104,7 +104,7 @@ def print_error(app: str | None, error: AutoupdateError) -> None:
 
 
 def function(does: str) -> "Callable[..., int]":
-    """Import the function of a verb, such as "hold.unhold"."""
+    """Import the function of a verb, such as "steer.unhold"."""
     from importlib import import_module
 
     module, _, name = does.partition(".")

@@ -20,7 +20,7 @@ def understand(chosen: "Namespace") -> None:
     if chosen.verb == "rollback":
         chosen.release, chosen.app = release_and_app(chosen.words)
     else:
-        chosen.commit, chosen.app = commit_and_app(chosen.words)
+        chosen.commit, chosen.app = commit_and_app(chosen.words, every=chosen.all)
 
 
 def release_and_app(words: list[str]) -> tuple[str, str]:
@@ -40,15 +40,20 @@ def release_and_app(words: list[str]) -> tuple[str, str]:
     return "".join(releases), "".join(others)
 
 
-def commit_and_app(words: list[str]) -> tuple[str, str]:
-    """Return the commit of `clear COMMIT`, empty without it, and the app, empty if not given."""
-    if words[:1] != ["clear"]:
-        if len(words) > 1:
-            raise ConfigurationError(
-                "unknown arguments", "usage: autoupdatectl quarantine [clear COMMIT] [APP]"
-            )
-        return "", "".join(words)
-    if len(words) not in (2, 3) or not re.fullmatch(r"[0-9A-Fa-f]{7,64}", words[1]):
+def commit_and_app(words: list[str], *, every: bool = False) -> tuple[str, str]:
+    """Return the commit of `clear COMMIT`, empty without it, and the app, empty if not given.
+
+    `every`: --all is given, which stands in the place of a commit.
+    """
+    clears = words[:1] == ["clear"]
+    if (every and not clears) or len(words) > (3 if clears and not every else 1 + clears):
+        raise ConfigurationError(
+            "unknown arguments",
+            "usage: autoupdatectl quarantine [clear COMMIT | clear --all] [APP]",
+        )
+    if every or not clears:
+        return "", "".join(words[clears:])
+    if len(words) < 2 or not re.fullmatch(r"[0-9A-Fa-f]{7,64}", words[1]):
         raise ConfigurationError(
             "give at least seven hexadecimal digits of the commit",
             "usage: autoupdatectl quarantine clear COMMIT [APP]",

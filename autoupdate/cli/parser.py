@@ -7,16 +7,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
+from autoupdate.cli import arguments as of
 from autoupdate.model.errors import AutoupdateError, Exit
-
-# How a transaction can end (autoupdate.model.steps.Result).
-RESULTS = ("updated", "deferred", "failed", "rolled-back", "broken", "interrupted", "unreachable")
-GATE_ENABLE = "Check for updates before each start of a service, by a drop-in of its unit"
-GATE_DISABLE = "Let a service start without a check for updates"
-EVERY_APP_HELP = "name of the app (default: every app on this host)"
-CONFIG_CHECK = "List errors and warnings in the settings"
-CONFIG_SHOW = "List every setting and the file that sets it"
-APP_HELP = "name of the app (default: the only app on this host, or else ipfs-accelerate)"
 
 
 class CommandLineError(AutoupdateError):
@@ -77,269 +69,86 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     return command
 
 
-def with_app(of: argparse.ArgumentParser, meaning: str = APP_HELP) -> None:
-    """Add the arguments APP and --json to a verb."""
-    of.add_argument("app", nargs="?", metavar="APP", help=meaning)
-    with_json(of)
-
-
-def with_json(of: argparse.ArgumentParser) -> None:
-    """Add --json to a verb."""
-    of.add_argument("--json", action="store_true", help="print JSON")
-
-
-def with_words(
-    of: argparse.ArgumentParser, subject: str, meaning: str, options: str = "[--json]"
-) -> None:
-    """Add an optional subject, an optional APP and --json to a verb; see operands.py."""
-    of.usage = f"{of.prog} [-h] {options} [{subject}] [APP]"
-    of.add_argument("words", nargs="*", metavar=subject, help=meaning)
-    with_json(of)
-
-
-def run(of: argparse.ArgumentParser) -> None:
-    """Arguments of `run`."""
-    no_wait(of)
-    of.add_argument(
-        "--force",
-        action="store_true",
-        help="ignore windows, ages, quarantine and waiting times; never signature checks",
-    )
-    with_app(of)
-
-
-def rollback(of: argparse.ArgumentParser) -> None:
-    """Arguments of `rollback`."""
-    no_wait(of)
-    meaning = (
-        "release to switch to: its name as `history` shows it, `previous` (the default), or the"
-        " beginning of its name or commit"
-    )
-    with_words(of, "RELEASE", meaning, "[--no-wait] [--json]")
-
-
-def rebuild(of: argparse.ArgumentParser) -> None:
-    """Arguments of `rebuild`."""
-    no_wait(of)
-    of.add_argument(
-        "--upgrade",
-        action="store_true",
-        help="take the newest versions of all packages that the app's requirements allow",
-    )
-    of.add_argument("--force", action="store_true", help="switch to it also outside of windows")
-    with_app(of)
-
-
-def no_wait(of: argparse.ArgumentParser) -> None:
-    """Add --no-wait to a verb."""
-    of.add_argument(
-        "--no-wait",
-        action="store_true",
-        help="exit with code 75 at once if another run is under way",
-    )
-
-
-def quarantine(of: argparse.ArgumentParser) -> None:
-    """Arguments of `quarantine`."""
-    with_words(of, "clear COMMIT", "remove this commit from quarantine, so that it is tried again")
-
-
-def adopt(of: argparse.ArgumentParser) -> None:
-    """Arguments of `adopt`."""
-    of.add_argument(
-        "--look", action="store_true", help="show what would be taken over; change nothing"
-    )
-    of.add_argument(
-        "--leave-commits",
-        action="store_true",
-        help="continue without the commits that upstream does not have; the mirror keeps them",
-    )
-    of.add_argument("path", metavar="PATH", help="directory that the services run from")
-    with_app(of)
-
-
-def accept_rewrite(of: argparse.ArgumentParser) -> None:
-    """Arguments of `accept-rewrite`."""
-    of.add_argument("commit", metavar="COMMIT", help="the commit, as the refusal shows it")
-    with_app(of)
-
-
-def hold(of: argparse.ArgumentParser) -> None:
-    """Arguments of `hold`."""
-    of.add_argument(
-        "--until",
-        metavar="TIME",
-        help='end of the hold: "2026-12-24", "2026-12-24 18:00" (local time), a time in the format'
-        ' of RFC 3339, or a time span from now such as "2d" (default: until `unhold`)',
-    )
-    of.add_argument("--reason", default="", metavar="TEXT", help="reason, shown by `status`")
-    with_app(of)
-
-
-def pin(of: argparse.ArgumentParser) -> None:
-    """Arguments of `pin`."""
-    of.add_argument(
-        "commit",
-        metavar="COMMIT",
-        help="the full commit, or at least the first seven digits of a commit in the mirror",
-    )
-    with_app(of)
-
-
-def status(of: argparse.ArgumentParser) -> None:
-    """Arguments of `status`."""
-    with_app(of, EVERY_APP_HELP)
-    of.set_defaults(every=True)
-
-
-def config(of: argparse.ArgumentParser) -> None:
-    """Add the verbs of `config`."""
-    below = of.add_subparsers(dest="what", metavar="VERB", required=True)
-    check = below.add_parser(
-        "check", help=CONFIG_CHECK, description=f"{CONFIG_CHECK}.", allow_abbrev=False
-    )
-    with_app(check, EVERY_APP_HELP)
-    check.set_defaults(does="config.check", every=True)
-    show = below.add_parser(
-        "show", help=CONFIG_SHOW, description=f"{CONFIG_SHOW}.", allow_abbrev=False
-    )
-    with_app(show)
-    show.set_defaults(does="config.show")
-
-
-def gate(of: argparse.ArgumentParser) -> None:
-    """Add the verbs of `gate`."""
-    below = of.add_subparsers(dest="what", metavar="VERB", required=True)
-    for name, described in (("enable", GATE_ENABLE), ("disable", GATE_DISABLE)):
-        added = below.add_parser(
-            name, help=described, description=f"{described}.", allow_abbrev=False
-        )
-        added.add_argument("service", metavar="SERVICE", help="unit of the service")
-        with_app(added)
-        added.set_defaults(does=f"gate.{name}")
-    # The drop-in says which app it is for.
-    added.set_defaults(every=True)
-
-
-def plan(of: argparse.ArgumentParser) -> None:
-    """Arguments of `plan`."""
-    of.add_argument("--force", action="store_true", help="show what `run --force` would do")
-    with_app(of)
-
-
-def show(of: argparse.ArgumentParser) -> None:
-    """Arguments of `show`."""
-    of.add_argument(
-        "--log",
-        action="store_true",
-        help="show what its build, rehearsal and hooks printed, also if the release failed",
-    )
-    of.add_argument(
-        "release",
-        metavar="RELEASE",
-        help="release: current, previous, or the first characters of its name or of its commit",
-    )
-    with_app(of)
-
-
-def history(of: argparse.ArgumentParser) -> None:
-    """Arguments of `history`."""
-    of.add_argument(
-        "--limit", type=positive, default=20, metavar="N", help="how many to list (default: 20)"
-    )
-    of.add_argument(
-        "--result",
-        action="append",
-        type=results,
-        default=[],
-        metavar="RESULT",
-        help=f"only updates with these results, separated by commas: {', '.join(RESULTS)}",
-    )
-    of.add_argument(
-        "--since",
-        metavar="TIME",
-        help='only updates since this time: as in `hold --until`, but "2d" means two days ago',
-    )
-    with_app(of)
-
-
-def notify(of: argparse.ArgumentParser) -> None:
-    """Arguments of `notify`."""
-    of.add_argument("--test", action="store_true", help="send a test message to each target")
-    with_app(of)
-
-
-def doctor(of: argparse.ArgumentParser) -> None:
-    """Arguments of `doctor`."""
-    of.add_argument(
-        "--fix",
-        action="store_true",
-        help="type these commands; ask before those that restart services, remove something, or"
-        " undo what somebody may have wanted",
-    )
-    of.add_argument("--yes", action="store_true", help="with --fix: do not ask")
-    with_app(of)
-
-
-def results(text: str) -> list[str]:
-    """Accept names of results, separated by commas."""
-    words = [word.strip() for word in text.split(",")]
-    for word in words:
-        if word not in RESULTS:
-            raise argparse.ArgumentTypeError(f"{word!r} is not one of {', '.join(RESULTS)}")
-    return words
-
-
-def positive(text: str) -> int:
-    """Accept a whole number of at least one."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
-    return int(text)
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed arguments. Raises CommandLineError."""
+    command = parser(arguments)
+    # What follows is not ours, whatever it looks like.
+    ours = arguments.index("--") if "--" in arguments[1:] and arguments[0] == "exec" else None
+    chosen, rest = command.parse_known_args(arguments[:ours])
+    if chosen.verb == "exec":
+        chosen.command = arguments[ours + 1 :] if ours else []
+        if not chosen.command:
+            raise CommandLineError("there is no command after --", f"usage: {of.EXEC_USAGE}")
+    # argparse takes words that come after an option for unknown ones.
+    if rest and "words" in chosen and not any(word.startswith("-") for word in rest):
+        chosen.words += rest
+    elif rest:
+        command.error(f"unrecognized arguments: {' '.join(rest)}")
+    return chosen
 
 
 VERBS = {
-    "run": Verb("run.run", "update to the newest upstream commit", run),
+    "run": Verb("run.run", "update to the newest upstream commit", of.run),
     "rollback": Verb(
-        "rollback.rollback", "roll back to the previous release, or to a named one", rollback
+        "rollback.rollback", "roll back to the previous release, or to a named one", of.rollback
     ),
     "rebuild": Verb(
-        "rebuild.rebuild", "build the deployed commit again, through the same gates", rebuild
+        "rebuild.rebuild", "build the deployed commit again, through the same gates", of.rebuild
+    ),
+    "restart": Verb(
+        "restart.restart",
+        "restart the services on the current release, without an update, and watch them",
+        of.with_app,
+    ),
+    "exec": Verb(
+        "exec.execute",
+        "run a command in the current release, as the user of its services; exit with its status",
+        of.execute,
     ),
     "quarantine": Verb(
         "quarantine.quarantine",
         "list the commits that failed on this host, or let one be tried again",
-        quarantine,
+        of.quarantine,
     ),
     "adopt": Verb(
         "adopt.adopt",
         "turn an existing checkout into a managed app, without losing anything",
-        adopt,
+        of.adopt,
     ),
     "accept-rewrite": Verb(
         "accept_rewrite.accept_rewrite",
         "accept a commit although upstream rewrote its history or moved its tag",
-        accept_rewrite,
+        of.accept_rewrite,
     ),
-    "hold": Verb("hold.hold", "stop updates until a given time, or until `unhold`", hold),
-    "unhold": Verb("hold.unhold", "end a hold: allow updates again", with_app),
-    "pin": Verb("pin.pin", "deploy this commit, newer or older, and no other", pin),
-    "unpin": Verb("pin.unpin", "end a pin: follow upstream again", with_app),
+    "hold": Verb("steer.hold", "stop updates until a given time, or until `unhold`", of.hold),
+    "unhold": Verb("steer.unhold", "end a hold: allow updates again", of.with_app),
+    "pin": Verb("steer.pin", "deploy this commit, newer or older, and no other", of.pin),
+    "unpin": Verb("steer.unpin", "end a pin: follow upstream again", of.with_app),
     "release-path": Verb(
-        "release_path.release_path", "turn a managed app back into a plain checkout", with_app
+        "adopt.release_path", "turn a managed app back into a plain checkout", of.with_app
     ),
-    "plan": Verb("plan.plan", "show what a run would do now, and the verdict of every gate", plan),
+    "forget": Verb(
+        "forget.forget",
+        "remove what an app that is no longer used has left on this host",
+        of.forget,
+    ),
+    "plan": Verb(
+        "plan.plan", "show what a run would do now, and the verdict of every gate", of.plan
+    ),
     "check": Verb(
-        "check.check", "ask upstream whether there is a new commit; change nothing", with_app
+        "check.check", "ask upstream whether there is a new commit; change nothing", of.with_app
     ),
-    "status": Verb("status.status", "show the state of an app, and the reason for it", status),
+    "status": Verb("status.status", "show the state of an app, and the reason for it", of.status),
     "notify": Verb(
-        "notify.notify", "list notification targets and how many messages wait for each", notify
+        "notify.notify", "list notification targets and how many messages wait for each", of.notify
     ),
-    "show": Verb("show.show", "show what a release contains and what it changed", show),
+    "show": Verb("show.show", "show what a release contains and what it changed", of.show),
     "doctor": Verb(
-        "doctor.doctor", "list problems on this host, each with a command that fixes it", doctor
+        "doctor.doctor", "list problems on this host, each with a command that fixes it", of.doctor
     ),
-    "config": Verb("config.check", "check or show the settings of an app", config),
-    "gate": Verb("gate.enable", "choose which services check for updates before they start", gate),
-    "history": Verb("history.history", "list past updates, newest first", history),
+    "config": Verb("config.check", "check or show the settings of an app", of.config),
+    "gate": Verb(
+        "gate.enable", "choose which services check for updates before they start", of.gate
+    ),
+    "history": Verb("history.history", "list past updates, newest first", of.history),
 }

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from autoupdate.model.errors import ConfigurationError
 
@@ -158,6 +158,71 @@ def start(
         raise NotStartedError(f"{command[0]} cannot be started: {error}") from None
     except OSError as error:
         raise NotStartedError(f"{command[0]} cannot be started: {error.strerror}") from None
+
+
+def become(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    identity: Identity | None,
+    directory: str,
+) -> NoReturn:
+    """Replace this process by a command, with the groups that the user is in.
+
+    Raises NotStartedError; FileNotFoundError if there is no such program.
+    """
+    # Python ignores them; a program that is started expects their usual effect (signal(7)).
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    os.umask(UMASK)
+    try:
+        if identity:
+            os.initgroups(identity.name, identity.gid)
+            os.setresgid(identity.gid, identity.gid, identity.gid)
+            os.setresuid(identity.uid, identity.uid, identity.uid)
+        os.chdir(directory)
+    except OSError as error:
+        raise NotStartedError(f"{directory}: {error.strerror}") from None
+    try:
+        os.execvpe(command[0], list(command), dict(environment))  # noqa: S606 - no shell
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise NotStartedError(f"{command[0]}: {error.strerror}") from None
+
+
+def in_own_session(begin: Callable[[], int]) -> int:
+    """Call `begin` in a child without a controlling terminal; return the exit code of the child.
+
+    It gets the signals that this process gets. `begin` becomes a program, or returns an exit code.
+    """
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        end_with(begin)
+
+    def forward(number: int, _: object) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child, number)
+
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, forward)
+    return exit_code(os.waitpid(child, 0)[1])
+
+
+def end_with(begin: Callable[[], int]) -> NoReturn:
+    """End a forked process with the exit code that `begin` returns, whatever happens in it."""
+    code = 1
+    try:
+        code = begin()
+    finally:
+        os._exit(code)
+
+
+def exit_code(status: int) -> int:
+    """Return the exit code for the status of a process, as shells do for signals (bash(1))."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
 def kill_group(process: "subprocess.Popen[bytes]") -> None:

@@ -14,7 +14,7 @@ from autoupdate.model.errors import UpdateFailedError
 
 PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job,"
-    "Type,RemainAfterExit,DynamicUser"
+    "Type,RemainAfterExit,DynamicUser,Group"
 )
 # In seconds. systemd itself kills a service that does not stop, as its unit says.
 LONGEST_STOP = 600.0
@@ -47,6 +47,7 @@ class Service(NamedTuple):
     """Whether it does something and ends (Type=oneshot): it is never restarted by an update."""
     has_dynamic_user: bool = False
     """Whether systemd makes a user for each start (DynamicUser=), who owns nothing before."""
+    group: str = ""
 
     @property
     def exists(self) -> bool:
@@ -107,8 +108,11 @@ class Services(Protocol):
 class Units(Protocol):
     """What disabling the old updater needs of the service manager."""
 
-    def switch(self, timer: str, *, on: bool) -> None:
-        """Enable and start a timer, or disable and stop it. Raises UpdateFailedError."""
+    def switch(self, unit: str, *, on: bool, now: bool = True) -> None:
+        """Enable and start a unit, or disable and stop it; only that without `now`.
+
+        Raises UpdateFailedError.
+        """
 
     def reload(self) -> None:
         """Make systemd reload its unit files. Raises UpdateFailedError."""
@@ -195,13 +199,16 @@ class Systemd:
         answer = self._systemctl("start", "--no-block", "--", confirm_unit(app))
         return bool(answer and not answer.returncode)
 
-    def switch(self, timer: str, *, on: bool) -> None:
-        """Enable and start a timer, or disable and stop it. Raises UpdateFailedError."""
+    def switch(self, unit: str, *, on: bool, now: bool = True) -> None:
+        """Enable and start a unit, or disable and stop it; only that without `now`.
+
+        Raises UpdateFailedError.
+        """
         verb = "enable" if on else "disable"
-        answer = self._systemctl(verb, "--now", "--", timer)
+        answer = self._systemctl(verb, *(["--now"] if now else []), "--", unit)
         if answer is None or answer.returncode:
             reason = answer.stderr.strip() if answer else "systemctl is missing or hangs"
-            raise UpdateFailedError(f"{timer} cannot be {verb}d: {reason}")
+            raise UpdateFailedError(f"{unit} cannot be {verb}d: {reason}")
 
     def reload(self) -> None:
         """Make systemd reload its unit files. Raises UpdateFailedError."""
@@ -247,4 +254,5 @@ def parse(name: str, block: str) -> Service:
         has_job=found.get("Job", "") not in ("", "0"),
         is_task=found.get("Type") == "oneshot" and found.get("RemainAfterExit") == "no",
         has_dynamic_user=found.get("DynamicUser") == "yes",
+        group=found.get("Group", ""),
     )

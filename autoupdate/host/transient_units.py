@@ -15,6 +15,9 @@ class TransientUnits(Protocol):
         Replaces an earlier schedule; returns why that failed, or nothing.
         """
 
+    def cancel(self, app: str) -> None:
+        """Cancel a scheduled run, if there is one."""
+
     def run_now(self, app: str) -> None:
         """Start a run, without waiting for it."""
 
@@ -30,16 +33,19 @@ class SystemdTransientUnits:
 
         Replaces an earlier schedule; returns why that failed, or nothing.
         """
-        unit = f"autoupdate-window-{app}"
-        # Usually there is no timer of an earlier run, and systemctl reports an error.
-        _order("systemctl", "stop", "--", f"{unit}.timer")
+        self.cancel(app)
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))
         return _order(
-            "systemd-run", "--quiet", "--collect", f"--unit={unit}",
+            "systemd-run", "--quiet", "--collect", f"--unit={scheduled(app)}",
             f"--description=Update {app} when its window opens", f"--on-calendar={when}",
             f"--timer-property=RandomizedDelaySec={spread:.0f}", "--timer-property=AccuracySec=1s",
             "--", "systemctl", "start", "--no-block", "--", f"autoupdate@{app}.service",
         )  # fmt: skip
+
+    def cancel(self, app: str) -> None:
+        """Cancel a scheduled run, if there is one."""
+        # Usually there is none, and systemctl reports an error.
+        _order("systemctl", "stop", "--", f"{scheduled(app)}.timer")
 
     def run_now(self, app: str) -> None:
         """Start a run, without waiting for it; if that fails, the timer starts one."""
@@ -49,6 +55,11 @@ class SystemdTransientUnits:
         """Start the process that sends the outbox of an app, without waiting for it."""
         # If that fails, the messages wait for the next run.
         _order("systemctl", "start", "--no-block", "--", f"autoupdate-notify@{app}.service")
+
+
+def scheduled(app: str) -> str:
+    """Return the name of the units of a scheduled run."""
+    return f"autoupdate-window-{app}"
 
 
 def _order(*command: str) -> str:

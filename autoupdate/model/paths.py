@@ -42,6 +42,12 @@ class Paths:
         return (f"{self.root}/etc/cron.d", f"{self.root}/var/spool/cron/crontabs")
 
     @property
+    def cron_scripts(self) -> tuple[str, ...]:
+        """Directories of scripts that cron runs, by run-parts(8)."""
+        names = ("hourly", "daily", "weekly", "monthly")
+        return tuple(f"{self.root}/etc/cron.{name}" for name in names)
+
+    @property
     def administrators_units(self) -> str:
         """Directory of the administrator's units, drop-ins and enabled units."""
         return f"{self.root}/etc/systemd/system"

@@ -21,10 +21,10 @@ from autoupdate.records import pin as pins
 from autoupdate.records.database import DamagedStateError, StateError
 from autoupdate.records.rows import LastRun, Transaction
 from autoupdate.records.second_copy import begin_anew, has_facts
+from autoupdate.update.by_hand import rollback
 from autoupdate.update.rebuild import rebuild
 from autoupdate.update.recover import recover
 from autoupdate.update.retention import waiting
-from autoupdate.update.rollback_by_hand import rollback
 from autoupdate.update.update import update
 
 # In these steps services may be down, or run a release that nobody watches.
@@ -82,6 +82,9 @@ def hand_over(app: App, error: KeyboardInterrupt, started: str) -> Interrupted:
 
     Returns what the command reports.
     """
+    if isinstance(error, Interrupted) and error.message:
+        # Nothing was switched, and what goes on is told.
+        return error
     code = error.exit_code if isinstance(error, Interrupted) else Interrupted("").exit_code
     with suppress(StateError):
         unfinished = app.records.unfinished()
@@ -101,17 +104,20 @@ def hand_over(app: App, error: KeyboardInterrupt, started: str) -> Interrupted:
     return Interrupted("", code)
 
 
-def by_hand(app: App, work: Callable[[], Outcome], *, wait: bool = True) -> Outcome:
+def by_hand(
+    app: App, work: Callable[[], Outcome], *, wait: bool = True, is_run: bool = True
+) -> Outcome:
     """Do what an administrator asked for, under the lock of the app.
 
-    Raises BusyError and NotPermittedError; every other failure is an outcome.
+    `is_run`: `status` shows it as the last run. Raises BusyError and NotPermittedError; every other
+    failure is an outcome.
     """
     with runtime_files.exclusive(app.paths, app.name, wait=wait):
         started = app.clock.now()
         try:
             outcome = guarded(app, work)
             # A mistyped command is not a run of the app.
-            if outcome.result is not Result.REFUSED:
+            if is_run and outcome.result is not Result.REFUSED:
                 remember(app, outcome, started)
         except KeyboardInterrupt as error:
             raise hand_over(app, error, started) from None

@@ -75,6 +75,9 @@ class NoTransientUnits:
         """Do nothing: no run is started later."""
         return "no service manager"
 
+    def cancel(self, app: str) -> None:
+        """Do nothing: no run is scheduled."""
+
     def run_now(self, app: str) -> None:
         """Do nothing: no run is started."""
 

@@ -11,10 +11,13 @@ from autoupdate.adoption.give_back import give_back
 from autoupdate.adoption.host_changes import copy_whole, real
 from autoupdate.adoption.manifest import manifest
 from autoupdate.app import Outcome
+from autoupdate.cli.main import main
+from autoupdate.cli.verbs import adopt as verb
+from autoupdate.host.log import HostLog
 from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from autoupdate.update.run import by_hand
-from tests.integration.site import Site
+from tests.integration.site import APP, NoServices, Site
 from tools.lib.hosts.commands import run
 
 ENVIRONMENT = {
@@ -64,6 +67,55 @@ def mirror(site: Site, *words: str) -> bytes:
     """Run git in the mirror; return its output as bytes."""
     done = run("git", "-C", site.app_paths.mirror, *words, environment=ENVIRONMENT)
     return done.stdout.encode()
+
+
+def everything(*places: Path) -> dict[str, object]:
+    """Return all that is below some directories: content, owner, mode, and times of changes."""
+    return {f"{place}: {name}": (entry, os.lstat(place / name).st_ctime_ns)
+            for place in places for name, entry in manifest(str(place)).items()}  # fmt: skip
+
+
+@pytest.mark.parametrize("deployed_before", [False, True])
+def test_a_look_changes_nothing(
+    bare: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    *, deployed_before: bool,
+) -> None:  # fmt: skip
+    """Neither in the checkout, in its .git least of all, nor in our directories, nor in /etc."""
+    state = Path(bare.app_paths.home).parent
+    if deployed_before:
+        bare.builds = False
+        bare.run()
+        bare.path.unlink()
+        Path(bare.app_paths.current).unlink()
+    shutil.rmtree(state if not deployed_before else bare.path, ignore_errors=True)
+    checkout = Checkout.__new__(Checkout)
+    checkout.site, checkout.path = bare, bare.path
+    run("git", "clone", "--quiet", bare.upstream.url, bare.path, environment=ENVIRONMENT)
+    checkout.write("README.md", "one")
+    checkout.git("stash", "--quiet")
+    checkout.write("README.md", "two")
+    checkout.write("mine", "n")
+    checkout.write("state/starts", "77\n")
+    state.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(verb, "Systemd", NoServices)
+    monkeypatch.setattr("autoupdate.cli.prepare.identity", lambda _: None)
+    monkeypatch.setattr(HostLog, "write", lambda *_: None)
+    before = everything(bare.path, state, bare.root / "etc")
+
+    assert main(["adopt", "--look", str(bare.path), APP], bare.paths) == Exit.DONE
+
+    shown = capsys.readouterr().out
+    assert "would be saved as a stash (README.md, mine)" in shown
+    assert shown.endswith(f"{bare.path} can be adopted; nothing was changed\n")
+    assert everything(bare.path, state, bare.root / "etc") == before
+    assert list((bare.root / "var/tmp").iterdir()) == []
+    checkout.write("commit", "x")
+    checkout.git("add", "commit")
+    checkout.git("commit", "--quiet", "--message=mine")
+    before = everything(bare.path, state, bare.root / "etc")
+    assert main(["adopt", "--look", str(bare.path), APP], bare.paths) == Exit.USAGE
+    assert everything(bare.path, state, bare.root / "etc") == before
+    assert list((bare.root / "var/tmp").iterdir()) == []
 
 
 def test_local_changes_are_a_stash_byte_for_byte(bare: Site) -> None:

@@ -207,12 +207,19 @@ class FakeTransientUnits:
         self.sendings = 0
         self.started: list[str] = []
         """The apps of the runs that were started in parallel."""
+        self.cancelled: list[str] = []
+        """The apps whose scheduled run was cancelled."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
         """Record that a run was scheduled."""
         self.effect("run_at")
         self.planned = (app, moment, spread)
         return self.fault
+
+    def cancel(self, app: str) -> None:
+        """Record that a scheduled run was cancelled."""
+        self.effect("cancel")
+        self.cancelled.append(app)
 
     def run_now(self, app: str) -> None:
         """Record that a run was started that nobody waits for."""
@@ -268,15 +275,18 @@ class FakeUnits:
     def __init__(self, effect: Callable[[str], None]) -> None:
         self.effect = effect
         self.off: set[str] = set()
+        self.started: list[str] = []
+        """The units that were started when they were enabled."""
         self.reloads = 0
 
-    def switch(self, timer: str, *, on: bool) -> None:
-        """Enable or disable a timer."""
+    def switch(self, unit: str, *, on: bool, now: bool = True) -> None:
+        """Enable or disable a unit."""
         self.effect("switch")
         if on:
-            self.off.discard(timer)
+            self.off.discard(unit)
+            self.started += [unit] if now else []
         else:
-            self.off.add(timer)
+            self.off.add(unit)
 
     def reload(self) -> None:
         """Reload unit files."""

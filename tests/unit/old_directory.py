@@ -10,6 +10,8 @@ from autoupdate.app import Outcome
 from autoupdate.update.run import by_hand
 from tests.unit.world import World, settings
 
+PULL_LINE = "@hourly cd {path} && git pull"
+CRON_SCRIPT = "#!/bin/sh\ngit -C {path} fetch\n"
 CRON_LINE = "0 */6 * * * {path}/scripts/auto-update.sh >> log 2>&1"
 UNIT = "[Service]\nExecStartPre=/bin/true\nExecStartPre={path}/scripts/auto-update.sh\n"
 
@@ -44,9 +46,20 @@ def old_directory(world: World) -> Path:
     os.utime(path / "state/jobs.json", (1_000_000, 1_000_000))
     crontab = world.root / "var/spool/cron/crontabs/barberb"
     crontab.parent.mkdir(parents=True)
-    crontab.write_text(f"MAILTO=x\n{CRON_LINE.format(path=path)}\n@daily other\n")
+    crontab.write_text(
+        f"MAILTO=x\n{CRON_LINE.format(path=path)}\n@daily other\n{PULL_LINE.format(path=path)}\n"
+    )
     crontab.chmod(0o600)
+    script = world.root / "etc/cron.daily/pull"
+    script.parent.mkdir(parents=True)
+    script.write_text(CRON_SCRIPT.format(path=path))
+    script.chmod(0o755)
     units = world.root / "etc/systemd/system"
+    (units / "multi-user.target.wants").mkdir(parents=True)
+    (units / "multi-user.target.wants/at-boot.service").symlink_to("../at-boot.service")
+    (units / "at-boot.service").write_text(
+        f"[Service]\nType=oneshot\nWorkingDirectory={path}\nExecStart=/usr/bin/git pull\n"
+    )
     (units / "timers.target.wants").mkdir(parents=True)
     (units / "timers.target.wants/pull.timer").symlink_to("../pull.timer")
     (units / "web.service").write_text(UNIT.format(path=path))
@@ -74,6 +87,7 @@ def account(world: World) -> dict[str, Entry]:
         for name, place in (
             ("app", world.settings.path),
             ("cron", f"{world.root}/var/spool/cron"),
+            ("cron scripts", f"{world.root}/etc/cron.daily"),
             ("units", f"{world.root}/etc/systemd/system"),
         )
         for path, entry in manifest(place).items()
@@ -109,12 +123,15 @@ def assert_adopted(world: World, before: dict[str, Entry]) -> None:
     crontab = world.root / "var/spool/cron/crontabs/barberb"
     lines = crontab.read_text().splitlines()
     line = CRON_LINE.format(path=path)
-    assert lines == ["MAILTO=x", f"# disabled by autoupdatectl adopt: {line}", "@daily other"]
+    off = "# disabled by autoupdatectl adopt: "
+    pull = PULL_LINE.format(path=path)
+    assert lines == ["MAILTO=x", f"{off}{line}", "@daily other", f"{off}{pull}"]
+    assert os.listdir(f"{world.root}/etc/cron.daily") == ["pull.disabled-by-autoupdate"]
     assert crontab.stat().st_mode & 0o777 == 0o600
     drop_in = world.root / "etc/systemd/system/web.service.d/40-without-auto-update.conf"
     assert "ExecStartPre=\nExecStartPre=/bin/true\n" in drop_in.read_text()
     assert "ExecStartPre=/home" not in drop_in.read_text()
-    assert world.units.off == {"pull.timer"}
+    assert world.units.off == {"pull.timer", "at-boot.service"}
     assert relocation.read(world.paths) is None
     assert os.path.exists(world.paths.adopted)
     world.assert_whole()

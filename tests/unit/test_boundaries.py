@@ -17,6 +17,7 @@ STARTS = (
     "os.system",
     "os.popen",
     "os.fork",
+    "pty.",
 )
 # The worker's own code, which runs as the builds' user.
 UNPRIVILEGED = (
@@ -65,8 +66,9 @@ def called(tree: ast.AST) -> Iterator[str]:
 def test_processes_are_started_in_one_place() -> None:
     users = {name for name, tree in MODULES.items() if "subprocess" in packages(tree)}
     assert users == {"host.process", "worker.commands", "worker.link"}
-    # The fast path cannot afford the module subprocess: it forks by itself.
-    for name in set(MODULES) - {"host.process", "upstream.ls_refs"}:
+    # The fast path cannot afford the module subprocess: it forks by itself. A program in a
+    # terminal of its own is started by the module pty.
+    for name in set(MODULES) - {"host.process", "upstream.ls_refs", "cli.own_terminal"}:
         starts = {call for call in called(MODULES[name]) if call.startswith(STARTS)}
         if name in users:
             starts -= {"subprocess.Popen"}

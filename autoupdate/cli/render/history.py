@@ -53,6 +53,16 @@ def quarantine(items: Sequence[dict[str, Any]], now: str) -> str:
     )
 
 
+def cleared(app: str, commits: Sequence[str]) -> str:
+    """Return which commits were removed from quarantine."""
+    if not commits:
+        return f"{app}: no commit is in quarantine"
+    again = "it" if len(commits) == 1 else "them"
+    said = f"{app}: {counted(len(commits), 'commit')} removed from quarantine; runs may try {again}"
+    said += " again:"
+    return "\n".join([said, *(f"  {short(commit)}" for commit in commits)])
+
+
 def reason(text: str) -> list[str]:
     """Return a reason, indented."""
     return [f"    {line}" for line in wrapped(in_text(text), 76)]

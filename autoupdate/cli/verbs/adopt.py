@@ -1,4 +1,4 @@
-"""autoupdatectl adopt"""
+"""autoupdatectl adopt, release-path"""
 
 import os
 from argparse import Namespace
@@ -7,7 +7,9 @@ from collections.abc import Callable
 from autoupdate.adoption.adopt import adopt as take_over
 from autoupdate.adoption.decide import Decision, decide
 from autoupdate.adoption.gate_drop_in import calls_gate
+from autoupdate.adoption.give_back import give_back
 from autoupdate.adoption.host_changes import real
+from autoupdate.adoption.look import look, scratch
 from autoupdate.app import App, Outcome
 from autoupdate.cli.output import finish
 from autoupdate.cli.prepare import identity, prepare, require_root
@@ -26,21 +28,38 @@ def adopt(paths: Paths, app: str, chosen: Namespace) -> int:
     require_root(paths)
     path, services = absolute(chosen.path), Systemd()
     decision = decide(paths, app, path, services.directives)
-    prepared = prepare(paths, app, settings=decision.settings)
-    if not chosen.json:
-        prepared = prepared._replace(log=PrintedLog(prepared.log))
+    if chosen.look:
+        with scratch(paths) as aside:
+            return look_at(paths, printing(prepare(aside, app, settings=decision.settings), chosen),
+                           decision, path, chosen)  # fmt: skip
+    prepared = printing(prepare(paths, app, settings=decision.settings), chosen)
     host = real(paths, identity(paths))
 
     def work() -> Outcome:
-        return take_over(
-            prepared, host, path, leave_commits=chosen.leave_commits, look_only=chosen.look
-        )
+        return take_over(prepared, host, path, leave_commits=chosen.leave_commits)
 
-    tell(prepared, decision, services, look_only=chosen.look)
+    tell(prepared, decision, services, look_only=False)
     with outlive_the_terminal():
-        does = work if chosen.look else lambda: decided(decision, prepared, work)
-        outcome = by_hand(prepared, does)
+        outcome = by_hand(prepared, lambda: decided(decision, prepared, work))
     return finish(outcome, app, chosen)
+
+
+def look_at(paths: Paths, aside: App, decision: Decision, path: str, chosen: Namespace) -> int:
+    """Report what an adoption would find; `aside` is the app in a scratch directory."""
+    tell(aside, decision, Systemd(), look_only=True)
+    host = real(paths, identity(paths))
+
+    def work() -> Outcome:
+        return look(aside, host, path, leave_commits=chosen.leave_commits)
+
+    with outlive_the_terminal():
+        outcome = by_hand(aside, work, is_run=False)
+    return finish(outcome, aside.name, chosen)
+
+
+def printing(app: App, chosen: Namespace) -> App:
+    """Return an app whose steps are printed while they are logged, unless JSON is wanted."""
+    return app if chosen.json else app._replace(log=PrintedLog(app.log))
 
 
 def tell(app: App, decision: Decision, services: Systemd, *, look_only: bool) -> None:
@@ -79,3 +98,13 @@ def absolute(path: str) -> str:
         raise ConfigurationError(
             f"{path}: the working directory was removed", "cd /, and give the absolute path"
         ) from None
+
+
+def release_path(paths: Paths, app: str, chosen: Namespace) -> int:
+    """Replace the managed path by a plain checkout, and stop managing it."""
+    prepared = prepare(paths, app)
+    prepared = printing(prepared, chosen)
+    host = real(paths, identity(paths))
+    with outlive_the_terminal():
+        outcome = by_hand(prepared, lambda: give_back(prepared, host))
+    return finish(outcome, app, chosen)

@@ -7,6 +7,7 @@ import pytest
 
 from autoupdate.adoption.adopt import adopt
 from autoupdate.adoption.adoptable import same_place
+from autoupdate.adoption.look import look
 from autoupdate.adoption.manifest import Entry
 from autoupdate.app import Outcome
 from autoupdate.host.processes import Process
@@ -70,7 +71,7 @@ def test_look_only_changes_nothing(world: World) -> None:
     before = account(world)
     app = world.app
 
-    outcome = by_hand(app, lambda: adopt(app, world.host_changes, str(path), look_only=True))
+    outcome = by_hand(app, lambda: look(app, world.host_changes, str(path), leave_commits=False))
 
     assert outcome.exit_code == Exit.DONE
     assert_as_before(world, before)

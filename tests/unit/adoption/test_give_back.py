@@ -48,6 +48,24 @@ def shared(directory: str) -> dict[str, Entry]:
     return {path: found[path] for path in found if path.startswith(("state", "data/models"))}
 
 
+def test_old_updaters_are_given_back(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    old_directory(world)
+    before = {name: entry for name, entry in account(world).items() if name[:3] != "app"}
+    assert adopt_it(world).exit_code == Exit.DONE
+    world.units.started.clear()
+    outcome = give_it_back(world)
+    now = {name: entry for name, entry in account(world).items() if name[:3] != "app"}
+    assert now == before
+    assert world.units.off == set()
+    assert world.units.started == ["pull.timer"], "nothing updates it at this moment"
+    for place in ("crontabs/barberb:2", "cron.daily/pull", "pull.service:2", "web.service:3"):
+        assert place in outcome.reason
+    # They are given back once: whoever disables them afterwards means it.
+    assert relocation.adoption(world.paths)["legacy"] == []
+    world.close()
+
+
 def assert_given_back(world: World, before: dict[str, Entry]) -> None:
     """Check that the services run from a plain directory that has the shared paths in it."""
     path = world.settings.path

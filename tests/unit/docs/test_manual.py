@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autoupdate.cli.parser import parser
+from autoupdate.cli.parser import parse, parser
 from autoupdate.config import load
 from autoupdate.config.settings import PROBE_SETTINGS, REQUIRED, SETTINGS
 from autoupdate.model.errors import Exit
@@ -145,7 +145,7 @@ def test_every_command_that_is_shown_is_understood(written: str) -> None:
     assert len(shown) > 5
     for line in shown:
         words = shlex.split(re.split(r"\s[#|>]", line)[0])[1:]
-        parser().parse_args(words)
+        parse(words)
 
 
 def test_every_example_of_settings_is_accepted(made: dict[str, str], tmp_path: Path) -> None:

@@ -284,6 +284,24 @@ def test_old_update_system(deployed: World, host: WellHost) -> None:
     assert found(deployed, host)[1].mend.startswith("systemctl edit --full web.service")
 
 
+def test_old_updaters_by_what_they_do(deployed: World, host: WellHost) -> None:
+    path = deployed.settings.path
+    crontab = Path(deployed.all_paths.crontab)
+    crontab.parent.mkdir(parents=True, exist_ok=True)
+    crontab.write_text(f"0 4 * * * root cd {path} && git pull\n5 5 * * * root tar c {path}\n")
+    script = Path(deployed.all_paths.cron_scripts[0], "pull")
+    script.parent.mkdir()
+    script.write_text(f"#!/bin/sh\ngit -C {path} pull\n")
+
+    line, file = found(deployed, host)
+
+    assert line.what == (
+        f"still runs git pull in {path} (cron line): 0 4 * * * root cd {path} && git pull"
+    )
+    assert line.mend == f"sed --in-place '1{{/git/s/^/# /}}' {crontab}"
+    assert (file.about, file.mend) == (str(script), f"chmod a-x {script}")
+
+
 def test_directories_that_are_no_longer_needed(deployed: World, host: WellHost) -> None:
     kept = Path(f"{deployed.settings.path}.before-autoupdate-20981201000000")
     kept.mkdir()

@@ -8,7 +8,7 @@ import pytest
 from autoupdate.cli import operands
 from autoupdate.cli.main import main
 from autoupdate.cli.render.when import ago, until
-from autoupdate.gates.quarantine import clear
+from autoupdate.gates.quarantine import clear, clear_all
 from autoupdate.host import runtime_files
 from autoupdate.host.clock import Clock
 from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
@@ -55,6 +55,28 @@ def test_digits_of_no_commit_or_of_several(held: World, beginning: str, said: st
     for known in (A, B, commit(7)):
         assert known in caught.value.advice
     assert len(held.records.quarantined()) == 2
+
+
+def test_clear_all(held: World, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(held)
+    runtime_files.set_fresh(held.paths, 60, "/usr/bin/python3", ())
+    assert main(["quarantine", "clear", "--all", APP], held.all_paths) == Exit.DONE
+    said = f"{APP}: 3 commits removed from quarantine; runs may try them again:"
+    names = [f"  {name[:12]}" for name in sorted((A, B, commit(7)))]
+    assert capsys.readouterr().out.splitlines() == [said, *names]
+    assert not runtime_files.is_fresh(held.paths)
+    assert clear_all(held.app) == []
+    assert main(["quarantine", "clear", "--all"], held.all_paths) == Exit.DONE
+    assert capsys.readouterr().out == f"{APP}: no commit is in quarantine\n"
+    assert main(["quarantine", "clear", "--all", "--json"], held.all_paths) == Exit.DONE
+    assert json.loads(capsys.readouterr().out) == {"app": APP, "cleared": []}
+
+
+def configure(world: World) -> None:
+    """Write settings for the verbs."""
+    file = Path(world.all_paths.etc, "apps", f"{APP}.toml")
+    file.parent.mkdir(parents=True)
+    file.write_text(f'path = "{world.settings.path}"\n[upstream]\nurl = "https://x/y"\n')
 
 
 def test_empty_quarantine(world: World) -> None:
@@ -115,6 +137,14 @@ def test_commit_and_app(said: list[str], commit_named: str, app: str) -> None:
     assert operands.commit_and_app(said) == (commit_named, app)
 
 
+def test_all_and_app() -> None:
+    assert operands.commit_and_app(["clear"], every=True) == ("", "")
+    assert operands.commit_and_app(["clear", "demo"], every=True) == ("", "demo")
+    for said in ([], ["demo"], ["clear", A, "demo"]):
+        with pytest.raises(ConfigurationError):
+            operands.commit_and_app(said, every=True)
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -130,9 +160,7 @@ def test_operands_without_a_commit(said: list[str]) -> None:
 
 @pytest.mark.parametrize("arguments", [["quarantine"], ["quarantine", APP]])
 def test_list(world: World, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    file = Path(world.all_paths.etc, "apps", f"{APP}.toml")
-    file.parent.mkdir(parents=True)
-    file.write_text(f'path = "{world.settings.path}"\n[upstream]\nurl = "https://x/y"\n')
+    configure(world)
     assert main(arguments, world.all_paths) == Exit.DONE
     assert capsys.readouterr().out == "no commit is in quarantine\n"
     world.records.quarantine(A, "build", "no such requirement", "2099-01-01T01:00:00Z")

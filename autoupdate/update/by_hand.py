@@ -1,15 +1,18 @@
-"""rollback: the administrator rolls back to the previous or a named release."""
+"""What an administrator orders: a rollback to another release, or a restart on the current one."""
 
 import os
+from collections.abc import Sequence
 
 from autoupdate.app import App, Outcome
 from autoupdate.gates.runnable import is_complete
 from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
-from autoupdate.model.errors import ConfigurationError, Exit
+from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit, Interrupted
+from autoupdate.model.events import FAILED, STEP
 from autoupdate.model.steps import Result, Step
 from autoupdate.records.rows import BY_HAND, Release, Transaction
-from autoupdate.update.probation import look
+from autoupdate.update.health import UnhealthyError
+from autoupdate.update.probation import after_restart, look, watch
 from autoupdate.update.recover import recover
 from autoupdate.update.roll_back import roll_back
 
@@ -22,7 +25,7 @@ def rollback(app: App, wanted: str) -> Outcome:
     before = linked_release(app.paths.current)
     interrupted = app.records.unfinished()
     if unwatched := recover(app):
-        return not_yet(app, unwatched)
+        return not_yet(app, unwatched, "rollback")
     current = linked_release(app.paths.current)
     if interrupted and has_gone_back(interrupted, before, current) and wanted in ("", current):
         return ended(app.records.transaction(interrupted.id), current)
@@ -34,9 +37,67 @@ def rollback(app: App, wanted: str) -> Outcome:
         return roll_back(app, transaction, BY_HAND)
 
 
-def not_yet(app: App, unwatched: Outcome) -> Outcome:
-    """Return the outcome if nothing was rolled back, because a probation cannot end in this run."""
-    advice = f"wait until it ends, then run again: autoupdatectl rollback {app.name}"
+def restart(app: App) -> Outcome:
+    """Restart the services on the release that is current, and watch them as after an update.
+
+    Those that were stopped are left alone. Raises ConfigurationError if nothing can be restarted.
+    """
+    if unwatched := recover(app):
+        return not_yet(app, unwatched, "restart")
+    release = linked_release(app.paths.current)
+    refuse_unable(app, release)
+    present = [service for service in look(app) if service.exists]
+    names = [service.name for service in present if service.runs or service.crashed]
+    if not names:
+        raise ConfigurationError(
+            f"{app.name}: none of its services runs from {app.settings.path}",
+            f"autoupdatectl status {app.name}",
+        )
+    app.tell(STEP, f"{app.name}: restarting {', '.join(names)}, by hand", release=release)
+    try:
+        with runtime_files.activating(app.paths):
+            app.host.services.restart(names)
+            watch(app, after_restart([item for item in present if item.name in names]))
+    except KeyboardInterrupt as error:
+        code = error.exit_code if isinstance(error, Interrupted) else Interrupted("").exit_code
+        raise Interrupted(
+            f"{app.name}: interrupted; systemd goes on restarting {', '.join(names)}", code
+        ) from None
+    except (UnhealthyError, AutoupdateError) as error:
+        return restarted(app, release, names, str(error))
+    return restarted(app, release, names, "")
+
+
+def refuse_unable(app: App, release: str) -> None:
+    """Raise ConfigurationError if there is no release that services could be restarted on."""
+    if release and is_complete(app.paths, release):
+        return
+    why = "its current release is not complete" if release else "nothing is deployed"
+    raise ConfigurationError(f"{app.name}: {why}", f"autoupdatectl run {app.name}")
+
+
+def restarted(app: App, release: str, names: Sequence[str], fault: str) -> Outcome:
+    """Return the outcome of a restart: which services are up, which not, and the `fault`."""
+    seen = app.host.services.look(app.settings.services)
+    up = [item.name for item in seen if item.name in names and item.active == "active"]
+    down = [name for name in names if name not in up]
+    others = [item.name for item in seen if item.exists and item.name not in names]
+    parts = [f"{app.name}: services restarted on release {release}"]
+    parts += [f"failed: {fault}"] if fault else []
+    parts += [f"up: {', '.join(up)}"] if up else []
+    parts += [f"down: {', '.join(down)}"] if down else []
+    parts += [f"not restarted: {', '.join(others)}"] if others else []
+    reason = "; ".join(parts)
+    app.tell(FAILED if fault else STEP, reason, release=release)
+    if not fault:
+        return Outcome(Result.CURRENT, Exit.DONE, reason, release=release)
+    advice = "; ".join(f"journalctl --unit={name} --lines=50" for name in down or names)
+    return Outcome(Result.FAILED, Exit.FAILED, reason, release=release, advice=advice)
+
+
+def not_yet(app: App, unwatched: Outcome, verb: str) -> Outcome:
+    """Return the outcome if nothing was done, because a probation cannot end in this run."""
+    advice = f"wait until it ends, then run again: autoupdatectl {verb} {app.name}"
     return unwatched._replace(exit_code=Exit.FAILED, advice=advice)
 
 
