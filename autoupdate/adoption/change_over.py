@@ -41,7 +41,7 @@ def change_over(
     with runtime_files.activating(app.paths):
         try:
             activate(app, host, transaction, journal, switch)
-            baselines, _ = restart(app, transaction, journal.services)
+            baselines, _ = restart(app, transaction, journal.services, {})
             watch(app, baselines)
         except (AutoupdateError, UnhealthyError, OSError) as error:
             return undo(app, host, journal, str(error))

@@ -209,6 +209,13 @@ def checked(
 def build(app: str, merged: dict[str, Value]) -> Settings:
     """Check merged values and convert them to their types. Raises ConfigurationError."""
     found = checked(app, merged)
+    first, services = found["health"]["first"], found[""]["services"]
+    if first and first not in services:
+        where = merged["health.first"].origin
+        raise ConfigurationError(
+            f"{where}: health.first is {first}, which is not one of services",
+            f"services are: {', '.join(services) or 'none'}",
+        )
     return Settings(
         app=app,
         **found[""],

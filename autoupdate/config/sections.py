@@ -98,6 +98,7 @@ class Start(NamedTuple):
 class Health(NamedTuple):
     """`[health]`"""
 
+    first: str
     soak: float
     start_timeout: float
     max_wait: float

@@ -26,6 +26,7 @@ from autoupdate.config.values import (
     optional_duration,
     optional_path,
     optional_relative_path,
+    optional_service,
     pattern,
     proxy_url,
     relative_paths,
@@ -230,6 +231,10 @@ SETTINGS = (
     Setting("start.fresh_for", duration, "60s",
             "A service starts without a new check of upstream if the last one is not older than"
             " this."),
+    Setting("health.first", optional_service, "",
+            "One of `services` that is restarted alone and watched for the soak time before the"
+            " others are restarted; if it does not run well, these keep running on the old release."
+            " Empty: all at once. Not with shared_snapshot, for which all are stopped."),
     Setting("health.soak", duration, "30s", "How long services are watched after their restart."),
     Setting("health.start_timeout", limit, "90s",
             "How long a restarted service may take to become active after the previous one has"

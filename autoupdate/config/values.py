@@ -286,6 +286,11 @@ def whole(value: Any) -> int:
     return value
 
 
+def optional_service(value: Any) -> str:
+    """Accept the name of a service, or nothing."""
+    return "" if value == "" else service_names([value])[0]
+
+
 def optional_path(value: Any) -> str:
     """Accept an absolute path, or an empty string."""
     return absolute_path(value) if value != "" else ""

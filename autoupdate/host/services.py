@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from autoupdate.config import run_from
@@ -14,7 +14,7 @@ from autoupdate.model.errors import UpdateFailedError
 
 PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,InvocationID,User,Job,"
-    "Type,RemainAfterExit,DynamicUser,Group"
+    "Type,RemainAfterExit,DynamicUser,Group,Restart,TriggeredBy,StatusText"
 )
 # In seconds. systemd itself kills a service that does not stop, as its unit says.
 LONGEST_STOP = 600.0
@@ -44,10 +44,16 @@ class Service(NamedTuple):
     has_job: bool = False
     """Whether systemd has a job for it: a start or a stop that is queued or under way."""
     is_task: bool = False
-    """Whether it does something and ends (Type=oneshot): it is never restarted by an update."""
+    """Whether it does something and ends: it is never restarted by an update.
+
+    That is a service of Type=oneshot, or one that a timer starts and systemd does not restart.
+    """
     has_dynamic_user: bool = False
     """Whether systemd makes a user for each start (DynamicUser=), who owns nothing before."""
     group: str = ""
+
+    text: str = ""
+    """What the service says of itself (sd_notify(3), STATUS=)."""
 
     @property
     def exists(self) -> bool:
@@ -252,7 +258,16 @@ def parse(name: str, block: str) -> Service:
         invocation=found.get("InvocationID", ""),
         user=found.get("User", ""),
         has_job=found.get("Job", "") not in ("", "0"),
-        is_task=found.get("Type") == "oneshot" and found.get("RemainAfterExit") == "no",
+        is_task=is_task(found),
+        text=found.get("StatusText", ""),
         has_dynamic_user=found.get("DynamicUser") == "yes",
         group=found.get("Group", ""),
     )
+
+
+def is_task(unit: Mapping[str, str]) -> bool:
+    """Return whether the service of a unit does something and ends."""
+    if unit.get("Type") == "oneshot":
+        return unit.get("RemainAfterExit") == "no"
+    timers = [name for name in unit.get("TriggeredBy", "").split() if name.endswith(".timer")]
+    return bool(timers) and unit.get("Restart") == "no"

@@ -12,9 +12,9 @@ from autoupdate.config.sections import Settings
 from autoupdate.gates import calendar
 from autoupdate.gates.trusted_keys import trusted_keys
 from autoupdate.host.hook_files import POST, PRE, host_hooks
-from autoupdate.host.unit_files import directives, drop_ins, unit_files
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
+from autoupdate.reports import service_kinds
 from autoupdate.upstream.git_environment import redact
 
 # Files there are deleted at a reboot or when they are old (tmpfiles.d(5)).
@@ -37,7 +37,7 @@ def faults(
                 found.append(ConfigurationError(message, "fix it, or remove it"))
     if settings.shared:
         for service in settings.services:
-            if says(paths, service, "DynamicUser") in ("yes", "true", "on", "1"):
+            if service_kinds.says(paths, service, "DynamicUser") in service_kinds.YES:
                 message = (
                     f"{service} has DynamicUser=yes, so that it cannot write to what is shared"
                 )
@@ -77,16 +77,8 @@ def warnings(paths: Paths, settings: Settings, values: Mapping[str, Value]) -> I
     def at(key: str) -> str:
         return f"{values[key].origin or 'built-in default'}: {key}"
 
-    units = unit_files(paths, ".service")
-    for service in settings.services:
-        name, instance, _ = service.partition("@")
-        if service not in units and not (instance and f"{name}@.service" in units):
-            yield f"{at('services')}: this host has no unit {service}"
-        if says(paths, service, "Type") == "oneshot" and says(
-            paths, service, "RemainAfterExit"
-        ) not in ("yes", "true", "on", "1"):  # fmt: skip
-            yield (f"{at('services')}: {service} does something and ends (Type=oneshot): an update"
-                   " does not restart it, and its next start is on the new release")  # fmt: skip
+    for said in service_kinds.warnings(paths, settings.services):
+        yield f"{at('services')}: {said}"
     if settings.path.startswith(PASSING):
         yield (f"{at('path')}: files in {os.path.dirname(settings.path)} are deleted at a reboot"
                " or when they are old")  # fmt: skip
@@ -112,19 +104,6 @@ def warnings(paths: Paths, settings: Settings, values: Mapping[str, Value]) -> I
     textfile = settings.metrics.textfile
     if textfile and not os.path.isdir(textfile):
         yield f"{at('metrics.textfile')}: there is no directory {textfile}"
-
-
-def says(paths: Paths, service: str, key: str) -> str:
-    """Return what the files of a service's unit assign to a key last; empty for nothing."""
-    name, instance, _ = service.partition("@")
-    template = f"{name}@.service" if instance else service
-    units, value = unit_files(paths, ".service"), ""
-    fragment = units.get(service) or units.get(template)
-    drop_in_files = [*drop_ins(paths, template).values(), *drop_ins(paths, service).values()]
-    for file in filter(None, (fragment, *drop_in_files)):
-        for line in directives(file):
-            value = line.value if line.key == key else value
-    return value
 
 
 def contradictions(settings: Settings, values: Mapping[str, Value]) -> Iterator[str]:

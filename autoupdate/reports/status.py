@@ -71,6 +71,7 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
                 "sub": service.sub,
                 "restarts": service.restarts,
                 "runs_from": away.get(service.name),
+                "text": service.text or None,
             }
             for service in present
         },

@@ -11,7 +11,7 @@ from autoupdate.model.events import CONFIRMED
 from autoupdate.model.steps import Result
 from autoupdate.records.rows import Transaction
 from autoupdate.update import retention
-from autoupdate.update.health import UnhealthyError
+from autoupdate.update.health import FirstServiceError, UnhealthyError
 from autoupdate.update.roll_back import roll_back
 
 
@@ -22,7 +22,8 @@ def confirm_or_roll_back(
     try:
         waiting = probation()
     except (UnhealthyError, AutoupdateError) as error:
-        return roll_back(app, transaction, str(error))
+        untouched = error.others if isinstance(error, FirstServiceError) else {}
+        return roll_back(app, transaction, str(error), untouched)
     if waiting:
         commit, release = transaction.commit, transaction.release
         starting = f"{', '.join(waiting)} will start on it"

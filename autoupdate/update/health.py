@@ -43,6 +43,17 @@ class ProbeFailedError(UnhealthyError):
         self.probe = probe
 
 
+class FirstServiceError(UnhealthyError):
+    """The service that was restarted first does not run well; `others` still run the old release.
+
+    Each with its invocation.
+    """
+
+    def __init__(self, seen: str, others: Mapping[str, str]) -> None:
+        super().__init__(seen)
+        self.others = others
+
+
 class Baseline(NamedTuple):
     """The invocation before the restart, and the automatic restarts that do not count."""
 

@@ -17,6 +17,7 @@ from autoupdate.records.records import Records
 from autoupdate.records.rows import Transaction
 from autoupdate.update.health import (
     Baseline,
+    FirstServiceError,
     ProbeFailedError,
     UnhealthyError,
     settle,
@@ -34,7 +35,9 @@ def probation(app: App, transaction: Transaction, stopped: Sequence[str]) -> tup
     Returns the services that cannot be watched yet, because they start when this run has ended.
     Raises UnhealthyError, AutoupdateError.
     """
-    baselines, waiting = restart(app, transaction, stopped)
+    # All are down while their files are copied: none is left that could wait.
+    tried = {} if app.settings.shared_snapshot else try_first(app, transaction)
+    baselines, waiting = restart(app, transaction, stopped, tried)
     if waiting:
         app.host.services.watch_later(app.name)
     else:
@@ -43,12 +46,36 @@ def probation(app: App, transaction: Transaction, stopped: Sequence[str]) -> tup
     return waiting
 
 
+def try_first(app: App, transaction: Transaction) -> dict[str, Baseline]:
+    """Restart the service of `health.first` alone, and watch it; the others keep running.
+
+    Returns its baseline; nothing if it does not run, or runs alone.
+    Raises FirstServiceError, AutoupdateError.
+    """
+    running = [service for service in look(app) if service.runs]
+    first = [service for service in running if service.name == app.settings.health.first]
+    if not first or len(running) == 1:
+        return {}
+    (name,) = [service.name for service in first]
+    app.tell(STEP, f"{app.name}: {name} is restarted first, and watched before the others",
+             commit=transaction.commit, release=transaction.release)  # fmt: skip
+    app.records.set_services(transaction.id, [name])
+    app.host.services.restart([name])
+    baselines = after_restart(first)
+    try:
+        watch(app, baselines)
+    except UnhealthyError as error:
+        others = {service.name: service.invocation for service in running if service not in first}
+        raise FirstServiceError(str(error), others) from None
+    return baselines
+
+
 def restart(
-    app: App, transaction: Transaction, stopped: Sequence[str]
+    app: App, transaction: Transaction, stopped: Sequence[str], tried: Mapping[str, Baseline]
 ) -> tuple[dict[str, Baseline], tuple[str, ...]]:
     """Restart the running services; return those to watch, and those that wait for this run.
 
-    Raises AutoupdateError.
+    `tried` runs on the release already. Raises AutoupdateError.
     """
     present = [service for service in look(app) if service.exists]
     waiting = tuple(service.name for service in present if service.waits_for_gate)
@@ -65,11 +92,11 @@ def restart(
     app.keep_second_copy()
     if not transaction.previous and has_deployed(app, transaction.release):
         retry_failed(app, present, names)
-    app.host.services.restart(names)
+    app.host.services.restart([name for name in names if name not in tried])
     # Recorded after the restart: a run that dies in between restarts them once more, rather than
     # watching services that still run the old release.
     app.records.enter(transaction.id, Step.PROBATION, app.clock.now())
-    return after_restart(running), waiting
+    return {**after_restart(running), **tried}, waiting
 
 
 def has_deployed(app: App, release: str) -> bool:

@@ -1,6 +1,7 @@
 """roll back: deploys the previous release again; the commit that did not run is in quarantine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from autoupdate.app import App, Outcome
 from autoupdate.gates import hooks
@@ -19,10 +20,19 @@ from autoupdate.update.health import ProbeFailedError, UnhealthyError
 from autoupdate.update.probation import after_restart, answered, look, watch
 
 MANUAL = "manual action needed"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
-    """Put the commit into quarantine, switch to the previous release, restart and watch."""
+def roll_back(
+    app: App,
+    transaction: Transaction,
+    fault: str,
+    untouched: Mapping[str, str] = NOTHING,
+) -> Outcome:
+    """Put the commit into quarantine, switch to the previous release, restart and watch.
+
+    `untouched` are services that were not restarted by the update, with their invocations then.
+    """
     transaction = app.records.transaction(transaction.id)
     commit, release = transaction.commit, transaction.release
     if transaction.step != Step.ROLL_BACK:
@@ -46,7 +56,7 @@ def roll_back(app: App, transaction: Transaction, fault: str) -> Outcome:
     switch(app.paths, good, retention.before(app, good, release))
     app.records.set_activated(good, app.clock.now())
     try:
-        run_again(app, transaction, good)
+        run_again(app, transaction, good, untouched)
     except ProbeFailedError as error:
         if not fault.startswith(describe(error.probe)):
             return stay_broken(app, transaction, good, bad, error)
@@ -111,9 +121,9 @@ def release_before(app: App, transaction: Transaction) -> str:
     return retention.before(app, transaction.release, transaction.release)
 
 
-def run_again(app: App, transaction: Transaction, good: str) -> None:
+def run_again(app: App, transaction: Transaction, good: str, untouched: Mapping[str, str]) -> None:
     """Restart the services on the release that is current again. Raises UnhealthyError."""
-    names = concerned(app, transaction)
+    names = concerned(app, transaction, untouched)
     if put_back(app, transaction, names):
         app.tell(STEP, f"{app.name}: shared files restored as they were before the update",
                  commit=transaction.commit, release=good, step=Step.ROLL_BACK)  # fmt: skip
@@ -122,10 +132,15 @@ def run_again(app: App, transaction: Transaction, good: str) -> None:
     watch(app, after_restart(present))
 
 
-def concerned(app: App, transaction: Transaction) -> list[str]:
+def concerned(app: App, transaction: Transaction, untouched: Mapping[str, str]) -> list[str]:
     """Return the services to restart: those of the update, and those that were started since."""
     known = transaction.services.split()
-    running = [service.name for service in look(app) if service.runs]
+    running = [
+        service.name
+        for service in look(app)
+        if (service.runs or (service.crashed and service.name in untouched))
+        and untouched.get(service.name) != service.invocation
+    ]
     return known + [name for name in running if name not in known]
 
 

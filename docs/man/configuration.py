@@ -22,6 +22,7 @@ TYPES: dict[values.Check, str] = {
     values.optional_duration: "time span",
     values.optional_path: "absolute path",
     values.optional_relative_path: "relative path",
+    values.optional_service: "unit name",
     values.pattern: "regular expression",
     values.proxy_url: "URL",
     values.relative_paths: "list of relative paths",

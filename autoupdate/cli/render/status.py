@@ -159,7 +159,8 @@ def about_service(name: str, service: dict[str, Any]) -> str:
     colour = GREEN if active in GOOD else RED if active in BAD else YELLOW
     restarts = service["restarts"]
     often = f", restarted by systemd {counted(restarts, 'time')}" if restarts else ""
-    return fact("service", f"{name}: {active} ({service['sub']}){often}", colour)
+    said = f": {service['text']}" if service["text"] else ""
+    return fact("service", f"{name}: {active} ({service['sub']}){often}{said}", colour)
 
 
 def check(facts: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """config check and config show: errors and warnings, and the file that sets each value."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,8 @@ def test_status_by_the_last_valid_settings(
         ("Type=oneshot\nRemainAfterExit=yes", "", Exit.DONE, ""),
         ("DynamicUser=yes", 'shared = ["state"]', Exit.USAGE, "cannot write to what is shared"),
         ("DynamicUser=yes", "", Exit.DONE, ""),
+        ("# with a timer", "", Exit.DONE, "is started by daily.timer"),
+        ("Restart=always\n# with a timer", "", Exit.DONE, ""),
     ],
 )
 def test_unusual_units(
@@ -175,8 +178,25 @@ def test_unusual_units(
 ) -> None:
     write(f"{paths.unit_directories[-1]}/job.service", "[Service]\nType=simple\n")
     write(f"{paths.administrators_units}/job.service.d/10.conf", f"[Service]\n{unit}\n")
+    if "with a timer" in unit:
+        write(f"{paths.unit_directories[-1]}/daily.timer", "[Timer]\nUnit=job.service\n")
     write(f"{paths.etc}/apps/ipfs-accelerate.toml", f'services = ["job.service"]\n{more}\n')
     assert main(["config", "check"], paths) == code
     shown = " ".join(capsys.readouterr().out.split())
     assert said in shown
     assert ("job.service" in shown) is bool(said)
+
+
+def test_units_that_cannot_be_restarted(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["masked.service", "users.service", "missing.service", "worker@1.service"]
+    write(f"{paths.etc}/apps/ipfs-accelerate.toml", f"services = {json.dumps(names)}\n")
+    os.makedirs(paths.administrators_units)
+    os.symlink("/dev/null", f"{paths.administrators_units}/masked.service")
+    write(f"{paths.root}/etc/systemd/user/users.service", "[Service]\n")
+    write(f"{paths.unit_directories[-1]}/worker@.service", "[Service]\n")
+    assert main(["config", "check"], paths) == Exit.DONE
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "masked.service is masked" in shown
+    assert "users.service is a unit of users" in shown
+    assert "this host has no unit missing.service" in shown
+    assert "worker@1.service" not in shown

@@ -11,7 +11,7 @@ from autoupdate.host.services import Service
 from autoupdate.host.unit_times import Times
 from autoupdate.update.health import Baseline, UnhealthyError, settle, soak
 
-HEALTH = Health(soak=10.0, start_timeout=20.0, max_wait=600.0, probe=())
+HEALTH = Health(first="", soak=10.0, start_timeout=20.0, max_wait=600.0, probe=())
 UP = Service("a.service", "loaded", "active", "running", "success", 100, 0, "new", "app")
 STARTING = UP._replace(active="activating", sub="start", main_pid=100)
 OLD = UP._replace(invocation="old", main_pid=50)

@@ -1,5 +1,8 @@
 """Which services an update restarts and watches."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
 from autoupdate.cli import confirm_unit
@@ -8,7 +11,7 @@ from autoupdate.model.errors import (
     Exit,
 )
 from autoupdate.model.steps import Result, Step
-from tests.unit.effects import commit
+from tests.unit.effects import Killed, commit
 from tests.unit.world import World
 
 
@@ -66,3 +69,76 @@ def test_no_service_manager(world: World) -> None:
     world.services.units.clear()
     assert world.run().result is Result.UPDATED
     assert "no-supervisor" in world.log.kinds
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> World:
+    """Return a host that restarts api.service first, with version 1."""
+    world = World(tmp_path, health__first="api.service")
+    world.deploy(1)
+    world.services.restarts.clear()
+    return world
+
+
+def test_first_service_is_watched_before_the_others_restart(canary: World) -> None:
+    moments: list[float] = []
+    restart = canary.services.restart
+
+    def note(names: Sequence[str]) -> None:
+        moments.append(canary.clock.seconds)
+        restart(names)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canary.services, "restart", note)
+        assert canary.deploy(2).exit_code == Exit.DONE
+    assert canary.services.restarts == [("api.service",), ("web.service", "worker.service")]
+    assert moments[1] - moments[0] >= canary.settings.health.soak
+    canary.assert_whole()
+
+
+def test_first_service_that_fails_leaves_the_others_alone(canary: World) -> None:
+    canary.services.bad = {commit(2)}
+    before = canary.services.units["web.service"].invocation
+    assert canary.deploy(2).result is Result.ROLLED_BACK
+    assert canary.services.restarts == [("api.service",), ("api.service",)]
+    assert canary.services.units["web.service"].invocation == before
+    assert canary.records.quarantined()[0].commit == commit(2)
+    canary.assert_whole()
+
+
+def test_service_that_was_restarted_meanwhile_is_rolled_back_too(canary: World) -> None:
+    """It started on the new release, so it must leave it."""
+    canary.services.bad = {commit(2)}
+    start = canary.services.start
+
+    def start_both(name: str) -> None:
+        start(name)
+        if name == "api.service" and canary.services.runs[name] == commit(2):
+            start("web.service")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canary.services, "start", start_both)
+        assert canary.deploy(2).result is Result.ROLLED_BACK
+    assert canary.services.runs["web.service"] == commit(1)
+    assert ("api.service", "web.service") in {
+        tuple(sorted(item)) for item in canary.services.restarts
+    }
+    canary.assert_whole()
+
+
+def test_first_service_that_does_not_run_is_no_obstacle(canary: World) -> None:
+    canary.services.change("api.service", active="inactive", sub="dead")
+    assert canary.deploy(2).exit_code == Exit.DONE
+    assert canary.services.restarts == [("web.service", "worker.service")]
+
+
+def test_killed_while_the_first_service_is_watched(canary: World) -> None:
+    def die() -> None:
+        raise Killed("while it is watched")
+
+    canary.clock.at_time = [(canary.clock.seconds + 1, die)]
+    with pytest.raises(Killed):
+        canary.deploy(2)
+    assert canary.run().exit_code == Exit.DONE
+    assert set(canary.services.runs.values()) == {commit(2)}
+    canary.assert_whole()
