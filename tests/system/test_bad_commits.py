@@ -86,6 +86,22 @@ def test_build_that_fills_the_disk(deployed_app: DemoApp, upstream: Upstream) ->
     assert deployed_app.status()["current"]["commit"] == better
 
 
+def test_first_service_alone_meets_a_bad_commit(deployed_app: DemoApp, upstream: Upstream) -> None:
+    host, worker = deployed_app.host, SERVICES[2]
+    deployed_app.configure_more(f'[health]\nfirst = "{worker}"\nsoak = "3s"\n')
+    first = deployed_app.status()["current"]["commit"]
+    before = {name: host.show(name, "InvocationID") for name in SERVICES}
+    upstream.commit(version=2, broken=Broken.CRASH_LAUNCHER)
+    assert not host.systemctl("start", RUN, check=False, timeout=300).ok
+    after = {name: host.show(name, "InvocationID") for name in SERVICES}
+    assert {name for name in SERVICES if after[name] != before[name]} == {worker}
+    assert deployed_app.status()["current"]["commit"] == first
+    upstream.commit(version=3)
+    host.systemctl("start", RUN, timeout=300)
+    deployed_app.wait_up()
+    assert set(deployed_app.versions().values()) == {3}
+
+
 def test_rollback_by_hand(deployed_app: DemoApp, upstream: Upstream) -> None:
     """Back to the previous release at once, and there it stays until something newer comes."""
     host, first = deployed_app.host, upstream.head()
