@@ -17,6 +17,12 @@ RELEASE = "bookworm"
 PLAIN, GATED = "plain.service", "gated.service"
 UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n"
 GATE = "ExecStartPre=+/usr/lib/autoupdate/pre-start ipfs-accelerate\n"
+# Of an app that was never deployed: all lines of the package's drop-in that start a program.
+NOT_OURS = """ExecCondition=-+/usr/lib/autoupdate/pre-start other --if-python-changed
+ExecStartPre=+/usr/lib/autoupdate/pre-start other
+"""
+CHECKOUT, SCRATCH = "/home/accelerate/other", "/var/scratch"
+AT_HOME, AWAY = "at-home.service", "away.service"
 
 
 def measure(directory: Path, findings: Findings) -> None:
@@ -45,6 +51,11 @@ def gate(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
     host = app.host
     host.write(f"/etc/systemd/system/{PLAIN}", UNIT)
     host.write(f"/etc/systemd/system/{GATED}", UNIT + GATE)
+    host.run("mkdir", "--parents", f"{CHECKOUT}/.git", SCRATCH)
+    for name, place, more in (
+        (AT_HOME, CHECKOUT, NOT_OURS), (AWAY, SCRATCH, NOT_OURS),
+    ):  # fmt: skip
+        host.write(f"/etc/systemd/system/{name}", f"{UNIT}WorkingDirectory={place}\n{more}")
     host.systemctl("daemon-reload")
     # Once by a usual run, which writes the facts for the fast path.
     host.run("autoupdatectl", "run", "ipfs-accelerate")
@@ -60,6 +71,8 @@ def gate(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
         app.forget_freshness()
         take("gate that asks upstream", "systemctl", "start", GATED)
         take("gate, check is fresh", "systemctl", "start", GATED)
+        take("gate of a checkout that is not managed", "systemctl", "start", AT_HOME)
+        take("gate of another directory that is not managed", "systemctl", "start", AWAY)
     findings.compare("systemctl start", {
         name: Times(tuple(values)) for name, values in seconds.items() if name != "true"
     })  # fmt: skip
@@ -69,6 +82,12 @@ def gate(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
         "pre-start gate, check is fresh", "≤ 15 ms added to `systemctl start`", fresh, 0.015,
         duration(fresh),
     )  # fmt: skip
+    for name in ("a checkout", "another directory"):
+        added = median[f"gate of {name} that is not managed"] - median["without gate"]
+        findings.at_most(
+            f"pre-start gate, {name} that is not managed", "≤ 50 ms added to `systemctl start`",
+            added, 0.050, duration(added),
+        )  # fmt: skip
     asking = median["gate that asks upstream"] - median["without gate"]
     ratio = asking / (median["git ls-remote"] - median["true"])
     findings.at_most(
