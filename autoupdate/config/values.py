@@ -191,6 +191,14 @@ def upstream_url(value: Any) -> str:
     return url
 
 
+def credential_host(value: Any) -> str:
+    """Accept HOST or HOST:PORT, in lower case."""
+    host = text(value).lower()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*(:[0-9]{1,5})?", host):
+        raise ValueError('must be the name of a host, such as "git.example" or "pypi.example:8443"')
+    return host
+
+
 def secret_file(value: Any) -> str:
     """Accept an absolute path, credential:NAME (systemd.exec(5)), or an empty string."""
     if not text(value):

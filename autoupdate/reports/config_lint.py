@@ -1,6 +1,7 @@
 """Errors and warnings of valid settings, for `config check` and `doctor`.
 
-Errors: what the settings name and what cannot be used (hooks, keys, windows, notification URLs).
+Errors: what the settings name and what cannot be used (hooks, keys, credentials of builds, windows,
+notification URLs).
 Warnings: settings that are allowed, but probably a mistake.
 """
 
@@ -15,6 +16,7 @@ from autoupdate.host.hook_files import POST, PRE, host_hooks
 from autoupdate.host.unit_files import directives, drop_ins, unit_files
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
+from autoupdate.upstream import build_credentials
 from autoupdate.upstream.git_environment import redact
 
 # Files there are deleted at a reboot or when they are old (tmpfiles.d(5)).
@@ -48,6 +50,11 @@ def faults(
             trusted_keys(paths, settings.app)
         except (ConfigurationError, NotPermittedError) as error:
             found.append(ConfigurationError(error.message, error.advice))
+    where = values["build.credentials"].origin
+    found += [
+        ConfigurationError(f"{where}: {unusable.message}", unusable.advice)
+        for unusable in build_credentials.faults(settings.build.credentials)
+    ]
     return found
 
 

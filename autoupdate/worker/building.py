@@ -94,7 +94,9 @@ class BuildLink(WorkerLink):
 
         def ask(what: str, **more: object) -> dict[str, Any]:
             request = {"release": release, "settings": build._asdict(), **more}
-            return self.ask(what, request, build.timeout, "build", UpdateFailedError, begun)
+            with self.lending(build) as access:
+                request["access"] = access
+                return self.ask(what, request, build.timeout, "build", UpdateFailedError, begun)
 
         # If the repository's own packages turn out to need something else, it is found out anew.
         for anew in (newest, True):

@@ -1,5 +1,6 @@
 """Package indexes on the loopback interface, for tests of real installers."""
 
+import base64
 import functools
 import http.server
 import shutil
@@ -7,6 +8,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Self
 
@@ -27,6 +29,8 @@ class Good:
         self.directory = directory
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.login = ""
+        """USER:PASSWORD that every request must send; empty: none."""
         self.dripping = threading.Event()
         self._server: http.server.ThreadingHTTPServer | None = None
         self.wheel("thing", "1.0")
@@ -108,6 +112,19 @@ class Serving(http.server.ThreadingHTTPServer):
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
     """Serves files, without a log."""
+
+    def do_GET(self) -> None:
+        """Answer a request, if the login is right."""
+        assert isinstance(self.server, Serving)
+        login = self.server.index.login
+        given = self.headers.get("Authorization", "")
+        if not login or given == f"Basic {base64.b64encode(login.encode()).decode()}":
+            super().do_GET()
+            return
+        self.send_response(HTTPStatus.UNAUTHORIZED)
+        self.send_header("WWW-Authenticate", 'Basic realm="index"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def copyfile(self, source: IO[bytes], outputfile: IO[bytes]) -> None:  # type: ignore[override]
         """Send a file."""

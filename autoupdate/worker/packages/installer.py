@@ -109,7 +109,8 @@ def fault(
     if any(words in output for words in HOST_TROUBLE):
         return HostFaultError(reason)
     if found := trouble.find(output, indexes):
-        return UnreachableError(str(found), server=found.server)
+        advice = "see [[build.credentials]] in autoupdate.toml(5)" if found.needs_login else ""
+        return UnreachableError(str(found), advice, found.server)
     if status < 0:
         return HostFaultError(f"a program of the build was killed by signal {-status}: {reason}")
     return otherwise(reason)
