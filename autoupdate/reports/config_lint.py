@@ -18,6 +18,7 @@ from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
 from autoupdate.upstream import build_credentials
 from autoupdate.upstream.git_environment import redact
+from autoupdate.worker.packages import pip_settings
 
 # Files there are deleted at a reboot or when they are old (tmpfiles.d(5)).
 PASSING = ("/tmp/", "/var/tmp/", "/run/", "/dev/shm/")  # noqa: S108 - looked for, not used
@@ -100,6 +101,8 @@ def warnings(paths: Paths, settings: Settings, values: Mapping[str, Value]) -> I
     elif not os.path.isdir(os.path.dirname(settings.path)):
         yield f"{at('path')}: there is no directory {os.path.dirname(settings.path)}"
     yield from contradictions(settings, values)
+    if settings.build.installer != "pip":
+        yield from pip_settings.of_host(paths.root).left_out
     if not settings.health.probe and not settings.health.soak:
         yield (f"{at('health.soak')}: it is 0, and health.probe is not set: a release that crashes"
                " after its start is not noticed")  # fmt: skip

@@ -4,6 +4,7 @@ import base64
 import functools
 import http.server
 import shutil
+import ssl
 import threading
 import time
 import zipfile
@@ -31,6 +32,8 @@ class Good:
         self.url = f"http://127.0.0.1:{self.port}"
         self.login = ""
         """USER:PASSWORD that every request must send; empty: none."""
+        self.tls: ssl.SSLContext | None = None
+        """For HTTPS from the next start on; None: HTTP."""
         self.dripping = threading.Event()
         self._server: http.server.ThreadingHTTPServer | None = None
         self.wheel("thing", "1.0")
@@ -105,6 +108,11 @@ class Serving(http.server.ThreadingHTTPServer):
     def __init__(self, index: Good, handler: Callable[..., "Quiet"]) -> None:
         self.index = index
         super().__init__(("127.0.0.1", index.port), handler)
+        if index.tls:
+            # The thread of the connection does the handshake.
+            self.socket = index.tls.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Do not report clients that have closed the connection."""

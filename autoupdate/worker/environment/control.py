@@ -21,6 +21,8 @@ from autoupdate.worker.packages.installer import summary
 from autoupdate.worker.packages.requirements import existing, index_options
 from autoupdate.worker.packages.uv import Command
 
+# A limit on versions that is new on this host says nothing about servers.
+FREE = {"PIP_CONSTRAINT": "/dev/null", "UV_CONSTRAINT": "/dev/null"}
 # How many packages of the deployed release are fetched, and how many servers are asked.
 MOST_PACKAGES = 3
 MOST_SERVERS = 3
@@ -53,7 +55,7 @@ def control(
     def fetch(*wanted: str) -> tuple[int, str]:
         target = f"{scratch}/{len(tried)}"
         words = ["--no-deps", "--no-cache-dir", "--target", target, *wanted]
-        return command(installer.install(venv, words, compiled=False), "/", host)
+        return command(installer.install(venv, words, compiled=False), "/", {**host, **FREE})
 
     for package in sample(venv, said):
         wanted = f"{package.name}=={package.version}"

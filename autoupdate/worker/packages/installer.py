@@ -16,10 +16,14 @@ from autoupdate.worker.packages import trouble
 
 
 class Installer(NamedTuple):
-    """A package installer; `program` is the path of uv, or empty for pip."""
+    """A package installer; `program` is the path of uv, or empty for pip.
+
+    `options` are the host's, for uv; pip reads its own settings.
+    """
 
     name: str
     program: str
+    options: tuple[str, ...] = ()
 
     def create(self, python: str, directory: str) -> list[str]:
         """Return the command that makes a virtual environment."""
@@ -55,7 +59,7 @@ class Installer(NamedTuple):
     ) -> list[str]:
         """Return the command that installs for an interpreter."""
         if self.program:
-            options = ["--no-progress", "--python", python]
+            options = ["--no-progress", "--python", python, *self.options]
             options += ["--compile-bytecode"] if compiled else []
             return [self.program, "pip", "install", *options, *arguments]
         # -P: a module in the release's directory must not be loaded in the place of pip.
