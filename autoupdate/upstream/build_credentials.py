@@ -83,7 +83,8 @@ def faults(credentials: Sequence[Credential]) -> Iterator[AutoupdateError]:
 def secrets_of(files: Mapping[str, bytes]) -> Iterator[str]:
     """Yield what must not be logged, longer ones first: it may contain the others."""
     if token := files["token_file"].decode():
-        yield from sorted({token, quote(token, "")}, key=len, reverse=True)
+        forms = {token, quote(token, ""), quoted(token).strip('"')}
+        yield from sorted(forms, key=len, reverse=True)
     for line in files["ssh_key"].decode(errors="replace").splitlines():
         if len(line) >= SHORTEST and not line.startswith("-----"):
             yield line

@@ -13,6 +13,7 @@ from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result
 from tests.integration.indexes import Good
 from tests.integration.site import APP, Site
+from tests.integration.strangers import StrangeSite
 from tests.integration.test_credentials import watching
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.git_server import GitServer
@@ -120,6 +121,33 @@ def test_private_index(deployed: Site, private: Good, uv_directory: Path, instal
     # Not rebuilt because of it: what a server is shown makes no other release.
     configure(deployed, installer, uv_directory, {**known, "username": "other"})
     assert deployed.run().result is Result.CURRENT
+    # What a failed build has printed is in the log.
+    configure(deployed, installer, uv_directory, known)
+    loud = f"{CURIOUS}raise SystemExit(1)\n"
+    deployed.upstream.commit(version=3, requirements=needs, files={"setup.py": loud})
+    outcome = deployed.run()
+    assert outcome.exit_code == Exit.FAILED, shown(deployed, outcome)
+    printed = [line for line in deployed.output if 'login "robot" password' in line]
+    # pip --quiet shows nothing of it.
+    assert bool(printed) is (installer == "uv")
+    assert all("***" in line for line in printed)
+    assert_nowhere(deployed, outcome, seen)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run builds as another user")
+def test_build_of_another_user(strange: StrangeSite, tmp_path: Path) -> None:
+    """The file is root's; the builds' user gets a copy, and for the time of the build only."""
+    dependency(tmp_path)
+    token = secret(strange, "token", CANARY)
+    with GitServer(tmp_path) as server:
+        server.login = LOGIN
+        known = {"host": f"127.0.0.1:{server.port}", "username": "robot", "token_file": token}
+        configure(strange, "pip", tmp_path, known)
+        needs = (f"thing@git+{server.url('thing')}",)
+        strange.upstream.commit(version=2, requirements=needs)
+        outcome = strange.run()
+        assert outcome.result is Result.UPDATED, shown(strange, outcome)
+    assert not list(Path(strange.app_paths.run).glob("access-*"))
 
 
 def dependency(place: Path) -> Path:
