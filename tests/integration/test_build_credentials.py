@@ -127,7 +127,7 @@ def test_private_index(deployed: Site, private: Good, uv_directory: Path, instal
     deployed.upstream.commit(version=3, requirements=needs, files={"setup.py": loud})
     outcome = deployed.run()
     assert outcome.exit_code == Exit.FAILED, shown(deployed, outcome)
-    printed = [line for line in deployed.output if 'login "robot" password' in line]
+    printed = [line for line in deployed.output if '"robot" "password"' in line]
     # pip --quiet shows nothing of it.
     assert bool(printed) is (installer == "uv")
     assert all("***" in line for line in printed)

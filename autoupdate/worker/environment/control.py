@@ -21,8 +21,6 @@ from autoupdate.worker.packages.installer import summary
 from autoupdate.worker.packages.requirements import existing, index_options
 from autoupdate.worker.packages.uv import Command
 
-# A limit on versions that is new on this host says nothing about servers.
-FREE = {"PIP_CONSTRAINT": "/dev/null", "UV_CONSTRAINT": "/dev/null"}
 # How many packages of the deployed release are fetched, and how many servers are asked.
 MOST_PACKAGES = 3
 MOST_SERVERS = 3
@@ -49,13 +47,15 @@ def control(
     installer = builder.tool.installer
     files = existing(release, builder.build.requirements)
     index = [word for file in files for word in index_options(file)]
-    host = builder.tool.variables()
+    # A limit on versions that is new on this host says nothing about servers.
+    host = {**builder.tool.variables(), "PIP_CONSTRAINT": "/dev/null"}
+    host.pop("UV_CONSTRAINT", None)
     indexes = uv.indexes([index], host)
 
     def fetch(*wanted: str) -> tuple[int, str]:
         target = f"{scratch}/{len(tried)}"
         words = ["--no-deps", "--no-cache-dir", "--target", target, *wanted]
-        return command(installer.install(venv, words, compiled=False), "/", {**host, **FREE})
+        return command(installer.install(venv, words, compiled=False), "/", host)
 
     for package in sample(venv, said):
         wanted = f"{package.name}=={package.version}"
