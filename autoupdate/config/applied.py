@@ -4,9 +4,9 @@ import json
 
 from autoupdate.config.sections import Settings
 
-# Settings that say how long something may take, and when a package gets a newer version: they make
-# no other release.
-NOT_OF_A_RELEASE = ("timeout", "upgrade")
+# Settings that say how long something may take, when a package gets a newer version, and what a
+# server is shown: they make no other release.
+NOT_OF_A_RELEASE = ("timeout", "upgrade", "credentials")
 
 
 def of_release(settings: Settings) -> dict[str, object]:

@@ -62,6 +62,21 @@ class Guard(NamedTuple):
     max_release: int
 
 
+class Credential(NamedTuple):
+    """One `[[build.credentials]]`: the token or the key for a host, which may have a port."""
+
+    host: str
+    username: str
+    token_file: str
+    ssh_key: str
+    known_hosts: str
+
+    @property
+    def name(self) -> str:
+        """The host without its port."""
+        return self.host.partition(":")[0]
+
+
 class Build(NamedTuple):
     """`[build]`"""
 
@@ -75,6 +90,7 @@ class Build(NamedTuple):
     editable: bool
     upgrade: str
     timeout: float
+    credentials: tuple[Credential, ...] = ()
 
 
 class Rehearse(NamedTuple):

@@ -4,9 +4,10 @@
 Value types here and elsewhere are named tuples, because dataclasses cost 7 ms at each start.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from autoupdate.config.sections import Probe
+from autoupdate.config.sections import Credential, Probe
 from autoupdate.config.values import (
     Check,
     absolute_path,
@@ -14,6 +15,7 @@ from autoupdate.config.values import (
     boolean,
     commands,
     count,
+    credential_host,
     duration,
     duration_or_off,
     each_of,
@@ -90,13 +92,19 @@ NEEDED = {"http": "url", "tcp": "address", "command": "command"}
 
 def probes(value: Any) -> tuple[Probe, ...]:
     """Accept a list of tables, each a health probe."""
+    return tuple(_probe(number, item) for number, item in _tables(value, "health.probe"))
+
+
+def _tables(value: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the tables of a list, with their numbers."""
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ValueError("must be written as [[health.probe]] tables")
-    return tuple(_probe(number, item) for number, item in enumerate(value, start=1))
+        raise ValueError(f"must be written as [[{key}]] tables")
+    return enumerate(value, start=1)
 
 
-def _probe(number: int, table: dict[str, Any]) -> Probe:
-    known = {setting.key: setting for setting in PROBE_SETTINGS}
+def _checked(number: int, table: dict[str, Any], settings: Sequence[Setting]) -> dict[str, Any]:
+    """Return the checked values of one table of a list; those that are not set have defaults."""
+    known = {setting.key: setting for setting in settings}
     for key in table:
         if key not in known:
             raise ValueError(
@@ -112,10 +120,55 @@ def _probe(number: int, table: dict[str, Any]) -> Probe:
             checked[key] = setting.check(value) if key in table or value else type(value)()
         except ValueError as error:
             raise ValueError(f"number {number}: {key} {error}") from None
+    return checked
+
+
+def _probe(number: int, table: dict[str, Any]) -> Probe:
+    checked = _checked(number, table, PROBE_SETTINGS)
     if not checked[NEEDED[checked["type"]]]:
         raise ValueError(f"number {number} is of type {checked['type']} and has no"
                          f" {NEEDED[checked['type']]}")  # fmt: skip
     return Probe(**{**checked, "command": tuple(checked["command"])})
+
+
+CREDENTIAL_SETTINGS = (
+    Setting("host", credential_host, REQUIRED,
+            "Host that gets it, as HOST or HOST:PORT. git compares the port, too; pip, uv and ssh"
+            " look at the name alone."),
+    Setting("username", text, "",
+            "User name for the token. If it is not set: __token__ for package indexes,"
+            " x-access-token for git."),
+    Setting("token_file", secret_file, "",
+            "File with the token or password, for package indexes and Git repositories over https"
+            " and http. It must belong to root and have mode 0600. `credential:NAME` means a"
+            " systemd credential."),
+    Setting("ssh_key", secret_file, "",
+            "File with the private key, for Git repositories over SSH. The rules are those of"
+            " token_file."),
+    Setting("known_hosts", secret_file, "",
+            "With ssh_key: file with the SSH host keys of the host. If it is set, no other key is"
+            " accepted."),
+)  # fmt: skip
+
+
+def credentials(value: Any) -> tuple[Credential, ...]:
+    """Accept a list of tables, each what one host is shown."""
+    found: list[Credential] = []
+    for number, table in _tables(value, "build.credentials"):
+        item = Credential(**_checked(number, table, CREDENTIAL_SETTINGS))
+        if bool(item.token_file) is bool(item.ssh_key):
+            raise ValueError(f"number {number} needs either token_file or ssh_key")
+        for key in ("username",) if item.ssh_key else ("known_hosts",):
+            if getattr(item, key):
+                other = "token_file" if item.ssh_key else "ssh_key"
+                raise ValueError(f"number {number}: {key} belongs to {other}")
+        same = [other for other in found if (other.name, not other.ssh_key)
+                == (item.name, not item.ssh_key)]  # fmt: skip
+        if same:
+            what = "ssh_key" if item.ssh_key else "token_file"
+            raise ValueError(f"number {number}: host {item.name} has a {what} already")
+        found.append(item)
+    return tuple(found)
 
 
 SETTINGS = (
@@ -209,6 +262,8 @@ SETTINGS = (
             "Which versions are installed when requirements change. `needed`: what is installed"
             " stays if it still fits; `newest`: the newest that fit. Lock files come first."),
     Setting("build.timeout", limit, "30min", "Time limit for one build."),
+    Setting("build.credentials", credentials, [],
+            "Tokens and keys for private package indexes and Git dependencies, see below."),
     Setting("rehearse.commands", commands, [],
             "Commands that must succeed in the new release before the switch. `{python}` stands for"
             " the release's interpreter, `{release}` for its directory."),

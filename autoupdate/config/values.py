@@ -5,7 +5,7 @@ raises ValueError with a message that follows the name of the key, such as "must
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autoupdate.model.globs import as_expression
@@ -139,18 +139,31 @@ def optional_relative_path(value: Any) -> str:
 def nested_paths(value: Any) -> tuple[str, ...]:
     """Accept a list of paths inside the release, each of them once."""
     paths = tuple(relative_path(item) for item in texts(value))
-    for path in paths:
-        if paths.count(path) > 1:
-            raise ValueError(f"contains {path} twice")
+    if path := first_twice(paths):
+        raise ValueError(f"contains {path} twice")
     return paths
+
+
+def first_twice(items: Sequence[str]) -> str:
+    """Return the first item that a list has twice, or nothing."""
+    seen: set[str] = set()
+    for item in items:
+        if item in seen:
+            return item
+        seen.add(item)
+    return ""
 
 
 def relative_paths(value: Any) -> tuple[str, ...]:
     """Accept a list of paths inside the release, none of them inside another."""
     paths = tuple(relative_path(item) for item in texts(value))
+    known = set(paths)
     for path in paths:
-        if paths.count(path) > 1 or any(path.startswith(f"{other}/") for other in paths):
+        parts = path.split("/")
+        if any("/".join(parts[:number]) in known for number in range(1, len(parts))):
             raise ValueError(f"contains {path} twice, or a path that contains it")
+    if path := first_twice(paths):
+        raise ValueError(f"contains {path} twice, or a path that contains it")
     return paths
 
 
@@ -175,8 +188,8 @@ def service_names(value: Any) -> tuple[str, ...]:
             )
         if name.startswith(("autoupdate@", "autoupdate-")):
             raise ValueError(f'contains "{name}", which is a unit of autoupdate itself')
-        if names.count(name) > 1:
-            raise ValueError(f'contains "{name}" twice')
+    if name := first_twice(names):
+        raise ValueError(f'contains "{name}" twice')
     return names
 
 
@@ -189,6 +202,14 @@ def upstream_url(value: Any) -> str:
     ):
         raise ValueError("must be an https, http, ssh, git or file URL, or user@host:path")
     return url
+
+
+def credential_host(value: Any) -> str:
+    """Accept HOST or HOST:PORT, in lower case."""
+    host = text(value).lower()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*(:[0-9]{1,5})?", host):
+        raise ValueError('must be the name of a host, such as "git.example" or "pypi.example:8443"')
+    return host
 
 
 def secret_file(value: Any) -> str:

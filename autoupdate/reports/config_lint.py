@@ -1,6 +1,7 @@
 """Errors and warnings of valid settings, for `config check` and `doctor`.
 
-Errors: what the settings name and what cannot be used (hooks, keys, windows, notification URLs).
+Errors: what the settings name and what cannot be used (hooks, keys, credentials of builds, windows,
+notification URLs).
 Warnings: settings that are allowed, but probably a mistake.
 """
 
@@ -15,7 +16,9 @@ from autoupdate.host.hook_files import POST, PRE, host_hooks
 from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
 from autoupdate.reports import service_kinds
+from autoupdate.upstream import build_credentials
 from autoupdate.upstream.git_environment import redact
+from autoupdate.worker.packages import pip_settings
 
 # Files there are deleted at a reboot or when they are old (tmpfiles.d(5)).
 PASSING = ("/tmp/", "/var/tmp/", "/run/", "/dev/shm/")  # noqa: S108 - looked for, not used
@@ -48,6 +51,11 @@ def faults(
             trusted_keys(paths, settings.app)
         except (ConfigurationError, NotPermittedError) as error:
             found.append(ConfigurationError(error.message, error.advice))
+    where = values["build.credentials"].origin
+    found += [
+        ConfigurationError(f"{where}: {unusable.message}", unusable.advice)
+        for unusable in build_credentials.faults(settings.build.credentials)
+    ]
     return found
 
 
@@ -85,6 +93,8 @@ def warnings(paths: Paths, settings: Settings, values: Mapping[str, Value]) -> I
     elif not os.path.isdir(os.path.dirname(settings.path)):
         yield f"{at('path')}: there is no directory {os.path.dirname(settings.path)}"
     yield from contradictions(settings, values)
+    if settings.build.installer != "pip":
+        yield from pip_settings.of_host(paths.root).left_out
     if not settings.health.probe and not settings.health.soak:
         yield (f"{at('health.soak')}: it is 0, and health.probe is not set: a release that crashes"
                " after its start is not noticed")  # fmt: skip

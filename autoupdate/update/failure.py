@@ -11,11 +11,13 @@ from autoupdate.host.limits import free_space
 from autoupdate.model.commits import short
 from autoupdate.model.errors import (
     AutoupdateError,
+    ConfigurationError,
     DependenciesFailedError,
     Exit,
     HostFaultError,
     NoexecError,
     NoSpaceError,
+    NotPermittedError,
     UnreachableError,
     UnusableUpstreamError,
     UpdateFailedError,
@@ -97,7 +99,8 @@ def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
 def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
     """Put a bad commit into quarantine; if it is not to blame, only count the attempt."""
     now = app.clock.now()
-    if isinstance(error, NoexecError):
+    of_settings = isinstance(error, NotPermittedError) or type(error) is ConfigurationError
+    if of_settings or isinstance(error, NoexecError):
         # It is the same for every commit, and was found before anything of this one was tried.
         return
     if isinstance(error, UnreachableError):

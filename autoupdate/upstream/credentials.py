@@ -1,16 +1,16 @@
 """The credentials for upstream: read again for each exchange, and lent to git for its duration.
 
-The run reads root's files, and puts copies in memory (/run) where only the builds' user can read
-them, until the exchange has ended. Secrets are never in the arguments of a command, nor in a
-configuration file of git. git sends a token only to the host of upstream's URL
-(git-credential-store(1)).
+Those of builds are lent in the same way (build_credentials.py). The run reads root's files, and
+puts copies in memory (/run) where only the builds' user can read them, until the exchange has
+ended. Secrets are never in the arguments of a command, nor in a configuration file of git. git
+sends a token only to the host of upstream's URL (git-credential-store(1)).
 """
 
 import os
 import shlex
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -42,17 +42,33 @@ def lend(upstream: Upstream, directory: str, identity: Identity | None) -> Itera
     token = read(upstream.token_file, "upstream.token_file", secret=True).decode(errors="replace")
     password = token.strip() or password
     user = upstream.username or user or TOKEN_USER
+    secrets = (password, quote(password, ""), split(upstream.proxy)[2])
+    with lent(directory, secrets) as place:
+        yield Access(url, environment(upstream, url, user, password, place, identity))
+
+
+@contextmanager
+def lent(directory: str, secrets: Sequence[str]) -> Iterator[str]:
+    """Yield a new directory for copies, and remove it afterwards.
+
+    The secrets are removed from the message of an error that is raised meanwhile.
+    """
     place = make_place(directory)
     try:
-        yield Access(url, environment(upstream, url, user, password, place, identity))
+        yield place
     except AutoupdateError as error:
-        for hidden in filter(None, (password, quote(password, ""), split(upstream.proxy)[2])):
-            error.message = error.message.replace(hidden, "***")
-            error.advice = error.advice.replace(hidden, "***")
+        error.message, error.advice = hide(error.message, secrets), hide(error.advice, secrets)
         error.args = (error.message,)
         raise
     finally:
         shutil.rmtree(place)
+
+
+def hide(words: str, secrets: Sequence[str]) -> str:
+    """Return a text without secrets."""
+    for secret in filter(None, secrets):
+        words = words.replace(secret, "***")
+    return words
 
 
 def environment(
@@ -66,7 +82,7 @@ def environment(
             raise ConfigurationError("upstream.token_file needs an http or https upstream.url")
         known = f"{parts.scheme}://{quote(user, '')}:{quote(password, '')}@{parts.netloc}\n"
         file = put(place, "token", known.encode(), identity)
-        configuration["credential.helper"] = f"store --file={shlex.quote(file)}"
+        configuration["credential.helper"] = helper(file)
     if upstream.ca_file:
         content = read(upstream.ca_file, "upstream.ca_file", secret=False)
         configuration["http.sslCAInfo"] = put(place, "ca.pem", content, identity)
@@ -78,20 +94,39 @@ def environment(
         words += ["-oIdentitiesOnly=yes", f"-oIdentityFile={put(place, 'key', key, identity)}"]
     if upstream.known_hosts:
         hosts = read(upstream.known_hosts, "upstream.known_hosts", secret=False)
-        file = put(place, "known_hosts", hosts, identity)
-        words += ["-oStrictHostKeyChecking=yes", f"-oUserKnownHostsFile={file}",
-                  "-oGlobalKnownHostsFile=/dev/null"]  # fmt: skip
+        words += [f"-o{option}" for option in pinned(put(place, "known_hosts", hosts, identity))]
     found = {"GIT_SSH_COMMAND": shlex.join(words)}
     if url.startswith("file:"):
         # The administrator chose the repository, whoever owns it. git-upload-pack(1) ignores
         # configuration in the environment, but reads this file.
         found["GIT_CONFIG_GLOBAL"] = put(place, "gitconfig", ANY_OWNER, identity)
+    hand_over(place, identity)
+    return found | more_configuration(configuration)
+
+
+def hand_over(place: str, identity: Identity | None) -> None:
+    """Let one user enter the directory of the copies, once these are complete."""
     if identity:
         os.chown(place, identity.uid, identity.gid)
-    for number, (key_name, value) in enumerate(configuration.items(), start=len(CONFIGURATION)):
-        found[f"GIT_CONFIG_KEY_{number}"] = key_name
-        found[f"GIT_CONFIG_VALUE_{number}"] = value
-    return found | {"GIT_CONFIG_COUNT": str(len(CONFIGURATION) + len(configuration))}
+
+
+def more_configuration(configuration: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that add to the configuration of every git process."""
+    found = {"GIT_CONFIG_COUNT": str(len(CONFIGURATION) + len(configuration))}
+    for number, (key, value) in enumerate(configuration.items(), start=len(CONFIGURATION)):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
+
+
+def helper(file: str) -> str:
+    """Return the setting by which git takes tokens from a file (git-credential-store(1))."""
+    return f"store --file={shlex.quote(file)}"
+
+
+def pinned(known_hosts: str) -> tuple[str, ...]:
+    """Return the options of ssh that accept the host keys of a file and no others."""
+    return ("StrictHostKeyChecking=yes", f"UserKnownHostsFile={known_hosts}",
+            "GlobalKnownHostsFile=/dev/null")  # fmt: skip
 
 
 def split(url: str) -> tuple[str, str, str]:

@@ -38,6 +38,8 @@ class Access(NamedTuple):
 
     url: str
     environment: dict[str, str]
+    secrets: tuple[str, ...] = ()
+    """What must not be logged meanwhile."""
 
 
 # No configuration of the host or a user, no prompts, no updates of known host keys.

@@ -91,11 +91,13 @@ class BuildLink(WorkerLink):
         The commit is checked out for that, and its requirements are resolved.
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
-        request = {
+        request: dict[str, object] = {
             "name": PLANNED, "commit": commit, "deployed": deployed,
             "settings": build._asdict(),
         }  # fmt: skip
-        return read_expected(self.ask("expect", request, build.timeout, "search for packages"))
+        with self.lending(build) as access:
+            request["access"] = access
+            return read_expected(self.ask("expect", request, build.timeout, "search for packages"))
 
     def build(
         self,
@@ -116,7 +118,9 @@ class BuildLink(WorkerLink):
 
         def ask(what: str, **more: object) -> dict[str, Any]:
             request = {"release": release, "settings": build._asdict(), **more}
-            return self.ask(what, request, build.timeout, "build", UpdateFailedError, begun)
+            with self.lending(build) as access:
+                request["access"] = access
+                return self.ask(what, request, build.timeout, "build", UpdateFailedError, begun)
 
         # If the repository's own packages turn out to need something else, it is found out anew.
         for anew in (newest, True):

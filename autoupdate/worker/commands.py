@@ -12,16 +12,19 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from types import MappingProxyType
 from typing import Any
 
 from autoupdate.host.limits import LEAST_SPACE, free_space, limited
-from autoupdate.host.process import LOOK_EVERY, base_environment, start
+from autoupdate.host.process import LOOK_EVERY, SEARCH_PATH, base_environment, start
 from autoupdate.worker.confinement import prepared
 from autoupdate.worker.orphans import end_descendants
 from autoupdate.worker.packages.trouble import hidden_words
 
 # All output of a command is passed on, but only its last lines are kept. Longer lines are split.
 MOST_LINES, LONGEST_LINE = 5000, 16_384
+SSH_COMMAND = "GIT_SSH_COMMAND"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def command(words: Sequence[str], directory: str, additions: dict[str, str]) -> tuple[int, str]:
@@ -30,11 +33,24 @@ def command(words: Sequence[str], directory: str, additions: dict[str, str]) -> 
 
 
 class Build:
-    """Runs the commands of one build. `places` returns where they may write at that moment."""
+    """Runs the commands of one build. `places` returns where they may write at that moment.
 
-    def __init__(self, places: Callable[[], Sequence[str]]) -> None:
+    `access` are the variables by which installers find the lent credentials.
+    """
+
+    def __init__(
+        self, places: Callable[[], Sequence[str]], access: Mapping[str, str] = NOTHING
+    ) -> None:
         self.places = places
         self._scratch = scratch_directory()
+        self._access = dict(access)
+        if ssh := access.get(SSH_COMMAND):
+            # pip --no-input replaces the variable by one that starts any ssh.
+            self._access["PATH"] = f"{self._scratch.name}/bin:{os.environ['PATH']}"
+            os.mkdir(f"{self._scratch.name}/bin")
+            with open(f"{self._scratch.name}/bin/ssh", "w", encoding="utf-8") as script:
+                script.write(f'#!/bin/sh\nPATH={SEARCH_PATH}\nexec {ssh} "$@"\n')
+                os.fchmod(script.fileno(), 0o700)
 
     def __enter__(self) -> "Build":
         """Begin."""
@@ -53,7 +69,7 @@ class Build:
         with suppress(FileNotFoundError):
             os.unlink(log)
         environment = {
-            **os.environ, "HOME": home, "TMPDIR": home, "PIP_LOG": log, **additions
+            **os.environ, **self._access, "HOME": home, "TMPDIR": home, "PIP_LOG": log, **additions
         }  # fmt: skip
         places = [*self.places(), home]
         # A build must not fill the disk: services would fail, too.

@@ -30,4 +30,6 @@ class ControlLink(WorkerLink):
         `said` is the error of a build. Raises HostFaultError, UnreachableError.
         """
         request = {"release": release, "said": said, "settings": build._asdict()}
-        return read(self.ask("control", request, MOST_TIME, "control", UnreachableError))
+        with self.lending(build) as access:
+            request["access"] = access
+            return read(self.ask("control", request, MOST_TIME, "control", UnreachableError))

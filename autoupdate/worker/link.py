@@ -5,9 +5,11 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from autoupdate.config.sections import Build
 from autoupdate.host.limits import LEAST_SPACE, free_space
 from autoupdate.host.process import Identity, NotStartedError, kill_group, start
 from autoupdate.model.errors import (
@@ -21,6 +23,8 @@ from autoupdate.model.errors import (
     UpdateFailedError,
 )
 from autoupdate.model.paths import AppPaths
+from autoupdate.upstream.build_credentials import lend
+from autoupdate.upstream.credentials import hide
 from autoupdate.worker.confinement import is_possible
 from autoupdate.worker.orphans import become_subreaper, end_descendants
 
@@ -70,6 +74,21 @@ class WorkerLink:
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
         self._takes_space = False
+        self._secrets: tuple[str, ...] = ()
+
+    @contextmanager
+    def lending(self, build: Build) -> Iterator[dict[str, str]]:
+        """Lend the credentials of builds; yield the variables by which installers find them.
+
+        Output of the worker is passed on without these secrets meanwhile.
+        Raises ConfigurationError, NotPermittedError.
+        """
+        with lend(build.credentials, self.paths.run, self.identity) as access:
+            self._secrets = access.secrets
+            try:
+                yield access.environment
+            finally:
+                self._secrets = ()
 
     def close(self) -> None:
         """End the worker and every process that it started."""
@@ -114,7 +133,8 @@ class WorkerLink:
             if message is None:
                 raise late(f"the {what} did not end within {timeout:g} s")
             if isinstance(message.get("output"), str):
-                self.output(storable(message["output"]), str(arguments.get("release", "")))
+                line = hide(storable(message["output"]), self._secrets)
+                self.output(line, str(arguments.get("release", "")))
             elif isinstance(message.get("progress"), str):
                 self.watched(storable(message["progress"]))
             elif (done := result(message)) is not None:

@@ -132,13 +132,18 @@ class Server:
         return forecast(self.paths.mirror, commit, deployed, builder, free)._asdict()
 
     def expect(
-        self, name: str, commit: str, deployed: str, settings: dict[str, Any]
+        self,
+        name: str,
+        commit: str,
+        deployed: str,
+        settings: dict[str, Any],
+        access: dict[str, str],
     ) -> dict[str, Any]:
         """Find out which packages the build of a commit would change."""
         directory = self.paths.release(name)
         try:
             self.mirror.check_out(directory, commit)
-            with commands.Build(lambda: of_build(self.paths, directory)) as build:
+            with self._build(directory, access) as build:
                 builder = self._builder(settings, build.command)
                 return builder.expect(directory, deployed)._asdict()
         finally:
@@ -184,36 +189,43 @@ class Server:
         newest: bool,
         shared: list[str],
         settings: dict[str, Any],
+        access: dict[str, str],
     ) -> dict[str, Any]:
         """Link the shared paths, and decide which packages a release gets."""
         directory = self.paths.release(release)
         link_shared(directory, self.paths.shared, tuple(shared))
         local_changes.settle(directory)
-        with commands.Build(lambda: of_build(self.paths, directory)) as build:
+        with self._build(directory, access) as build:
             builder = self._builder(settings, build.command)
             prepared = builder.prepare(directory, deployed, anew=anew, newest=newest)
         if not prepared.complete:
             answer({"output": estimate(prepared.resolution)})
         return prepared.to_json()
 
-    def control(self, release: str, said: str, settings: dict[str, Any]) -> dict[str, Any]:
+    def control(
+        self, release: str, said: str, settings: dict[str, Any], access: dict[str, str]
+    ) -> dict[str, Any]:
         """Find out whether the host can still fetch what the deployed release is made of."""
         from autoupdate.worker.environment.control import control
 
         with (
             commands.scratch_directory() as scratch,
-            commands.Build(lambda: (scratch,)) as build,
+            commands.Build(lambda: (scratch,), access) as build,
         ):
             builder = self._builder(settings, build.command)
             directory = self.paths.release(release)
             return control(directory, said, builder, build.command, scratch)._asdict()
 
     def install(
-        self, release: str, prepared: dict[str, Any], settings: dict[str, Any]
+        self,
+        release: str,
+        prepared: dict[str, Any],
+        settings: dict[str, Any],
+        access: dict[str, str],
     ) -> dict[str, Any]:
         """Install the packages of an index in the environment of a release."""
         directory = self.paths.release(release)
-        with commands.Build(lambda: of_build(self.paths, directory)) as build:
+        with self._build(directory, access) as build:
             builder = self._builder(settings, build.command)
             builder.install(directory, prepared_from_json(prepared))
         return {}
@@ -224,10 +236,11 @@ class Server:
         prepared: dict[str, Any],
         shared: list[str],
         settings: dict[str, Any],
+        access: dict[str, str],
     ) -> dict[str, Any]:
         """Install the packages of the repository itself; say whether they fit their environment."""
         directory = self.paths.release(release)
-        with commands.Build(lambda: of_build(self.paths, directory)) as build:
+        with self._build(directory, access) as build:
             builder = self._builder(settings, build.command)
             fits = builder.finish(directory, prepared_from_json(prepared))
         if fits:
@@ -237,6 +250,10 @@ class Server:
             # Everything must be on the disk before a link points to it (sync(1)).
             command(["sync", "--file-system", self.paths.releases], "/", {})
         return {"fits": fits}
+
+    def _build(self, release: str, access: dict[str, str]) -> commands.Build:
+        """Return what runs the commands of a build, with the lent credentials."""
+        return commands.Build(lambda: of_build(self.paths, release), access)
 
     def _builder(self, settings: dict[str, Any], command: Command) -> EnvironmentBuilder:
         settings = {

@@ -4,7 +4,16 @@ import inspect
 import json
 
 from autoupdate.config import values
-from autoupdate.config.settings import NEEDED, PROBE_SETTINGS, REQUIRED, SETTINGS, Setting, probes
+from autoupdate.config.settings import (
+    CREDENTIAL_SETTINGS,
+    NEEDED,
+    PROBE_SETTINGS,
+    REQUIRED,
+    SETTINGS,
+    Setting,
+    credentials,
+    probes,
+)
 from docs.man.mdoc import argument, paragraph, tagged
 
 # How each check of values.py is called in the manual page. A check without an entry is an error.
@@ -14,6 +23,7 @@ TYPES: dict[values.Check, str] = {
     values.boolean: "boolean",
     values.commands: "list of lists of strings",
     values.count: "integer, at least 1",
+    values.credential_host: "HOST or HOST:PORT",
     values.duration: "time span",
     values.fingerprints: "list of strings",
     values.http_url: "URL",
@@ -37,6 +47,7 @@ TYPES: dict[values.Check, str] = {
     values.track: "string",
     values.upstream_url: "URL",
     values.whole: "integer, at least 0",
+    credentials: "list of tables",
     probes: "list of tables",
 }
 
@@ -57,6 +68,11 @@ def probes_section() -> list[str]:
     """Explain every key of a probe."""
     needed_by = {key: kind for kind, key in NEEDED.items()}
     return tagged([explained(setting, needed_by.get(setting.key)) for setting in PROBE_SETTINGS])
+
+
+def credentials_section() -> list[str]:
+    """Explain every key of the credentials of builds."""
+    return tagged([explained(setting) for setting in CREDENTIAL_SETTINGS])
 
 
 def explained(setting: Setting, needed_by: str | None = None) -> tuple[str, list[str]]:

@@ -22,6 +22,7 @@ def parts(epoch: int) -> dict[str, list[str]]:
         "OPTIONS": command.options_section(),
         "EXIT_CODES": command.exit_section(),
         "SETTINGS": configuration.settings_section(),
+        "CREDENTIALS": configuration.credentials_section(),
         "PROBE": configuration.probes_section(),
         "UNITS": units.units_section(),
         "DROP_INS": units.drop_ins_section(),

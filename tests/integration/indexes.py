@@ -1,12 +1,15 @@
 """Package indexes on the loopback interface, for tests of real installers."""
 
+import base64
 import functools
 import http.server
 import shutil
+import ssl
 import threading
 import time
 import zipfile
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Self
 
@@ -27,6 +30,10 @@ class Good:
         self.directory = directory
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.login = ""
+        """USER:PASSWORD that every request must send; empty: none."""
+        self.tls: ssl.SSLContext | None = None
+        """For HTTPS from the next start on; None: HTTP."""
         self.dripping = threading.Event()
         self._server: http.server.ThreadingHTTPServer | None = None
         self.wheel("thing", "1.0")
@@ -101,6 +108,11 @@ class Serving(http.server.ThreadingHTTPServer):
     def __init__(self, index: Good, handler: Callable[..., "Quiet"]) -> None:
         self.index = index
         super().__init__(("127.0.0.1", index.port), handler)
+        if index.tls:
+            # The thread of the connection does the handshake.
+            self.socket = index.tls.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Do not report clients that have closed the connection."""
@@ -108,6 +120,19 @@ class Serving(http.server.ThreadingHTTPServer):
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
     """Serves files, without a log."""
+
+    def do_GET(self) -> None:
+        """Answer a request, if the login is right."""
+        assert isinstance(self.server, Serving)
+        login = self.server.index.login
+        given = self.headers.get("Authorization", "")
+        if not login or given == f"Basic {base64.b64encode(login.encode()).decode()}":
+            super().do_GET()
+            return
+        self.send_response(HTTPStatus.UNAUTHORIZED)
+        self.send_header("WWW-Authenticate", 'Basic realm="index"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def copyfile(self, source: IO[bytes], outputfile: IO[bytes]) -> None:  # type: ignore[override]
         """Send a file."""

@@ -30,7 +30,9 @@ UNPRIVILEGED = (
     "worker.writable",
 )
 # Of that, what is data or done by the run itself, as root, while nothing of upstream's runs.
-NO_CODE_OF_UPSTREAM = {"worker.packages.installer", "worker.environment.linked_copy"}
+NO_CODE_OF_UPSTREAM = {
+    "worker.packages.installer", "worker.packages.pip_settings", "worker.environment.linked_copy",
+}  # fmt: skip
 FAST_PATH = {
     "service_start.fast_path", "service_start.fast_path_facts", "upstream.ls_refs", "model.paths",
 }  # fmt: skip

@@ -47,7 +47,9 @@ def control(
     installer = builder.tool.installer
     files = existing(release, builder.build.requirements)
     index = [word for file in files for word in index_options(file)]
-    host = builder.tool.variables()
+    # A limit on versions that is new on this host says nothing about servers.
+    host = {**builder.tool.variables(), "PIP_CONSTRAINT": "/dev/null"}
+    host.pop("UV_CONSTRAINT", None)
     indexes = uv.indexes([index], host)
 
     def fetch(*wanted: str) -> tuple[int, str]:

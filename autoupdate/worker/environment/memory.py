@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from autoupdate.config.sections import Build
 from autoupdate.worker.environment.linked_copy import COMPLETE, RESOLVED
-from autoupdate.worker.packages import package
+from autoupdate.worker.packages import package, pip_settings
 from autoupdate.worker.packages.resolution import Own, Resolution, from_json
 
 # As many resolutions are remembered for an environment.
@@ -40,10 +40,13 @@ class Contents(NamedTuple):
 
 
 def request(interpreter: str, build: Build) -> str:
-    """Return a digest of all settings on which a resolution depends."""
+    """Return a digest of all settings on which a resolution depends, also those of the installer.
+
+    Raises HostFaultError.
+    """
     facts = (
         interpreter, build.installer, build.install, build.editable, build.directory, build.extras,
-        build.extra_requirements, build.requirements,
+        build.extra_requirements, build.requirements, *pip_settings.deciding(),
     )  # fmt: skip
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 

@@ -32,18 +32,25 @@ from autoupdate.worker.environment.linked_copy import (
 )
 from autoupdate.worker.environment.memory import Known
 from autoupdate.worker.packages import package, requirements
+from autoupdate.worker.packages.pip_settings import NUMBERS, PROXY_VARIABLES
 from autoupdate.worker.packages.resolution import Own, Pin, Resolution
 from autoupdate.worker.packages.tool import Tool
 
+# Variables that make no other packages, apart from which versions were resolved.
+NOT_OF_PACKAGES = frozenset((
+    *PROXY_VARIABLES, *(name.upper() for name in PROXY_VARIABLES), *NUMBERS.values(),
+    "UV_CONSTRAINT", "UV_INSECURE_HOST", "SSL_CLIENT_CERT", "UV_KEYRING_PROVIDER",
+))  # fmt: skip
 # Each environment has them, whether the app asks for them or not.
 SEEDS = ("pip", "setuptools")
 
 
 def key(tool: Tool, release: str, interpreter: str, found: Resolution) -> str:
     """Return the name of the environment that has these packages."""
+    host = {name: text for name, text in tool.variables().items() if name not in NOT_OF_PACKAGES}
     facts = (
-        interpreter, tool.installer.name, sorted(tool.variables().items()), sorted(found.pins),
-        options(tool, release), build_tools(release, found.own),
+        interpreter, tool.installer.name, sorted(host.items()), sorted(found.pins),
+        [*tool.installer.options, *options(tool, release)], build_tools(release, found.own),
     )  # fmt: skip
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
 

@@ -16,10 +16,14 @@ from autoupdate.worker.packages import trouble
 
 
 class Installer(NamedTuple):
-    """A package installer; `program` is the path of uv, or empty for pip."""
+    """A package installer; `program` is the path of uv, or empty for pip.
+
+    `options` are the host's, for uv; pip reads its own settings.
+    """
 
     name: str
     program: str
+    options: tuple[str, ...] = ()
 
     def create(self, python: str, directory: str) -> list[str]:
         """Return the command that makes a virtual environment."""
@@ -55,7 +59,7 @@ class Installer(NamedTuple):
     ) -> list[str]:
         """Return the command that installs for an interpreter."""
         if self.program:
-            options = ["--no-progress", "--python", python]
+            options = ["--no-progress", "--python", python, *self.options]
             options += ["--compile-bytecode"] if compiled else []
             return [self.program, "pip", "install", *options, *arguments]
         # -P: a module in the release's directory must not be loaded in the place of pip.
@@ -109,7 +113,8 @@ def fault(
     if any(words in output for words in HOST_TROUBLE):
         return HostFaultError(reason)
     if found := trouble.find(output, indexes):
-        return UnreachableError(str(found), server=found.server)
+        advice = "see [[build.credentials]] in autoupdate.toml(5)" if found.needs_login else ""
+        return UnreachableError(str(found), advice, found.server)
     if status < 0:
         return HostFaultError(f"a program of the build was killed by signal {-status}: {reason}")
     return otherwise(reason)

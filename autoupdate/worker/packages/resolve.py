@@ -24,7 +24,7 @@ BARE = "bare"
 
 
 class Resolved(NamedTuple):
-    """The packages that a release gets, and what is to be said about its lock files."""
+    """The packages that a release gets, and what is to be said of lock files and pip.conf."""
 
     resolution: Resolution
     notes: tuple[str, ...]
@@ -51,7 +51,7 @@ def resolve(
         found = by_pip(tool, release, scratch, asked, preferred, python, has_packages=bool(former))
     files = requirements.with_included(release, tool.build.requirements)
     pins = with_known_hashes(found, locked, [f"{release}/{file}" for file in files])
-    return Resolved(pins, (*faults, *not_kept(pins, locked)))
+    return Resolved(pins, (*tool.left_out(), *faults, *not_kept(pins, locked)))
 
 
 def by_uv(tool: Tool, release: str, scratch: str, asked: Wanted, preferred: Versions) -> Resolution:
@@ -68,6 +68,7 @@ def by_uv(tool: Tool, release: str, scratch: str, asked: Wanted, preferred: Vers
     words = [
         tool.installer.program, "pip", "compile", "--quiet", "--no-header", "--no-progress",
         "--python", tool.build.python, "--format", "pylock.toml", "--output-file", target,
+        *tool.installer.options,
         *inputs(scratch, asked),
     ]  # fmt: skip
     tool.do(words, release)

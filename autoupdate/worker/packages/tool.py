@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from autoupdate.config.sections import Build
 from autoupdate.model.errors import DependenciesFailedError, HostFaultError, UpdateFailedError
-from autoupdate.worker.packages import uv
+from autoupdate.worker.packages import pip_settings, uv
 from autoupdate.worker.packages.installer import Installer, fault, summary
 from autoupdate.worker.packages.requirements import existing, index_options
 from autoupdate.worker.packages.uv import Command
@@ -39,7 +39,9 @@ class Tool:
         program = uv.find(self.environments) or uv.fetch(
             self.environments, python, self.command, needed=wanted == "uv"
         )
-        return Installer("uv", program) if program else Installer("pip", "")
+        if not program:
+            return Installer("pip", "")
+        return Installer("uv", program, pip_settings.of_host().options)
 
     def interpreter(self) -> str:
         """Return the interpreter's real path and version."""
@@ -80,7 +82,11 @@ class Tool:
 
     def variables(self) -> dict[str, str]:
         """Return the host's settings for the installer."""
-        return uv.settings() if self.installer.program else {}
+        return pip_settings.of_host().variables if self.installer.program else {}
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return which of the host's settings of pip mean nothing to the installer."""
+        return pip_settings.of_host().left_out if self.installer.program else ()
 
 
 def python_version(interpreter: str) -> str:

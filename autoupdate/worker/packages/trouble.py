@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from autoupdate.upstream.git_environment import redact
 
+LOGIN = "needs a login"
+
 
 class Kind(NamedTuple):
     """A kind of trouble: what the server did, in our words, and the words of the programs."""
@@ -27,6 +29,11 @@ class Trouble(NamedTuple):
     server: str
     what: str
     line: str
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether the server asks who it is."""
+        return self.what == LOGIN
 
     def __str__(self) -> str:
         """Return the reason for a person."""
@@ -56,7 +63,7 @@ def _status(numbers: str) -> tuple[str, ...]:
 KINDS = (
     # The proxy answers in place of the server.
     _kind("says that the proxy needs a login (407)", *_status("407")),
-    _kind("needs a login", *_status("401"), "could not read (?:Username|Password) for",
+    _kind(LOGIN, *_status("401"), "could not read (?:Username|Password) for",
           "Authentication failed for", r"Permission denied \([a-z,-]*(?:publickey|password)"),
     _kind("refuses access (403)", *_status("403")),
     _kind("asks for fewer requests (429)", *_status("429")),

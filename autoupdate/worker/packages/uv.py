@@ -1,9 +1,9 @@
 """uv, the fast installer: that of the host, or one that is downloaded for the app, pinned by hash.
 
-Debian 12 and 13 have no package of it. It uses the host's settings: uv.toml, or else pip.conf.
+Debian 12 and 13 have no package of it. It uses the host's settings: uv.toml, or else pip.conf
+(pip_settings.py).
 """
 
-import configparser
 import os
 import shutil
 import time
@@ -30,9 +30,6 @@ COMPLETE = "complete"
 MISSING = f"{DIRECTORY}.missing"
 # Seconds until a failed download is tried again.
 AGAIN = 86_400.0
-PIP_SETTINGS = ("/etc/pip.conf", "/etc/xdg/pip/pip.conf")
-UV_SETTINGS = "/etc/uv/uv.toml"
-YES = ("1", "true", "yes", "on")
 
 
 def find(environments: str) -> str:
@@ -92,37 +89,6 @@ def _has_failed_lately(mark: str) -> bool:
         return time.time() - os.stat(mark).st_mtime < AGAIN
     except FileNotFoundError:
         return False
-
-
-def settings(
-    uv_settings: str = UV_SETTINGS, pip_settings: Sequence[str] = PIP_SETTINGS
-) -> dict[str, str]:
-    """Return the host's settings of pip as variables of uv; none if uv has settings of its own.
-
-    pip looks for a package in all indexes; UV_INDEX_STRATEGY makes uv do the same.
-    """
-    if os.path.exists(uv_settings):
-        return {}
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read(pip_settings, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError, OSError):
-        # pip reports what is wrong with the file.
-        return {}
-    found: dict[str, list[str]] = {}
-    for section in ("global", "install"):
-        if parser.has_section(section):
-            for option, value in parser.items(section):
-                found[option.replace("_", "-")] = value.split()
-    translated = {
-        "UV_DEFAULT_INDEX": " ".join(found.get("index-url", ())),
-        "UV_INDEX": " ".join(found.get("extra-index-url", ())),
-        "UV_FIND_LINKS": ",".join(found.get("find-links", ())),
-        "SSL_CERT_FILE": " ".join(found.get("cert", ())),
-        "UV_INDEX_STRATEGY": "unsafe-best-match" if "extra-index-url" in found else "",
-        "UV_NO_INDEX": "true" if found.get("no-index", ["no"])[0].lower() in YES else "",
-    }
-    return {name: value for name, value in translated.items() if value}
 
 
 def indexes(options: Iterable[Sequence[str]], host: Mapping[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from autoupdate.cli.parser import parse, parser
 from autoupdate.config import load
-from autoupdate.config.settings import PROBE_SETTINGS, REQUIRED, SETTINGS
+from autoupdate.config.settings import CREDENTIAL_SETTINGS, PROBE_SETTINGS, REQUIRED, SETTINGS
 from autoupdate.model.errors import Exit
 from autoupdate.model.paths import Paths
 from docs.man.generate import pages
@@ -95,6 +95,8 @@ def test_every_setting_is_explained_with_its_default(made: dict[str, str]) -> No
         assert term[1] == wanted(setting.default), setting.key
     for setting in PROBE_SETTINGS:
         assert f".It Ic {setting.key} No (" in tables["The [[health.probe]] tables"], setting.key
+    for setting in CREDENTIAL_SETTINGS:
+        assert f".It Ic {setting.key} No (" in tables["The [[build.credentials]] tables"]
     assert ".It Ic keep No (integer, at least 1; default: 3)" in page
     assert ".It Ic url No (URL; required for http)" in page
 
@@ -152,7 +154,7 @@ def test_every_example_of_settings_is_accepted(made: dict[str, str], tmp_path: P
     """What the page shows can be put into a file as it stands."""
     page = made["autoupdate.toml.5"]
     examples = re.findall(r"^\.Bd .*\n((?:.*\n)*?)\.Ed$", page.partition(".Sh EXAMPLES")[2], re.M)
-    assert len(examples) == 2
+    assert len(examples) == 3
     paths = Paths(str(tmp_path))
     for number, example in enumerate(examples):
         file = Path(f"{paths.etc}/apps/app{number}.toml")

@@ -10,7 +10,7 @@ from autoupdate.config.sections import Build
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.worker.environment import linked_copy
 from autoupdate.worker.environment.environment import EnvironmentBuilder
-from autoupdate.worker.packages import installer
+from autoupdate.worker.packages import installer, pip_settings
 from autoupdate.worker.packages.package import build_requirements
 from autoupdate.worker.packages.requirements import included_files
 from tests.environments import complete
@@ -20,6 +20,12 @@ SETTINGS = Build(
     extra_requirements=(), install="auto", directory="", editable=True, upgrade="needed",
     timeout=60.0,
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _host_without_settings_of_installers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pip_settings, "FILES", ())
+    monkeypatch.setattr(pip_settings, "UV_SETTINGS", "/nonexistent/uv.toml")
 
 
 class Installer:
@@ -154,6 +160,25 @@ def test_every_manifest_is_resolved_anew(release: Path, manifest: str) -> None:
     assert len(same.installs) == 1, "the app alone"
     place.write_text(place.read_text() + "# again\n")
     other.index["blinker"] = "1.10"
+    assert provide(release, other, deployed=key) != key
+
+
+def test_changed_constraints_of_the_host_are_resolved_anew(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, limits = tmp_path / "pip.conf", tmp_path / "limits.txt"
+    settings.write_text(f"[global]\nconstraint = {limits}\n")
+    limits.write_text("blinker<2\n")
+    monkeypatch.setattr(pip_settings, "FILES", (str(settings),))
+    key = provide(release)
+    again, same, other = Installer(), Installer(), Installer()
+    assert provide(release, again, deployed=key) == key
+    assert again.resolutions == 0
+    settings.write_text(f"[global]\nconstraint = {limits}\nretries = 1\n")
+    assert provide(release, same, deployed=key) == key
+    assert same.resolutions == 0
+    limits.write_text("blinker<1.9\n")
+    other.index["blinker"] = "1.8"
     assert provide(release, other, deployed=key) != key
 
 

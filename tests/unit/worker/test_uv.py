@@ -9,7 +9,7 @@ import pytest
 from autoupdate.config.sections import Build
 from autoupdate.model.errors import AutoupdateError, HostFaultError, UnreachableError
 from autoupdate.worker.environment.environment import EnvironmentBuilder
-from autoupdate.worker.packages import uv
+from autoupdate.worker.packages import pip_settings, uv
 from autoupdate.worker.packages.requirements import index_options
 
 PIP = """
@@ -115,17 +115,18 @@ def test_builds_without_uv(tmp_path: Path, wanted: str) -> None:
 
 
 def test_settings_of_pip_count_for_uv(tmp_path: Path) -> None:
-    (tmp_path / "pip.conf").write_text(PIP)
-    files = [f"{tmp_path}/missing.conf", f"{tmp_path}/pip.conf"]
-    assert uv.settings(f"{tmp_path}/uv.toml", files) == TRANSLATED
-    (tmp_path / "uv.toml").touch()
-    assert uv.settings(f"{tmp_path}/uv.toml", files) == {}
+    assert pip_settings.of_host(str(tmp_path)) == ({}, (), ())
+    (tmp_path / "etc/uv").mkdir(parents=True)
+    (tmp_path / "etc/pip.conf").write_text(PIP)
+    assert pip_settings.of_host(str(tmp_path)).variables == TRANSLATED
+    (tmp_path / "etc/uv/uv.toml").touch()
+    assert pip_settings.of_host(str(tmp_path)) == ({}, (), ())
 
 
 @pytest.mark.parametrize("text", ["", "no section", "[global]\n", "\xff[global"])
 def test_settings_without_an_index(tmp_path: Path, text: str) -> None:
     (tmp_path / "pip.conf").write_text(text, encoding="latin-1")
-    assert uv.settings(f"{tmp_path}/uv.toml", [f"{tmp_path}/pip.conf"]) == {}
+    assert pip_settings.read([f"{tmp_path}/pip.conf"]) == {}
 
 
 def test_indexes_that_are_asked() -> None:
@@ -133,11 +134,6 @@ def test_indexes_that_are_asked() -> None:
     host = {"UV_INDEX": "https://b https://c", "UV_DEFAULT_INDEX": "https://d"}
     asked = uv.indexes(options, host)
     assert asked == ["https://a/simple", "https://b", "https://c", "https://d"]
-
-
-def test_no_index(tmp_path: Path) -> None:
-    (tmp_path / "pip.conf").write_text("[install]\nno-index = true\n")
-    assert uv.settings(f"{tmp_path}/uv.toml", [f"{tmp_path}/pip.conf"]) == {"UV_NO_INDEX": "true"}
 
 
 def test_index_of_a_requirements_file_counts_for_build_tools(tmp_path: Path) -> None:

@@ -75,6 +75,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Send the request on for the client."""
         self._forward(b"")
 
+    def do_HEAD(self) -> None:
+        """Send the request on for the client."""
+        self._forward(b"")
+
     def do_POST(self) -> None:
         """Send the request on for the client."""
         self._forward(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
@@ -114,7 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name in ("Content-Type", "WWW-Authenticate"):
             if value := answer.headers.get(name):
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        length = answer.headers.get("Content-Length") if self.command == "HEAD" else None
+        self.send_header("Content-Length", length or str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
