@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from autoupdate.app import App, Host, Outcome
 from autoupdate.config import last_valid
-from autoupdate.config.load import Value, load_with_values, refuse_conflicts
+from autoupdate.config.claims import refuse_conflicts
+from autoupdate.config.load import Value, load_with_values
 from autoupdate.config.run_from import located
 from autoupdate.config.sections import Probe, Settings, Upstream
 from autoupdate.host import shared

@@ -4,14 +4,13 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from autoupdate.config import on_host, root_only, sections
 from autoupdate.config.run_from import DEFAULT_APP
 from autoupdate.config.sections import Settings
 from autoupdate.config.settings import REQUIRED, SETTINGS
-from autoupdate.model.errors import AutoupdateError, ConfigurationError, NotPermittedError
+from autoupdate.model.errors import ConfigurationError, NotPermittedError
 from autoupdate.model.paths import Paths
 
 APP_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -49,6 +48,15 @@ def apps(paths: Paths) -> list[str]:
             if not _why_foreign(directory, name, of_apps=True):
                 names.add(name.removesuffix(".d").removesuffix(".toml"))
     return sorted(names)
+
+
+def is_known(paths: Paths, app: str) -> bool:
+    """Return whether an app is configured on this host."""
+    return any(
+        os.path.lexists(f"{directory}/{name}") and not _why_foreign(directory, name, of_apps=True)
+        for directory in _of_apps(paths)
+        for name in (f"{app}.toml", f"{app}.toml.d")
+    )
 
 
 def foreign(paths: Paths) -> Iterator[tuple[str, str]]:
@@ -109,28 +117,6 @@ def origins(values: Mapping[str, Value]) -> Callable[[str], str]:
     return lambda key: f"{values[key].origin or 'built-in default'}: {key}"
 
 
-def refuse_conflicts(paths: Paths, app: str, values: Mapping[str, Value]) -> None:
-    """Raise ConfigurationError if another app has the same path or one of the same services."""
-    for fault in on_host.conflicts(app, claims(paths), origins(values)):
-        raise fault
-
-
-def claims(paths: Paths) -> dict[str, on_host.Claim]:
-    """Return what each app uses alone, as far as its settings can be read."""
-    found = {}
-    for app in filter(is_name, apps(paths)):
-        with suppress(AutoupdateError):
-            merged = read(paths, app, lambda _: None)
-            path, services = merged["path"].value, merged["services"].value
-            if isinstance(path, str) and isinstance(services, list):
-                found[app] = on_host.Claim(
-                    path.rstrip("/"),
-                    tuple(name for name in services if isinstance(name, str)),
-                    os.path.lexists(paths.app(app).current),
-                )
-    return found
-
-
 def is_name(app: str) -> bool:
     """Return whether an app can have this name, so that it can be part of a path."""
     return bool(APP_NAME.fullmatch(app))
@@ -167,10 +153,9 @@ def read(
     `is_new`: no file describes the app yet.
     """
     check_name(app)
-    known = apps(paths)
-    if app not in known and not is_new:
+    if not is_new and not is_known(paths, app):
         raise ConfigurationError(
-            f"there is no app {app} on this host{_nearest(app, known)}",
+            f"there is no app {app} on this host{_nearest(app, apps(paths))}",
             f"describe it in {paths.etc}/apps/{app}.toml",
         )
     merged = {setting.key: Value(setting.default, "") for setting in SETTINGS}

@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from autoupdate.config.load import is_name, load, read, refuse_conflicts
+from autoupdate.config.claims import refuse_conflicts
+from autoupdate.config.load import is_name, load, read
 from autoupdate.config.run_from import adoption, located
 from autoupdate.config.sections import Settings
 from autoupdate.gates.attempts import stuck

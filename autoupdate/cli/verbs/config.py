@@ -8,6 +8,7 @@ from autoupdate.cli.render.configuration import check as words_of_check
 from autoupdate.cli.render.configuration import show as words_of_show
 from autoupdate.config import load as files
 from autoupdate.config import on_host
+from autoupdate.config.claims import claim_of, claims
 from autoupdate.config.load import Value
 from autoupdate.config.on_host import Claim
 from autoupdate.config.run_from import ORIGIN, agreed, located
@@ -23,26 +24,39 @@ from autoupdate.upstream.git_environment import redact
 def check(paths: Paths, app: str, chosen: Namespace) -> int:
     """Print the errors and warnings of the settings of one app, or of all apps."""
     if app:
-        told = [check_one(paths, app, files.claims(paths))]
+        told = [check_one(paths, app)]
     else:
-        claims = files.claims(paths)
-        told = [check_one_of_all(paths, name, claims) for name in files.apps(paths)]
+        known = claims(paths)
+        told = [check_one_of_all(paths, name, known) for name in files.apps(paths)]
     ignored = [f"{file} is ignored: {why}" for file, why in files.foreign(paths)]
     print_facts({"apps": told, "warnings": ignored}, words_of_check, chosen)
     return Exit.USAGE if any(one["faults"] for one in told) else Exit.DONE
 
 
-def check_one_of_all(paths: Paths, app: str, claims: dict[str, Claim]) -> dict[str, Any]:
+def check_one_of_all(paths: Paths, app: str, known: dict[str, Claim]) -> dict[str, Any]:
     """Return what check_one returns; an app that cannot be checked does not hide the others."""
     try:
-        return check_one(paths, app, claims)
+        return check_one(paths, app, known)
     except AutoupdateError as error:
         fault = {"message": error.message, "advice": error.advice}
         return {"app": app, "faults": [fault], "warnings": []}
 
 
-def check_one(paths: Paths, app: str, claims: dict[str, Claim]) -> dict[str, Any]:
-    """Return the errors and warnings of the settings of one app; `claims` are those of all apps."""
+def others(
+    paths: Paths, app: str, values: dict[str, Value], known: dict[str, Claim] | None
+) -> dict[str, Claim]:
+    """Return what an app and those that may have something in common with it use alone."""
+    if known is not None:
+        return known
+    own = claim_of(paths, app, values)
+    return {**claims(paths, own), app: own}
+
+
+def check_one(paths: Paths, app: str, known: dict[str, Claim] | None = None) -> dict[str, Any]:
+    """Return the errors and warnings of the settings of one app.
+
+    `known` is what all apps use alone, if that has been read.
+    """
     found: list[ConfigurationError] = []
     values = files.read(paths, app, found.append)
     if found:
@@ -58,7 +72,7 @@ def check_one(paths: Paths, app: str, claims: dict[str, Claim]) -> dict[str, Any
             found.append(error)
     if not found:
         found += on_host.faults(paths, settings, files.origins(values))
-        found += on_host.conflicts(app, claims, files.origins(values))
+        found += on_host.conflicts(app, others(paths, app, values, known), files.origins(values))
         found += config_lint.faults(paths, settings, values)
         found += config_lint.unknown_targets(settings, values)
         odd += config_lint.warnings(paths, settings, values)

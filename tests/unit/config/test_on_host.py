@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from autoupdate.cli.main import main
-from autoupdate.config import load
+from autoupdate.config import claims, load
+from autoupdate.config.on_host import Claim
 from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 from tests.unit.config.test_load import BASE, write
@@ -92,7 +93,7 @@ def test_path_of_another_app(paths: Paths, capsys: pytest.CaptureFixture[str], p
     assert "is also the path of app demo" in refused(paths, capsys, "web")
     _, values = load.load_with_values(paths, "web")
     with pytest.raises(ConfigurationError, match="is also the path of app demo"):
-        load.refuse_conflicts(paths, "web", values)
+        claims.refuse_conflicts(paths, "web", values)
 
 
 def test_service_of_another_app(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,13 +103,37 @@ def test_service_of_another_app(paths: Paths, capsys: pytest.CaptureFixture[str]
     assert "a.service is also a service of app demo" in refused(paths, capsys, "web")
 
 
+@pytest.mark.parametrize(
+    ("text", "shares"),
+    [
+        ('path = "/srv/other"\nservices = ["b.service"]', False),
+        ("path = '/opt/app/'  # ours\nservices = []", True),
+        ('path = "/opt"\nservices = []', True),
+        ('path = "/opt/app2"\nservices = []', False),
+        ('path = "/srv/other"\nservices = ["b.service",\n"a.service"]', True),
+        # What may be anything is read as a whole.
+        ('path = "/opt\\u002fapp"\nservices = []', True),
+        ('path = """/srv/other"""\nservices = []', True),
+        ('path = "/srv/other"', True),
+        ("services = []", True),
+        ('path = "/srv/other"\npath = "/opt/app"\nservices = []', True),
+    ],
+)
+def test_apps_that_have_nothing_in_common_are_not_parsed(
+    paths: Paths, text: str, shares: bool
+) -> None:
+    write(f"{paths.etc}/apps/web.toml", text)
+    own = Claim("/opt/app", ("a.service",), False)
+    assert claims.may_share(paths, "web", own) is shares
+
+
 def test_app_that_is_deployed_goes_on_when_another_claims_its_path(
     paths: Paths, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(f"{paths.etc}/apps/web.toml", BASE)
     Path(paths.app("demo").home).mkdir(parents=True)
     Path(paths.app("demo").current).symlink_to("releases/1")
-    load.refuse_conflicts(paths, "demo", load.load_with_values(paths, "demo")[1])
+    claims.refuse_conflicts(paths, "demo", load.load_with_values(paths, "demo")[1])
     assert "is also the path of app demo" in refused(paths, capsys, "web")
 
 
