@@ -116,22 +116,33 @@ def located(
     """Return settings with a path: where the units run from, unless it is set.
 
     `look` returns the units of services. Raises ConfigurationError if there is no path for an app
-    other than the default one.
+    other than the default one, or if nothing answers and what is deployed is not at the default.
     """
     if settings.path:
         return settings
-    path = agreed(look(settings.services), app) or (
-        DEFAULT_PATH if settings.app == DEFAULT_APP else ""
-    )
+    units = look(settings.services)
+    by_default = DEFAULT_PATH if settings.app == DEFAULT_APP else ""
+    path = agreed(units, app)
+    what = "the units of its services do not name one directory that they run from"
+    if not path and (units or not settings.services or not is_deployed_elsewhere(by_default, app)):
+        path = by_default
+    elif not path:
+        # Otherwise, systemctl that hangs once would move the app.
+        what = "systemctl does not answer, which knows where its services run from"
     if not path:
         from autoupdate.model.errors import ConfigurationError
 
         raise ConfigurationError(
-            f"{settings.app}: path is not set, and the units of its services do not name one"
-            " directory that they run from",
+            f"{settings.app}: path is not set, and {what}",
             f"set path in /etc/autoupdate/apps/{settings.app}.toml",
         )
     return settings._replace(path=path)
+
+
+def is_deployed_elsewhere(path: str, app: "AppPaths") -> bool:
+    """Return whether a release is deployed, and a path does not lead to it."""
+    current = app.current
+    return os.path.lexists(current) and os.path.realpath(path) != os.path.realpath(current)
 
 
 def elsewhere(units: "Iterable[Unit]", path: str, app: "AppPaths") -> dict[str, str]:

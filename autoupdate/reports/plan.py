@@ -6,6 +6,7 @@ memory. A run can still fail at the build, at the rehearsal or in the services.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from autoupdate.app import App
 from autoupdate.gates.attempts import nothing_to_do
 from autoupdate.gates.hold import held, in_words
-from autoupdate.gates.order import BEFORE_SWITCH, GUARD, VERIFY, Gate
+from autoupdate.gates.order import BEFORE_SWITCH, GUARD, VERIFY, Gate, RefusedError
 from autoupdate.gates.runnable import check_executable, is_complete, useless_current
 from autoupdate.gates.space import check_space
 from autoupdate.host.links import linked_release
@@ -24,13 +25,14 @@ from autoupdate.model.errors import (
     NoCandidateError,
     UpdateFailedError,
 )
+from autoupdate.model.events import Event
 from autoupdate.model.steps import Result
 from autoupdate.model.verdict import Verdict
 from autoupdate.records import hold, pin
 from autoupdate.update.check import claim_path, look_upstream
 from autoupdate.update.failure import refuse_failed_environment
 from autoupdate.update.fetch import fetch_safely, why, with_sound_mirror
-from autoupdate.update.probation import ours
+from autoupdate.update.probation import ours, refuse_dynamic_users, try_probes
 from autoupdate.update.retention import find_staged
 from autoupdate.worker.building import Plan
 
@@ -73,11 +75,19 @@ def plan(app: App, *, trigger: str = "manual", force: bool = False) -> Outlook:
     return planner.outlook()
 
 
+class Silence:
+    """A log of which nothing is kept."""
+
+    def write(self, event: Event) -> None:
+        """Do nothing."""
+
+
 class Planner:
     """Collects the verdicts of the gates; the first one that says no decides."""
 
     def __init__(self, app: App, *, trigger: str, force: bool) -> None:
-        self.app = app._replace(records=app.records.in_memory())
+        # What it finds out changes and reports nothing.
+        self.app = app._replace(records=app.records.in_memory(), log=Silence())
         self.trigger, self.force = trigger, force
         release = linked_release(app.paths.current)
         current = app.records.release(release) if release else None
@@ -113,10 +123,22 @@ class Planner:
     def ask_to_switch(self) -> None:
         """Ask the gates right before the switch, and which services would be restarted."""
         self.ask(BEFORE_SWITCH)
+        self.look("services", refuse_dynamic_users)
+        self.look("probe", partial(try_probes, force=self.force))
         running = ours(self.app, self.app.host.services.look(self.app.settings.services))
         self.services = tuple(
             service.name for service in running if service.runs and not service.is_task
         )
+
+    def look(self, asking: str, refuse: Callable[[App], None]) -> None:
+        """Do what `update` does right before the switch, and may refuse it."""
+        self.asking = asking
+        try:
+            refuse(self.app)
+        except RefusedError as refused:
+            self.refused(refused.verdict)
+        else:
+            self.passed("none stops the update")
 
     def ask_about_renewal(self) -> None:
         """Ask what `rebuild` asks: the current release cannot run, and there is no newer one.
@@ -233,7 +255,7 @@ class Planner:
 
     def refused(self, verdict: Verdict) -> None:
         """Note that a gate says no: the update is deferred, or fails if nothing is deployed."""
-        self.stop(DEFER if self.is_deployed else FAIL, verdict)
+        self.stop(DEFER if self.is_deployed and not verdict.is_fault else FAIL, verdict)
 
     def failed(self, error: AutoupdateError) -> None:
         """Note that a run would end with an error."""

@@ -197,5 +197,9 @@ def test_path_that_is_not_set(home: Home) -> None:
     assert located(settings, lambda _: [], home.app).path == run_from.DEFAULT_PATH
     with pytest.raises(ConfigurationError, match="path is not set"):
         located(settings._replace(app="shop"), lambda _: [], home.app)
+    os.makedirs(f"{home.app.home}/releases/1")
+    os.symlink("releases/1", home.app.current)
+    with pytest.raises(ConfigurationError, match="systemctl does not answer"):
+        located(settings, lambda _: [], home.app)
     set_by_hand = settings._replace(path="/srv/app")
     assert located(set_by_hand, lambda _: [here], home.app) is set_by_hand
