@@ -39,7 +39,7 @@ from autoupdate.worker.packages.tool import Tool
 # Variables that make no other packages, apart from which versions were resolved.
 NOT_OF_PACKAGES = frozenset((
     *PROXY_VARIABLES, *(name.upper() for name in PROXY_VARIABLES), *NUMBERS.values(),
-    "UV_CONSTRAINT", "UV_INSECURE_HOST", "SSL_CLIENT_CERT", "UV_KEYRING_PROVIDER",
+    "UV_CONSTRAINT", "UV_INSECURE_HOST", "UV_NATIVE_TLS", "SSL_CLIENT_CERT", "UV_KEYRING_PROVIDER",
 ))  # fmt: skip
 # Each environment has them, whether the app asks for them or not.
 SEEDS = ("pip", "setuptools")

@@ -86,7 +86,7 @@ def cache_environment(home: str) -> dict[str, str]:
         "PIP_CACHE_DIR": f"{home}/pip",
         "UV_CACHE_DIR": f"{home}/uv",
         # uv trusts the host's certificate authorities, as pip and git do.
-        "UV_NATIVE_TLS": "true",
+        "UV_SYSTEM_CERTS": "true",
         "UV_PYTHON_DOWNLOADS": "never",
         # A build can write to the cache, so no environment may have hard links to it.
         "UV_LINK_MODE": "copy",

@@ -82,7 +82,13 @@ class Tool:
 
     def variables(self) -> dict[str, str]:
         """Return the host's settings for the installer."""
-        return pip_settings.of_host().variables if self.installer.program else {}
+        program = self.installer.program
+        if not program:
+            return {}
+        found = pip_settings.of_host().variables
+        # Older ones have another name for UV_SYSTEM_CERTS, of which newer ones complain.
+        ours = program.startswith(f"{self.environments}/")
+        return found if ours else {**found, "UV_NATIVE_TLS": "true"}
 
     def left_out(self) -> tuple[str, ...]:
         """Return which of the host's settings of pip mean nothing to the installer."""
