@@ -4,7 +4,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from autoupdate.config.sections import Build
-from autoupdate.worker.packages import package, poetry
+from autoupdate.worker.packages import package, poetry, uv_sources
 from autoupdate.worker.packages.lock_files import LOCKS
 from autoupdate.worker.packages.requirements import existing, with_included
 from autoupdate.worker.packages.tool import Tool
@@ -34,6 +34,8 @@ def wanted(tool: Tool, release: str, scratch: str, python: str) -> Wanted:
         lines += package.declared(app.directory, build.extras)
         if package.has_poetry_dependencies(app.directory):
             lines += _asked_of_poetry(tool, release, scratch, python, app.directory)
+    if not tool.installer.program:
+        lines += uv_sources.lines(release, app.directory)
     return Wanted(tuple(existing(release, build.requirements)), tuple(lines))
 
 
