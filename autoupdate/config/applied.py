@@ -37,3 +37,9 @@ def changed(recorded: str, settings: Settings) -> list[str]:
         return []
     before, now = json.loads(recorded), json.loads(write(settings))
     return sorted(key for key in before.keys() & now.keys() if before[key] != now[key])
+
+
+def path_of(recorded: str) -> str:
+    """Return where services ran a release from; empty if that is not recorded."""
+    known = json.loads(recorded) if recorded else {}
+    return str(known.get("path", ""))

@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterator
 
 from autoupdate.adoption import kept
+from autoupdate.config import applied
 from autoupdate.doctor.case import Case
 from autoupdate.doctor.finding import Finding, command, rest_of
+from autoupdate.host.links import is_managed
 from autoupdate.records import unremoved
 
 
@@ -16,6 +18,9 @@ def leftovers(case: Case) -> Iterator[Finding]:
             yield Finding(item.directory,
                           "the directory from before the adoption is no longer needed",
                           (command("rm", "--recursive", item.directory),), asks=True)  # fmt: skip
+    for path in former_paths(case):
+        yield Finding(path, "is a link to the app from the time when path was another",
+                      (command("rm", path),), asks=True)  # fmt: skip
     again = rest_of(case.settings.app)
     for place, (why, advice) in unremoved.read(case.app).items():
         if not os.path.lexists(place):
@@ -30,3 +35,10 @@ def leftovers(case: Case) -> Iterator[Finding]:
         if os.path.lexists(aside):
             yield Finding(aside, "was damaged and replaced; it is no longer needed",
                           (command("rm", "--recursive", aside),), asks=True)  # fmt: skip
+
+
+def former_paths(case: Case) -> list[str]:
+    """Return the links to the app at paths that are not set any more."""
+    releases = case.records.releases() if case.records else []
+    known = {applied.path_of(release.settings) for release in releases}
+    return sorted(path for path in known - {"", case.settings.path} if is_managed(path, case.app))

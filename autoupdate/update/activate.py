@@ -1,10 +1,12 @@
 """activate: one atomic rename switches `current`; services that start now get the new release."""
 
 from autoupdate.app import App, Outcome
+from autoupdate.config import applied
 from autoupdate.gates import hooks
 from autoupdate.gates.order import BEFORE_SWITCH, RefusedError, pass_all
-from autoupdate.host.links import linked_release, switch
+from autoupdate.host.links import is_managed, linked_release, switch
 from autoupdate.model.errors import AutoupdateError, HostFaultError
+from autoupdate.model.events import STEP
 from autoupdate.model.steps import Result, Step
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.update import retention
@@ -29,9 +31,19 @@ def get_ready(app: App, transaction: Transaction, *, force: bool) -> None:
         if transaction.previous and app.records.release(transaction.previous):
             save_local_changes(app, transaction)
         app.host.place(app.settings.path, app.paths)
+        tell_of_former_path(app, transaction)
     except AutoupdateError:
         hooks.after(app, transaction, Result.FAILED)
         raise
+
+
+def tell_of_former_path(app: App, transaction: Transaction) -> None:
+    """Say that the link at a former path stays: other programs may still use it."""
+    before = app.records.release(transaction.previous)
+    former = applied.path_of(before.settings) if before else ""
+    if former not in ("", app.settings.path) and is_managed(former, app.paths):
+        app.tell(STEP, f"{app.name}: {former} stays a link to the app, for programs that still use"
+                 f" it; when none does: rm {former}", commit=transaction.commit)  # fmt: skip
 
 
 def activate(app: App, transaction: Transaction, release: Release) -> tuple[str, ...] | Outcome:

@@ -1,11 +1,16 @@
 """Settings that change with no new commit: the same commit is built again, and never blamed."""
 
+import os
+
 import pytest
 
+from autoupdate.doctor.case import Case
+from autoupdate.doctor.leftovers import leftovers
 from autoupdate.host.links import linked_release
 from autoupdate.model.errors import UpdateFailedError
 from autoupdate.model.steps import Result
 from autoupdate.update.run import one_run
+from tests.unit.doctor.test_examine import WellHost
 from tests.unit.effects import commit
 from tests.unit.world import World, settings
 
@@ -27,6 +32,20 @@ def test_the_next_run_applies_them(world: World, changes: dict[str, object], key
     assert linked_release(world.paths.current) != before
     assert any(f"{key} has changed" in event.message for event in world.log.events)
     assert one_run(world.app, wait=False).result is Result.CURRENT
+
+
+def test_link_at_a_former_path_stays_and_is_named(world: World) -> None:
+    world.deploy(1)
+    former = world.settings.path
+    world.settings = settings(world.root, path=f"{former}-new")
+    assert one_run(world.app, wait=False).result is Result.UPDATED
+    said = f"{former} stays a link to the app, for programs that still use it; when none does: rm"
+    assert any(said in event.message for event in world.log.events)
+    case = Case(world.all_paths, world.settings, world.records, WellHost(world), "2099-01-01")
+    (finding,) = leftovers(case)
+    assert (finding.about, finding.mend) == (former, f"rm {former}")
+    os.unlink(former)
+    assert list(leftovers(case)) == []
 
 
 def test_settings_of_time_limits_make_no_release(world: World) -> None:
