@@ -32,14 +32,14 @@ def full_name(app: App, name: str) -> str:
     the mirror begins with them; with all digits, if upstream does not have it either.
     """
     name = name.lower()
-    listing = f"to list commits: git ls-remote {redact(app.settings.upstream.url)}"
+    listing = how_to_list(app)
     if not name or name.strip("0123456789abcdef") or not 7 <= len(name) <= FULL_NAMES[-1]:
         raise ConfigurationError(
             f'"{name}" is not a commit: give at least seven hexadecimal digits',
             listing,
         )
     if len(name) in FULL_NAMES:
-        refuse_missing(app, name, listing)
+        refuse_missing(app, name)
         return name
     found = app.worker.resolve(name)
     if not found:
@@ -50,7 +50,12 @@ def full_name(app: App, name: str) -> str:
     return found
 
 
-def refuse_missing(app: App, commit: str, listing: str) -> None:
+def how_to_list(app: App) -> str:
+    """Return how to list the commits of upstream."""
+    return f"to list commits: git ls-remote {redact(app.settings.upstream.url)}"
+
+
+def refuse_missing(app: App, commit: str) -> None:
     """Raise ConfigurationError if neither the mirror nor upstream has a commit.
 
     It is fetched if it is upstream's, so that the next run has it. Raises UnreachableError if
@@ -72,5 +77,5 @@ def refuse_missing(app: App, commit: str, listing: str) -> None:
             raise ConfigurationError(
                 f"{commit} is not a commit of {redact(upstream.url)}, nor of the mirror of"
                 f" {app.name}; nothing was changed",
-                listing,
+                how_to_list(app),
             ) from None

@@ -17,7 +17,10 @@ def accept_rewrite(paths: Paths, app: str, chosen: Namespace) -> int:
     load(paths, app)
     steered = prepare(paths, app)
     # Without the app's lock, so that it does not wait for a running update.
-    commit = accept(steered, chosen.commit)
+    try:
+        commit = accept(steered, chosen.commit)
+    finally:
+        steered.worker.close()
     steered.tell(STEERED, f"{app}: commit {short(commit)} is accepted, whatever its history is",
                  commit=commit)  # fmt: skip
     tell(

@@ -10,8 +10,14 @@ from autoupdate.cli.main import main
 from autoupdate.gates import accept_rewrite
 from autoupdate.gates.lineage import high_water_mark
 from autoupdate.model.commits import short
-from autoupdate.model.errors import ConfigurationError, Exit, NoCandidateError
+from autoupdate.model.errors import (
+    ConfigurationError,
+    Exit,
+    NoCandidateError,
+    UnreachableError,
+)
 from autoupdate.model.steps import Result
+from autoupdate.records import accepted_rewrites
 from autoupdate.records.second_copy import facts_file, open_state
 from autoupdate.update.run import one_run
 from tests.unit.conftest import Journal
@@ -84,6 +90,14 @@ def test_accept_rewrite_of_what_is_not_a_commit(world: World, named: str) -> Non
 def test_accept_rewrite_of_the_candidate_by_its_first_digits(world: World) -> None:
     world.deploy(2)
     assert accept_rewrite.accept(world.app, commit(2)[:38]) == commit(2)
+
+
+def test_accept_rewrite_of_a_commit_that_nobody_has(world: World) -> None:
+    world.deploy(2)
+    world.worker.faults["fetch"] = UnreachableError("upload-pack: not our ref dddd")
+    with pytest.raises(ConfigurationError, match="is not a commit of"):
+        accept_rewrite.accept(world.app, "d" * 40)
+    assert not accepted_rewrites.accepted_at(world.records, "d" * 40)
 
 
 def test_verb(world: World, journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
