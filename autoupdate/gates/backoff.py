@@ -12,9 +12,9 @@ from autoupdate.records.rows import Attempts, Quarantined
 
 FIRST_WAIT = 30.0
 LONGEST_WAIT = 6 * 3600.0
-# Shorter, because the service that waits for the update is down meanwhile: with the refusal and
-# RestartSec= it is up again within a minute after an outage.
-LONGEST_WAIT_OF_A_START = 30.0
+# Shorter, because the service that waits for the update is down meanwhile: with an attempt that is
+# under way, the refusal and RestartSec=, it is up again within a minute after an outage.
+LONGEST_WAIT_OF_A_START = 15.0
 MOST_DOUBLINGS = 10
 # A host that reboots during an update tries again at once, but only this often.
 FREE_INTERRUPTIONS = 3
