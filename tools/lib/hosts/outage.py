@@ -1,6 +1,7 @@
 """An outage of one server that updates need: it begins, and in the end the server works again."""
 
 import functools
+import tempfile
 import threading
 import zipfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -36,8 +37,9 @@ class Outage:
         self.app = app
         self.upstream = upstream
         self.what = what
-        self.directory = upstream.work.parent / f"outage-{what.split()[0]}-{trouble.name}"
-        self.directory.mkdir(exist_ok=True)
+        # The same trouble may come again, with another installer.
+        self.directory = Path(tempfile.mkdtemp(prefix="outage-", dir=upstream.work.parent))
+        self.directory.chmod(0o755)
         self.bad = Misbehaving(trouble, self.directory, {})
         self._good: ThreadingHTTPServer | None = None
 
