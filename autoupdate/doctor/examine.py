@@ -7,7 +7,7 @@ from autoupdate.doctor.finding import Finding
 from autoupdate.doctor.health import health
 from autoupdate.doctor.interruption import interruption
 from autoupdate.doctor.leftovers import leftovers
-from autoupdate.doctor.link import link
+from autoupdate.doctor.link import link, unmanaged
 from autoupdate.doctor.mounts import mounts
 from autoupdate.doctor.old_updates import old_updates
 from autoupdate.doctor.owners import owners
@@ -18,8 +18,8 @@ from autoupdate.doctor.units import timer, units
 from autoupdate.doctor.upstream import upstream
 
 CHECKS: tuple[Check, ...] = (
-    account, package, mounts, owners, units, old_updates, missing, services, space, clock,
-    upstream, interruption, link, timer, health, leftovers,
+    account, unmanaged, package, mounts, owners, units, old_updates, missing, services, space,
+    clock, upstream, interruption, link, timer, health, leftovers,
 )  # fmt: skip
 
 
