@@ -111,7 +111,7 @@ def pinned(stage: Stage) -> None:
     """Pin the deployed commit while another one is built."""
     commit = stage.scene.status()[0]["current"]["commit"]
     command = stage.begin("run", "build")
-    stage.type("pin", commit, APP, says="pinned to commit")
+    stage.type("pin", commit, APP, says="an update is running now")
     stage.look()
     stage.go_on()
     command.end(0, 1)

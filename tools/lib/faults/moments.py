@@ -5,6 +5,7 @@ Several moments share a host, as long as it is whole again after each.
 
 import contextlib
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -88,7 +89,9 @@ class Stage:
         """Start a command that may take long."""
         process = self.host.popen(*words)
         self._alive.append(process)
-        return Command(self, " ".join(words[-2:]) if words[0] != "systemctl" else words[1], process)
+        # Without the path of the command, and of the driver.
+        given = [word for word in words if word[:1] != "/" and word != "-I"]
+        return Command(self, " ".join(given), process)
 
     def signal(self, name: str) -> None:
         """Send a signal to the process that waits, and to no other."""
@@ -101,7 +104,8 @@ class Stage:
     def type(self, *words: str, codes: tuple[int, ...] = (0,), says: str = "") -> Completed:
         """Type a verb; note its exit code, and check what it prints."""
         done = self.host.run(*CONTROL, *words, check=False, timeout=PATIENCE)
-        self.judge(" ".join(words), done.returncode, done.stdout + done.stderr, codes, says)
+        shown = re.sub(r"\b[0-9a-f]{40}\b", "COMMIT", " ".join(words)).removesuffix(f" {APP}")
+        self.judge(shown, done.returncode, done.stdout + done.stderr, codes, says)
         return done
 
     def judge(
@@ -162,9 +166,9 @@ class Stage:
         with contextlib.suppress(AssertionError, CommandFailedError):
             scene.app.wait_up(60)
         version = scene.serving()
-        old = "the old release" if version == self.old else "the new release"
+        old = "the old version" if version == self.old else "the new version"
         if version != self.old and version != max(scene.versions.values()):
-            old = "the release before"
+            old = "the version before"
         self.seen.serves = old if version else "not all three are up"
         if not version:
             self.seen.wrong.append(f"the services do not all run: {scene.told()}")
