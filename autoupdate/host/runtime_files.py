@@ -204,7 +204,6 @@ def set_stale(paths: AppPaths) -> None:
 @contextmanager
 def request(paths: AppPaths, wish: str) -> Iterator[None]:
     """Leave a request for the runs of this app while a service's start waits for them."""
-    os.makedirs(paths.requests, mode=0o755, exist_ok=True)
     file = f"{paths.requests}/{os.getpid()}"
     _write(file, f"{start_time('self')} {wish}\n")
     try:
@@ -232,6 +231,8 @@ def _uptime() -> float:
 
 
 def _write(path: str, text: str) -> None:
+    # Somebody may have removed it while a run goes on.
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     temporary = f"{path}.new"
     with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as stream:
         stream.write(text)

@@ -62,6 +62,10 @@ class Stage:
         self.deb = deb
         self.seen = seen
         self.old = scene.serving()
+        self.repairs: list[Callable[[], object]] = []
+        """What ends the trouble, after it was noted what the services run."""
+        self.mixed = False
+        """A service that systemd cannot restart may go on with the old version."""
         self._alive: list[subprocess.Popen[str]] = []
 
     def begin(self, verb: str, step: str, *, unit: bool = False, **plan: object) -> "Command":
@@ -114,6 +118,8 @@ class Stage:
         """Note an exit code; check it, and the words."""
         self.seen.exits += f"{'; ' if self.seen.exits else ''}{what}: {code}"
         shown = " ".join(printed.split())[-600:]
+        if code:
+            self.seen.happened += f"({shown[-300:]}) "
         if code not in codes:
             self.seen.wrong.append(f"{what} ends with {code}, not {codes}: {shown}")
         if "Traceback" in printed:
@@ -165,13 +171,18 @@ class Stage:
         scene = self.scene
         with contextlib.suppress(AssertionError, CommandFailedError):
             scene.app.wait_up(60)
-        version = scene.serving()
-        old = "the old version" if version == self.old else "the new version"
-        if version != self.old and version != max(scene.versions.values()):
-            old = "the version before"
-        self.seen.serves = old if version else "not all three are up"
-        if not version:
-            self.seen.wrong.append(f"the services do not all run: {scene.told()}")
+        running: set[int] = set()
+        with contextlib.suppress(OSError, KeyError, CommandFailedError):
+            running = set(scene.app.versions().values())
+        names = {self.old: "the old version", max(scene.versions.values()): "the new version"}
+        if self.seen.step.startswith("rollback"):
+            names[self.old] = "the version before the rollback"
+        shown = [names.get(version, "the version before") for version in sorted(running)]
+        self.seen.serves = " and ".join(shown) or "nothing"
+        if len(running) != 1 and not self.mixed:
+            self.seen.wrong.append(f"the services run {self.seen.serves}: {scene.told()}")
+        for repair in self.repairs:
+            repair()
 
     def close(self) -> None:
         """End what was started here and still runs."""
