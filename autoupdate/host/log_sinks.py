@@ -2,7 +2,6 @@
 
 import os
 import time
-from contextlib import suppress
 
 
 def append_line(file: str, message: str) -> None:
@@ -36,5 +35,7 @@ def send(fields: list[str]) -> None:
         from systemd._journal import sendv
     except ImportError:
         return
-    with suppress(OSError):
+    try:  # noqa: SIM105 - contextlib takes time, and every service start would wait for that
         sendv(*(field.encode(errors="replace") for field in fields))
+    except OSError:
+        pass

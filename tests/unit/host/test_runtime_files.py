@@ -105,6 +105,22 @@ def test_a_run_goes_on_when_its_directory_was_removed(paths: AppPaths) -> None:
         assert stat.S_IMODE(os.stat(paths.run).st_mode) == 0o755
 
 
+def test_a_removed_directory_releases_no_lock(paths: AppPaths) -> None:
+    """Two runs at once would remove each other's releases."""
+    os.makedirs(paths.home, exist_ok=True)
+    with runtime_files.exclusive(paths, "web", wait=False):
+        shutil.rmtree(os.path.dirname(paths.run))
+        assert runtime_files.is_running(paths)
+        with (
+            pytest.raises(BusyError, match=f"process {os.getpid()}"),
+            runtime_files.exclusive(paths, "web", wait=False),
+        ):
+            pass
+    assert not runtime_files.is_running(paths)
+    with runtime_files.exclusive(paths, "web", wait=False):
+        assert stat.S_IMODE(os.stat(paths.state_lock).st_mode) == 0o600
+
+
 def test_start_time_with_unusual_process_names() -> None:
     assert runtime_files.start_time("self") == runtime_files.start_time(str(os.getpid()))
     assert runtime_files.start_time("self").isdecimal()

@@ -73,7 +73,7 @@ def test_signal_in_the_switch_blames_no_commit(
     monkeypatch.setattr(activate, "switch", cut)
     with pytest.raises(KeyboardInterrupt) as caught:
         world.deploy(2)
-    assert f"interrupted in step activate; {CONFIRM} finishes it" in str(caught.value)
+    assert f"interrupted in step activate; {CONFIRM} finishes or undoes it" in str(caught.value)
     monkeypatch.setattr(activate, "switch", switch)
     confirm_unit.confirm(world.app)
     assert world.records.quarantined() == []

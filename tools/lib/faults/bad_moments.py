@@ -205,7 +205,7 @@ def clock_back(stage: Stage) -> None:
 
 
 def runtime_removed(step: str) -> Act:
-    """Return the removal of the lock and all else in /run, followed by another run."""
+    """Return the removal of the lock and all else in /run."""
 
     def act(stage: Stage) -> None:
         command = stage.begin("run", step)
@@ -213,6 +213,20 @@ def runtime_removed(step: str) -> Act:
         stage.look()
         stage.go_on()
         command.end(0)
+
+    return act
+
+
+def runtime_removed_for_two(step: str) -> Act:
+    """Return the removal of the lock, so that a second run does not see the first one."""
+
+    def act(stage: Stage) -> None:
+        command = stage.begin("run", step)
+        stage.host.run("rm", "--recursive", "/run/autoupdate")
+        stage.type("run", "--no-wait", APP)
+        stage.go_on()
+        command.end(0, 1)
+        stage.look()
 
     return act
 
@@ -299,6 +313,9 @@ MOMENTS = (
     Moment("clock set back a day in probation", clock_back),
     Moment("/run/autoupdate removed in build", runtime_removed("build")),
     Moment("/run/autoupdate removed in probation", runtime_removed("probation")),
+    Moment("/run/autoupdate removed in build, and another run", runtime_removed_for_two("build")),
+    Moment("/run/autoupdate removed in activate, and another run",
+           runtime_removed_for_two("activate")),
     Moment("journald stopped in build", journal_stopped),
     Moment("a service masked in build", unit_gone('rm "$1"; ln -s /dev/null "$1"')),
     Moment("a service's unit removed in build", unit_gone('rm "$1"')),
