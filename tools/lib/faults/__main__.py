@@ -54,8 +54,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="only one part",
     )
     reader.add_argument(
-        "--fault", default="", metavar="TEXT", help='only cells with this in "fault, step"'
-    )
+        "--fault", default="", metavar="TEXT",
+        help='only cells with this in "fault, step", and moments with this in their name',
+    )  # fmt: skip
     reader.add_argument("--write", action="store_true",
                         help=f"write {PAGE.relative_to(PROJECT)}; else print it")  # fmt: skip
     return reader.parse_args(arguments)
