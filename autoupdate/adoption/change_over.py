@@ -46,7 +46,7 @@ def change_over(
         except (AutoupdateError, UnhealthyError, OSError) as error:
             return undo(app, host, journal, str(error))
         except KeyboardInterrupt:
-            return undo(app, host, journal, "interrupted by Ctrl+C")
+            return undo(app, host, journal, "interrupted by a signal")
         return complete(app, host, journal)
 
 

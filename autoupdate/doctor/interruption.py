@@ -9,16 +9,14 @@ from autoupdate.host.services import confirm_unit
 
 
 def interruption(case: Case) -> Iterator[Finding]:
-    """Check whether an update ended without a verdict."""
+    """Check whether an update ended without a verdict; one that is under way has none yet."""
     unfinished = case.records.unfinished() if case.records else None
+    if unfinished is None or is_running(case.app):
+        return
     mend = (rest_of(case.settings.app),)
-    if unfinished and unfinished.step == "probation":
-        unit = case.host.unit(confirm_unit(case.settings.app))
-        watched = unit.get("ActiveState") in ("active", "activating")
-        if not watched and not is_running(case.app):
-            yield Finding(
-                "update", "the new release serves, but nobody watches it", mend, asks=True
-            )
-    elif unfinished:
-        yield Finding("update", f"is running, or was interrupted in step {unfinished.step}", mend,
-                      asks=True)  # fmt: skip
+    if unfinished.step != "probation":
+        yield Finding("update", f"was interrupted in step {unfinished.step}", mend, asks=True)
+        return
+    unit = case.host.unit(confirm_unit(case.settings.app))
+    if unit.get("ActiveState") not in ("active", "activating"):
+        yield Finding("update", "the new release serves, but nobody watches it", mend, asks=True)

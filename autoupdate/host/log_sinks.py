@@ -26,10 +26,16 @@ def printable(text: str) -> str:
 
 
 def send(fields: list[str]) -> None:
-    """Send fields, each NAME=VALUE, to the journal; without one (a container) nothing happens."""
+    """Send fields, each NAME=VALUE, to the journal; without one (a container) nothing happens.
+
+    Nor if it does not answer: an update must not end for that, and the log file has the line, too.
+    """
     try:
         # systemd.journal imports ten times as much, and every service start would wait for that.
         from systemd._journal import sendv
     except ImportError:
         return
-    sendv(*(field.encode(errors="replace") for field in fields))
+    try:  # noqa: SIM105 - contextlib takes time, and every service start would wait for that
+        sendv(*(field.encode(errors="replace") for field in fields))
+    except OSError:
+        pass

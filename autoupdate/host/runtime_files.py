@@ -33,16 +33,27 @@ def exclusive(paths: AppPaths, app: str, *, wait: bool) -> Iterator[None]:
         for directory in (os.path.dirname(paths.run), paths.run):
             let_others_in(directory)
         # Not readable for others: who can open the file can lock it, and so block every update.
-        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptors = [_open_lock(paths.lock)]
     except PermissionError as error:
         raise NotPermittedError(f"{error.filename}: {error.strerror}", "try it with sudo") from None
+    # A full or read-only file system is reported by what needs it; an app may have no state yet.
+    with suppress(OSError):
+        descriptors.append(_open_lock(paths.state_lock))
     try:
-        _acquire(descriptor, app, time.monotonic() + (LONGEST_WAIT if wait else 0))
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        deadline = time.monotonic() + (LONGEST_WAIT if wait else 0)
+        for descriptor in descriptors:
+            _acquire(descriptor, app, deadline)
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
-        os.close(descriptor)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _open_lock(file: str) -> int:
+    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 @contextmanager
@@ -73,8 +84,12 @@ def _acquire(descriptor: int, app: str, deadline: float) -> None:
 
 def is_running(paths: AppPaths) -> bool:
     """Return whether a run of the app holds the lock; works for all users (proc(5), locks)."""
+    return any(_is_held(file) for file in (paths.lock, paths.state_lock))
+
+
+def _is_held(file: str) -> bool:
     try:
-        lock = os.stat(paths.lock)
+        lock = os.stat(file)
         with open("/proc/locks", encoding="ascii") as locks:
             found = [line.split() for line in locks if f":{lock.st_ino} " in line]
     except OSError:
@@ -204,7 +219,6 @@ def set_stale(paths: AppPaths) -> None:
 @contextmanager
 def request(paths: AppPaths, wish: str) -> Iterator[None]:
     """Leave a request for the runs of this app while a service's start waits for them."""
-    os.makedirs(paths.requests, mode=0o755, exist_ok=True)
     file = f"{paths.requests}/{os.getpid()}"
     _write(file, f"{start_time('self')} {wish}\n")
     try:
@@ -232,6 +246,8 @@ def _uptime() -> float:
 
 
 def _write(path: str, text: str) -> None:
+    # Somebody may have removed it while a run goes on.
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     temporary = f"{path}.new"
     with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as stream:
         stream.write(text)

@@ -154,6 +154,11 @@ class AppPaths:
         return f"{self.run}/lock"
 
     @property
+    def state_lock(self) -> str:
+        """File that is locked, too, as somebody may remove `run` during a run."""
+        return f"{self.home}/lock"
+
+    @property
     def opening(self) -> str:
         """File that is locked while the state is opened."""
         return f"{self.run}/opening"

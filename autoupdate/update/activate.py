@@ -49,7 +49,8 @@ def tell_of_former_path(app: App, transaction: Transaction) -> None:
 def activate(app: App, transaction: Transaction, release: Release) -> tuple[str, ...] | Outcome:
     """Switch to a release; return the services that were stopped for it.
 
-    Returns an outcome if the switch failed and was undone.
+    Returns an outcome if the switch failed and was undone. What a signal interrupts here is handed
+    over by the run, so that no commit is blamed for it.
     """
     stopped: tuple[str, ...] = ()
     try:
@@ -62,10 +63,6 @@ def activate(app: App, transaction: Transaction, release: Release) -> tuple[str,
         app.records.set_activated(release.id, app.clock.now())
     except (AutoupdateError, OSError) as error:
         return undo(app, transaction, str(error))
-    except KeyboardInterrupt:
-        # Services may have been stopped to copy their files.
-        undo(app, transaction, "interrupted by Ctrl+C")
-        raise
     return stopped
 
 

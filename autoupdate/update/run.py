@@ -94,7 +94,9 @@ def hand_over(app: App, error: KeyboardInterrupt, started: str) -> Interrupted:
             said = f"{said}; {deployed(app.paths, '')}" if unfinished else said
             said = f"{said}; the next run begins again: autoupdatectl run {app.name}"
         elif app.host.services.watch_later(app.name):
-            said = f"{said}; {confirm_unit(app.name)} finishes it"
+            # A switch that was not made yet is undone.
+            ends = "finishes or undoes" if step == Step.ACTIVATE else "finishes"
+            said = f"{said}; {confirm_unit(app.name)} {ends} it"
         else:
             said = f"{said}; nobody finishes it: type autoupdatectl run {app.name}"
         app.tell(FAILED if step in SWITCHING else STEP, said, step=step)

@@ -23,6 +23,7 @@ from autoupdate.records import pin as pins
 from autoupdate.records.second_copy import write
 
 LONGEST_REASON = 200
+RUNNING = "an update is running now, and is not stopped"
 
 
 def hold(paths: Paths, app: str, chosen: Namespace) -> int:
@@ -41,7 +42,7 @@ def hold(paths: Paths, app: str, chosen: Namespace) -> int:
     lines = [f"{app}: updates are on hold{end_shown}"]
     lines += [f"  because: {made.reason}"] if made.reason else []
     if runtime_files.is_running(steered.paths):
-        lines.append("  an update is running now, and is not stopped")
+        lines.append(f"  {RUNNING}")
     lines.append("  services start on the deployed release")
     lines.append(f"  to end it: autoupdatectl unhold {app}")
     tell({"app": app, "hold": made._asdict()}, "\n".join(lines), chosen)
@@ -100,11 +101,11 @@ def pin(paths: Paths, app: str, chosen: Namespace) -> int:
     steered.tell(STEERED, f"{app}: pinned to commit {short(made.commit)}", commit=made.commit)
     current = steered.records.release(linked_release(steered.paths.current))
     there = current is not None and current.commit == made.commit
-    what = (
-        "it is deployed and is kept"
-        if there
-        else f"the next run deploys it; to deploy it now: autoupdatectl run {app}"
-    )
+    what = f"the next run deploys it; to deploy it now: autoupdatectl run {app}"
+    if runtime_files.is_running(steered.paths):
+        what = f"{RUNNING}\n  the next run deploys it, if this one does not"
+    elif there:
+        what = "it is deployed and is kept"
     tell(
         {"app": app, "pin": made._asdict(), "deployed": there},
         f"{app}: pinned to commit {short(made.commit)}\n  {what}\n"

@@ -14,6 +14,7 @@ from autoupdate.config.sections import Upstream
 from autoupdate.doctor.case import Case
 from autoupdate.doctor.examine import examine
 from autoupdate.doctor.finding import Finding
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import UnreachableError
 from autoupdate.model.paths import AppPaths
 from tests.unit.cli.test_golden import compare
@@ -214,7 +215,10 @@ def test_services_that_run_from_another_place(tmp_path: Path, deployed: World) -
 
 def test_interrupted_update(deployed: World, host: WellHost) -> None:
     deployed.records.begin("timer", "c", "", LATER)
-    assert [item.about for item in found(deployed, host)] == ["update"]
+    (finding,) = found(deployed, host)
+    assert finding.what == "was interrupted in step fetch"
+    with runtime_files.exclusive(deployed.paths, APP, wait=False):
+        assert found(deployed, host) == [], "it is under way"
 
 
 def test_release_that_nobody_watches(deployed: World, host: WellHost) -> None:

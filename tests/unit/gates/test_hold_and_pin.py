@@ -9,6 +9,7 @@ import pytest
 from autoupdate.cli import moments
 from autoupdate.cli.main import main
 from autoupdate.gates.pin import full_name
+from autoupdate.host import runtime_files
 from autoupdate.model.errors import ConfigurationError, Exit, UnreachableError, UpdateFailedError
 from autoupdate.model.steps import Result
 from autoupdate.model.times import write
@@ -217,6 +218,19 @@ def test_verbs_of_pin(configured: World, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["unpin"], paths) == Exit.DONE
     assert "the next run follows branch:main" in capsys.readouterr().out
     assert pin.find(configured.records) is None
+
+
+def test_pin_during_an_update_says_that_this_is_not_stopped(
+    configured: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_files, "is_running", lambda _: True)
+    configured.records.quarantine(commit(2), "build", "why", SINCE)
+    for number in (1, 2):
+        assert main(["pin", commit(number)], configured.all_paths) == Exit.DONE
+        said = capsys.readouterr().out
+        assert "an update is running now, and is not stopped" in said
+        assert "the next run deploys it" in said
+        assert "is kept" not in said
 
 
 def test_pin_of_a_commit_that_nobody_has_is_refused(deployed: World) -> None:

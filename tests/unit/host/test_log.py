@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from systemd import _journal
 
 from autoupdate.host.log import MOST_OUTPUT, HostLog, goes_to_journal
 from autoupdate.host.log_sinks import append_line
@@ -40,6 +41,19 @@ def test_both_sinks(tmp_path: Path, journal: Journal) -> None:
             "AUTOUPDATE_STEP": "activate",
         }
     ]
+
+
+def test_a_journal_that_does_not_answer_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while systemd-journald is stopped, or restarts."""
+
+    def refuse(*_: bytes) -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(_journal, "sendv", refuse)
+    HostLog(f"{tmp_path}/log").write(Event(CURRENT, "up to date"))
+    assert messages(tmp_path / "log") == ["up to date"]
 
 
 def test_empty_values_make_no_fields(tmp_path: Path, journal: Journal) -> None:

@@ -1,6 +1,7 @@
 """The files in /run: lock, marker, stamp, request."""
 
 import os
+import shutil
 import stat
 import threading
 import time
@@ -92,6 +93,32 @@ def test_marker_of_no_living_process(paths: AppPaths, content: str) -> None:
     text = content.replace("OWN", str(os.getpid()))
     Path(paths.activating).write_bytes(text.encode(errors="surrogateescape"))
     assert not runtime_files.is_activating(paths)
+
+
+def test_a_run_goes_on_when_its_directory_was_removed(paths: AppPaths) -> None:
+    with runtime_files.exclusive(paths, "web", wait=False):
+        shutil.rmtree(os.path.dirname(paths.run))
+        with runtime_files.activating(paths):
+            assert runtime_files.is_activating(paths)
+        shutil.rmtree(os.path.dirname(paths.run))
+        runtime_files.set_fresh(paths, 60, "/usr/bin/python3", [])
+        assert stat.S_IMODE(os.stat(paths.run).st_mode) == 0o755
+
+
+def test_a_removed_directory_releases_no_lock(paths: AppPaths) -> None:
+    """Two runs at once would remove each other's releases."""
+    os.makedirs(paths.home, exist_ok=True)
+    with runtime_files.exclusive(paths, "web", wait=False):
+        shutil.rmtree(os.path.dirname(paths.run))
+        assert runtime_files.is_running(paths)
+        with (
+            pytest.raises(BusyError, match=f"process {os.getpid()}"),
+            runtime_files.exclusive(paths, "web", wait=False),
+        ):
+            pass
+    assert not runtime_files.is_running(paths)
+    with runtime_files.exclusive(paths, "web", wait=False):
+        assert stat.S_IMODE(os.stat(paths.state_lock).st_mode) == 0o600
 
 
 def test_start_time_with_unusual_process_names() -> None:

@@ -2,16 +2,19 @@
 
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from autoupdate.cli import confirm_unit
 from autoupdate.cli.render.status import status as words
 from autoupdate.cli.signals import outlive_the_terminal
+from autoupdate.gates.attempts import stuck
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import Exit, Interrupted
 from autoupdate.model.steps import Result, Step
 from autoupdate.reports.status import status
+from autoupdate.update import activate
 from tests.unit.effects import APP, Killed, commit
 from tests.unit.world import World
 
@@ -52,6 +55,32 @@ def test_probation_is_handed_over(world: World, how: Callable[[], None], code: i
     assert (last.result, last.exit_code) == (Result.INTERRUPTED, code)
     assert confirm_unit.confirm(world.app) == Exit.DONE
     assert status(world.settings, world.paths, world.services)["state"] == "current"
+
+
+@pytest.mark.parametrize("switched", [False, True])
+def test_signal_in_the_switch_blames_no_commit(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, switched: bool
+) -> None:
+    """Services start at once afterwards, and the next run deploys the commit."""
+    world.deploy(1)
+    switch = activate.switch  # type: ignore[attr-defined]
+
+    def cut(*arguments: Any) -> None:
+        if switched:
+            switch(*arguments)
+        stop()
+
+    monkeypatch.setattr(activate, "switch", cut)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        world.deploy(2)
+    assert f"interrupted in step activate; {CONFIRM} finishes or undoes it" in str(caught.value)
+    monkeypatch.setattr(activate, "switch", switch)
+    confirm_unit.confirm(world.app)
+    assert world.records.quarantined() == []
+    assert stuck(world.records) == ""
+    assert world.current_commit() == commit(2 if switched else 1)
+    world.run()
+    assert world.current_commit() == commit(2)
 
 
 def test_probation_that_nobody_takes_over_is_said_to_be_unwatched(world: World) -> None:

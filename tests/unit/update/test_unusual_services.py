@@ -12,7 +12,7 @@ from autoupdate.model.errors import Exit
 from autoupdate.model.steps import Result, Step
 from autoupdate.reports.status import status
 from autoupdate.update.run import one_run
-from tests.unit.effects import SERVICES, Killed, commit
+from tests.unit.effects import APP, SERVICES, Killed, commit
 from tests.unit.world import World, settings
 
 
@@ -87,7 +87,7 @@ def test_an_interrupted_run_ends_though_its_services_cannot_start(world: World) 
     assert world.records.unfinished() is None
 
 
-def test_ctrl_c_while_services_are_stopped_starts_them(world: World) -> None:
+def test_what_ctrl_c_interrupts_while_services_are_stopped_is_handed_over(world: World) -> None:
     world.deploy(1)
     world.settings = settings(world.root, shared_snapshot=["state/*.duckdb"])
 
@@ -97,6 +97,8 @@ def test_ctrl_c_while_services_are_stopped_starts_them(world: World) -> None:
     world.snapshots.take = take  # type: ignore[assignment, method-assign]
     with pytest.raises(KeyboardInterrupt):
         world.deploy(2)
+    assert world.services.watched_later == [APP]
+    confirm_unit.confirm(world.app)
     assert {unit.active for unit in world.services.units.values()} == {"active"}
     assert world.current_commit() == commit(1)
 

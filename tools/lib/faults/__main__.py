@@ -12,8 +12,10 @@ from pathlib import Path
 
 from tools.lib.faults.adoptions import adoptions
 from tools.lib.faults.bad import bad_commits
+from tools.lib.faults.bad_moments import MOMENTS
 from tools.lib.faults.cells import Cell, cells
 from tools.lib.faults.kills import HAND, ROLL_BACK, UNIT, UPDATE, Kill, Kills
+from tools.lib.faults.moments import moments
 from tools.lib.faults.outages import outages
 from tools.lib.faults.power import cuts
 from tools.lib.faults.report import PAGE, Report
@@ -48,12 +50,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     reader.add_argument("--seed", type=int, default=1, help="chooses the random instants (1)")
     reader.add_argument(
         "--only",
-        choices=("kill", "adoption", "fault", "power", "bad", "outage"),
+        choices=("kill", "adoption", "fault", "power", "bad", "outage", "moment"),
         help="only one part",
     )
     reader.add_argument(
-        "--fault", default="", metavar="TEXT", help='only cells with this in "fault, step"'
-    )
+        "--fault", default="", metavar="TEXT",
+        help='only cells with this in "fault, step", and moments with this in their name',
+    )  # fmt: skip
     reader.add_argument("--write", action="store_true",
                         help=f"write {PAGE.relative_to(PROJECT)}; else print it")  # fmt: skip
     return reader.parse_args(arguments)
@@ -82,6 +85,8 @@ def results(
         yield from bad_commits(release, deb)
     if chosen.only in (None, "outage"):
         yield from outages(release, deb, chosen.fault)
+    if chosen.only in (None, "moment"):
+        yield from moments(release, deb, MOMENTS, chosen.fault)
 
 
 def main(arguments: list[str]) -> int:

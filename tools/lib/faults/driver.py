@@ -32,3 +32,8 @@ def forget(host: Host) -> None:
 def reached(host: Host) -> str:
     """Return where the script waits or died; empty if it did neither."""
     return host.run("cat", f"{DIRECTORY}/reached", check=False).stdout
+
+
+def pid(host: Host) -> str:
+    """Return the process ID, in the host, of the command that waits."""
+    return host.read(f"{DIRECTORY}/pid").strip()

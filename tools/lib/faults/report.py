@@ -16,6 +16,8 @@ from tools.lib.faults.bad import FAULT as BAD_COMMIT
 from tools.lib.faults.cells import Cell
 from tools.lib.faults.faults import STEPS
 from tools.lib.faults.kills import ROLL_BACK, UPDATE, Kill
+from tools.lib.faults.moments import FAULT as MOMENT
+from tools.lib.faults.moments import Seen
 from tools.lib.faults.outages import FAULT as OUTAGE
 from tools.lib.faults.power import FAULT as POWER_CUT
 from tools.lib.hosts.commands import run
@@ -123,8 +125,21 @@ server. The time after the outage includes the wait for the next try (30 s) and 
 a busy machine may need longer than that minute.
 """
 
-TITLES = ("Kills", "Adoptions", "Faults", "Power cuts", "Bad commits", "Outages")
-OWN_SECTIONS = (POWER_CUT, BAD_COMMIT, OUTAGE)
+MOMENTS = """\
+## Bad moments
+
+A run is stopped at a step; then somebody sends a signal to it, types another command, changes the
+package or the host, and the run goes on if it can. A signal goes to the process alone. *Exits*: how
+the commands ended, as a shell shows it. *Status*: what `status` said right after. *Services run*:
+what all three served when nothing was under way any more, and before anything was repaired, except
+that a full disk is freed first; for a rollback, *the version before* is the one that was rolled back
+to. A service whose unit is gone cannot be restarted, so it keeps the old version until the unit is
+back. After that a service is restarted and `autoupdatectl run` is typed, and all of the above must
+be true. After a removal or `release-path`, the services must run, and start again.
+"""
+
+TITLES = ("Kills", "Adoptions", "Faults", "Power cuts", "Bad commits", "Outages", "Bad moments")
+OWN_SECTIONS = (POWER_CUT, BAD_COMMIT, OUTAGE, MOMENT)
 
 
 def commit() -> str:
@@ -163,6 +178,8 @@ class Report:
             else:
                 self.cells.append(result)
                 what = f"{result.fault}, {result.step}: {result.happened}"
+            if isinstance(result, Seen):
+                what += f"{result.exits} | {result.status} | {result.serves}"
             said = "exception" if result.wrong else "good"
             print(f"{said:9} {result.release} {result.seconds:5.1f} s  {what}", flush=True)
             for wrong in result.wrong:
@@ -203,6 +220,8 @@ class Report:
             found["Bad commits"] = self._section(BAD, len(bad), bad, bad_table(bad))
         if out := of[OUTAGE]:
             found["Outages"] = self._section(OUTAGES, len(out), out, outage_table(out))
+        if seen := [cell for cell in of[MOMENT] if isinstance(cell, Seen)]:
+            found["Bad moments"] = self._section(MOMENTS, len(seen), seen, moment_table(seen))
         return "\n".join([HEAD, *(found[title] for title in TITLES if title in found)])
 
     def _section(self, head: str, count: int, results: Sequence[Kill | Cell], *tables: str) -> str:
@@ -332,6 +351,18 @@ def outage_table(cells: list[Cell]) -> str:
         lines.append(f"| {' | '.join(words)} |")
     for cell in cells:
         lines += [f"\n**Exception** ({cell.step}): {short(wrong)}" for wrong in cell.wrong]
+    return "\n".join(lines) + "\n"
+
+
+def moment_table(seen: list[Seen]) -> str:
+    """Return a table of the bad moments."""
+    lines = ["| Debian | moment | exits | status | services run | verdict |",
+             "|---|---|---|---|---|---|"]  # fmt: skip
+    for one in seen:
+        words = (one.release, one.step, one.exits, one.status, one.serves, verdict(one))
+        lines.append(f"| {' | '.join(map(short, words))} |")
+    for one in seen:
+        lines += [f"\n**Exception** ({one.release}, {one.step}): {short(it)}" for it in one.wrong]
     return "\n".join(lines) + "\n"
 
 

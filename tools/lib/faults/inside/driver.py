@@ -19,11 +19,11 @@ from autoupdate.cli.main import main as usual
 from autoupdate.host.clock import Clock
 from autoupdate.model.steps import Step
 from autoupdate.records.records import Records
-from autoupdate.update import activate
+from autoupdate.update import activate, roll_back
 from autoupdate.worker.client import WorkerProcess
 
 DIRECTORY = "/run/faults"
-PLAN, REACHED, GO = (f"{DIRECTORY}/{name}" for name in ("plan.json", "reached", "go"))
+PLAN, REACHED, GO, PID = (f"{DIRECTORY}/{name}" for name in ("plan.json", "reached", "go", "pid"))
 ENTERED = {
     Step.VERIFY: "verify",
     Step.REHEARSE: "rehearse",
@@ -36,6 +36,8 @@ Method = Callable[..., Any]
 
 def tell(words: str) -> None:
     """Write where the run is, in one atomic step for those who wait for the file."""
+    with open(PID, "w", encoding="ascii") as stream:
+        stream.write(str(os.getpid()))
     with open(f"{REACHED}.part", "w", encoding="utf-8") as stream:
         stream.write(words)
     os.rename(f"{REACHED}.part", REACHED)
@@ -113,6 +115,8 @@ def wait_at(step: str, jump: int) -> None:
     for name, here in (("fetch", "fetch"), ("check_out", "check out"), ("build", "build")):
         setattr(WorkerProcess, name, before(getattr(WorkerProcess, name), here))
     activate.switch = before(activate.switch, "activate")  # type: ignore[attr-defined]
+    roll_back.switch = before(roll_back.switch, "activate")  # type: ignore[attr-defined]
+    roll_back.watch = before(roll_back.watch, "watch")  # type: ignore[attr-defined]
     Records.enter = entered  # type: ignore[assignment, method-assign]
     Records.begin = begun  # type: ignore[assignment, method-assign]
     arrive("start")
