@@ -18,6 +18,8 @@ PROPERTIES = (
 )
 # In seconds. systemd itself kills a service that does not stop, as its unit says.
 LONGEST_STOP = 600.0
+# Lines of the journal.
+MOST_WORDS = 200
 # sd-messages(3): SD_MESSAGE_UNIT_STOPPING.
 UNIT_STOPPING = "de5b426a63be47a7b6ac3eaac82e2f6f"
 # Before the main process: the service waits for its ExecStartPre= commands, such as our gate.
@@ -59,6 +61,11 @@ class Service(NamedTuple):
     def exists(self) -> bool:
         """Whether the host has this unit, and lets it be started."""
         return self.load not in ("not-found", "masked", "")
+
+    @property
+    def has_lost_its_unit(self) -> bool:
+        """Whether it runs although its unit is masked or gone, so that nothing can restart it."""
+        return self.runs and not self.exists
 
     @property
     def waits_for_gate(self) -> bool:
@@ -106,6 +113,9 @@ class Services(Protocol):
 
     def was_told_to_stop(self, service: Service) -> bool:
         """Return whether somebody ordered systemd to stop this invocation of a service."""
+
+    def last_words(self, names: Sequence[str], since: float) -> str:
+        """Return what services wrote to the journal last, since a time in seconds since 1970."""
 
     def watch_later(self, app: str) -> bool:
         """Start the unit that watches a release in place of this run; return whether it starts."""
@@ -199,6 +209,15 @@ class Systemd:
         ]  # fmt: skip
         answer = self._ask("journalctl", "--quiet", "--lines=1", "--output=cat", *fields)
         return bool(answer and not answer.returncode and answer.stdout.strip())
+
+    def last_words(self, names: Sequence[str], since: float) -> str:
+        """Return what services wrote to the journal last, since a time in seconds since 1970."""
+        if not names:
+            return ""
+        units = [f"--unit={name}" for name in names]
+        limits = (f"--since=@{int(since)}", f"--lines={MOST_WORDS}")
+        answer = self._ask("journalctl", "--quiet", "--output=cat", *limits, *units)
+        return answer.stdout.decode(errors="replace") if answer else ""
 
     def watch_later(self, app: str) -> bool:
         """Start the unit that watches a release in place of this run; return whether it starts."""

@@ -32,7 +32,8 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
     hold = holds.find(records, now()) if records else None
     pin = pins.find(records) if records else None
     away = elsewhere(services.directives(settings.services), "", paths)
-    present = [item for item in services.look(settings.services) if item.exists]
+    seen = services.look(settings.services)
+    present = [item for item in seen if item.exists or item.has_lost_its_unit]
     trouble = network_trouble.find(records) if records else None
     unfinished = records.unfinished() if records else None
     # Once: a run may end between two looks, and the words must fit together.
@@ -72,6 +73,7 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
                 "restarts": service.restarts,
                 "runs_from": away.get(service.name),
                 "text": service.text or None,
+                "unit": service.load,
             }
             for service in present
         },

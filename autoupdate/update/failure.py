@@ -34,6 +34,12 @@ from autoupdate.update.retention import is_built
 
 # In bytes. With less than this, services cannot write their logs and state.
 LEAST_SPACE = 1 << 20
+# Words of the C library for what no commit can help, in the journal of a service.
+OF_THE_HOST = (
+    "No space left on device", "Disk quota exceeded", "Read-only file system",
+    "Cannot allocate memory", "Too many open files in system", "Input/output error",
+)  # fmt: skip
+LONGEST_LINE = 200
 
 
 def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outcome:
@@ -125,7 +131,7 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
 def blame_for_running_badly(app: App, transaction: Transaction, fault: str) -> None:
     """Put a commit that does not run into quarantine, unless nothing can run on this host now."""
     now = app.clock.now()
-    trouble = trouble_of_the_host(app, transaction.release)
+    trouble = trouble_of_the_host(app, transaction.release) or told_by_services(app, transaction)
     if is_deployed_already(app, transaction):
         trouble = "the same commit ran well before"
     if trouble:
@@ -164,6 +170,16 @@ def trouble_of_the_host(app: App, release: str) -> str:
     # File systems without a fixed number of inodes report 0 for both.
     if facts.f_files and not facts.f_favail:
         return f"there are no inodes left in {app.paths.home}"
+    return ""
+
+
+def told_by_services(app: App, transaction: Transaction) -> str:
+    """Return the line by which a service said why the host is at fault, which may be over now."""
+    names = transaction.services.split()
+    since = seconds(transaction.started_at)
+    for line in app.host.services.last_words(names, since).splitlines():
+        if any(words in line for words in OF_THE_HOST):
+            return f'a service said "{line.strip()[:LONGEST_LINE]}"'
     return ""
 
 

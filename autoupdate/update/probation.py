@@ -9,7 +9,7 @@ from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.host.services import Service
 from autoupdate.model.errors import AutoupdateError
-from autoupdate.model.events import NO_SUPERVISOR, STEP, UPDATED
+from autoupdate.model.events import LOST_UNIT, NO_SUPERVISOR, STEP, UPDATED
 from autoupdate.model.steps import Result, Step
 from autoupdate.model.verdict import Verdict
 from autoupdate.records import probes
@@ -77,7 +77,13 @@ def restart(
 
     `tried` runs on the release already. Raises AutoupdateError.
     """
-    present = [service for service in look(app) if service.exists]
+    seen = look(app)
+    for service in seen:
+        if service.has_lost_its_unit:
+            app.tell(LOST_UNIT, f"{app.name}: {service.name} still runs the release before, as its"
+                     f" unit is {'masked' if service.load == 'masked' else 'gone'}",
+                     commit=transaction.commit, release=transaction.release)  # fmt: skip
+    present = [service for service in seen if service.exists]
     waiting = tuple(service.name for service in present if service.waits_for_gate)
     # Services that were stopped to copy their files, or that failed with the last release.
     down = left_broken(app.records)

@@ -55,6 +55,10 @@ class NoServices:
         """Do nothing: there are no services."""
         assert not names
 
+    def last_words(self, names: Sequence[str], since: float) -> str:
+        """Return nothing."""
+        return ""
+
     def was_told_to_stop(self, service: Service) -> bool:
         """Do nothing: there are no services."""
         raise AssertionError(f"stop of {service.name}")

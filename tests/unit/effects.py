@@ -112,6 +112,8 @@ class FakeServices:
         """Paths where nothing runs, if the path is a directory, not a link to a release."""
         self.runs_from: dict[str, str] = {}
         """Where the unit of a service says that it runs from, if not from the path."""
+        self.words = ""
+        """What the journal has of them."""
         self._invocations = 0
 
     def add(self, name: str, active: str = "active", sub: str = "running") -> None:
@@ -179,6 +181,10 @@ class FakeServices:
         self.world.effect("stop")
         for name in names:
             self.change(name, active="inactive", sub="dead", main_pid=0)
+
+    def last_words(self, names: Sequence[str], since: float) -> str:
+        """Return what services wrote."""
+        return self.words
 
     def was_told_to_stop(self, service: Service) -> bool:
         """Return whether somebody stopped a service."""

@@ -160,6 +160,9 @@ def about_service(name: str, service: dict[str, Any]) -> str:
     restarts = service["restarts"]
     often = f", restarted by systemd {counted(restarts, 'time')}" if restarts else ""
     said = f": {service['text']}" if service["text"] else ""
+    if service["unit"] != "loaded":
+        gone = "masked" if service["unit"] == "masked" else "gone"
+        said = f": its unit is {gone}, so it runs what it was started with"
     return fact("service", f"{name}: {active} ({service['sub']}){often}{said}", colour)
 
 

@@ -184,7 +184,7 @@ def test_shape_of_status(world: World) -> None:
     assert [set(item) for item in told["quarantine"]] == [{"commit", "reason", "since", "retry_at"}]
     assert set(told["services"]) == set(SERVICES)
     assert set(told["services"]["web.service"]) == {
-            "active", "sub", "restarts", "runs_from", "text",
+            "active", "sub", "restarts", "runs_from", "text", "unit",
         }  # fmt: skip
     for time in (
         told["current"]["activated_at"], told["candidate"]["seen_at"], told["last_success_at"],

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.cli import confirm_unit
+from autoupdate.cli.render.status import status as words
 from autoupdate.config.settings import probes as read_probes
 from autoupdate.host import probes
 from autoupdate.model.errors import Exit
@@ -260,3 +261,28 @@ def test_dynamic_user_and_shared_files_are_refused(world: World) -> None:
     assert "web.service has DynamicUser=yes" in outcome.reason
     assert quarantined(world) == []
     assert world.current_commit() == commit(2)
+
+
+@pytest.mark.parametrize(("load", "word"), [("masked", "masked"), ("not-found", "gone")])
+def test_service_that_lost_its_unit_is_said_to_run_the_old_release(
+    world: World, load: str, word: str
+) -> None:
+    world.deploy(1)
+    world.services.change("web.service", load=load)
+    assert world.deploy(2).result is Result.UPDATED
+    assert world.services.runs["web.service"] == commit(1)
+    said = f"web.service still runs the release before, as its unit is {word}"
+    assert any(said in event.message for event in world.log.events)
+    told = words(status(world.settings, world.paths, world.services), world.clock.now())
+    assert f"web.service: active (running): its unit is {word}" in " ".join(told.split())
+
+
+def test_service_that_says_what_the_host_lacked_is_no_witness_against_its_commit(
+    world: World,
+) -> None:
+    world.deploy(1)
+    world.services.bad = {commit(2)}
+    world.services.words = "starting\nOSError: [Errno 28] No space left on device: '/srv/x'\n"
+    assert world.deploy(2).result is Result.ROLLED_BACK
+    assert world.records.quarantined() == []
+    assert any("No space left on device" in event.message for event in world.log.events)

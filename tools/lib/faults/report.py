@@ -132,7 +132,7 @@ A run is stopped at a step; then somebody sends a signal to it, types another co
 package or the host, and the run goes on if it can. A signal goes to the process alone. *Exits*: how
 the commands ended, as a shell shows it. *Status*: what `status` said right after. *Services run*:
 what all three served when nothing was under way any more, and before anything was repaired, except
-that a full disk is freed first; for a rollback, *the version before* is the one that was rolled back
+that a full disk is freed first; for a rollback, *the version before* is the one that is rolled back
 to. A service whose unit is gone cannot be restarted, so it keeps the old version until the unit is
 back. After that a service is restarted and `autoupdatectl run` is typed, and all of the above must
 be true. After a removal or `release-path`, the services must run, and start again.
