@@ -86,6 +86,7 @@ def test_build_that_fills_the_disk(deployed_app: DemoApp, upstream: Upstream) ->
     assert deployed_app.status()["current"]["commit"] == better
 
 
+@pytest.mark.only_release("bookworm")
 def test_first_service_alone_meets_a_bad_commit(deployed_app: DemoApp, upstream: Upstream) -> None:
     host, worker = deployed_app.host, SERVICES[2]
     deployed_app.configure_more(f'[health]\nfirst = "{worker}"\nsoak = "3s"\n')

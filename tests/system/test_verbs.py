@@ -2,9 +2,13 @@
 
 import json
 
+import pytest
+
 from tools.lib.hosts.demo_app import SERVICES, USER, DemoApp
 from tools.lib.hosts.upstream import Upstream
 
+# Nothing in these verbs depends on the release of Debian.
+pytestmark = pytest.mark.only_release("trixie")
 CTL = "autoupdatectl"
 HOME = "/var/lib/autoupdate/ipfs-accelerate"
 
