@@ -84,7 +84,7 @@ def results(
     if chosen.only in (None, "bad"):
         yield from bad_commits(release, deb)
     if chosen.only in (None, "outage"):
-        yield from outages(release, deb, chosen.fault)
+        yield from outages(release, deb, chosen.fault, in_turn=not chosen.release)
     if chosen.only in (None, "moment"):
         yield from moments(release, deb, MOMENTS, chosen.fault)
 

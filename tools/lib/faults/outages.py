@@ -11,6 +11,7 @@ from tools.lib.hosts.demo_app import SERVICES
 from tools.lib.hosts.host import HostError
 from tools.lib.hosts.misbehaving import Trouble
 from tools.lib.hosts.outage import DEPENDENCY, INDEX, UPSTREAM, Outage
+from tools.lib.hosts.tree import RELEASES
 
 FAULT = "outage"
 TROUBLES = (
@@ -18,12 +19,16 @@ TROUBLES = (
     Trouble.PROXY_LOGIN, Trouble.TOO_MANY, Trouble.UNAVAILABLE, Trouble.PORTAL,
     Trouble.WRONG_HOST, Trouble.TRUNCATED,
 )  # fmt: skip
+TOGETHER = 4
 # In seconds: how soon services that were kept down must be up after the outage.
 SOON = 60
 
 
-def outages(release: str, deb: Path, chosen: str = "") -> Iterator[Cell]:
-    """Cause each outage with each installer and policy, all on one host."""
+def outages(release: str, deb: Path, chosen: str = "", *, in_turn: bool = False) -> Iterator[Cell]:
+    """Cause each outage with each installer and policy, all on one host.
+
+    `in_turn`: each on one of the releases, in turn, as the release hardly matters here.
+    """
     wanted = [
         (what, trouble, installer, policy)
         for what in (INDEX, DEPENDENCY, UPSTREAM)
@@ -32,6 +37,11 @@ def outages(release: str, deb: Path, chosen: str = "") -> Iterator[Cell]:
         for policy in ("block", "start")
         if chosen in f"{what}, {trouble.value}, {installer}, {policy}"
     ]
+    if in_turn:
+        # Both installers and both policies of one trouble come together.
+        place = RELEASES.index(release)
+        wanted = [cell for number, cell in enumerate(wanted)
+                  if number // TOGETHER % len(RELEASES) == place]  # fmt: skip
     with opened(release, deb) as scene:
         for what, trouble, installer, policy in wanted:
             made = Cell(release, FAULT, f"{what}, {trouble.value}, {installer}, {policy}")

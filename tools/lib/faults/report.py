@@ -121,8 +121,8 @@ A server that an update needs does not work: the package index, the server of a 
 upstream. Meanwhile `ipfs-accelerate.service` is restarted. With `start.if_update_fails = "start"`
 it must start on the last good release; with `block` it must be up within a minute after the outage,
 by its own `Restart=always`. The commit must not be in quarantine, and `status` must name the
-server. The time after the outage includes the wait for the next try (30 s) and the whole update, so
-a busy machine may need longer than that minute.
+server. The time after the outage includes the wait for the next try (15 s) and the whole update, so
+a busy machine may need longer than that minute. Each outage is on one of the two Debians, in turn.
 """
 
 MOMENTS = """\
