@@ -6,12 +6,18 @@ requirements is not taken, and said; the hashes are held against what is downloa
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 from packaging.utils import canonicalize_name
 
 LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")
+# Those of other tools, and named ones of PEP 751, of which nobody says which is meant.
+UNREAD = (
+    "Pipfile.lock", "Pipfile", "conda-lock.yml", "environment.yml", "environment.yaml", "pixi.lock",
+    "pylock.*.toml",
+)  # fmt: skip
 
 
 class Locked(NamedTuple):
@@ -37,7 +43,21 @@ def read(directory: str, places: Sequence[str], python: str) -> tuple[dict[str, 
                 found.setdefault(package.name, package)
         except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
             faults.append(f"{path} cannot be read, and is not kept to: {error}")
+    faults += [
+        f"{path} is not read: name what it pins in a file of build.requirements"
+        for path in unread(directory, places)
+    ]
     return found, faults
+
+
+def unread(directory: str, places: Sequence[str]) -> list[str]:
+    """Return the files that say which packages are needed, and that nothing here reads."""
+    found = []
+    for place in places:
+        inside = os.listdir(f"{directory}/{place}")
+        found += [f"{place}{name}" for name in sorted(inside)
+                  if any(fnmatchcase(name, pattern) for pattern in UNREAD)]  # fmt: skip
+    return found
 
 
 def present(directory: str, places: Sequence[str]) -> list[str]:

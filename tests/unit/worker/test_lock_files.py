@@ -90,3 +90,13 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, text: str) -> None:
     found, faults = read(str(tmp_path), [""], "3.11.2")
     assert found == {}
     assert faults[0].startswith("uv.lock cannot be read, and is not kept to")
+
+
+def test_files_of_other_tools_are_named(tmp_path: Path) -> None:
+    for name in ("Pipfile.lock", "pylock.dev.toml", "environment.yml", "requirements.txt"):
+        (tmp_path / name).touch()
+    found, faults = read(str(tmp_path), [""], "3.11.2")
+    assert found == {}
+    assert [fault.partition(" is not read: ")[0] for fault in faults] == [
+        "Pipfile.lock", "environment.yml", "pylock.dev.toml",
+    ]  # fmt: skip
