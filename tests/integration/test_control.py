@@ -119,7 +119,7 @@ def test_servers_that_the_error_names(release: Deployed, good: Good, tmp_path: P
         assert not release.control(f"{good.url}/simple", help_page).fault
         said = f"404: {good.url}/none.whl; fatal: git+{server.url}/x.git not found; {help_page}"
         done = release.control(f"{good.url}/simple", said)
-    assert done.tried == ("thing==1.0", f"{good.url}/none.whl", f"git+{server.url}/x.git")
+    assert done.tried == (f"{good.url}/none.whl", f"git+{server.url}/x.git")
     assert done.server == server.host
 
 

@@ -57,23 +57,26 @@ def control(
         words = ["--no-deps", "--no-cache-dir", "--target", target, *wanted]
         return command(installer.install(venv, words, compiled=False), "/", host)
 
-    for package in sample(venv, said):
-        wanted = f"{package.name}=={package.version}"
-        status, output = fetch(*index, wanted)
-        tried.append(wanted)
-        if status and (found := trouble.find(output, indexes)):
-            return Control(tuple(tried), f"{wanted} cannot be fetched: {found}", found.server)
-        if status:
-            missing.append(f"{wanted} cannot be fetched: {summary(output)}")
-    # A package that its author has withdrawn says nothing about the server, if others are there.
-    if missing and len(missing) == len(tried):
-        return Control(tuple(tried), missing[0])
+    # What the error names comes first: that is what somebody wants to know.
     for url in servers(said):
         asked = ["git", "ls-remote", "--", url.removeprefix("git+"), "HEAD"]
         status, output = command(asked, "/", {}) if is_of_git(url) else fetch(url)
         tried.append(url)
         if status and (found := trouble.find(output)):
             return Control(tuple(tried), str(found), found.server)
+    fetched = 0
+    for package in sample(venv, said):
+        wanted = f"{package.name}=={package.version}"
+        status, output = fetch(*index, wanted)
+        tried.append(wanted)
+        fetched += 1
+        if status and (found := trouble.find(output, indexes)):
+            return Control(tuple(tried), f"{wanted} cannot be fetched: {found}", found.server)
+        if status:
+            missing.append(f"{wanted} cannot be fetched: {summary(output)}")
+    # A package that its author has withdrawn says nothing about the server, if others are there.
+    if missing and len(missing) == fetched:
+        return Control(tuple(tried), missing[0])
     return Control(tuple(tried))
 
 
