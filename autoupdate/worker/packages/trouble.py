@@ -69,13 +69,13 @@ KINDS = (
     _kind("asks for fewer requests (429)", *_status("429")),
     _kind("answered with an error of its own", *_status(r"(?:408|425|5\d\d)")),
     # curl, pip, uv and ssh have the words of getaddrinfo(3), or their own.
-    _kind("is unknown: its name has no address", "Could not resolve (?:host|hostname|proxy)",
+    _kind("is unknown: its name has no address", "Could not resolve(?: host| hostname| proxy)?\\b",
           "dns error", "NameResolutionError", "Failed to resolve IP address",
           "Name or service not known",
           "Temporary failure in name resolution", "No address associated with hostname"),
     # OpenSSL (pip), rustls (uv), GnuTLS and OpenSSL as curl reports them (git).
     _kind("has a TLS certificate that is not accepted", "CERTIFICATE_VERIFY_FAILED",
-          "certificate verify failed", "server certificate verification failed",
+          "certificate verify failed", "server (?:certificate )?verification failed",
           "invalid peer certificate", "SSL certificate problem", "SSL: no alternative certificate",
           "confirming the ssl certificate", "certificate subject name"),
     _kind("has an SSH host key that is not known", "Host key verification failed",
@@ -99,6 +99,7 @@ KINDS = (
     _kind("ended the connection in the middle", "IncompleteRead", "Connection broken",
           "incomplete-download", "Connection reset", "Connection aborted", "RemoteDisconnected",
           "Recv failure", "Empty reply from server", "transfer closed with", "early EOF",
+          r"end of response with \d+ bytes missing",
           "unexpected disconnect", "hung up unexpectedly", "kex_exchange_identification",
           "Connection closed by", "closed without a reply", "not enough bytes were received",
           "end of file before message length", "RPC failed",
@@ -116,7 +117,7 @@ SERVERS = (
     re.compile(r"(?:Failed to connect to|connect to host|Connection (?:closed|reset) by|"
                r"Connection to) (?P<host>\S+?),? port (?P<port>\d+)"),
     re.compile(r"host='(?P<host>[^']+)', port=(?P<port>\d+)"),
-    re.compile(r"Could not resolve (?:host|hostname|proxy):? (?P<host>[^\s:;]+)"),
+    re.compile(r"Could not resolve(?: host| hostname| proxy)?:? (?P<host>[^\s:;]+)"),
     re.compile(r"\S+@(?P<host>[^\s:]+): Permission denied"),
 )  # fmt: skip
 # How many lines away from the words the URL may be.

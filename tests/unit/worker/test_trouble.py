@@ -34,6 +34,17 @@ RETRIED = (
             "git.example says that the proxy needs a login (407)",
         ),
         (
+            # As curl of Debian 13 says it; the next one, too.
+            "fatal: unable to access 'https://git.example/x.git/': end of response with 10000"
+            " bytes missing",
+            "git.example ended the connection in the middle",
+        ),
+        (
+            "fatal: unable to access 'https://git.example/x.git/': server verification failed:"
+            " certificate signer not trusted. (CAfile: /etc/ssl/x.crt CRLfile: none)",
+            "git.example has a TLS certificate that is not accepted",
+        ),
+        (
             "ssh: connect to host git.example port 22: Connection timed out\n"
             "fatal: Could not read from remote repository.",
             "git.example:22 did not answer in time",
