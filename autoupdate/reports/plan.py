@@ -86,8 +86,7 @@ class Planner:
     """Collects the verdicts of the gates; the first one that says no decides."""
 
     def __init__(self, app: App, *, trigger: str, force: bool) -> None:
-        # What it finds out changes and reports nothing.
-        self.app = app._replace(records=app.records.in_memory(), log=Silence())
+        self.app = app._replace(records=app.records.in_memory())
         self.trigger, self.force = trigger, force
         release = linked_release(app.paths.current)
         current = app.records.release(release) if release else None
@@ -134,7 +133,8 @@ class Planner:
         """Do what `update` does right before the switch, and may refuse it."""
         self.asking = asking
         try:
-            refuse(self.app)
+            # What they report belongs to an update.
+            refuse(self.app._replace(log=Silence()))
         except RefusedError as refused:
             self.refused(refused.verdict)
         else:

@@ -111,8 +111,8 @@ def test_packages_that_a_build_would_change(
     told = json.loads(capsys.readouterr().out)["environment"]
     after = everything_below(deployed.app_paths.home)
     assert {name for name in after if after[name] != before.get(name)} <= {
-        deployed.app_paths.last_valid
-    }
+        deployed.app_paths.last_valid, deployed.app_paths.state_lock,
+    }  # fmt: skip
     assert told["packages_unknown"] is None
     assert told["packages"]["added"] == {"iniconfig": "2.0.0"}
     assert told["packages"]["changed"]["blinker"][1] == "1.8.2"

@@ -83,5 +83,6 @@ def test_window_hooks_notification_and_metrics(deployed_app: DemoApp, upstream: 
 
     explained = host.run("journalctl", "-x", "-t", "autoupdate", "--no-pager").stdout
     assert "Subject: An update of ipfs-accelerate is deferred" in explained
-    assert "root update updated" in explained, "what hooks print"
+    printed = host.run("journalctl", "-t", "autoupdate-build", "--no-pager").stdout
+    assert "root update updated" in printed, "what hooks print"
     assert "secret-4711" not in explained

@@ -142,7 +142,7 @@ def test_canaries(deployed_app: DemoApp, upstream: Upstream, tmp_path: Path) -> 
         # A build that looks for it.
         give(deployed_app, "token", TOKEN)
         seen += watched.update()
-        spied = [entry["MESSAGE"] for entry in host.journal_entries("autoupdate")
+        spied = [entry["MESSAGE"] for entry in host.journal_entries("autoupdate-build")
                  if "spied: " in entry["MESSAGE"]]  # fmt: skip
         assert len(spied) > 5
         assert any("Permission denied" in line or "spied: all" in line for line in spied)

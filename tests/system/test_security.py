@@ -103,7 +103,7 @@ def test_build_that_attacks(deployed_app: DemoApp, upstream: Upstream) -> None:
     host.run("sh", "-c", "umask 077; echo canary >/etc/autoupdate/keys/token")
     upstream.commit(version=2, files={"setup.py": ATTACK})
     host.systemctl("start", RUN, check=False, timeout=300)
-    lines = [entry["MESSAGE"].strip() for entry in host.journal_entries("autoupdate")]
+    lines = [entry["MESSAGE"].strip() for entry in host.journal_entries("autoupdate-build")]
     said = {line for line in lines if line.startswith("attack: ")}
     assert len(said) >= 11, lines[-20:]
     done = {line.split()[1] for line in said if line.endswith(" DONE")}

@@ -54,7 +54,8 @@ def unread(directory: str, places: Sequence[str]) -> list[str]:
     """Return the files that say which packages are needed, and that nothing here reads."""
     found = []
     for place in places:
-        inside = os.listdir(f"{directory}/{place}")
+        # A directory that the commit lacks is reported by what needs it.
+        inside = os.listdir(f"{directory}/{place}") if os.path.isdir(f"{directory}/{place}") else []
         found += [f"{place}{name}" for name in sorted(inside)
                   if any(fnmatchcase(name, pattern) for pattern in UNREAD)]  # fmt: skip
     return found
