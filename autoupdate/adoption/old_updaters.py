@@ -14,7 +14,15 @@ from typing import NamedTuple
 from autoupdate.adoption.command_lines import Deed, Shell, Subject
 from autoupdate.config.run_from import assignments
 from autoupdate.host.links import READ
-from autoupdate.host.unit_files import Directive, directives, drop_ins, entries, lines, unit_files
+from autoupdate.host.unit_files import (
+    Directive,
+    directives,
+    drop_ins,
+    entries,
+    lines,
+    service_of,
+    unit_files,
+)
 from autoupdate.model.paths import Paths
 
 SCRIPT = "auto-update.sh"
@@ -84,8 +92,7 @@ class Hunt:
         services = unit_files(self.paths, ".service")
         for timer, file in unit_files(self.paths, ".timer").items():
             if is_enabled(self.paths, timer):
-                named = [item.value for item in directives(file) if item.key == "Unit"]
-                service = named[-1] if named else f"{timer.removesuffix('.timer')}.service"
+                service = service_of(timer, file)
                 if service in services and service not in self.own:
                     for item, why in self._starts(service, services[service], restarts=True):
                         yield OldUpdater(TIMER, item.file, item.line, item.text, timer, why)

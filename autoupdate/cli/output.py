@@ -75,6 +75,21 @@ def print_json(facts: Any) -> None:
     put(json.dumps(facts, indent=2))
 
 
+def can_ask(chosen: "Namespace") -> bool:
+    """Return whether somebody is there who can answer."""
+    import sys
+
+    return sys.stdin.isatty() and sys.stdout.isatty() and not chosen.json
+
+
+def ask(question: str) -> bool:
+    """Ask a person; return whether the answer is yes."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
 def put(text: str) -> None:
     """Print a text. Raises OutputError, and BrokenPipeError when the reader closed the pipe."""
     try:

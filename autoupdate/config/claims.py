@@ -17,10 +17,14 @@ PATH = re.compile(r"""^\s*path\s*=\s*["']([^"'\\]+)["']\s*(?:#.*)?$""", re.MULTI
 
 def refuse_conflicts(paths: Paths, app: str, values: Mapping[str, Value]) -> None:
     """Raise ConfigurationError if another app has the same path or one of the same services."""
-    own = claim_of(paths, app, values)
-    found = {name: claim for name, claim in claims(paths, own).items() if name != app}
-    for fault in on_host.conflicts(app, {**found, app: own}, origins(values)):
+    for fault in on_host.conflicts(app, around(paths, app, values), origins(values)):
         raise fault
+
+
+def around(paths: Paths, app: str, values: Mapping[str, Value]) -> dict[str, Claim]:
+    """Return what an app and those that may have something in common with it use alone."""
+    own = claim_of(paths, app, values)
+    return {**claims(paths, own), app: own}
 
 
 def claims(paths: Paths, concerning: Claim | None = None) -> dict[str, Claim]:

@@ -12,7 +12,7 @@ class Command(NamedTuple):
     words: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Return what to type."""
+        """Return the command line."""
         return shlex.join(self.words)
 
 
@@ -23,7 +23,7 @@ class Text(NamedTuple):
     lines: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Return what to type."""
+        """Return the command line."""
         lines = " ".join(shlex.quote(line) for line in self.lines)
         target = shlex.quote(self.file)
         return f"printf '%s\\n' {lines} | install -D --mode=644 /dev/stdin {target}"

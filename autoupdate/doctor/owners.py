@@ -26,12 +26,13 @@ def owners(case: Case) -> Iterator[Finding]:
         yield from of_one(case, place, BUILDER)
     for tree in (app.mirror, case.paths.cache):
         yield from of_tree(case, tree, (BUILDER,), ())
-    for tree in (app.releases, app.environments):
-        # Of the installed packages, the files are root's, and the directories _autoupdate's.
+    releases = directories(app.releases)
+    for tree in releases:
+        yield from of_tree(case, tree, (BUILDER,), (CACHED, ENVIRONMENT))
+    for tree in (app.environments, *(f"{release}/{ENVIRONMENT}" for release in releases)):
+        # Of installed packages, the files are root's, and the directories _autoupdate's.
         yield from of_tree(case, tree, (BUILDER, ROOT), (CACHED,))
     yield from of_shared(case)
-    for tree in entries(app.releases):
-        yield from of_tree(case, tree, (BUILDER,), (CACHED, ENVIRONMENT))
 
 
 def of_one(case: Case, path: str, wanted: str) -> Iterator[Finding]:
@@ -86,9 +87,9 @@ def of_tree(
     )  # fmt: skip
 
 
-def entries(directory: str) -> list[str]:
-    """Return what is in a directory; nothing if it cannot be seen."""
+def directories(place: str) -> list[str]:
+    """Return the directories in another one; none if it cannot be seen."""
     try:
-        return sorted(item.path for item in os.scandir(directory) if item.is_dir())
+        return sorted(item.path for item in os.scandir(place) if item.is_dir())
     except OSError:
         return []

@@ -56,6 +56,12 @@ def directives(file: str) -> list[Directive]:
     return found
 
 
+def service_of(timer: str, file: str) -> str:
+    """Return the service that a timer starts (systemd.timer(5), Unit=); `file` is its unit file."""
+    named = [line.value for line in directives(file) if line.key == "Unit"]
+    return named[-1] if named else f"{timer.removesuffix('.timer')}.service"
+
+
 def lines(file: str) -> list[str]:
     """Return the lines of a text file; none if this user cannot read it."""
     with suppress(OSError), open(file, encoding="utf-8", errors="surrogateescape") as stream:

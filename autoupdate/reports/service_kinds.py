@@ -6,7 +6,7 @@ The rules are in autoupdate.toml(5), "Kinds of services".
 import os
 from collections.abc import Iterator, Sequence
 
-from autoupdate.host.unit_files import directives, drop_ins, unit_files
+from autoupdate.host.unit_files import directives, drop_ins, service_of, unit_files
 from autoupdate.model.paths import Paths
 
 YES = ("yes", "true", "on", "1")
@@ -39,11 +39,8 @@ def warnings(paths: Paths, services: Sequence[str]) -> Iterator[str]:
 
 def started_by_timers(paths: Paths) -> dict[str, str]:
     """Return the timer of each service that has one."""
-    found = {}
-    for timer, file in unit_files(paths, ".timer").items():
-        named = [line.value for line in directives(file) if line.key == "Unit"]
-        found[named[-1] if named else f"{timer.removesuffix('.timer')}.service"] = timer
-    return found
+    timers = unit_files(paths, ".timer")
+    return {service_of(timer, file): timer for timer, file in timers.items()}
 
 
 def says(paths: Paths, service: str, key: str) -> str:

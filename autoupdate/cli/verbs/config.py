@@ -8,7 +8,7 @@ from autoupdate.cli.render.configuration import check as words_of_check
 from autoupdate.cli.render.configuration import show as words_of_show
 from autoupdate.config import load as files
 from autoupdate.config import on_host
-from autoupdate.config.claims import claim_of, claims
+from autoupdate.config.claims import around, claims
 from autoupdate.config.load import Value
 from autoupdate.config.on_host import Claim
 from autoupdate.config.run_from import ORIGIN, agreed, located
@@ -42,16 +42,6 @@ def check_one_of_all(paths: Paths, app: str, known: dict[str, Claim]) -> dict[st
         return {"app": app, "faults": [fault], "warnings": []}
 
 
-def others(
-    paths: Paths, app: str, values: dict[str, Value], known: dict[str, Claim] | None
-) -> dict[str, Claim]:
-    """Return what an app and those that may have something in common with it use alone."""
-    if known is not None:
-        return known
-    own = claim_of(paths, app, values)
-    return {**claims(paths, own), app: own}
-
-
 def check_one(paths: Paths, app: str, known: dict[str, Claim] | None = None) -> dict[str, Any]:
     """Return the errors and warnings of the settings of one app.
 
@@ -72,7 +62,7 @@ def check_one(paths: Paths, app: str, known: dict[str, Claim] | None = None) -> 
             found.append(error)
     if not found:
         found += on_host.faults(paths, settings, files.origins(values))
-        found += on_host.conflicts(app, others(paths, app, values, known), files.origins(values))
+        found += on_host.conflicts(app, known or around(paths, app, values), files.origins(values))
         found += config_lint.faults(paths, settings, values)
         found += config_lint.unknown_targets(settings, values)
         odd += config_lint.warnings(paths, settings, values)

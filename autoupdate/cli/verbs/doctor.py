@@ -1,11 +1,10 @@
 """autoupdatectl doctor"""
 
 import os
-import sys
 from argparse import Namespace
 from typing import Any
 
-from autoupdate.cli.output import put, safe, show
+from autoupdate.cli.output import ask, can_ask, put, safe, show
 from autoupdate.cli.prepare import require_root
 from autoupdate.cli.render.doctor import doctor as words
 from autoupdate.cli.render.doctor import treated
@@ -18,7 +17,7 @@ from autoupdate.doctor.finding import Finding, Step
 from autoupdate.doctor.host_facts import HostFacts
 from autoupdate.host.clock import Clock
 from autoupdate.host.services import Systemd
-from autoupdate.model.errors import Exit
+from autoupdate.model.errors import ConfigurationError, Exit
 from autoupdate.model.paths import Paths
 from autoupdate.records.records import Records
 from autoupdate.reports import config_lint
@@ -27,6 +26,10 @@ from autoupdate.reports import config_lint
 def doctor(paths: Paths, app: str, chosen: Namespace) -> int:
     """Print the problems on this host for one app, each with what heals it; with --fix, heal."""
     load(paths, app)
+    if chosen.yes and not chosen.fix:
+        raise ConfigurationError(
+            "--yes says nothing without --fix", "see: autoupdatectl doctor --help"
+        )
     done = []
     if chosen.fix:
         require_root(paths)
@@ -61,7 +64,7 @@ def heal(paths: Paths, app: str, chosen: Namespace) -> list[cure.Treated]:
     """Do the steps that doctor prints, and say so."""
 
     def agrees(finding: Finding) -> bool:
-        return bool(chosen.yes) or (not chosen.json and asked(finding))
+        return bool(chosen.yes) or (can_ask(chosen) and asked(finding))
 
     def do(step: Step) -> str:
         if not chosen.json:
@@ -75,14 +78,9 @@ def heal(paths: Paths, app: str, chosen: Namespace) -> list[cure.Treated]:
 
 
 def asked(finding: Finding) -> bool:
-    """Ask on the terminal; without one, nobody agrees."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return False
+    """Show a cure, and ask whether it may be done."""
     put(safe(f"{finding.about}: {finding.what}\n    {finding.mend}"))
-    try:
-        return input("Do it? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    return ask("Do it?")
 
 
 def facts(finding: Finding) -> dict[str, Any]:

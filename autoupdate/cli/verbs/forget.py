@@ -1,10 +1,9 @@
 """autoupdatectl forget"""
 
-import sys
 from argparse import Namespace
 
 from autoupdate.adoption.forget import Remains, find, in_words, remove
-from autoupdate.cli.output import complain, print_words, put, tell
+from autoupdate.cli.output import ask, can_ask, complain, print_words, put, tell
 from autoupdate.cli.prepare import require_root
 from autoupdate.host import runtime_files
 from autoupdate.host.log import HostLog
@@ -41,16 +40,12 @@ def forget(paths: Paths, app: str, chosen: Namespace) -> int:
 
 def is_wanted(found: Remains, chosen: Namespace) -> bool:
     """Show what would be removed, and ask. Raises ConfigurationError if nobody can answer."""
-    can_answer = sys.stdin.isatty() and sys.stdout.isatty() and not chosen.json
     if not chosen.json:
         print_words("\n".join(in_words(found)))
-    if not can_answer:
+    if not can_ask(chosen):
         shared = " --shared" if chosen.shared else ""
         raise ConfigurationError(
             f"{found.app}: nothing was removed, as nobody can be asked",
             f"to remove it: autoupdatectl forget --yes{shared} {found.app}",
         )
-    try:
-        return input("Remove it? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    return ask("Remove it?")
