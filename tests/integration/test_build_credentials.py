@@ -17,6 +17,7 @@ from tests.integration.strangers import StrangeSite
 from tests.integration.test_credentials import watching
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.git_server import GitServer
+from tools.lib.hosts.outage import git_package
 from tools.lib.hosts.ssh_server import PROGRAM, SshServer
 
 # Characters that netrc files, URLs and shells each read in their own way.
@@ -153,14 +154,7 @@ def test_build_of_another_user(strange: StrangeSite, tmp_path: Path) -> None:
 def dependency(place: Path) -> Path:
     """Make a Git repository with a package below a directory; return it."""
     work, bare = place / "work", place / "thing.git"
-    work.mkdir(parents=True)
-    project = '[project]\nname = "thing"\nversion = "4.0"\n[tool.setuptools]\npy-modules = []\n'
-    (work / "pyproject.toml").write_text(project)
-    author = ("-c", "user.name=a", "-c", "user.email=a@b.example")
-    run("git", "-C", work, "init", "--quiet")
-    run("git", "-C", work, "add", ".")
-    run("git", "-C", work, *author, "commit", "--quiet", "--message=1")
-    run("git", "clone", "--quiet", "--bare", work, bare)
+    git_package(bare, work, "thing", "4.0")
     return bare
 
 

@@ -25,6 +25,7 @@ from tests.integration.site import Site
 from tools.lib.hosts.commands import run
 from tools.lib.hosts.git_server import GitServer
 from tools.lib.hosts.misbehaving import Misbehaving, Trouble
+from tools.lib.hosts.outage import git_package
 
 PYTHON = "/usr/bin/python3"
 
@@ -158,15 +159,7 @@ def test_git_dependency_while_its_server_is_down(deployed: Site, uv_directory: P
     """No quarantine, no remembered failure; the server is named, and the next run can succeed."""
     deployed.use_uv(uv_directory)
     served = deployed.directory / "dependency"
-    source = served / "thing"
-    source.mkdir(parents=True)
-    project = '[project]\nname = "thing"\nversion = "1.0"\n[tool.setuptools]\npy-modules = []\n'
-    (source / "pyproject.toml").write_text(project)
-    author = ("-c", "user.name=a", "-c", "user.email=a@b.example")
-    run("git", "-C", source, "init", "--quiet")
-    run("git", "-C", source, "add", ".")
-    run("git", "-C", source, *author, "commit", "--quiet", "--message=1")
-    run("git", "clone", "--quiet", "--bare", source, served / "thing.git")
+    git_package(served / "thing.git", served / "thing", "thing", "1.0")
     server = GitServer(served)
     needs = (f"thing@git+{server.url('thing')}",)
     first = deployed.upstream.commit(version=2, requirements=needs)

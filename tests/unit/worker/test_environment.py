@@ -163,25 +163,6 @@ def test_every_manifest_is_resolved_anew(release: Path, manifest: str) -> None:
     assert provide(release, other, deployed=key) != key
 
 
-def test_changed_constraints_of_the_host_are_resolved_anew(
-    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings, limits = tmp_path / "pip.conf", tmp_path / "limits.txt"
-    settings.write_text(f"[global]\nconstraint = {limits}\n")
-    limits.write_text("blinker<2\n")
-    monkeypatch.setattr(pip_settings, "FILES", (str(settings),))
-    key = provide(release)
-    again, same, other = Installer(), Installer(), Installer()
-    assert provide(release, again, deployed=key) == key
-    assert again.resolutions == 0
-    settings.write_text(f"[global]\nconstraint = {limits}\nretries = 1\n")
-    assert provide(release, same, deployed=key) == key
-    assert same.resolutions == 0
-    limits.write_text("blinker<1.9\n")
-    other.index["blinker"] = "1.8"
-    assert provide(release, other, deployed=key) != key
-
-
 @pytest.mark.parametrize(
     "settings",
     [

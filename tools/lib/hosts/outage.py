@@ -112,12 +112,17 @@ def package(place: Path) -> None:
 
 def repository(bare: Path, work: Path) -> None:
     """Make a Git repository of a package, for clients of plain files over HTTP."""
+    git_package(bare, work, "autoupdate-thing", "1.0")
+    run("git", "-C", bare, "update-server-info")
+
+
+def git_package(bare: Path, work: Path, name: str, version: str) -> None:
+    """Make a Git repository of a package without content."""
     work.mkdir(parents=True)
-    project = '[project]\nname = "autoupdate-thing"\nversion = "1.0"\n'
+    project = f'[project]\nname = "{name}"\nversion = "{version}"\n'
     (work / "pyproject.toml").write_text(f"{project}[tool.setuptools]\npy-modules = []\n")
     author = ("-c", "user.name=a", "-c", "user.email=a@b.example")
     run("git", "-C", work, "init", "--quiet", "--initial-branch=main")
     run("git", "-C", work, "add", ".")
     run("git", "-C", work, *author, "commit", "--quiet", "--message=1")
     run("git", "clone", "--quiet", "--bare", work, bare)
-    run("git", "-C", bare, "update-server-info")
