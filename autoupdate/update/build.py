@@ -80,32 +80,34 @@ def build(
 def with_control(app: App, transaction: Transaction, error: UpdateFailedError) -> AutoupdateError:
     """Return the error to report for a failed build, whose class says whose fault it is.
 
-    The commit is to blame only if the host can still fetch what the deployed release is made of. If
-    nothing is deployed that can run there is nothing to compare with, and the commit is blamed: it
-    is tried again later in any case.
+    The commit is to blame only if the host can still fetch what the deployed release is made of,
+    and the indexes that the commit needs can be asked. If nothing is deployed that can run, they
+    alone can tell.
     """
     previous = app.records.release(transaction.previous)
-    python = app.settings.build.python
-    if isinstance(error, HostFaultError) or not previous:
+    if isinstance(error, HostFaultError):
         return error
-    if not is_usable(app.paths, python, previous):
-        return error
+    usable = previous and is_usable(app.paths, app.settings.build.python, previous)
+    deployed = previous.id if previous and usable else ""
     try:
-        found = app.worker.control(previous.id, error.message, app.settings.build)
+        found = app.worker.control(deployed, transaction.release, error.message, app.settings.build)
     except HostFaultError as failed:
         return HostFaultError(f"{error.message}; and the control failed: {failed.message}")
     except UnreachableError as slow:
         found = Control((), slow.message)
-    of = f"of the deployed release {previous.id}"
     if found.fault:
         return UnreachableError(
             f"{error.message}; the commit is not blamed, because the control failed as well:"
-            f" packages {of} were fetched again, and {found.fault}",
+            f" packages were fetched again from the same servers, and {found.fault}",
             server=found.server,
         )
     network_trouble.end(app.records)
-    tried = ", ".join(found.tried)
-    shown = f"{tried} {of} can be fetched" if tried else f"no package {of} is from an index"
+    if found.tried:
+        shown = f"{', '.join(found.tried)}: the servers answer"
+    elif deployed:
+        shown = f"no package of the deployed release {deployed} is from an index"
+    else:
+        shown = "nothing that is deployed can run, and no index can be tried"
     app.tell(STEP, f"{app.name}: control of the failed build: {shown}, so the commit is blamed",
              commit=transaction.commit, step=Step.BUILD)  # fmt: skip
     return error

@@ -1,6 +1,6 @@
 """The request for the control of a failed build (environment/control.py), part of client.py."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from autoupdate.config.sections import Build
 from autoupdate.model.control import Control, read
@@ -14,22 +14,25 @@ MOST_TIME = 60.0
 class Controls(Protocol):
     """What makes controls, as an update uses it."""
 
-    def control(self, release: str, said: str, build: Build) -> Control:
+    def control(self, release: str, failed: str, said: str, build: Build) -> Control:
         """Find out whether the host can still fetch what the deployed release is made of.
 
-        `said` is the error of a build. Raises HostFaultError, UnreachableError.
+        `release` is empty if none can run; `said` is the error of the build of the release
+        `failed`. Raises HostFaultError, UnreachableError.
         """
 
 
 class ControlLink(WorkerLink):
     """A worker that makes controls."""
 
-    def control(self, release: str, said: str, build: Build) -> Control:
+    def control(self, release: str, failed: str, said: str, build: Build) -> Control:
         """Find out whether the host can still fetch what the deployed release is made of.
 
-        `said` is the error of a build. Raises HostFaultError, UnreachableError.
+        `release` is empty if none can run; `said` is the error of the build of the release
+        `failed`. Raises HostFaultError, UnreachableError.
         """
-        request = {"release": release, "said": said, "settings": build._asdict()}
+        request: dict[str, Any] = {"release": release, "failed": failed, "said": said}
+        request["settings"] = build._asdict()
         with self.lending(build) as access:
             request["access"] = access
             return read(self.ask("control", request, MOST_TIME, "control", UnreachableError))

@@ -203,7 +203,12 @@ class Server:
         return prepared.to_json()
 
     def control(
-        self, release: str, said: str, settings: dict[str, Any], access: dict[str, str]
+        self,
+        release: str,
+        failed: str,
+        said: str,
+        settings: dict[str, Any],
+        access: dict[str, str],
     ) -> dict[str, Any]:
         """Find out whether the host can still fetch what the deployed release is made of."""
         from autoupdate.worker.environment.control import control
@@ -213,8 +218,9 @@ class Server:
             commands.Build(lambda: (scratch,), access) as build,
         ):
             builder = self._builder(settings, build.command)
-            directory = self.paths.release(release)
-            return control(directory, said, builder, build.command, scratch)._asdict()
+            deployed = self.paths.release(release) if release else ""
+            built = self.paths.release(failed)
+            return control(deployed, built, said, builder, build.command, scratch)._asdict()
 
     def install(
         self,

@@ -45,15 +45,22 @@ class Deployed:
         run(PYTHON, "-I", "-m", "venv", venv)
         run(venv / "bin/python", "-P", "-m", "pip", "install", "--quiet", "--index-url",
             f"{good.url}/simple", "thing==1.0", f"{good.directory}/local")  # fmt: skip
+        self.failed = directory / "failed"
+        self.failed.mkdir()
+        (self.failed / ".venv").symlink_to(venv)
 
-    def control(self, index: str, said: str, installer: str = "pip") -> Control:
-        """Make the control with an index."""
-        (self.release / "requirements.txt").write_text(f"--index-url {index}\nthing\n")
+    def control(
+        self, index: str, said: str, installer: str = "pip", new: str = "", deployed: bool = True
+    ) -> Control:
+        """Make the control with the index of the deployed release and that of the `new` one."""
+        for place, url in ((self.release, index), (self.failed, new or index)):
+            (place / "requirements.txt").write_text(f"--index-url {url}\nthing\n")
         settings = Build(**{**DEFAULTS, "installer": installer})
         with commands.scratch_directory() as scratch, commands.Build(lambda: (scratch,)) as build:
             environments = str(self.directory / "environments")
             builder = EnvironmentBuilder(environments, settings, build.command)
-            return control(str(self.release), said, builder, build.command, scratch)
+            release = str(self.release) if deployed else ""
+            return control(release, str(self.failed), said, builder, build.command, scratch)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +112,25 @@ def test_host_that_cannot_any_more(release: Deployed, tmp_path: Path, trouble: T
         done = release.control(f"{server.url}/simple", "setup.py failed")
     assert done.server == server.host
     assert done.fault.startswith(f"thing==1.0 cannot be fetched: {server.host}")
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_index_that_only_the_new_commit_names(
+    release: Deployed, good: Good, tmp_path: Path, trouble: Trouble
+) -> None:
+    """pip hides the words of a build's own dependencies; it is asked for something else."""
+    works = f"{good.url}/simple"
+    with Misbehaving(trouble, tmp_path, {}) as server:
+        new = f"{server.url}/simple"
+        said = "installing build dependencies did not run successfully"
+        done = release.control(works, said, new=new)
+        first = release.control(works, said, new=new, deployed=False)
+    for made in (done, first):
+        assert made.server == server.host
+        assert made.fault.startswith(f"an index cannot be asked: {server.host}")
+    done = release.control(works, said, new=f"{good.url}/nothing")
+    assert not done.fault, "a project that the index does not have says nothing about its server"
+    assert done.tried == (f"{good.url}/nothing", "thing==1.0")
 
 
 def test_index_that_has_lost_everything(release: Deployed, good: Good) -> None:

@@ -94,7 +94,7 @@ def test_commands_report_what_happened(bare_host: Host) -> None:
         bare_host.run("sh", "-c", "echo said; exit 1")
     with pytest.raises(CommandFailedError, match="not done after"):
         bare_host.run("sleep", "600", timeout=0.2)
-    bare_host.wait_for(lambda: not bare_host.run("pgrep", "--exact", "sleep", check=False).ok, 2)
+    bare_host.wait_for(lambda: not bare_host.run("pgrep", "--exact", "sleep", check=False).ok)
     assert bare_host.run("id", "-un", user="nobody").stdout == "nobody\n"
     # Nothing of the environment that the tests run in reaches a host.
     assert set(bare_host.run("env").stdout.split()) == {

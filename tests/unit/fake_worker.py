@@ -61,6 +61,7 @@ class FakeWorker:
         self.relations: dict[tuple[str, str], str] = {}
         self.calls: list[str] = []
         self.found_by_control = Control(("thing==1",))
+        self.controlled: list[tuple[str, str]] = []
 
     def fetch(self, url: str, wanted: str, timeout: float, tags: tuple[str, ...] = ()) -> Fetched:
         """Return the commit that the branch points to now."""
@@ -161,9 +162,10 @@ class FakeWorker:
         self.environments.add(self.key)
         return Built(self.key, RELEASE_SIZE, ())
 
-    def control(self, release: str, said: str, build: Build) -> Control:
+    def control(self, release: str, failed: str, said: str, build: Build) -> Control:
         """Fetch again what the deployed release is made of."""
         self._begin("control")
+        self.controlled.append((release, failed))
         return self.found_by_control
 
     def rehearse(

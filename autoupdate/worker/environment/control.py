@@ -1,9 +1,9 @@
 """The control of a failed build: can the host still fetch what it could fetch before?
 
 Only then is the commit to blame. A sample of the packages of the deployed release is fetched again,
-from the same servers and without caches, and the servers that the failure names are asked. A
-sample, because the whole set may be gigabytes; the smallest, as the question is whether servers
-answer.
+from the same servers and without caches, and the servers that the failure names, and the indexes
+that only the failed release asks, are asked. A sample, because the whole set may be gigabytes; the
+smallest, as the question is whether servers answer.
 """
 
 import os
@@ -24,6 +24,8 @@ from autoupdate.worker.packages.uv import Command
 # How many packages of the deployed release are fetched, and how many servers are asked.
 MOST_PACKAGES = 3
 MOST_SERVERS = 3
+# What an index is asked for if no package is deployed: small, and nearly every index has it.
+ANY_PACKAGE = "pip"
 FILES = (".whl", ".tar.gz", ".tar.bz2", ".zip")
 NAMED = re.compile(r"(?:git\+)?(?:https?|ssh)://[^\s'\"`<>()]+")
 
@@ -37,20 +39,30 @@ class Package(NamedTuple):
 
 
 def control(
-    release: str, said: str, builder: EnvironmentBuilder, command: Command, scratch: str
+    release: str,
+    failed: str,
+    said: str,
+    builder: EnvironmentBuilder,
+    command: Command,
+    scratch: str,
 ) -> Control:
     """Fetch again what the deployed `release` is made of; `said` is the error of the build.
 
-    `scratch` is a directory that commands may write to.
+    `release` is empty if none can run. `failed` is the release that was built. `scratch` is a
+    directory that commands may write to.
     """
-    venv, tried, missing = f"{release}/.venv", list[str](), list[str]()
+    venv, tried, missing = f"{release or failed}/.venv", list[str](), list[str]()
+    if not os.path.exists(f"{venv}/bin/python"):
+        return Control(())
     installer = builder.tool.installer
-    files = existing(release, builder.build.requirements)
-    index = [word for file in files for word in index_options(file)]
+    wanted_files = builder.build.requirements
+    index = [word for file in existing(release, wanted_files) for word in index_options(file)]
+    new = [word for file in existing(failed, wanted_files) for word in index_options(file)]
     # A limit on versions that is new on this host says nothing about servers.
     host = {**builder.tool.variables(), "PIP_CONSTRAINT": "/dev/null"}
     host.pop("UV_CONSTRAINT", None)
-    indexes = uv.indexes([index], host)
+    indexes = uv.indexes([index, new], host)
+    packages = sample(venv, said) if release else []
 
     def fetch(*wanted: str) -> tuple[int, str]:
         target = f"{scratch}/{len(tried)}"
@@ -64,18 +76,22 @@ def control(
         tried.append(url)
         if status and (found := trouble.find(output)):
             return Control(tuple(tried), str(found), found.server)
-    fetched = 0
-    for package in sample(venv, said):
+    if new != index or not release:
+        # It need not have this package: an answer that says so is an answer.
+        status, output = fetch(*new, packages[-1].name if packages else ANY_PACKAGE)
+        tried.append(", ".join(uv.indexes([new], host)) or "the index")
+        if status and (found := trouble.find(output, indexes)):
+            return Control(tuple(tried), f"an index cannot be asked: {found}", found.server)
+    for package in packages:
         wanted = f"{package.name}=={package.version}"
         status, output = fetch(*index, wanted)
         tried.append(wanted)
-        fetched += 1
         if status and (found := trouble.find(output, indexes)):
             return Control(tuple(tried), f"{wanted} cannot be fetched: {found}", found.server)
         if status:
             missing.append(f"{wanted} cannot be fetched: {summary(output)}")
     # A package that its author has withdrawn says nothing about the server, if others are there.
-    if missing and len(missing) == fetched:
+    if missing and len(missing) == len(packages):
         return Control(tuple(tried), missing[0])
     return Control(tuple(tried))
 

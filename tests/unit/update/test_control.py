@@ -61,10 +61,17 @@ def test_control_that_cannot_be_made(deployed: World, fault: AutoupdateError, ki
     assert deployed.records.quarantined() == []
 
 
-def test_nothing_to_compare_with_on_a_first_deployment(world: World) -> None:
+def test_first_deployment_asks_only_the_indexes_of_the_commit(world: World) -> None:
     world.worker.faults["build"] = UpdateFailedError("setup.py fails")
-    world.deploy(1)
-    assert "control" not in world.worker.calls
+    fault = "an index cannot be asked: pypi.example ended the connection in the middle"
+    world.worker.found_by_control = Control(("the index",), fault, "pypi.example")
+    assert world.deploy(1).result is Result.UNREACHABLE
+    ((release, failed),) = world.worker.controlled
+    assert not release
+    assert failed.endswith(commit(1)[:12])
+    assert world.records.quarantined() == []
+    world.worker.found_by_control = Control(("the index",))
+    world.run(force=True)
     assert [item.commit for item in world.records.quarantined()] == [commit(1)]
 
 
@@ -73,7 +80,7 @@ def test_release_that_cannot_run_is_nothing_to_compare_with(deployed: World) -> 
     deployed.records.write("UPDATE releases SET interpreter = '/usr/bin/python3.1 Python 3.1'")
     deployed.worker.faults["build"] = UpdateFailedError("setup.py fails")
     assert deployed.run().result is Result.FAILED
-    assert "control" not in deployed.worker.calls
+    assert [release for release, _failed in deployed.worker.controlled] == [""]
     # It ran before, so it is tried again.
     assert deployed.records.quarantined() == []
     assert deployed.records.attempts(commit(1))
