@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 from autoupdate.adoption import gate_drop_in
 from autoupdate.adoption.change_over import timer_of
+from autoupdate.adoption.former_names import former_names, needed_by
+from autoupdate.adoption.former_names import in_words as named
 from autoupdate.adoption.old_updaters import is_enabled
-from autoupdate.config import last_valid, load
+from autoupdate.config import last_valid, load, renamed
 from autoupdate.config.run_from import leads_into
 from autoupdate.config.sections import Settings
 from autoupdate.host.links import is_managed, remove_link
@@ -59,6 +61,10 @@ def find(
     """
     load.check_name(app)
     place = paths.app(app)
+    if renamed.unfinished(place):
+        renamed.refuse(place, app)
+    if new := renamed.new_name(place):
+        return find_former(paths, app, new, services)
     if not os.path.isdir(place.home):
         raise ConfigurationError(f"{app} has left nothing on this host", f"ls {parent(place)}")
     if os.path.lexists(place.relocation):
@@ -76,19 +82,37 @@ def find(
         kept = (*kept, "releases", "current")
     inside = entries(place.home)
     metrics = settings.metrics.textfile if settings else ""
-    others = [place.run, f"{metrics}/autoupdate-{app}.prom" if metrics else ""]
+    others = [paths.app(name).home for name in former_names(paths, app)]
+    others += [f"{metrics}/autoupdate-{app}.prom" if metrics else ""]
+    # The locks go last: no other process gets them before, and one that has waited for them sees
+    # that they are gone (runtime_files.py).
+    locks = [place.state_lock, place.run]
+    removed = [f"{place.home}/{name}" for name in inside if name not in kept]
+    removed = [*(item for item in removed if item not in locks), *others, *locks]
     timer = timer_of(app)
     return Remains(
         app,
         timer if is_enabled(paths, timer) else "",
         tuple(gates_of(paths, app)),
         link,
-        (*(f"{place.home}/{name}" for name in inside if name not in kept),
-         *(other for other in others if os.path.lexists(other))),
+        tuple(item for item in removed if os.path.lexists(item)),
         (*(f"{place.home}/{name}" for name in inside if name in kept), *own_files(paths, app)),
         tuple(units),
         len(lines(f"{place.mirror}/logs/refs/stash")),
     )  # fmt: skip
+
+
+def find_former(paths: Paths, app: str, new: str, services: Services) -> Remains:
+    """Return what a former name has left. Raises ConfigurationError if something needs it."""
+    place = paths.app(app)
+    if needed := needed_by(paths, app, services.directives):
+        raise ConfigurationError(
+            f"{app} is a former name of {new}, and {place.home} is needed by {named(needed)}",
+            "releases from before the rename are removed as newer ones are built;"
+            f" autoupdatectl doctor {new} reports when the name can be removed",
+        )
+    places = [place.home, *([place.run] if os.path.lexists(place.run) else [])]
+    return Remains(app, "", (), "", tuple(places), (), (), 0)
 
 
 def parent(place: AppPaths) -> str:
@@ -185,7 +209,7 @@ def remove(
     If it is interrupted, it goes on when it is called again. Raises UpdateFailedError.
     """
     # First what would start it again.
-    transient_units.cancel(found.app)
+    transient_units.end(found.app)
     if found.timer:
         units.switch(found.timer, on=False)
     for file in found.gates:

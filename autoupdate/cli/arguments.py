@@ -96,6 +96,14 @@ def adopt(of: argparse.ArgumentParser) -> None:
     with_app(of)
 
 
+def rename(of: argparse.ArgumentParser) -> None:
+    """Arguments of `rename`."""
+    of.add_argument("old", metavar="OLD", help="name of the app")
+    of.add_argument("new", metavar="NEW", help="its new name")
+    with_json(of)
+    of.set_defaults(app="", every=True)
+
+
 def forget(of: argparse.ArgumentParser) -> None:
     """Arguments of `forget`."""
     of.add_argument("--yes", action="store_true", help="do not ask whether to remove it")

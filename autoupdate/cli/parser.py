@@ -96,7 +96,7 @@ VERBS = {
         "rebuild.rebuild", "build the deployed commit again, through the same gates", of.rebuild
     ),
     "restart": Verb(
-        "restart.restart",
+        "rebuild.restart",
         "restart the services on the current release, without an update, and watch them",
         of.with_app,
     ),
@@ -127,9 +127,10 @@ VERBS = {
     "release-path": Verb(
         "adopt.release_path", "turn a managed app back into a plain checkout", of.with_app
     ),
+    "rename": Verb("rename.rename", "give an app another name, while its services run", of.rename),
     "forget": Verb(
         "forget.forget",
-        "remove what an app that is no longer used has left on this host",
+        "remove what an app that is no longer used, or a former name, has left on this host",
         of.forget,
     ),
     "plan": Verb(

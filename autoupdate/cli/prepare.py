@@ -46,11 +46,16 @@ def prepare_run(
     from autoupdate.assemble import assemble, host_log
     from autoupdate.config import last_valid
     from autoupdate.config.load import check_name
+    from autoupdate.config.renamed import RenamedError, UnfinishedRenameError
 
     require_root(paths)
     log = around(host_log(paths, app))
     try:
         return assemble(paths, app, identity=identity(paths), log=log), None
+    except (RenamedError, UnfinishedRenameError) as error:
+        # Nothing was interrupted that a run by this name may end.
+        log_failure(paths, app, error)
+        raise
     except ConfigurationError as error:
         check_name(app)
         kept = last_valid.read(paths.app(app).last_valid, app)

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from autoupdate.config import on_host, root_only, sections
+from autoupdate.config import on_host, renamed, root_only, sections
 from autoupdate.config.run_from import DEFAULT_APP
 from autoupdate.config.sections import Settings
 from autoupdate.config.settings import REQUIRED, SETTINGS
@@ -41,12 +41,16 @@ def _raise(error: ConfigurationError) -> None:
 
 
 def apps(paths: Paths) -> list[str]:
-    """Return the names of all apps that are configured on this host."""
+    """Return the names of all apps that are configured on this host.
+
+    An app counts by its new name alone, also while its files still have the former one.
+    """
     names = set()
     for directory in _of_apps(paths):
         for name in _entries(directory):
             if not _why_foreign(directory, name, of_apps=True):
-                names.add(name.removesuffix(".d").removesuffix(".toml"))
+                app = _app_of(name)
+                names.add(renamed.new_name(paths.app(app)) or app)
     return sorted(names)
 
 
@@ -64,8 +68,11 @@ def foreign(paths: Paths) -> Iterator[tuple[str, str]]:
     drop_ins = [f"{base}/autoupdate.toml.d" for base in (paths.vendor, paths.etc)]
     for directory in _of_apps(paths):
         for name in _entries(directory):
+            place = paths.app(_app_of(name))
             if why := _why_foreign(directory, name, of_apps=True):
                 yield f"{directory}/{name}", why
+            elif (new := renamed.new_name(place)) and not renamed.unfinished(place):
+                yield f"{directory}/{name}", f"its app was renamed to {new}"
             elif name.endswith(".d"):
                 drop_ins.append(f"{directory}/{name}")
     for directory in drop_ins:
@@ -153,6 +160,7 @@ def read(
     `is_new`: no file describes the app yet.
     """
     check_name(app)
+    renamed.refuse(paths.app(app), app)
     if not is_new and not is_known(paths, app):
         raise ConfigurationError(
             f"there is no app {app} on this host{_nearest(app, apps(paths))}",
@@ -233,6 +241,11 @@ def _entries(directory: str) -> list[str]:
 def _of_apps(paths: Paths) -> tuple[str, str]:
     """Return the directories with the files of the apps."""
     return f"{paths.vendor}/apps", f"{paths.etc}/apps"
+
+
+def _app_of(name: str) -> str:
+    """Return the app that a file or directory of settings describes."""
+    return name.removesuffix(".d").removesuffix(".toml")
 
 
 def _why_foreign(directory: str, name: str, *, of_apps: bool = False) -> str:

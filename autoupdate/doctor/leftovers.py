@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 from autoupdate.adoption import kept
+from autoupdate.adoption.former_names import former_names, in_words, needed_by
 from autoupdate.config import applied
 from autoupdate.doctor.case import Case
 from autoupdate.doctor.finding import Finding, command, rest_of
@@ -21,6 +22,11 @@ def leftovers(case: Case) -> Iterator[Finding]:
     for path in former_paths(case):
         yield Finding(path, "is a link to the app from the time when path was another",
                       (command("rm", path),), asks=True)  # fmt: skip
+    for name, needed in former(case).items():
+        if not needed:
+            remove = command("autoupdatectl", "forget", "--yes", name)
+            what = f"is the former name of {case.settings.app}, and nothing needs it any more"
+            yield Finding(case.paths.app(name).home, what, (remove,), asks=True)
     again = rest_of(case.settings.app)
     for place, (why, advice) in unremoved.read(case.app).items():
         if not os.path.lexists(place):
@@ -35,6 +41,22 @@ def leftovers(case: Case) -> Iterator[Finding]:
         if os.path.lexists(aside):
             yield Finding(aside, "was damaged and replaced; it is no longer needed",
                           (command("rm", "--recursive", aside),), asks=True)  # fmt: skip
+
+
+def former(case: Case) -> dict[str, list[str]]:
+    """Return the former names of the app, each with what needs it."""
+    names = former_names(case.paths, case.settings.app)
+    return {name: needed_by(case.paths, name, case.host.directives) for name in names}
+
+
+def notes(case: Case) -> list[str]:
+    """Return what looks like a leftover, and is none."""
+    return [
+        f"{case.paths.app(name).home} is the former name of {case.settings.app}; it is needed by"
+        f" {in_words(needed)}"
+        for name, needed in former(case).items()
+        if needed
+    ]
 
 
 def former_paths(case: Case) -> list[str]:

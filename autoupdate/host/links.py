@@ -63,11 +63,16 @@ def let_others_in(directory: str) -> None:
 
 
 def is_managed(path: str, paths: AppPaths) -> bool:
-    """Return whether the services' path is our link."""
+    """Return whether the services' path is our link, also by a former name of the app."""
     try:
-        return os.readlink(path) == paths.current
+        target = os.readlink(path)
     except OSError:
         return False
+    if target == paths.current:
+        return True
+    home, name = os.path.split(target)
+    beside = os.path.dirname(home) == os.path.dirname(paths.home)
+    return beside and name == "current" and os.path.realpath(home) == os.path.realpath(paths.home)
 
 
 def describe(path: str) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from autoupdate.config import renamed
 from autoupdate.host.links import let_others_in, remove_link
 from autoupdate.model.errors import BusyError, NotPermittedError
 from autoupdate.model.paths import AppPaths
@@ -24,9 +25,18 @@ ENDED = ("Z", "X")
 def exclusive(paths: AppPaths, app: str, *, wait: bool) -> Iterator[None]:
     """Hold the lock of an app (flock(2)); it ends with the process, however that ends.
 
-    Raises BusyError when another run holds it and `wait` is false, or holds it for hours;
-    NotPermittedError for those who may not run updates.
+    Raises BusyError when another run holds it and `wait` is false, or holds it for hours, or when
+    the app was removed meanwhile; NotPermittedError for those who may not run updates; RenamedError
+    and UnfinishedRenameError.
     """
+    with locked(paths, app, wait=wait):
+        renamed.refuse(paths, app)
+        yield
+
+
+@contextmanager
+def locked(paths: AppPaths, app: str, *, wait: bool) -> Iterator[None]:
+    """Hold the lock of an app also by its former name, or during a rename; see `exclusive`."""
     try:
         os.makedirs(paths.run, mode=0o755, exist_ok=True)
         # The builds' user finds credentials below, and every user may see whether there is a run.
@@ -46,6 +56,12 @@ def exclusive(paths: AppPaths, app: str, *, wait: bool) -> Iterator[None]:
             with suppress(OSError):
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        if len(descriptors) > 1 and not _is_in_place(descriptors[1], paths.state_lock):
+            # The other one is not asked: `run` may be gone, and the state be whole.
+            raise BusyError(
+                f"{app} was removed from this host while this waited for its lock",
+                "look whether that was wanted, then type it again",
+            )
         yield
     finally:
         for descriptor in descriptors:
@@ -54,6 +70,14 @@ def exclusive(paths: AppPaths, app: str, *, wait: bool) -> Iterator[None]:
 
 def _open_lock(file: str) -> int:
     return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _is_in_place(descriptor: int, file: str) -> bool:
+    """Return whether a file is still the one that was opened: `forget` removes it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(file))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -18,6 +18,9 @@ class TransientUnits(Protocol):
     def cancel(self, app: str) -> None:
         """Cancel a scheduled run, if there is one."""
 
+    def end(self, app: str) -> None:
+        """Stop what would do something later for an app of which nobody has this name any more."""
+
     def run_now(self, app: str) -> None:
         """Start a run, without waiting for it."""
 
@@ -46,6 +49,12 @@ class SystemdTransientUnits:
         """Cancel a scheduled run, if there is one."""
         # Usually there is none, and systemctl reports an error.
         _order("systemctl", "stop", "--", f"{scheduled(app)}.timer")
+
+    def end(self, app: str) -> None:
+        """Stop what would do something later for an app of which nobody has this name any more."""
+        self.cancel(app)
+        # It would be started again every few minutes, and not find the settings.
+        _order("systemctl", "stop", "--", f"autoupdate-notify@{app}.service")
 
     def run_now(self, app: str) -> None:
         """Start a run, without waiting for it; if that fails, the timer starts one."""

@@ -199,6 +199,11 @@ class AppPaths:
         return f"{self.home}/relocation.json"
 
     @property
+    def renaming(self) -> str:
+        """Record of a rename, in JSON; removed when that has ended (config/renamed.py)."""
+        return f"{self.home}/renaming.json"
+
+    @property
     def adopted(self) -> str:
         """Record of the last adoption, in JSON: what it left, and where."""
         return f"{self.home}/adopted.json"

@@ -35,6 +35,16 @@ def forget(paths: AppPaths, path: str) -> None:
         _write(paths, listed)
 
 
+def move(paths: AppPaths, old: str, new: str) -> None:
+    """Write the list for an app whose directory has got another name."""
+    listed = read(paths)
+    if any(path.startswith(old) for path in listed):
+        _write(paths, {
+            path.replace(old, new, 1): (why, advice.replace(old, new))
+            for path, (why, advice) in listed.items()
+        })  # fmt: skip
+
+
 def _write(paths: AppPaths, listed: dict[str, tuple[str, str]]) -> None:
     # Without space it cannot be written; then the next run reports it again.
     with suppress(OSError):

@@ -82,6 +82,9 @@ class NoTransientUnits:
     def cancel(self, app: str) -> None:
         """Do nothing: no run is scheduled."""
 
+    def end(self, app: str) -> None:
+        """Do nothing: nothing is planned."""
+
     def run_now(self, app: str) -> None:
         """Do nothing: no run is started."""
 
@@ -144,7 +147,7 @@ class Site:
         self.upstream = upstream
         self.root = directory / "host"
         self.paths = Paths(str(self.root))
-        self.app_paths: AppPaths = self.paths.app(APP)
+        self.name = APP
         self.path = self.root / "srv" / "app"
         self.log = KeptLog()
         self.builds = True
@@ -153,6 +156,11 @@ class Site:
         """Whether `plan` is asked before each run, and must agree with it."""
         self.output: list[str] = []
         """What git and pip printed."""
+
+    @property
+    def app_paths(self) -> AppPaths:
+        """The paths of the app."""
+        return self.paths.app(self.name)
 
     @classmethod
     def new(cls, directory: Path) -> "Site":
@@ -181,7 +189,7 @@ class Site:
             "health.soak": "0s",
         }
         values |= {key.replace("__", "."): value for key, value in changes.items()}
-        file = Path(self.paths.etc, "apps", f"{APP}.toml")
+        file = Path(self.paths.etc, "apps", f"{self.name}.toml")
         file.parent.mkdir(parents=True, exist_ok=True)
         lines = [f"{key} = {json.dumps(value)}\n" for key, value in values.items()]
         file.write_text("".join(lines))
@@ -193,7 +201,7 @@ class Site:
 
     def app(self) -> App:
         """Assemble the app as on a host, without service manager and journal."""
-        ready = assemble(self.paths, APP, identity=None)
+        ready = assemble(self.paths, self.name, identity=None)
         environment = git_environment(self.paths.cache) | cache_environment(self.paths.cache)
         kind = WorkerProcess if self.builds else QuickWorker
         worker = kind(

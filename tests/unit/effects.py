@@ -215,6 +215,8 @@ class FakeTransientUnits:
         """The apps of the runs that were started in parallel."""
         self.cancelled: list[str] = []
         """The apps whose scheduled run was cancelled."""
+        self.ended: list[str] = []
+        """The apps for which nothing is done any more."""
 
     def run_at(self, app: str, moment: float, spread: float) -> str:
         """Record that a run was scheduled."""
@@ -226,6 +228,11 @@ class FakeTransientUnits:
         """Record that a scheduled run was cancelled."""
         self.effect("cancel")
         self.cancelled.append(app)
+
+    def end(self, app: str) -> None:
+        """Record that nothing will be done any more for an app."""
+        self.effect("end")
+        self.ended.append(app)
 
     def run_now(self, app: str) -> None:
         """Record that a run was started that nobody waits for."""

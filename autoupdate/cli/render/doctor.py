@@ -27,6 +27,8 @@ def doctor(told: dict[str, Any]) -> str:
         lines += ["", first.replace(about, coloured(about, STRONG), 1), *more]
         # Administrators copy the command: it is on one line, however long.
         lines.append(f"    {finding['mend']}")
+    for note in told["notes"]:
+        lines += ["", *wrapped(note, WIDTH)]
     if not told["as_root"]:
         lines += ["", coloured("not everything was checked: run it as root for all checks", FAINT)]
     return "\n".join(lines)

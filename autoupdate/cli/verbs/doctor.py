@@ -10,7 +10,7 @@ from autoupdate.cli.render.doctor import doctor as words
 from autoupdate.cli.render.doctor import treated
 from autoupdate.config.load import build, load, read
 from autoupdate.config.run_from import located
-from autoupdate.doctor import cure
+from autoupdate.doctor import cure, leftovers
 from autoupdate.doctor.case import Case
 from autoupdate.doctor.examine import examine
 from autoupdate.doctor.finding import Finding, Step
@@ -34,9 +34,10 @@ def doctor(paths: Paths, app: str, chosen: Namespace) -> int:
     if chosen.fix:
         require_root(paths)
         done = heal(paths, app, chosen)
-    found = look(paths, app)
+    found, notes = look(paths, app)
     told = {
         "app": app,
+        "notes": notes,
         "findings": [facts(finding) for finding in found],
         "treated": [
             {**facts(item.finding), "done": item.done, "why": item.why or None} for item in done
@@ -47,14 +48,14 @@ def doctor(paths: Paths, app: str, chosen: Namespace) -> int:
     return Exit.FAILED if found else Exit.DONE
 
 
-def look(paths: Paths, app: str) -> list[Finding]:
-    """Return the problems."""
+def look(paths: Paths, app: str) -> tuple[list[Finding], list[str]]:
+    """Return the problems, and what looks like one and is none."""
     settings = located(load(paths, app), Systemd().directives, paths.app(app))
     state = paths.app(app).state
     records = Records(state, read_only=True) if os.path.exists(state) else None
     try:
         case = Case(paths, settings, records, HostFacts(paths), Clock().now())
-        return [*in_settings(paths, app), *examine(case)]
+        return [*in_settings(paths, app), *examine(case)], leftovers.notes(case)
     finally:
         if records:
             records.close()
@@ -71,7 +72,7 @@ def heal(paths: Paths, app: str, chosen: Namespace) -> list[cure.Treated]:
             put(safe(f"# {step}"))
         return cure.do(step)
 
-    done = cure.heal(look(paths, app), lambda: look(paths, app), do, agrees)
+    done = cure.heal(look(paths, app)[0], lambda: look(paths, app)[0], do, agrees)
     if not chosen.json and done:
         put(safe("\n".join([*map(treated, done), ""])))
     return done

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from autoupdate.cli.own_terminal import in_own_terminal
 from autoupdate.config import last_valid
 from autoupdate.config.load import load
+from autoupdate.config.renamed import RenamedError
 from autoupdate.config.run_from import located
 from autoupdate.config.sections import Settings
 from autoupdate.gates.runnable import is_complete
@@ -69,6 +70,8 @@ def usable_settings(paths: Paths, app: str) -> Settings:
     """Return the settings of an app, or the last valid ones: by them it was deployed."""
     try:
         return load(paths, app)
+    except RenamedError:
+        raise
     except ConfigurationError:
         kept = last_valid.read(paths.app(app).last_valid, app)
         if kept is None:

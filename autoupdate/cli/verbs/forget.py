@@ -5,6 +5,7 @@ from argparse import Namespace
 from autoupdate.adoption.forget import Remains, find, in_words, remove
 from autoupdate.cli.output import ask, can_ask, complain, print_words, put, tell
 from autoupdate.cli.prepare import require_root
+from autoupdate.config.renamed import new_name
 from autoupdate.host import runtime_files
 from autoupdate.host.log import HostLog
 from autoupdate.host.processes import processes_in
@@ -19,6 +20,7 @@ def forget(paths: Paths, app: str, chosen: Namespace) -> int:
     """Remove what an app has left on this host, except for its settings and its shared files."""
     require_root(paths)
     systemd, place = Systemd(), paths.app(app)
+    new = new_name(place)
 
     def look() -> Remains:
         return find(paths, app, systemd, processes_in, shared=chosen.shared)
@@ -27,10 +29,12 @@ def forget(paths: Paths, app: str, chosen: Namespace) -> int:
     if not chosen.yes and not is_wanted(found, chosen):
         put(f"{app}: nothing was removed")
         return Exit.FAILED
-    with runtime_files.exclusive(place, app, wait=False):
+    # By a former name, too.
+    with runtime_files.locked(place, app, wait=False):
         found = look()
         left = remove(found, place, systemd, SystemdTransientUnits())
-    HostLog(paths.log).write(Event(STEERED, f"{app}: removed from this host", app))
+    said = f"{new}: its former name {app} was removed" if new else f"{app}: removed from this host"
+    HostLog(paths.log).write(Event(STEERED, said, new or app))
     facts = found._asdict() | {"unremoved": [item._asdict() for item in left]}
     tell(facts, "\n".join(in_words(found, "removed:")), chosen)
     for item in left:

@@ -9,6 +9,7 @@ from autoupdate.cli.output import complain, show
 from autoupdate.cli.render.status import status as words
 from autoupdate.config import last_valid
 from autoupdate.config.load import apps, default_app, is_name, load
+from autoupdate.config.renamed import RenamedError, new_name
 from autoupdate.config.run_from import located
 from autoupdate.host.clock import Clock
 from autoupdate.host.services import Systemd
@@ -54,10 +55,14 @@ def facts(paths: Paths, app: str) -> dict[str, Any]:
     try:
         settings = located(load(paths, app), services.directives, place)
         return gather(settings, place, services)
+    except RenamedError:
+        raise
     except ConfigurationError as error:
-        kept = last_valid.read(place.last_valid, app) if is_name(app) else None
+        # During a rename, the app has both names.
+        app = new_name(place) or app
+        kept = last_valid.read(paths.app(app).last_valid, app) if is_name(app) else None
         if kept is None:
             raise
         fault = {"message": error.message, "advice": error.advice}
-        kept = located(kept, services.directives, place)
-        return gather(kept, place, services) | {"settings_fault": fault}
+        kept = located(kept, services.directives, paths.app(app))
+        return gather(kept, paths.app(app), services) | {"settings_fault": fault}

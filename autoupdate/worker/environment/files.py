@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -45,19 +46,28 @@ def write_versions(environment: str) -> None:
         file.writelines(lines)
 
 
+def under_any_name(template: str) -> re.Pattern[bytes]:
+    """Return a pattern for the path of an environment, which may be older than the app's name."""
+    home, environments, key = template.rpartition("/environments/")
+    above = f"{os.path.dirname(home)}/" if environments else ""
+    name = rb"[a-z0-9][a-z0-9._-]*" if environments else b""
+    return re.compile(re.escape(above.encode()) + name + re.escape(f"{environments}{key}".encode()))
+
+
 def adapt(copy: str, template: str) -> None:
     """Replace the path of the copied environment in the scripts and pyvenv.cfg of the copy."""
+    path = under_any_name(template)
     for file in [f"{copy}/pyvenv.cfg", *glob.glob(f"{glob.escape(copy)}/bin/*")]:
         if os.path.islink(file) or not os.path.isfile(file):
             continue
         with open(file, "rb") as stream:
             content = stream.read()
-        if template.encode() in content:
+        if path.search(content):
             mode = os.stat(file).st_mode
             # Unlinked first: writing in place would reach the template and its other copies.
             os.unlink(file)
             with open(file, "wb") as written:
-                written.write(content.replace(template.encode(), copy.encode()))
+                written.write(path.sub(lambda _: copy.encode(), content))
                 os.fchmod(written.fileno(), mode & 0o777)
 
 

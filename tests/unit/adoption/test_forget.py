@@ -57,7 +57,7 @@ def test_all_but_settings_and_data_is_removed(left: World) -> None:
     assert not os.path.lexists(left.settings.path)
     assert not os.path.exists(left.paths.run)
     assert left.units.off == {"autoupdate.timer"}
-    assert left.transient_units.cancelled == [APP]
+    assert left.transient_units.ended == [APP]
     units = Path(left.all_paths.administrators_units)
     assert not (units / "web.service.d").exists()
     assert (units / "other.service.d" / gate_drop_in.NAME).exists()

@@ -14,6 +14,7 @@ from autoupdate.config.sections import Upstream
 from autoupdate.doctor.case import Case
 from autoupdate.doctor.examine import examine
 from autoupdate.doctor.finding import Finding
+from autoupdate.doctor.leftovers import notes
 from autoupdate.host import runtime_files
 from autoupdate.model.errors import UnreachableError
 from autoupdate.model.paths import AppPaths
@@ -111,7 +112,9 @@ def found(world: World, host: WellHost) -> list[Finding]:
 
 def test_host_without_problems(deployed: World, host: WellHost) -> None:
     assert found(deployed, host) == []
-    text = words({"app": APP, "findings": [], "as_root": True})
+    told = {"app": APP, "findings": [], "notes": ["a note"], "as_root": True}
+    assert words(told).endswith("\n\na note")
+    text = words({"app": APP, "findings": [], "notes": [], "as_root": True})
     assert text.endswith("no problems found\033[0m")
 
 
@@ -316,12 +319,32 @@ def test_directories_that_are_no_longer_needed(deployed: World, host: WellHost) 
     }  # fmt: skip
 
 
+def test_a_former_name(deployed: World, host: WellHost) -> None:
+    """It is a leftover when nothing needs it any more."""
+    former = f"{os.path.dirname(deployed.paths.home)}/web"
+    os.symlink(APP, former)
+    (release,) = deployed.releases_on_disk()
+    script = Path(deployed.paths.release(release), ".venv/bin/serve")
+    script.write_text(f"#!{former}/releases/{release}/.venv/bin/python\n")
+    case = Case(deployed.all_paths, deployed.settings, deployed.records, host, LATER)
+    assert examine(case) == []
+    assert notes(case) == [
+        f"{former} is the former name of {APP}; it is needed by release {release}"
+    ]
+    script.unlink()
+    (finding,) = examine(case)
+    assert finding.about == former
+    assert finding.mend == "autoupdatectl forget --yes web"
+    assert finding.asks
+    assert notes(case) == []
+
+
 def test_words(deployed: World, host: WellHost) -> None:
     host.change(TIMER, UnitFileState="disabled")
     host.change("web.service", ExecStartPre="")
     host.clock = False
     items = [facts(item) for item in found(deployed, host)]
-    told = {"app": APP, "findings": items, "as_root": False}
+    told = {"app": APP, "findings": items, "notes": [], "as_root": False}
     compare("doctor", words(told), deployed.root)
 
 

@@ -52,6 +52,23 @@ def test_replace_link_overwrites_what_a_killed_run_left(paths: AppPaths) -> None
     assert not os.path.lexists(f"{paths.current}.new")
 
 
+def test_link_by_a_former_name(tmp_path: Path, paths: AppPaths) -> None:
+    link, apps = tmp_path / "app", os.path.dirname(paths.home)
+    for name, leads_to, ours in (
+        ("former", "demo", True), ("other", "another", False), ("gone", "", False),
+    ):  # fmt: skip
+        if leads_to:
+            os.symlink(leads_to, f"{apps}/{name}")
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"{apps}/{name}/current")
+        assert is_managed(str(link), paths) is ours, name
+    link.unlink()
+    # Whoever owns that link could let it lead elsewhere later.
+    (tmp_path / "somebody's").symlink_to(paths.home)
+    link.symlink_to(tmp_path / "somebody's/current")
+    assert not is_managed(str(link), paths)
+
+
 @pytest.mark.parametrize("target", ["/srv/app", "elsewhere/r1"])
 def test_link_of_somebody_else_is_not_a_release(paths: AppPaths, target: str) -> None:
     os.symlink(target, paths.current)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autoupdate.host import runtime_files
-from autoupdate.model.errors import BusyError, Exit
+from autoupdate.model.errors import AutoupdateError, BusyError, Exit
 from autoupdate.model.paths import AppPaths, Paths
 
 DEAD = "4999999"  # above the kernel's largest process id
@@ -119,6 +119,41 @@ def test_a_removed_directory_releases_no_lock(paths: AppPaths) -> None:
     assert not runtime_files.is_running(paths)
     with runtime_files.exclusive(paths, "web", wait=False):
         assert stat.S_IMODE(os.stat(paths.state_lock).st_mode) == 0o600
+
+
+@pytest.mark.parametrize("what", ["removed", "renamed"])
+def test_a_lock_of_an_app_that_is_gone_when_it_is_free(paths: AppPaths, what: str) -> None:
+    """What waited for it has loaded an app that does not exist any more."""
+    os.makedirs(paths.home)
+    seen: list[AutoupdateError] = []
+
+    def second() -> None:
+        try:
+            with runtime_files.exclusive(paths, "demo", wait=True):
+                pytest.fail("it went on")
+        except AutoupdateError as error:
+            seen.append(error)
+
+    waiting = threading.Thread(target=second)
+    with runtime_files.exclusive(paths, "demo", wait=False):
+        waiting.start()
+        time.sleep(0.15)
+        if what == "removed":
+            shutil.rmtree(paths.home)
+            # Another process may have made it again.
+            os.makedirs(paths.home)
+        else:
+            os.rename(paths.home, f"{os.path.dirname(paths.home)}/shop")
+            os.symlink("shop", paths.home)
+        shutil.rmtree(paths.run)
+    waiting.join(5)
+    (error,) = seen
+    if what == "removed":
+        assert "demo was removed from this host" in error.message
+        assert error.exit_code == Exit.BUSY
+    else:
+        assert error.message == "demo was renamed to shop"
+        assert error.exit_code == Exit.USAGE
 
 
 def test_start_time_with_unusual_process_names() -> None:

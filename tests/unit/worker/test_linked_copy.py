@@ -61,6 +61,27 @@ def test_copy(tmp_path: Path, template: Path, release: Path) -> None:
         assert original.read_text() == before
 
 
+def test_a_template_that_is_older_than_the_name_of_its_app(tmp_path: Path) -> None:
+    """Its scripts have the name that the app had when they were installed."""
+    apps = tmp_path / "autoupdate"
+    made = apps / "web.1/environments/key"
+    make_environment(str(made))
+    copy = apps / "shop/releases/r1/.venv"
+    (apps / "web.1").rename(apps / "shop")
+    (apps / "web.1").symlink_to("shop")
+    provide_of = apps / "shop/environments/key"
+    (provide_of / COMPLETE).touch()
+    copy.parent.mkdir(parents=True)
+    provide(str(provide_of), f"{tmp_path}/linking", str(copy), None)
+    other = f"#!{apps}/web.1/environments/other/bin/python\n"
+    (copy / "bin/of-another").write_text(other)
+    adapt(str(copy), str(provide_of))
+    assert (copy / "bin/pip").read_text().startswith(f"#!{copy}/bin/python\n")
+    assert "web.1" not in (copy / "pyvenv.cfg").read_text()
+    assert (copy / "bin/of-another").read_text() == other
+    assert str(made) in (provide_of / "bin/pip").read_text(), "the template is not changed"
+
+
 def test_what_a_killed_run_left_is_overwritten(tmp_path: Path, template: Path) -> None:
     (tmp_path / "linking/lib/left-over").mkdir(parents=True)
     link(str(template), f"{tmp_path}/linking", None)

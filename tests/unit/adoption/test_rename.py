@@ -1,0 +1,511 @@
+"""rename: services run on, and a rename that was interrupted goes on when it is typed again."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoupdate.adoption import gate_drop_in, renameat2
+from autoupdate.adoption import rename as renames
+from autoupdate.cli.main import main
+from autoupdate.cli.verbs import forget as forgetting
+from autoupdate.cli.verbs import rename as verb
+from autoupdate.cli.verbs import status as looking
+from autoupdate.config import renamed
+from autoupdate.config.load import apps, foreign, load
+from autoupdate.config.run_from import GATE
+from autoupdate.host import runtime_files
+from autoupdate.host.links import is_managed
+from autoupdate.model.errors import ConfigurationError, Exit
+from autoupdate.model.events import STEERED
+from autoupdate.model.paths import AppPaths
+from autoupdate.records import unremoved
+from autoupdate.service_start import gate
+from tests.unit.conftest import Journal
+from tests.unit.effects import APP, Killed, commit
+from tests.unit.guard import GUARD
+from tests.unit.world import World
+
+SHOP = "shop"
+WANTS = "etc/systemd/system/timers.target.wants"
+AGAIN = f"autoupdatectl rename {APP} {SHOP}"
+Call = Callable[..., int]
+
+
+class Units:
+    """Enables and disables timers as systemctl does, by links."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.reloads = 0
+
+    def switch(self, unit: str, *, on: bool, now: bool = True) -> None:
+        """Enable or disable a unit."""
+        assert now
+        link = self.world.root / WANTS / unit
+        if on and not link.is_symlink():
+            link.symlink_to("/usr/lib/systemd/system/any.timer")
+        elif not on:
+            link.unlink(missing_ok=True)
+
+    def reload(self) -> None:
+        """Reload unit files."""
+        self.world.effect("reload")
+        self.reloads += 1
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the services of the world have."""
+        return getattr(self.world.services, name)
+
+
+@pytest.fixture
+def units(world: World, monkeypatch: pytest.MonkeyPatch, journal: Journal) -> Units:
+    """Return the service manager, in place of that of the host."""
+    made = Units(world)
+    for module in (verb, forgetting):
+        monkeypatch.setattr(module, "Systemd", lambda: made)
+        monkeypatch.setattr(module, "SystemdTransientUnits", lambda: world.transient_units)
+    monkeypatch.setattr(looking, "Systemd", lambda: made)
+    monkeypatch.setattr(forgetting, "processes_in", lambda _: [])
+    assert journal.entries == []
+    return made
+
+
+@pytest.fixture
+def call(world: World, units: Units) -> Call:
+    """Return what types a command."""
+    assert units.reloads == 0
+    return lambda *words: main(list(words), world.all_paths)
+
+
+@pytest.fixture
+def deployed(world: World, units: Units) -> World:
+    """Return a world with an app that is deployed, and has everything that can have its name."""
+    world.deploy(1)
+    paths = world.all_paths
+    write(f"{paths.etc}/apps/{APP}.toml", settings(world))
+    write(f"{paths.etc}/apps/{APP}.toml.d/10-keep.toml", "keep = 4\n")
+    write(f"{paths.keys(APP)}/author.asc", "key")
+    write(f"{paths.hooks(APP)}/pre-update.d/10-ask", "#!/bin/sh\n")
+    write(f"{paths.administrators_units}/autoupdate@{APP}.timer.d/often.conf", "[Timer]\n")
+    write(f"{world.root}/metrics/autoupdate-{APP}.prom", "")
+    (world.root / WANTS).mkdir(parents=True)
+    units.switch("autoupdate.timer", on=True)
+    gate_drop_in.enable(paths, world.units, "web.service", APP)
+    unremoved.note(world.paths, f"{world.paths.releases}/old", "busy", f"rm {world.paths.home}/x")
+    script = f"{world.paths.release(world.release_of(1))}/.venv/bin/serve"
+    write(script, f"#!{world.paths.release(world.release_of(1))}/.venv/bin/python\n")
+    return world
+
+
+def settings(world: World) -> str:
+    """Return the settings of the app."""
+    return (
+        f'path = "{world.settings.path}"\nservices = ["web.service"]\n'
+        f'[upstream]\nurl = "https://x/y"\n[metrics]\ntextfile = "{world.root}/metrics"\n'
+    )
+
+
+def write(file: str, text: str) -> None:
+    """Write a file."""
+    os.makedirs(os.path.dirname(file), exist_ok=True)
+    Path(file).write_text(text)
+
+
+def left_with(world: World, name: str) -> list[str]:
+    """Return the paths of the administrator that have a name."""
+    return sorted(
+        os.path.relpath(f"{place}/{found}", world.root)
+        for top in ("etc", "run", "metrics")
+        for place, directories, files in os.walk(world.root / top)
+        for found in [*directories, *files]
+        if name in found
+    )
+
+
+def steered(journal: Journal) -> list[tuple[str, str]]:
+    """Return the app and the message of what administrators did."""
+    return [
+        (entry["AUTOUPDATE_APP"], entry["MESSAGE"])
+        for entry in journal.entries
+        if entry["AUTOUPDATE_EVENT"] == STEERED.name
+    ]
+
+
+def assert_renamed(world: World) -> None:
+    """Check that nothing but the link to the directory has the old name."""
+    paths, new = world.all_paths, world.all_paths.app(SHOP)
+    assert left_with(world, APP) == []
+    assert os.readlink(world.paths.home) == SHOP
+    assert os.path.isdir(new.home)
+    assert not os.path.islink(new.home)
+    assert os.readlink(world.settings.path) == new.current
+    assert world.at_path() == commit(1)
+    found = load(paths, SHOP)
+    assert (found.keep, found.path) == (4, world.settings.path)
+    assert Path(paths.keys(SHOP), "author.asc").exists()
+    assert Path(paths.hooks(SHOP), "pre-update.d/10-ask").exists()
+    drop_in = Path(paths.administrators_units, "web.service.d", gate_drop_in.NAME)
+    assert drop_in.read_text() == gate_drop_in.text(paths, SHOP)
+    assert os.listdir(world.root / WANTS) == [f"autoupdate@{SHOP}.timer"]
+    assert Path(paths.administrators_units, f"autoupdate@{SHOP}.timer.d/often.conf").exists()
+    assert unremoved.read(new) == {f"{new.releases}/old": ("busy", f"rm {new.home}/x")}
+    assert apps(paths) == [SHOP]
+
+
+def test_everything_gets_the_new_name(
+    deployed: World, call: Call, units: Units, journal: Journal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open(deployed.paths.state, "rb") as state:
+        before = os.fstat(state.fileno()).st_ino
+    assert call("rename", APP, SHOP) == Exit.DONE
+    release = deployed.release_of(1)
+    assert capsys.readouterr().out.replace(str(deployed.root), "") == (
+        f"{APP} was renamed to {SHOP}\n"
+        f"  /var/lib/autoupdate/{APP} is kept as a link to it, for release {release}\n"
+        f"  to remove it when nothing needs it any more: autoupdatectl forget {APP}\n"
+    )
+    assert_renamed(deployed)
+    assert os.stat(deployed.all_paths.app(SHOP).state).st_ino == before
+    assert units.reloads == 1
+    assert deployed.transient_units.ended == [APP]
+    assert steered(journal) == [(SHOP, f"{SHOP}: renamed from {APP}")]
+    assert call("rename", APP, SHOP) == Exit.DONE, "it says so"
+    assert f"{APP} was renamed to {SHOP} before" in capsys.readouterr().out
+
+
+def test_json(deployed: World, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("rename", "--json", APP, SHOP) == Exit.DONE
+    assert json.loads(capsys.readouterr().out) == {
+        "app": SHOP, "renamed_from": APP, "link": deployed.paths.home,
+        "needed_by": [f"release {deployed.release_of(1)}"],
+    }  # fmt: skip
+
+
+def test_an_app_that_was_never_deployed(
+    world: World, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing needs its former name."""
+    write(f"{world.all_paths.etc}/apps/web.toml", settings(world))
+    assert call("rename", "web", SHOP) == Exit.DONE
+    assert capsys.readouterr().out == f"web was renamed to {SHOP}\n"
+    assert not os.path.lexists(world.all_paths.app("web").home)
+    assert load(world.all_paths, SHOP).path == world.settings.path
+
+
+def test_a_file_system_that_cannot_exchange(
+    deployed: World, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exchange(*_: object, **__: object) -> None:
+        raise OSError(renameat2.UNSUPPORTED[0], "Invalid argument")
+
+    monkeypatch.setattr(renames, "exchange", exchange)
+    assert call("rename", APP, SHOP) == Exit.DONE
+    assert_renamed(deployed)
+
+
+def test_a_second_rename(deployed: World, call: Call) -> None:
+    """All former names lead to the directory, and not through each other."""
+    assert call("rename", APP, "web") == Exit.DONE
+    assert call("rename", "web", SHOP) == Exit.DONE
+    assert os.readlink(deployed.paths.home) == SHOP
+    assert not os.path.lexists(deployed.all_paths.app("web").home), "no release has that name"
+
+
+def killed_after(world: World, number: int, call: Call) -> bool:
+    """Rename, and die before a change of the file system; return false if it ended before."""
+    world.effects, world.die_at, world.dead = 0, number, False
+    GUARD.before_change = world.effect
+    try:
+        call("rename", APP, SHOP)
+    except Killed:
+        return True
+    finally:
+        GUARD.before_change = None
+        world.dead, world.die_at = False, 0
+    return False
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_interrupted_after_each_step(
+    deployed: World, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, *, can_exchange: bool,
+) -> None:  # fmt: skip
+    if not can_exchange:
+
+        def exchange(*_: object, **__: object) -> None:
+            raise OSError(renameat2.UNSUPPORTED[0], "Invalid argument")
+
+        monkeypatch.setattr(renames, "exchange", exchange)
+    deployed.records.close()
+    places = ("etc", "var", "run", "srv", "metrics")
+    for place in places:
+        shutil.copytree(tmp_path / place, tmp_path / "before" / place, symlinks=True)
+    number, kept = 0, 0
+    while True:
+        number += 1
+        if not killed_after(deployed, number, call):
+            break
+        capsys.readouterr()
+        kept += assert_services_start(deployed, can_exchange=can_exchange)
+        assert_told(deployed, call, capsys)
+        assert call("rename", APP, SHOP) == Exit.DONE, (number, capsys.readouterr().err)
+        assert_renamed(deployed)
+        for place in places:
+            shutil.rmtree(tmp_path / place)
+            shutil.copytree(tmp_path / "before" / place, tmp_path / place, symlinks=True)
+    assert number > 30
+    assert kept > 20, "mostly, the record of the rename was there"
+    assert journal.entries
+
+
+def assert_services_start(world: World, *, can_exchange: bool) -> bool:
+    """Check that a service finds its release, and passes its gate; return if a rename is open."""
+    new = world.all_paths.app(SHOP)
+    open_ = bool(renamed.unfinished(world.paths) or renamed.unfinished(new))
+    if not can_exchange and not os.path.lexists(world.paths.home):
+        # For a moment that no step of ours can avoid there.
+        return open_
+    assert world.at_path() == commit(1)
+    assert Path(world.settings.path, "VERSION").exists()
+    assert any(is_managed(world.settings.path, place) for place in (world.paths, new))
+    for name in (APP, SHOP):
+        # That of a dead process does not count; this one lives.
+        Path(world.all_paths.app(name).activating).unlink(missing_ok=True)
+        assert gate.main([name], world.all_paths, lambda *_: "", world.transient_units) == 0
+    return open_
+
+
+def assert_told(world: World, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """Check that a run refuses to begin, and says what to type."""
+    for place in (world.paths, world.all_paths.app(SHOP)):
+        if not renamed.unfinished(place):
+            continue
+        name = os.path.basename(place.home)
+        assert call("run", name) == Exit.USAGE
+        assert f"type again: {AGAIN}" in capsys.readouterr().err
+        assert call("status", name) == Exit.USAGE
+        shown = capsys.readouterr()
+        assert f"type again: {AGAIN}" in shown.err
+        if os.path.exists(world.settings.path):
+            assert ": current (" in shown.out, shown.out
+        assert commit(1)[:12] in shown.out
+
+
+def test_another_name_while_one_has_not_ended(
+    deployed: World, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert killed_after(deployed, 20, call)
+    assert call("rename", APP, "other") == Exit.USAGE
+    assert AGAIN in capsys.readouterr().err
+    assert call("forget", "--yes", APP) == Exit.USAGE
+    assert AGAIN in capsys.readouterr().err
+
+
+def test_the_former_name_is_no_app(
+    deployed: World, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("rename", APP, SHOP)
+    for words in (("run", APP), ("status", APP), ("exec", APP, "--", "true"), ("doctor", APP)):
+        assert call(*words) == Exit.USAGE
+        shown = capsys.readouterr().err
+        assert f"{APP} was renamed to {SHOP}" in shown, words
+    # A gate that somebody wrote by hand since.
+    assert gate.main([APP], deployed.all_paths, lambda *_: "", deployed.transient_units) == 0
+    assert f"{APP} was renamed to {SHOP}; the service starts on release" in capsys.readouterr().err
+    write(f"{deployed.all_paths.etc}/apps/{APP}.toml", settings(deployed))
+    with pytest.raises(renamed.RenamedError) as caught:
+        load(deployed.all_paths, APP)
+    assert f"autoupdatectl forget {APP}" in caught.value.advice
+    assert apps(deployed.all_paths) == [SHOP]
+    (found,) = foreign(deployed.all_paths)
+    assert found[1] == f"its app was renamed to {SHOP}"
+
+
+def test_the_former_name_is_forgotten_when_nothing_needs_it(
+    deployed: World, call: Call, capsys: pytest.CaptureFixture[str], journal: Journal
+) -> None:
+    call("rename", APP, SHOP)
+    release = deployed.release_of(1)
+    assert call("forget", "--yes", APP) == Exit.USAGE
+    assert f"is needed by release {release}" in capsys.readouterr().err
+    os.unlink(f"{deployed.all_paths.app(SHOP).release(release)}/.venv/bin/serve")
+    other = f"{deployed.all_paths.administrators_units}/other.service"
+    write(other, f"[Service]\nReadWritePaths=-{deployed.paths.shared}\n")
+    assert call("forget", "--yes", APP) == Exit.USAGE
+    assert f"is needed by {other}" in capsys.readouterr().err
+    os.unlink(other)
+    deployed.services.runs_from["web.service"] = deployed.paths.current
+    write(f"{deployed.root}/usr/lib/systemd/system/web.service", "[Service]\n")
+    assert call("forget", "--yes", APP) == Exit.USAGE
+    assert "is needed by web.service" in capsys.readouterr().err
+    deployed.services.runs_from["web.service"] = deployed.settings.path
+    assert call("forget", "--yes", APP) == Exit.DONE
+    assert not os.path.lexists(deployed.paths.home)
+    assert not os.path.lexists(deployed.paths.run)
+    assert deployed.at_path() == commit(1)
+    assert steered(journal)[1:] == [(SHOP, f"{SHOP}: its former name {APP} was removed")]
+    with pytest.raises(ConfigurationError, match="there is no app"):
+        load(deployed.all_paths, APP)
+
+
+def test_forgotten_with_all_its_names(deployed: World, call: Call) -> None:
+    call("rename", APP, SHOP)
+    for name in deployed.services.units:
+        deployed.services.change(name, active="inactive", sub="dead")
+    assert call("forget", "--yes", "--shared", SHOP) == Exit.DONE
+    assert os.listdir(os.path.dirname(deployed.paths.home)) == []
+
+
+Change = Callable[[World], Any]
+
+
+def unit(name: str, text: str) -> Change:
+    """Return what writes a unit file of the administrator."""
+    return lambda world: write(f"{world.all_paths.administrators_units}/{name}", text)
+
+
+def under(of: Callable[[AppPaths], str], name: str = APP) -> Change:
+    """Return what writes a file of an app."""
+    return lambda world: write(of(world.all_paths.app(name)), "{}")
+
+
+def unfinished(world: World) -> None:
+    """Begin an update that does not end."""
+    world.records.begin("timer", commit(2), "", world.clock.now())
+
+
+def without_path(world: World) -> None:
+    """Take the path from the settings."""
+    write(f"{world.all_paths.etc}/apps/{APP}.toml", '[upstream]\nurl = "https://x/y"\n')
+
+
+def without_settings(world: World) -> None:
+    """Remove the settings."""
+    os.unlink(f"{world.all_paths.etc}/apps/{APP}.toml")
+    shutil.rmtree(f"{world.all_paths.etc}/apps/{APP}.toml.d")
+
+
+REFUSED: dict[str, tuple[Change, tuple[str, str], str, str]] = {
+    "no valid name": (lambda _: None, (APP, "../x"), "cannot be the name of an app", ""),
+    "the same name": (lambda _: None, (APP, APP), "has this name already", "another name"),
+    "an unknown app": (lambda _: None, ("other", SHOP), "there is no app other", "other.toml"),
+    "settings of the new name": (
+        lambda world: write(f"{world.all_paths.etc}/apps/{SHOP}.toml", settings(world)),
+        (APP, SHOP), f"there is an app {SHOP}", f"autoupdatectl status {SHOP}",
+    ),
+    "a state of the new name": (
+        under(lambda place: place.state, SHOP), (APP, SHOP), f"lib/autoupdate/{SHOP} already",
+        "give another name",
+    ),
+    "keys of the new name": (
+        lambda world: write(f"{world.all_paths.keys(SHOP)}/a.asc", ""),
+        (APP, SHOP), f"keys/{SHOP} already exists", "give another name",
+    ),
+    "an app of the package": (
+        lambda world: write(f"{world.all_paths.vendor}/apps/{APP}.toml", ""),
+        (APP, SHOP), "come with the package", f"apps/{SHOP}.toml",
+    ),
+    "a state without settings": (
+        without_settings, (APP, SHOP), "has a state, but no settings",
+        f"autoupdatectl forget {APP}",
+    ),
+    "no path": (without_path, (APP, SHOP), "path is not set", 'write path = "'),
+    "an unfinished update": (
+        unfinished, (APP, SHOP), "an update has not ended", f"autoupdatectl run {APP}",
+    ),
+    "an interrupted adoption": (
+        under(lambda place: place.relocation), (APP, SHOP), "an adoption or its return",
+        f"autoupdatectl run {APP}",
+    ),
+    "a gate by hand": (
+        unit("api.service", f"[Service]\nExecStartPre=+{GATE} {APP}\n"), (APP, SHOP),
+        f"api.service asks the gate of {APP}", f"autoupdatectl gate enable api.service {APP}",
+    ),
+    "a gate in a drop-in by hand": (
+        unit("api.service.d/x.conf", f"[Service]\nExecStartPre=+{GATE} {APP}\n"), (APP, SHOP),
+        f"api.service.d/x.conf asks the gate of {APP}", f"gate enable api.service {APP}",
+    ),
+    "a changed gate": (
+        unit(f"api.service.d/{gate_drop_in.NAME}", f"[Service]\nExecStartPre=+{GATE} {APP}\n"),
+        (APP, SHOP), "of an older version", f"autoupdatectl gate enable api.service {APP}",
+    ),
+    "a setting that names its keys": (
+        lambda world: write(
+            f"{world.all_paths.etc}/apps/{APP}.toml.d/20.toml",
+            f'[upstream]\nurl = "https://x/y"\n# {world.all_paths.keys(APP)}/deploy\n',
+        ),
+        (APP, SHOP), "20.toml names ", "put what it names to where",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(
+    deployed: World, call: Call, capsys: pytest.CaptureFixture[str], case: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    prepare, names, said, typed = REFUSED[case]
+    monkeypatch.setattr(
+        verb, "located", lambda found, *_: found._replace(path=deployed.settings.path)
+    )
+    prepare(deployed)
+    assert call("rename", *names) == Exit.USAGE
+    shown = capsys.readouterr().err
+    assert said in shown, shown
+    assert typed in shown, shown
+    assert os.path.isdir(deployed.paths.home)
+    assert not os.path.islink(deployed.paths.home)
+    assert not os.path.exists(deployed.paths.renaming)
+    assert os.readlink(deployed.settings.path) == deployed.paths.current
+
+
+def test_others_gates_and_apps_are_left_alone(deployed: World, call: Call) -> None:
+    """Names may begin in the same way."""
+    more = f"{APP}-2"
+    unit("api.service", f"[Service]\nExecStartPre=+{GATE} {more}\n#{GATE} {APP}\n")(deployed)
+    write(f"{deployed.all_paths.keys(more)}/a.asc", "")
+    assert call("rename", APP, SHOP) == Exit.DONE
+    assert Path(deployed.all_paths.keys(more), "a.asc").exists()
+
+
+def test_back_to_a_former_name(
+    deployed: World, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("rename", APP, SHOP)
+    assert call("rename", SHOP, APP) == Exit.USAGE
+    assert f"{APP} is a former name of {SHOP}" in capsys.readouterr().err
+
+
+def test_a_mount_point(
+    deployed: World, call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda place: place == deployed.paths.home)
+    assert call("rename", APP, SHOP) == Exit.USAGE
+    assert "is a mount point" in capsys.readouterr().err
+
+
+def test_while_a_run_is_under_way(deployed: World, call: Call) -> None:
+    with runtime_files.exclusive(deployed.paths, APP, wait=False):
+        assert call("rename", APP, SHOP) == Exit.BUSY
+    assert not os.path.islink(deployed.paths.home)
+
+
+def test_what_cannot_be_moved_is_told(
+    deployed: World, call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted", "/etc/autoupdate/keys")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(renames, "move", fail)
+        assert call("rename", APP, SHOP) == Exit.FAILED
+    shown = capsys.readouterr().err
+    assert "the rename has not ended: /etc/autoupdate/keys: Operation not permitted" in shown
+    assert f"fix that, then type again: {AGAIN}" in shown
+    assert call("rename", APP, SHOP) == Exit.DONE
+    assert_renamed(deployed)
