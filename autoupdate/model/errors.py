@@ -42,6 +42,10 @@ class NoexecError(HostFaultError):
     """Nothing can be executed where releases are: no commit can run, so none is counted."""
 
 
+class PackageRemovedError(HostFaultError):
+    """This package was removed during the run, which needs its files."""
+
+
 class NoSpaceError(HostFaultError):
     """No space was left on the device; the commit's own build may have used it up."""
 

@@ -18,6 +18,7 @@ from autoupdate.model.errors import (
     NoexecError,
     NoSpaceError,
     NotPermittedError,
+    PackageRemovedError,
     UnreachableError,
     UnusableUpstreamError,
     UpdateFailedError,
@@ -31,7 +32,9 @@ from autoupdate.records.rows import FailedEnvironment, Transaction
 from autoupdate.update import retention
 from autoupdate.update.check import note_trouble, upstream_host
 from autoupdate.update.retention import is_built
+from autoupdate.worker.link import LIBRARY
 
+PACKAGE = "ipfs-accelerate-autoupdate"
 # In bytes. With less than this, services cannot write their logs and state.
 LEAST_SPACE = 1 << 20
 # Words of the C library for what no commit can help, in the journal of a service.
@@ -51,7 +54,7 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
     if transaction.release:
         retention.spare(app, transaction)
         retention.remove(app, transaction.release)
-    error = whose_space(error, before, free_space(app.paths.home))
+    error = if_removed(app, whose_space(error, before, free_space(app.paths.home)))
     reason = (
         f"update of {app.name} to commit {short(transaction.commit)} failed in step"
         f" {transaction.step}: {error.message}; {deployed(app.paths, transaction.previous)}"
@@ -75,6 +78,20 @@ def whose_space(error: AutoupdateError, before: int, after: int) -> AutoupdateEr
     if isinstance(error, NoSpaceError) and after - before > after // 2:
         return UpdateFailedError(f"the build took {after - before >> 20} MiB: {error.message}")
     return error
+
+
+def if_removed(app: App, error: AutoupdateError) -> AutoupdateError:
+    """Return the error to report: without its own files, a run fails with words about one of them.
+
+    An upgrade of the package replaces files, and never leaves one out.
+    """
+    if os.path.exists(f"{LIBRARY}/autoupdate/__init__.py"):
+        return error
+    return PackageRemovedError(
+        f"the package {PACKAGE} was removed during the run",
+        f"services go on with what is deployed; to update again: apt install {PACKAGE} &&"
+        f" autoupdatectl run {app.name}",
+    )
 
 
 def refuse(app: App, transaction: Transaction, verdict: Verdict) -> Outcome:
@@ -106,8 +123,8 @@ def blame(app: App, transaction: Transaction, error: AutoupdateError) -> None:
     """Put a bad commit into quarantine; if it is not to blame, only count the attempt."""
     now = app.clock.now()
     of_settings = isinstance(error, NotPermittedError) or type(error) is ConfigurationError
-    if of_settings or isinstance(error, NoexecError):
-        # It is the same for every commit, and was found before anything of this one was tried.
+    if of_settings or isinstance(error, NoexecError | PackageRemovedError):
+        # It would be the same for every commit.
         return
     if isinstance(error, UnreachableError):
         of_upstream = transaction.step == Step.FETCH

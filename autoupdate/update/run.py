@@ -12,7 +12,14 @@ from autoupdate.host import runtime_files
 from autoupdate.host.links import linked_release
 from autoupdate.host.services import confirm_unit
 from autoupdate.host.shared import is_handed_over
-from autoupdate.model.errors import AutoupdateError, ConfigurationError, Exit, Interrupted, describe
+from autoupdate.model.errors import (
+    AutoupdateError,
+    ConfigurationError,
+    Exit,
+    Interrupted,
+    PackageRemovedError,
+    describe,
+)
 from autoupdate.model.events import FAILED, RECOVERED, STATE_RENEWED, STEP
 from autoupdate.model.steps import Result, Step
 from autoupdate.notifications import alerts
@@ -22,6 +29,7 @@ from autoupdate.records.database import DamagedStateError, StateError
 from autoupdate.records.rows import LastRun, Transaction
 from autoupdate.records.second_copy import begin_anew, has_facts
 from autoupdate.update.by_hand import rollback
+from autoupdate.update.failure import if_removed
 from autoupdate.update.rebuild import rebuild
 from autoupdate.update.recover import recover
 from autoupdate.update.retention import waiting
@@ -287,7 +295,10 @@ def may_start(app: App) -> bool:
 
 def failed(app: App, error: AutoupdateError) -> Outcome:
     """Log the error that ended a run, and return its outcome."""
+    error = if_removed(app, error)
     reason = f"{app.name}: {error.message}"
+    if isinstance(error, PackageRemovedError):
+        reason = f"{reason}; {deployed(app.paths, '')}"
     app.tell(FAILED, reason)
     result = RESULTS.get(error.exit_code, Result.FAILED)
     return Outcome(result, error.exit_code, reason, advice=error.advice)

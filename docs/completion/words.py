@@ -5,7 +5,7 @@ import argparse
 from docs.verbs import Verb
 
 # Placeholders in a usage that can be completed, and what the scripts call their values.
-KINDS = {"APP": "apps", "RELEASE": "releases", "PATH": "directories"}
+KINDS = {"APP": "apps", "OLD": "apps", "RELEASE": "releases", "PATH": "directories"}
 
 
 def kinds_of(verbs: list[Verb]) -> list[str]:

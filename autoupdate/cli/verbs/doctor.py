@@ -28,7 +28,8 @@ def doctor(paths: Paths, app: str, chosen: Namespace) -> int:
     load(paths, app)
     if chosen.yes and not chosen.fix:
         raise ConfigurationError(
-            "--yes says nothing without --fix", "see: autoupdatectl doctor --help"
+            "--yes means something only with --fix; nothing was changed",
+            "see: autoupdatectl doctor --help",
         )
     done = []
     if chosen.fix:

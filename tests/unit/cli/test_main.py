@@ -76,6 +76,17 @@ def test_usage_error(arguments: list[str], said: str, capsys: pytest.CaptureFixt
     assert told["advice"].endswith("--help")
 
 
+def test_yes_to_no_cure(configured: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--yes", APP], configured.all_paths) == Exit.USAGE
+    printed = capsys.readouterr()
+    assert "--yes means something only with --fix; nothing was changed" in printed.err
+    assert "autoupdatectl doctor --help" in printed.err
+    assert printed.out == ""
+    assert main(["doctor", "--yes", "--json", APP], configured.all_paths) == Exit.USAGE
+    told = json.loads(capsys.readouterr().out)
+    assert (told["result"], told["exit_code"]) == ("error", 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "app", "no_wait", "force", "as_json"),
     [

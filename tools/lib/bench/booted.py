@@ -10,10 +10,11 @@ from tools.lib.hosts.git_server import GitServer
 from tools.lib.hosts.host import Host
 from tools.lib.hosts.machine import what_is_missing
 from tools.lib.hosts.package import built_deb, deployed_image, installed_image
+from tools.lib.hosts.tree import RELEASES
 from tools.lib.hosts.upstream import Upstream
 
-# It has Python 3.11, like the machine in the other parts.
-RELEASE = "bookworm"
+# What the rows of each release begin with.
+LABELS = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 PLAIN, GATED = "plain.service", "gated.service"
 UNIT = "[Service]\nType=oneshot\nExecStart=/bin/true\n"
 GATE = "ExecStartPre=+/usr/lib/autoupdate/pre-start ipfs-accelerate\n"
@@ -26,16 +27,40 @@ AT_HOME, AWAY = "at-home.service", "away.service"
 
 
 def measure(directory: Path, findings: Findings) -> None:
-    """Boot a Debian with the package, deploy the demo application there, and measure."""
+    """Boot each Debian with the package, deploy the demo application there, and measure."""
     if missing := what_is_missing():
         findings.note(f"Left out, because {missing}: the gate, the downtime, starts at once.")
         return
+    for release in RELEASES:
+        place = directory / f"of-{release}"
+        place.mkdir()
+        measure_on(release, place, Labelled(findings, LABELS[release]))
+
+
+class Labelled:
+    """Adds findings of one release of Debian to those of all."""
+
+    def __init__(self, findings: Findings, label: str) -> None:
+        self.findings = findings
+        self.label = label
+
+    def at_most(self, work: str, goal: str, value: float, limit: float, measured: str) -> None:
+        """Add a goal that is met if the value is at most `limit`."""
+        self.findings.at_most(f"{self.label}: {work}", goal, value, limit, measured)
+
+    def compare(self, group: str, times: dict[str, Times]) -> None:
+        """Add a group of bars to the plot and to the list of medians."""
+        self.findings.compare(f"{self.label}: {group}", times)
+
+
+def measure_on(release: str, directory: Path, findings: Labelled) -> None:
+    """Measure on one release of Debian."""
     served = directory / "served-to-host"
     served.mkdir()
     with GitServer(served) as server:
         upstream = Upstream(directory / "upstream", server)
-        installed = installed_image(RELEASE, built_deb(), print)
-        with Host(deployed_image(RELEASE, installed, upstream)) as host:
+        installed = installed_image(release, built_deb(), print)
+        with Host(deployed_image(release, installed, upstream)) as host:
             app = DemoApp(host)
             app.install_services()
             app.configure(upstream.url, soak="0s")
@@ -46,7 +71,7 @@ def measure(directory: Path, findings: Findings) -> None:
             downtime(app, upstream, findings)
 
 
-def gate(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
+def gate(app: DemoApp, upstream: Upstream, findings: Labelled) -> None:
     """Measure how much longer a unit takes to start with the gate."""
     host = app.host
     host.write(f"/etc/systemd/system/{PLAIN}", UNIT)
@@ -96,7 +121,7 @@ def gate(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
     )  # fmt: skip
 
 
-def starts_at_once(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
+def starts_at_once(app: DemoApp, upstream: Upstream, findings: Labelled) -> None:
     """Check that three services that start together ask upstream once."""
     app.host.systemctl("stop", *SERVICES)
     app.forget_freshness()
@@ -109,7 +134,7 @@ def starts_at_once(app: DemoApp, upstream: Upstream, findings: Findings) -> None
     )
 
 
-def downtime(app: DemoApp, upstream: Upstream, findings: Findings) -> None:
+def downtime(app: DemoApp, upstream: Upstream, findings: Labelled) -> None:
     """Measure how long a service is down when it is restarted and updated, as systemd records it.
 
     An update restarts all services at once, and they compete for the processors.
