@@ -82,7 +82,8 @@ def find(
         kept = (*kept, "releases", "current")
     inside = entries(place.home)
     metrics = settings.metrics.textfile if settings else ""
-    others = [paths.app(name).home for name in former_names(paths, app)]
+    former = former_names(paths, app) if "releases" not in kept else []
+    others = [paths.app(name).home for name in former]
     others += [f"{metrics}/autoupdate-{app}.prom" if metrics else ""]
     # The locks go last: no other process gets them before, and one that has waited for them sees
     # that they are gone (runtime_files.py).

@@ -1,6 +1,7 @@
 """Former names of an app (config/renamed.py): which are left, and what still needs one of them."""
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 
@@ -75,6 +76,22 @@ def files_with(paths: Paths, place: AppPaths) -> list[str]:
     """Return the unit files and drop-ins that have the path of a former name in them."""
     word = f"{place.home}/"
     return [file for file in all_unit_files(paths) if any(word in line for line in lines(file))]
+
+
+def mentions(paths: Paths, old: str) -> list[str]:
+    """Return the unit files and crontabs of the administrator that have a command for an app."""
+    name = rf"{re.escape(old)}(?![A-Za-z0-9_-])"
+    pattern = re.compile(rf"autoupdate(-[a-z]+)?@{name}|autoupdatectl\s([^#]*\s)?{name}")
+    tabs = [f"{directory}/{name}" for directory in paths.crontabs for name in entries(directory)]
+    files = [
+        *(file for file in all_unit_files(paths) if file.startswith(paths.administrators_units)),
+        paths.crontab, *tabs,
+    ]  # fmt: skip
+    return [
+        file
+        for file in files
+        if any(pattern.search(line) for line in lines(file) if line.lstrip()[:1] not in "#;")
+    ]
 
 
 def all_unit_files(paths: Paths) -> Iterator[str]:

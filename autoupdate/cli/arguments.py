@@ -101,7 +101,7 @@ def rename(of: argparse.ArgumentParser) -> None:
     of.add_argument("old", metavar="OLD", help="name of the app")
     of.add_argument("new", metavar="NEW", help="its new name")
     with_json(of)
-    of.set_defaults(app="", every=True)
+    of.set_defaults(app=None, every=True)
 
 
 def forget(of: argparse.ArgumentParser) -> None:

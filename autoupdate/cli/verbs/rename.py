@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from autoupdate.adoption import rename as renames
-from autoupdate.adoption.former_names import in_words, needed_by
+from autoupdate.adoption.former_names import in_words, mentions, needed_by
 from autoupdate.assemble import keep
 from autoupdate.cli.output import tell
 from autoupdate.cli.prepare import require_root
@@ -31,7 +31,7 @@ def rename(paths: Paths, _: str, chosen: Namespace) -> int:
     place = paths.app(old)
     if not unfinished(paths, old, new):
         if renamed.new_name(place) == new:
-            tell({"app": new, "renamed_from": old}, f"{old} was renamed to {new} before", chosen)
+            show(paths, old, new, needed_by(paths, old, Systemd().directives), chosen)
             return Exit.DONE
         # Before there is a lock, which would be a trace of an app that does not exist.
         plan(paths, old, new)
@@ -42,15 +42,7 @@ def rename(paths: Paths, _: str, chosen: Namespace) -> int:
         again = f"interrupted; type again: autoupdatectl rename {old} {new}"
         raise Interrupted(again, error.exit_code) from None
     HostLog(paths.log).write(Event(STEERED, f"{new}: renamed from {old}", new))
-    facts = {"app": new, "renamed_from": old, "link": place.home if needed else None,
-             "needed_by": needed}  # fmt: skip
-    lines = [f"{old} was renamed to {new}"]
-    if needed:
-        lines += [
-            f"  {place.home} is kept as a link to it, for {in_words(needed)}",
-            f"  to remove it when nothing needs it any more: autoupdatectl forget {old}",
-        ]
-    tell(facts, "\n".join(lines), chosen)
+    show(paths, old, new, needed, chosen)
     return Exit.DONE
 
 
@@ -91,3 +83,19 @@ def work(paths: Paths, old: str, new: str) -> list[str]:
     if not needed:
         remove_link(place.home)
     return needed
+
+
+def show(paths: Paths, old: str, new: str, needed: list[str], chosen: Namespace) -> None:
+    """Print what was done, and what is left of the former name."""
+    home = paths.app(old).home
+    named = mentions(paths, old)
+    facts = {"app": new, "renamed_from": old, "link": home if needed else None,
+             "needed_by": needed, "named_in": named}  # fmt: skip
+    lines = [f"{old} was renamed to {new}"]
+    if needed:
+        lines += [
+            f"  {home} is kept as a link to it, for {in_words(needed)}",
+            f"  to remove it when nothing needs it any more: autoupdatectl forget {old}",
+        ]
+    lines += [f"  {file} still has a command for {old}; write {new} there" for file in named]
+    tell(facts, "\n".join(lines), chosen)

@@ -175,15 +175,33 @@ def test_everything_gets_the_new_name(
     assert deployed.transient_units.ended == [APP]
     assert steered(journal) == [(SHOP, f"{SHOP}: renamed from {APP}")]
     assert call("rename", APP, SHOP) == Exit.DONE, "it says so"
-    assert f"{APP} was renamed to {SHOP} before" in capsys.readouterr().out
+    assert f"{APP} was renamed to {SHOP}" in capsys.readouterr().out
 
 
 def test_json(deployed: World, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("rename", "--json", APP, SHOP) == Exit.DONE
     assert json.loads(capsys.readouterr().out) == {
         "app": SHOP, "renamed_from": APP, "link": deployed.paths.home,
-        "needed_by": [f"release {deployed.release_of(1)}"],
+        "needed_by": [f"release {deployed.release_of(1)}"], "named_in": [],
     }  # fmt: skip
+
+
+def test_commands_that_have_the_former_name_are_named(
+    deployed: World, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = deployed.all_paths
+    cron = f"{paths.crontabs[0]}/check"
+    write(cron, f"0 5 * * * root autoupdatectl check --json {APP} >/dev/null\n")
+    backup = f"{paths.administrators_units}/backup.service"
+    write(backup, f"[Unit]\nAfter=autoupdate@{APP}.service\n")
+    write(f"{paths.administrators_units}/other.service",
+          f"[Unit]\n#After=autoupdate@{APP}.service\nAfter=autoupdate@{APP}-2.service\n"
+          f"[Service]\nExecStart=autoupdatectl run {APP}-2\n")  # fmt: skip
+    assert call("rename", APP, SHOP) == Exit.DONE
+    told = capsys.readouterr().out.splitlines()
+    assert [line for line in told if "still" in line] == [
+        f"  {file} still has a command for {APP}; write {SHOP} there" for file in (backup, cron)
+    ]
 
 
 def test_an_app_that_was_never_deployed(
