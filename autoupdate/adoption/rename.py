@@ -224,6 +224,9 @@ def change_places(old: str, new: str) -> None:
     if os.path.isdir(new):
         if not os.path.lexists(old):
             replace_link(name, old)
+        elif not os.path.samefile(old, new):
+            # Made by somebody since an interrupted attempt.
+            raise FileExistsError(errno.EEXIST, "it already exists, and is not overwritten", new)
         return
     if not os.path.lexists(new):
         os.symlink(name, new)

@@ -324,6 +324,36 @@ def test_another_name_while_one_has_not_ended(
     assert AGAIN in capsys.readouterr().err
 
 
+def test_somebody_made_the_new_directory_meanwhile(
+    deployed: World, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = 0
+    while not os.path.exists(deployed.paths.renaming):
+        number += 1
+        assert killed_after(deployed, number, call)
+    home = deployed.all_paths.app(SHOP).home
+    Path(home).unlink(missing_ok=True)
+    os.mkdir(home)
+    assert call("rename", APP, SHOP) == Exit.FAILED
+    assert f"{home}: it already exists" in capsys.readouterr().err
+    assert Path(deployed.all_paths.etc, "apps", f"{APP}.toml").exists()
+    os.rmdir(home)
+    assert call("rename", APP, SHOP) == Exit.DONE
+    assert_renamed(deployed)
+
+
+def test_the_state_is_on_another_disk(deployed: World, call: Call) -> None:
+    """An administrator moved it there, and left a link."""
+    disk = f"{deployed.root}/disk"
+    deployed.records.close()
+    os.rename(deployed.paths.home, disk)
+    os.symlink(disk, deployed.paths.home)
+    assert call("rename", APP, SHOP) == Exit.DONE
+    assert os.readlink(deployed.all_paths.app(SHOP).home) == disk
+    assert os.readlink(deployed.paths.home) == SHOP
+    assert deployed.at_path() == commit(1)
+
+
 def test_the_former_name_is_no_app(
     deployed: World, call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
