@@ -78,6 +78,14 @@ def one_run(
             app.tell(STATE_RENEWED, f"{app.name}: {error.message}; {kept}")
             outcome = go_on(app, error)
             remember(app, outcome, started)
+        except StateError as error:
+            # A purge of the package takes the state away.
+            told = if_removed(app, error)
+            if isinstance(told, PackageRemovedError):
+                return Outcome(
+                    Result.FAILED, told.exit_code, removed_during(app, told), advice=told.advice
+                )
+            raise
         except KeyboardInterrupt as error:
             raise hand_over(app, error, started) from None
         finally:
@@ -293,12 +301,17 @@ def may_start(app: App) -> bool:
     return app.settings.start.if_update_fails == "start" or not stuck(app.records)
 
 
+def removed_during(app: App, error: PackageRemovedError) -> str:
+    """Return how a run ended during which the package was removed."""
+    return f"{app.name}: {error.message}; {deployed(app.paths, '')}"
+
+
 def failed(app: App, error: AutoupdateError) -> Outcome:
     """Log the error that ended a run, and return its outcome."""
     error = if_removed(app, error)
     reason = f"{app.name}: {error.message}"
     if isinstance(error, PackageRemovedError):
-        reason = f"{reason}; {deployed(app.paths, '')}"
+        reason = removed_during(app, error)
     app.tell(FAILED, reason)
     result = RESULTS.get(error.exit_code, Result.FAILED)
     return Outcome(result, error.exit_code, reason, advice=error.advice)

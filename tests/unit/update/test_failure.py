@@ -32,6 +32,7 @@ from autoupdate.model.times import seconds
 from autoupdate.records.database import StateError
 from autoupdate.records.rows import Attempts
 from autoupdate.update import failure
+from autoupdate.update.run import one_run
 from tests.unit.effects import SERVICES, commit
 from tests.unit.world import World
 
@@ -380,3 +381,22 @@ def test_the_package_was_removed_before_the_first_step(
     outcome = deployed.run()
     assert "was removed during the run; " in outcome.reason
     assert outcome.reason.endswith(kept(deployed.release_of(1)))
+
+
+def test_the_package_was_purged_during_the_run(
+    deployed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its state is gone, too."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise StateError("state.db cannot be written: unable to open database file")
+
+    monkeypatch.setattr(deployed.records, "set_last_run", fail)
+    with pytest.raises(StateError):
+        deployed.deploy(1)
+    monkeypatch.setattr(failure, "LIBRARY", str(deployed.root / "gone"))
+    outcome = one_run(deployed.app, wait=False)
+    assert outcome.exit_code == Exit.FAILED
+    assert "was removed during the run; " in outcome.reason
+    assert outcome.reason.endswith(kept(deployed.release_of(1)))
+    assert "apt install" in outcome.advice
