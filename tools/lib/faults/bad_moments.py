@@ -171,7 +171,7 @@ def removed(verb: str, step: str, *, unit: bool = True) -> Act:
         apt(stage, verb, PACKAGE)
         if not unit:
             stage.go_on()
-            command.end(0, 1, 3)
+            command.end(1, says="was removed during the run")
         else:
             command.end()
 
