@@ -18,6 +18,7 @@ from autoupdate.model.paths import Paths
 from autoupdate.model.steps import Result, Step
 from autoupdate.records.rows import Transaction
 from autoupdate.update.recover import end, resume
+from autoupdate.update.retention import clear_away
 from autoupdate.update.run import SWITCHING, remember
 
 
@@ -35,7 +36,8 @@ def confirm(app: App) -> Exit:
         remember(app, outcome, started)
         if outcome.exit_code != Exit.DONE:
             runtime_files.set_stale(app.paths)
-        return outcome.exit_code
+    clear_away(app)
+    return outcome.exit_code
 
 
 def finish(app: App, transaction: Transaction) -> Outcome:

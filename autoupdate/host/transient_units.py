@@ -27,6 +27,9 @@ class TransientUnits(Protocol):
     def send(self, app: str) -> None:
         """Start the process that sends the outbox of an app, without waiting for it."""
 
+    def clean(self, app: str) -> bool:
+        """Start the process that empties the trash of an app; return whether it was started."""
+
 
 class SystemdTransientUnits:
     """The service manager of the host, by systemd-run(1) and systemctl(1)."""
@@ -64,6 +67,12 @@ class SystemdTransientUnits:
         """Start the process that sends the outbox of an app, without waiting for it."""
         # If that fails, the messages wait for the next run.
         _order("systemctl", "start", "--no-block", "--", f"autoupdate-notify@{app}.service")
+
+    def clean(self, app: str) -> bool:
+        """Start the process that empties the trash of an app; return whether it was started."""
+        return not _order(
+            "systemctl", "start", "--no-block", "--", f"autoupdate-clean@{app}.service"
+        )
 
 
 def scheduled(app: str) -> str:

@@ -134,6 +134,11 @@ class AppPaths:
         return f"{self.home}/shared"
 
     @property
+    def trash(self) -> str:
+        """Directory of what is to be removed: only root may look into it."""
+        return f"{self.home}/trash"
+
+    @property
     def unremoved(self) -> str:
         """List of what could not be removed, in JSON: it is reported once, and by doctor."""
         return f"{self.home}/unremoved.json"

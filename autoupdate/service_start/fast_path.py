@@ -105,6 +105,9 @@ def compare(paths: Paths, app: AppPaths, ask: "Ask", *, for_a_start: bool) -> st
         return ""
     if for_a_start and is_fresh(app):
         return reason
+    if os.path.exists(app.trash):
+        # What removes it was interrupted: a usual run starts that again.
+        return ""
     if not for_a_start and has_requests(app):
         # The start of a service waits for this run, which may not have to ask: see update/run.py.
         return ""

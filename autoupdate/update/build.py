@@ -4,7 +4,7 @@ from autoupdate.app import App
 from autoupdate.config import applied
 from autoupdate.gates.guard import tell_left_out
 from autoupdate.gates.runnable import check_executable, is_usable
-from autoupdate.gates.space import check_space
+from autoupdate.gates.space import check_space, needed
 from autoupdate.host.links import linked_release
 from autoupdate.model.control import Control
 from autoupdate.model.errors import (
@@ -20,7 +20,7 @@ from autoupdate.records import network_trouble
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.update.failure import refuse_failed_environment, remember_environment
 from autoupdate.update.fetch import with_sound_mirror
-from autoupdate.update.retention import free_spare
+from autoupdate.update.retention import free_spare, make_room
 
 
 def build(
@@ -45,6 +45,8 @@ def build(
     plan = app.worker.plan(release, settings)
     if plan.environment and free_spare(app, plan.environment):
         plan = app.worker.plan(release, settings)
+    if plan.free < needed(app.records.releases(), plan) and make_room(app):
+        plan = app.worker.plan(release, settings)
     check_space(app.records.releases(), plan)
     if not force:
         refuse_failed_environment(app, plan.asked)
@@ -56,6 +58,7 @@ def build(
             app.settings.shared,
             settings,
             deployed.environment if deployed else "",
+            deployed.id if deployed else "",
             newest=newest,
         )
     except UpdateFailedError as error:

@@ -54,6 +54,9 @@ def give_up(app: App, transaction: Transaction, error: AutoupdateError) -> Outco
     if transaction.release:
         retention.spare(app, transaction)
         retention.remove(app, transaction.release)
+    if isinstance(error, NoSpaceError):
+        # Services need the space now.
+        retention.make_room(app)
     error = if_removed(app, whose_space(error, before, free_space(app.paths.home)))
     reason = (
         f"update of {app.name} to commit {short(transaction.commit)} failed in step"

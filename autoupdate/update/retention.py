@@ -17,6 +17,7 @@ from autoupdate.model.events import STEP
 from autoupdate.model.steps import Step
 from autoupdate.records import unremoved
 from autoupdate.records.rows import Release, Transaction
+from autoupdate.worker import trash
 from autoupdate.worker.building import KEY
 from autoupdate.worker.removal import Remaining
 
@@ -117,6 +118,33 @@ def remove(app: App, release: str) -> None:
         report(app, place, f"release {release}", left, release)
     else:
         unremoved.forget(app.paths, place)
+
+
+def clear_away(app: App) -> None:
+    """Have the trash emptied by a unit of its own, or do it here if none can be started.
+
+    Needs no lock: whoever waits for the app need not wait for this.
+    """
+    if not trash.is_empty(app.paths) and not app.host.transient_units.clean(app.name):
+        empty_trash(app)
+
+
+def make_room(app: App) -> bool:
+    """Empty the trash now, as space is short; return whether there was something in it."""
+    if trash.is_empty(app.paths):
+        return False
+    empty_trash(app)
+    return True
+
+
+def empty_trash(app: App) -> None:
+    """Remove what is in the trash, and report what cannot be removed."""
+    left = trash.empty(app.paths)
+    for place, remaining in left.items():
+        report(app, place, f"{os.path.basename(place)}, which is no longer needed,", remaining)
+    for place in unremoved.read(app.paths):
+        if place.startswith(f"{app.paths.trash}/") and place not in left:
+            unremoved.forget(app.paths, place)
 
 
 def report(app: App, place: str, what: str, left: tuple[Remaining, ...], release: str = "") -> None:

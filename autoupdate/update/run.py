@@ -32,7 +32,7 @@ from autoupdate.update.by_hand import rollback
 from autoupdate.update.failure import if_removed
 from autoupdate.update.rebuild import rebuild
 from autoupdate.update.recover import recover
-from autoupdate.update.retention import waiting
+from autoupdate.update.retention import clear_away, waiting
 from autoupdate.update.update import update
 
 # In these steps services may be down, or run a release that nobody watches.
@@ -54,6 +54,15 @@ def one_run(
     by the last valid settings, and nothing is begun.
     Raises BusyError and NotPermittedError; every other failure is an outcome.
     """
+    outcome = locked_run(app, wait=wait, force=force, back_to=back_to, refusal=refusal)
+    clear_away(app)
+    return outcome
+
+
+def locked_run(
+    app: App, *, wait: bool, force: bool, back_to: str | None, refusal: ConfigurationError | None
+) -> Outcome:
+    """Do the run, as one_run says."""
     with runtime_files.exclusive(app.paths, app.name, wait=wait):
         started = app.clock.now()
         wishes = runtime_files.requests(app.paths)
@@ -139,10 +148,10 @@ def by_hand(
                 remember(app, outcome, started)
         except KeyboardInterrupt as error:
             raise hand_over(app, error, started) from None
-        else:
-            return outcome
         finally:
             app.worker.close()
+    clear_away(app)
+    return outcome
 
 
 def refuse(app: App, refusal: ConfigurationError) -> Outcome:

@@ -58,13 +58,14 @@ class Builds(Protocol):
         shared: tuple[str, ...],
         build: Build,
         deployed: str = "",
+        before: str = "",
         *,
         newest: bool = False,
     ) -> Built:
         """Build the environment of a release.
 
         Packages keep the versions that they have in the environment `deployed`, as far as these
-        fit, unless `newest` is wanted.
+        fit, unless `newest` is wanted. `before` is the release before.
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
 
@@ -105,13 +106,14 @@ class BuildLink(WorkerLink):
         shared: tuple[str, ...],
         build: Build,
         deployed: str = "",
+        before: str = "",
         *,
         newest: bool = False,
     ) -> Built:
         """Build the environment of a release.
 
         Packages keep the versions that they have in the environment `deployed`, as far as these
-        fit, unless `newest` is wanted.
+        fit, unless `newest` is wanted. `before` is the release before.
         Raises DependenciesFailedError, UpdateFailedError, HostFaultError, UnreachableError.
         """
         begun = time.monotonic()
@@ -136,7 +138,7 @@ class BuildLink(WorkerLink):
                 ask("install", prepared=prepared)
             place = f"{self.paths.release(release)}/.venv"
             provide(environment, self.paths.linking, place, self.identity)
-            if ask("finish", prepared=prepared, shared=shared).get("fits"):
+            if ask("finish", prepared=prepared, shared=shared, before=before).get("fits"):
                 break
         else:
             raise UpdateFailedError(

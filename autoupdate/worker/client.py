@@ -22,10 +22,12 @@ from autoupdate.model.paths import AppPaths
 from autoupdate.model.signatures import Keys, Signature, from_answer
 from autoupdate.model.track import COMMIT
 from autoupdate.upstream.git_environment import redact
-from autoupdate.worker.building import KEY, BuildLink, Builds
+from autoupdate.worker.building import BuildLink, Builds
 from autoupdate.worker.control import ControlLink, Controls
 from autoupdate.worker.exchange import Lend, exchange
-from autoupdate.worker.removal import Remaining, remove_tree
+from autoupdate.worker.packages import uv
+from autoupdate.worker.removal import Remaining
+from autoupdate.worker.trash import throw_away
 
 # How many times as long as upstream.timeout a fetch from Git LFS may take.
 LARGE_FETCH = 6
@@ -121,10 +123,10 @@ class Worker(Builds, Controls, Protocol):
         """
 
     def remove(self, release: str) -> tuple[Remaining, ...]:
-        """Remove a release; return what of it could not be removed."""
+        """Move a release into the trash; return why that failed."""
 
     def tidy(self, environments: set[str]) -> dict[str, tuple[Remaining, ...]]:
-        """Remove all environments except these; return what could not be removed, by key."""
+        """Move all environments except these into the trash; return what failed, by key."""
 
     def close(self) -> None:
         """End the worker and every process that it started."""
@@ -305,26 +307,16 @@ class WorkerProcess(BuildLink, ControlLink):
         return int(done["stashes"])
 
     def remove(self, release: str) -> tuple[Remaining, ...]:
-        """Remove a release; return what of it could not be removed.
-
-        Root or the services' user may have run Python there, which leaves files of theirs. What the
-        builds' user may not remove, this process does.
-        """
-        place, request = self.paths.release(release), {"release": release}
+        """Move a release into the trash; return why that failed."""
+        left = throw_away(self.paths, self.paths.release(release))
+        # Without its release, the mirror's record harms nothing, and goes with that of the next.
         with suppress(AutoupdateError):
-            self.ask("remove", request, 600, "removal")
-        if not os.path.lexists(place):
-            return ()
-        left = remove_tree(place)
-        if not left:
-            # Now the mirror's record of it can be removed, too.
-            self.ask("remove", request, 600, "removal")
+            self.ask("forget", {"release": release}, 600, "removal")
         return left
 
     def tidy(self, environments: set[str]) -> dict[str, tuple[Remaining, ...]]:
-        """Remove all environments except these; return what could not be removed, by key."""
-        with suppress(AutoupdateError):
-            self.ask("tidy", {"environments": sorted(environments)}, 600, "removal")
-        surplus = set(filter(KEY.fullmatch, os.listdir(self.paths.environments))) - environments
-        left = {key: remove_tree(f"{self.paths.environments}/{key}") for key in sorted(surplus)}
-        return {key: remaining for key, remaining in left.items() if remaining}
+        """Move all environments except these into the trash; return what failed, by key."""
+        place = self.paths.environments
+        surplus = set(os.listdir(place)) - environments - {uv.DIRECTORY, uv.MISSING}
+        left = {name: throw_away(self.paths, f"{place}/{name}") for name in sorted(surplus)}
+        return {name: remaining for name, remaining in left.items() if remaining}

@@ -31,7 +31,6 @@ from autoupdate.worker.commands import answer, command, try_out
 from autoupdate.worker.environment.environment import EnvironmentBuilder, prepared_from_json
 from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.orphans import end_descendants
-from autoupdate.worker.packages import uv
 from autoupdate.worker.packages.resolution import Resolution
 from autoupdate.worker.packages.uv import Command
 from autoupdate.worker.removal import remove_tree
@@ -147,7 +146,8 @@ class Server:
                 builder = self._builder(settings, build.command)
                 return builder.expect(directory, deployed)._asdict()
         finally:
-            self.remove(name)
+            remove_tree(directory)
+            self.mirror.forget(directory)
 
     def check_out(self, release: str, commit: str) -> dict[str, Any]:
         """Check out a commit as a release."""
@@ -241,14 +241,19 @@ class Server:
         release: str,
         prepared: dict[str, Any],
         shared: list[str],
+        before: str,
         settings: dict[str, Any],
         access: dict[str, str],
     ) -> dict[str, Any]:
-        """Install the packages of the repository itself; say whether they fit their environment."""
+        """Install the packages of the repository itself; say whether they fit their environment.
+
+        `before` is the release before (or "").
+        """
         directory = self.paths.release(release)
         with self._build(directory, access) as build:
             builder = self._builder(settings, build.command)
-            fits = builder.finish(directory, prepared_from_json(prepared))
+            place = self.paths.release(before) if before else ""
+            fits = builder.finish(directory, prepared_from_json(prepared), place)
         if fits:
             # A build may touch files, after which git looks at their content.
             local_changes.settle(directory)
@@ -318,18 +323,9 @@ class Server:
 
         return OldCheckout(self.paths.adopting, tuple(shared))
 
-    def remove(self, release: str) -> dict[str, Any]:
-        """Remove a release, as far as this user may, and the mirror's record of it."""
-        directory = self.paths.release(release)
-        remove_tree(directory)
-        self.mirror.forget(directory)
-        return {}
-
-    def tidy(self, environments: list[str]) -> dict[str, Any]:
-        """Remove all environments except these, as far as this user may."""
-        kept = {*environments, uv.DIRECTORY, uv.MISSING}
-        for key in set(os.listdir(self.paths.environments)) - kept:
-            remove_tree(f"{self.paths.environments}/{key}")
+    def forget(self, release: str) -> dict[str, Any]:
+        """Remove the mirror's record of a release that is gone."""
+        self.mirror.forget(self.paths.release(release))
         return {}
 
 

@@ -23,6 +23,8 @@ DESCRIBED = {
     " it is needed.",
     "autoupdate-notify@.service": "Sends the waiting notifications of the app `NAME`, and tries"
     " again later those that could not be delivered. Runs start this unit when it is needed.",
+    "autoupdate-clean@.service": "Removes the releases and environments of the app `NAME` that are"
+    " no longer needed, with the lowest priority. Runs only rename them, and start this unit.",
 }
 DROP_IN = (
     "Calls the pre-start gate, `/usr/lib/autoupdate/pre-start`, before the service starts. The"

@@ -91,6 +91,10 @@ class NoTransientUnits:
     def send(self, app: str) -> None:
         """Do nothing: nothing is sent."""
 
+    def clean(self, app: str) -> bool:
+        """Do nothing: the run has to empty the trash itself."""
+        return False
+
 
 class QuickWorker(WorkerProcess):
     """Makes releases without an environment; for tests of the steps before the build."""
@@ -101,13 +105,14 @@ class QuickWorker(WorkerProcess):
         shared: tuple[str, ...],
         build: Build,
         deployed: str = "",
+        before: str = "",
         *,
         newest: bool = False,
     ) -> Built:
         """Make something that looks like an environment."""
         python = Path(self.paths.release(release), ".venv/bin/python")
         python.parent.mkdir(parents=True)
-        python.touch()
+        python.symlink_to("/usr/bin/python3")
         return Built("0" * 24, 0, ())
 
     def rehearse(

@@ -81,12 +81,14 @@ def test_what_is_immutable_is_said_once(strange: StrangeSite) -> None:
             strange.run()
         said = [event.message for event in strange.log.events if "removed" in event.message]
         assert len(said) == 2
-        assert said[1].endswith(f"type: chattr -R -i -a {left}")
+        thrown_away = Path(strange.app_paths.trash, left.name)
+        assert said[1].endswith(f"type: chattr -R -i -a {thrown_away}")
+        assert not left.exists()
         run(*said[1].partition("type: ")[2].split())
         strange.run()
-        assert not left.exists()
+        assert not thrown_away.exists()
     finally:
-        run("chattr", "-R", "-i", "-a", strange.app_paths.releases, check=False)
+        run("chattr", "-R", "-i", "-a", strange.app_paths.home, check=False)
 
 
 def test_mounts_are_not_entered(tree: Path) -> None:

@@ -211,6 +211,9 @@ class FakeTransientUnits:
         """The run that was scheduled last: app, time, spread."""
         self.fault = ""
         self.sendings = 0
+        self.cleanings = 0
+        self.starts_cleaning = False
+        """Whether there is a service manager that starts what empties the trash."""
         self.started: list[str] = []
         """The apps of the runs that were started in parallel."""
         self.cancelled: list[str] = []
@@ -243,6 +246,12 @@ class FakeTransientUnits:
         """Record that notifications are to be sent."""
         self.effect("send")
         self.sendings += 1
+
+    def clean(self, app: str) -> bool:
+        """Record that the trash is to be emptied."""
+        self.effect("clean")
+        self.cleanings += 1
+        return self.starts_cleaning
 
 
 class FakeHooks:

@@ -149,6 +149,7 @@ class FakeWorker:
         shared: tuple[str, ...],
         build: Build,
         deployed: str = "",
+        before: str = "",
         *,
         newest: bool = False,
     ) -> Built:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from autoupdate.config.sections import Build
 from autoupdate.model.changes import Expected
 from autoupdate.model.errors import AutoupdateError
-from autoupdate.worker.environment import memory, own_packages, shared_layer
-from autoupdate.worker.environment.bytecode import compile_modules, imported_places
+from autoupdate.worker.environment import compiled, memory, own_packages, shared_layer
+from autoupdate.worker.environment.bytecode import compile_listed, imported_places
 from autoupdate.worker.environment.files import adapt, remove, write_versions
 from autoupdate.worker.environment.linked_copy import COMPLETE
 from autoupdate.worker.environment.memory import Known
@@ -162,9 +162,10 @@ class EnvironmentBuilder:
         )
         shared_layer.finish(template, prepared.interpreter, self._known(release, prepared, None))
 
-    def finish(self, release: str, prepared: Prepared) -> bool:
+    def finish(self, release: str, prepared: Prepared, before: str = "") -> bool:
         """Install the repository's own packages in the `.venv` of a release.
 
+        `before` is the directory of the release before, whose compiled modules are taken over.
         Returns whether the environment is right; it is not if these packages ask for something else
         than when it was resolved. Raises UpdateFailedError, HostFaultError, UnreachableError.
         """
@@ -181,7 +182,8 @@ class EnvironmentBuilder:
         memory.remember(template, prepared.interpreter, known)
         write_versions(f"{release}/.venv")
         places = imported_places(release, own_packages.facts(release, own))
-        compile_modules(self.tool.command, f"{release}/.venv/bin/python", places)
+        left = compiled.take_over(places, release, before, prepared.interpreter)
+        compile_listed(self.tool.command, release, left)
         os.chmod(f"{release}/.venv", 0o755)  # noqa: S103 - services run from it
         return True
 

@@ -8,7 +8,9 @@ import pytest
 from autoupdate.doctor.case import Case
 from autoupdate.doctor.finding import Finding
 from autoupdate.doctor.leftovers import leftovers
+from autoupdate.model.steps import Result
 from autoupdate.service_start import fast_path_writer
+from autoupdate.worker import trash
 from autoupdate.worker.removal import Remaining
 from tests.unit.doctor.test_examine import WellHost
 from tests.unit.effects import APP
@@ -114,3 +116,58 @@ def test_the_next_run_takes_no_fast_path(world: World) -> None:
     assert not leaves()
     os.unlink(world.paths.unremoved)
     assert leaves()
+
+
+def throw_away(world: World, name: str) -> Path:
+    """Put something into the trash."""
+    place = Path(world.paths.trash, name)
+    (place / "package").mkdir(parents=True)
+    return place
+
+
+def test_the_trash_is_emptied_by_a_unit_of_its_own(world: World) -> None:
+    place = throw_away(world, "20260101T000000Z-0123456789ab")
+    world.transient_units.starts_cleaning = True
+    world.run()
+    assert world.transient_units.cleanings == 1
+    assert place.exists(), "the run does not wait for it"
+
+
+def test_the_run_empties_it_if_no_unit_can_be_started(world: World) -> None:
+    place = throw_away(world, "20260101T000000Z-0123456789ab")
+    world.run()
+    assert not place.exists()
+    cleanings = world.transient_units.cleanings
+    world.run()
+    assert world.transient_units.cleanings == cleanings, "there is nothing in it any more"
+
+
+def test_what_stays_in_the_trash_is_said_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = throw_away(world, "20260101T000000Z-0123456789ab")
+    stuck = (Remaining(f"{place}/data", WHY, f"umount -R {place}/data"),)
+    with monkeypatch.context() as patched:
+        patched.setattr(trash, "remove_tree", lambda _: stuck)
+        for _ in range(3):
+            world.run()
+    (line,) = said(world)
+    assert line == (
+        f"{APP}: {place.name}, which is no longer needed, could not be removed: {place}/data:"
+        f" {WHY}; this is tried again at each run, and not reported again; type: umount -R"
+        f" {place}/data"
+    )
+    (finding,) = findings(world)
+    assert finding.about == str(place)
+    world.run()
+    assert not place.exists()
+    assert findings(world) == []
+
+
+def test_a_build_that_needs_the_space_empties_the_trash_first(world: World) -> None:
+    place = throw_away(world, "20260101T000000Z-0123456789ab")
+    world.transient_units.starts_cleaning = True
+    world.worker.free = 0
+    assert world.deploy(3).result is Result.FAILED
+    assert not place.exists()
+    assert "not enough space" in world.log.events[-1].message

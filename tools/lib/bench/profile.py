@@ -16,7 +16,7 @@ import functools, json, sys, time
 sys.path.insert(0, {library!r})
 from autoupdate.cli.entry import main
 from autoupdate.model.paths import Paths
-from autoupdate.worker import client
+from autoupdate.worker import building
 from autoupdate.worker.link import WorkerLink
 
 def timed(function, name):
@@ -31,7 +31,7 @@ def timed(function, name):
 
 taken = []
 WorkerLink.ask = timed(WorkerLink.ask, "")
-client.provide = timed(client.provide, "provide")
+building.provide = timed(building.provide, "provide")
 status = main(sys.argv[1:], Paths({root!r}))
 with open({log!r}, "w") as file:
     json.dump(taken, file)
@@ -41,15 +41,17 @@ MEANING = {
     "fetch": "fetch, with the start of the worker",
     "relation": "verify and guard",
     "inspect": "verify and guard",
+    "packaged": "verify and guard",
     "check_out": "build: check out",
+    "add_submodules": "build: check out",
     "plan": "build: key of the environment",
     "prepare": "build: dependencies",
+    "install": "build: dependencies",
     "provide": "build: links to the environment's files",
     "finish": "build: the app, bytecode, sync",
     "rehearse": "rehearse: import the console scripts",
     "save_local_changes": "activate: look for local changes",
-    "remove": "remove the oldest release",
-    "tidy": "remove its environment",
+    "forget": "put the oldest release into the trash",
 }
 REST = "the run itself: start, question to upstream, journal, switch"
 

@@ -6,7 +6,7 @@ in it, with requirements as loose as the real ones.
 
 import gzip
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.lib.hosts.commands import CLEAN_ENVIRONMENT, run
@@ -30,6 +30,7 @@ REQUIREMENTS = (
     "typing-extensions", "urllib3>=1.26",
 )  # fmt: skip
 SCRIPTS = 12
+NOTHING_MORE: Mapping[str, str | None] = {}
 SETUP = """
 from pathlib import Path
 
@@ -49,18 +50,24 @@ setup(
 class RealTree:
     """The work tree, and the bare repository on the server."""
 
-    def __init__(self, directory: Path, server: GitServer) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        server: GitServer,
+        requirements: Sequence[str] = REQUIREMENTS,
+        files: Mapping[str, str | None] = NOTHING_MORE,
+    ) -> None:
         self.work, self.bare = directory / NAME, server.directory / f"{NAME}.git"
         self.url = server.url(NAME)
         self.environment = {**CLEAN_ENVIRONMENT, **IDENTITY}
-        self.requirements = list(REQUIREMENTS)
+        self.requirements = list(requirements)
         self.work.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
         run("git", "init", "--quiet", "--bare", "--initial-branch=main", self.bare,
             environment=self.environment)  # fmt: skip
         self.git("remote", "add", "origin", str(self.bare))
         self._lay_out()
-        self.commit("Version 1", {})
+        self.commit("Version 1", files)
 
     def git(self, *words: str) -> str:
         """Run git in the work tree."""
