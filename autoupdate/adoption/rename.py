@@ -43,7 +43,7 @@ from autoupdate.worker.removal import remove_tree
 
 # Units of one app that an administrator may have overridden.
 TEMPLATES = ("autoupdate@{}.service", "autoupdate@{}.timer", "autoupdate-confirm@{}.service",
-             "autoupdate-notify@{}.service")  # fmt: skip
+             "autoupdate-notify@{}.service", "autoupdate-clean@{}.service")  # fmt: skip
 
 
 def plan(paths: Paths, old: str, new: str, located: Callable[[Settings], Settings]) -> Rename:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tools.lib.bench import booted, profile, small_costs, updates
+from tools.lib.bench import booted, profile, real_shape, small_costs, updates
 from tools.lib.bench.report import Findings, write
 from tools.lib.bench.site import PROJECT, Bench
 from tools.lib.bench.updates import Small
@@ -26,6 +26,7 @@ OF_SMALL: dict[str, Callable[[Small, Findings], None]] = {
 OF_OTHERS: dict[str, Callable[[Bench, Findings], None]] = {
     "big-tree": updates.big_tree,
     "big-environment": updates.big_environment,
+    "real-shape": real_shape.measure,
     "history": small_costs.history,
     "network": small_costs.network,
     "booted": lambda bench, findings: booted.measure(bench.directory, findings),

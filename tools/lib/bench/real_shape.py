@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from tools.lib.bench import rivals
@@ -12,13 +13,13 @@ from tools.lib.bench.site import Bench
 from tools.lib.bench.timing import Times, interleaved, once
 from tools.lib.bench.updates import OURS, current, disk_usage
 from tools.lib.bench.wheels import FAMILY, make_wheel
-from tools.lib.hosts.commands import run
 from tools.lib.hosts.real_tree import RealTree
 
 APP = "real"
 # 154 packages with 40,000 files and 1.6 GB, as in the environment of the real application.
 PACKAGES, MODULES, MEBIBYTES = 154, 258, 8
 GIT = "git: ls-remote, fetch, worktree add, link"
+ROUNDS = 5
 # How often the link is looked at, in seconds.
 STEP = 0.002
 
@@ -28,6 +29,46 @@ class Update(NamedTuple):
 
     switched: float
     ended: float
+
+
+def measure(bench: Bench, findings: Findings) -> None:
+    """Measure the first deployment, and changes of one line and of one requirement."""
+    shape = RealShape(bench)
+    home = Path(bench.app(APP).home)
+    updates: list[Update] = []
+    sizes: list[int] = []
+
+    def update() -> None:
+        before = disk_usage(home)
+        updates.append(shape.update())
+        sizes.append(disk_usage(home) - before)
+
+    # Of ours, only what is recorded counts: `update` measures the disk, too.
+    git = interleaved({GIT: shape.git.update, OURS: update}, ROUNDS, shape.change_line)[GIT]
+    switched = Times(tuple(item.switched for item in updates))
+    ended = Times(tuple(item.ended for item in updates))
+    group = "real shape, one line changed"
+    findings.compare(group, {
+        GIT: git, "until the link is switched": switched, "until the prompt": ended,
+    })  # fmt: skip
+    findings.at_most(
+        f"{group}, until the link is switched", "≤ 3 s", switched.median, 3,
+        duration(switched.median),
+    )  # fmt: skip
+    ratio = switched.median / git.median
+    findings.at_most("the same", "≤ 1.5 × plain Git", ratio, 1.5, f"{ratio:.2f} ×")
+    size = disk_usage(Path(bench.app(APP).release(current(bench, APP))))
+    # The first one only: later ones throw a release away.
+    findings.at_most(
+        "the same, more on disk", "≤ the tree once, without reflinks", sizes[0], size,
+        f"{mebibytes(sizes[0])} of {mebibytes(size)}",
+    )  # fmt: skip
+    shape.change_requirement()
+    taken = shape.update()
+    findings.note(
+        f"Real shape: first deployment {duration(shape.first)}; one requirement changed"
+        f" {duration(taken.switched)} until the link is switched."
+    )
 
 
 class RealShape:
