@@ -131,6 +131,9 @@ def test_index_that_only_the_new_commit_names(
     done = release.control(works, said, new=f"{good.url}/nothing")
     assert not done.fault, "a project that the index does not have says nothing about its server"
     assert done.tried == (f"{good.url}/nothing", "thing==1.0")
+    login = good.url.replace("://", "://user:secret-4711@")
+    done = release.control(works, said, new=f"{login}/simple")
+    assert "secret-4711" not in str(done)
 
 
 def test_index_that_has_lost_everything(release: Deployed, good: Good) -> None:

@@ -86,3 +86,45 @@ def test_window_hooks_notification_and_metrics(deployed_app: DemoApp, upstream: 
     printed = host.run("journalctl", "-t", "autoupdate-build", "--no-pager").stdout
     assert "root update updated" in printed, "what hooks print"
     assert "secret-4711" not in explained
+
+
+CLEAN = "autoupdate-clean@ipfs-accelerate.service"
+LEFT = "20260101T000000Z-0123456789ab"
+
+
+def test_old_releases_are_removed_by_a_unit_of_its_own(
+    deployed_app: DemoApp, upstream: Upstream
+) -> None:
+    """Whoever owns what is in them; what cannot be removed is said once."""
+    host = deployed_app.host
+    home = "/var/lib/autoupdate/ipfs-accelerate"
+    for owner in ("root", "accelerate"):
+        place = f"{home}/releases/{LEFT}-{owner}/package"
+        host.run("mkdir", "--parents", place)
+        host.write(f"{place}/module.py", "")
+        host.run("chown", "-R", f"{owner}:", place)
+        host.run("chmod", "0500", place)
+    mounted = f"{home}/releases/{LEFT}-mounted/data"
+    host.run("mkdir", "--parents", mounted)
+    host.run("mount", "--bind", "/srv", mounted)
+
+    host.systemctl("start", RUN)
+
+    assert host.run("ls", f"{home}/releases").stdout.split() == [
+        deployed_app.status()["current"]["release"]
+    ]
+    host.wait_for(
+        lambda: host.show(CLEAN, "ActiveState")["ActiveState"] == "inactive", 60, "its end"
+    )
+    done = host.show(CLEAN, "Result", "ExecMainStatus")
+    assert done == {"Result": "success", "ExecMainStatus": "0"}
+    assert host.run("ls", f"{home}/trash").stdout.split() == [f"{LEFT}-mounted"]
+    said = host.run("journalctl", "-t", "autoupdate", "-o", "cat", "-u", CLEAN).stdout
+    assert f"{LEFT}-mounted, which is no longer needed, could not be removed" in said
+    place = f"{home}/trash/{LEFT}-mounted/data"
+    assert f"type: umount -R {place}" in said
+    host.run("umount", "-R", place)
+    host.systemctl("start", RUN)
+    host.wait_for(
+        lambda: not host.run("test", "-e", f"{home}/trash", check=False).ok, 60, "its end"
+    )

@@ -16,7 +16,10 @@ OURS = (
     "/var/cache/autoupdate", "/usr/lib/autoupdate",
 )  # fmt: skip
 # systemd 252 and 257 weigh differently; what keeps each line from 2.0 stands in docs/security.md.
-EXPOSURE = {"autoupdate@": 3.0, "autoupdate-confirm@": 3.0, "autoupdate-notify@": 1.8}
+EXPOSURE = {
+    "autoupdate@": 3.0, "autoupdate-confirm@": 3.0, "autoupdate-notify@": 1.8,
+    "autoupdate-clean@": 1.5,
+}  # fmt: skip
 
 ATTACK = """
 import glob, os, pathlib, signal, sys

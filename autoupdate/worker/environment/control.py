@@ -8,12 +8,13 @@ smallest, as the question is whether servers answer.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
 from autoupdate.model.control import Control
+from autoupdate.upstream.git_environment import redact
 from autoupdate.worker.environment.environment import EnvironmentBuilder
 from autoupdate.worker.environment.files import distributions
 from autoupdate.worker.packages import trouble, uv
@@ -26,6 +27,8 @@ MOST_PACKAGES = 3
 MOST_SERVERS = 3
 # What an index is asked for if no package is deployed: small, and nearly every index has it.
 ANY_PACKAGE = "pip"
+# Variables that name indexes in addition to another one.
+MORE_INDEXES = ("PIP_EXTRA_INDEX_URL", "UV_INDEX")
 FILES = (".whl", ".tar.gz", ".tar.bz2", ".zip")
 NAMED = re.compile(r"(?:git\+)?(?:https?|ssh)://[^\s'\"`<>()]+")
 
@@ -64,10 +67,10 @@ def control(
     indexes = uv.indexes([index, new], host)
     packages = sample(venv, said) if release else []
 
-    def fetch(*wanted: str) -> tuple[int, str]:
+    def fetch(*wanted: str, settings: dict[str, str] = host) -> tuple[int, str]:
         target = f"{scratch}/{len(tried)}"
         words = ["--no-deps", "--no-cache-dir", "--target", target, *wanted]
-        return command(installer.install(venv, words, compiled=False), "/", host)
+        return command(installer.install(venv, words, compiled=False), "/", settings)
 
     # What the error names comes first: that is what somebody wants to know.
     for url in servers(said):
@@ -76,11 +79,15 @@ def control(
         tried.append(url)
         if status and (found := trouble.find(output)):
             return Control(tuple(tried), str(found), found.server)
-    if new != index or not release:
+    any_package = packages[-1].name if packages else ANY_PACKAGE
+    for url in indexes_to_ask(index, new, first=not release):
+        # It alone, so that it is clear which one has trouble.
+        words = ["--index-url", url] if url else []
+        alone = {name: text for name, text in host.items() if not url or name not in MORE_INDEXES}
         # It need not have this package: an answer that says so is an answer.
-        status, output = fetch(*new, packages[-1].name if packages else ANY_PACKAGE)
-        tried.append(", ".join(uv.indexes([new], host)) or "the index")
-        if status and (found := trouble.find(output, indexes)):
+        status, output = fetch(*words, any_package, settings=alone)
+        tried.append(redact(url) or "the index")
+        if status and (found := trouble.find(output, [url] if url else indexes)):
             return Control(tuple(tried), f"an index cannot be asked: {found}", found.server)
     for package in packages:
         wanted = f"{package.name}=={package.version}"
@@ -94,6 +101,18 @@ def control(
     if missing and len(missing) == len(packages):
         return Control(tuple(tried), missing[0])
     return Control(tuple(tried))
+
+
+def indexes_to_ask(index: Sequence[str], new: Sequence[str], *, first: bool) -> list[str]:
+    """Return the indexes that only the options `new` name; an empty one is that of the host.
+
+    `first`: nothing is deployed, so that all of them are new.
+    """
+    known = [] if first else uv.indexes([index], {})
+    found = [url for url in uv.indexes([new], {}) if url not in known]
+    if first and "--index-url" not in new and "--no-index" not in new:
+        found.append("")
+    return found[:MOST_SERVERS]
 
 
 def servers(said: str) -> list[str]:
