@@ -25,7 +25,6 @@ from autoupdate.upstream.git_environment import redact
 from autoupdate.worker.building import BuildLink, Builds
 from autoupdate.worker.control import ControlLink, Controls
 from autoupdate.worker.exchange import Lend, exchange
-from autoupdate.worker.packages import uv
 from autoupdate.worker.removal import Remaining
 from autoupdate.worker.trash import throw_away
 
@@ -317,6 +316,13 @@ class WorkerProcess(BuildLink, ControlLink):
     def tidy(self, environments: set[str]) -> dict[str, tuple[Remaining, ...]]:
         """Move all environments except these into the trash; return what failed, by key."""
         place = self.paths.environments
-        surplus = set(os.listdir(place)) - environments - {uv.DIRECTORY, uv.MISSING}
-        left = {name: throw_away(self.paths, f"{place}/{name}") for name in sorted(surplus)}
+        answer = self.ask("surplus", {"environments": sorted(environments)}, 60, "removal")
+        told = answer.get("names")
+        # The worker may say anything; what is needed stays.
+        names = filter(lambda name: isinstance(name, str), told if isinstance(told, list) else ())
+        surplus = set(os.listdir(place)).intersection(names)
+        left = {
+            name: throw_away(self.paths, f"{place}/{name}")
+            for name in sorted(surplus - environments)
+        }
         return {name: remaining for name, remaining in left.items() if remaining}

@@ -31,6 +31,7 @@ from autoupdate.worker.commands import answer, command, try_out
 from autoupdate.worker.environment.environment import EnvironmentBuilder, prepared_from_json
 from autoupdate.worker.environment.rehearsal import rehearse
 from autoupdate.worker.orphans import end_descendants
+from autoupdate.worker.packages import uv
 from autoupdate.worker.packages.resolution import Resolution
 from autoupdate.worker.packages.uv import Command
 from autoupdate.worker.removal import remove_tree
@@ -322,6 +323,11 @@ class Server:
         from autoupdate.worker.repository.old_checkout import OldCheckout
 
         return OldCheckout(self.paths.adopting, tuple(shared))
+
+    def surplus(self, environments: list[str]) -> dict[str, Any]:
+        """Return what is next to these environments and not needed by any release."""
+        kept = {*environments, uv.DIRECTORY, uv.MISSING}
+        return {"names": sorted(set(os.listdir(self.paths.environments)) - kept)}
 
     def forget(self, release: str) -> dict[str, Any]:
         """Remove the mirror's record of a release that is gone."""
