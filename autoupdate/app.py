@@ -11,6 +11,7 @@ from autoupdate.config.sections import Probe, Settings, Upstream
 from autoupdate.host.clock import Clock
 from autoupdate.host.hook_files import Hooks
 from autoupdate.host.log import Log
+from autoupdate.host.rehearsal.rehearsals import Rehearsals
 from autoupdate.host.services import Services
 from autoupdate.host.snapshots import Snapshots
 from autoupdate.host.transient_units import TransientUnits
@@ -43,6 +44,7 @@ class Host(NamedTuple):
     transient_units: TransientUnits
     hooks: Hooks
     snapshots: Snapshots
+    rehearsals: Rehearsals
     place: Callable[[str, AppPaths], None]
     """Makes the link at `path`, where the services run the app. Raises AutoupdateError."""
     probe: Callable[[Probe], str]

@@ -20,11 +20,12 @@ from autoupdate.host.log import HostLog, Log
 from autoupdate.host.mounts import noexec_mount
 from autoupdate.host.probes import attempt
 from autoupdate.host.process import Identity, builder, find_user
+from autoupdate.host.rehearsal.rehearsals import SystemdRehearsals
 from autoupdate.host.services import Services, Systemd
 from autoupdate.host.snapshots import SharedSnapshots
 from autoupdate.host.transient_units import SystemdTransientUnits
 from autoupdate.model.errors import NotPermittedError
-from autoupdate.model.events import OUTPUT, STATE_RENEWED, UNCONFINED, Event
+from autoupdate.model.events import OUTPUT, REHEARSED, STATE_RENEWED, UNCONFINED, Event
 from autoupdate.model.paths import AppPaths, Paths
 from autoupdate.model.signatures import Keys
 from autoupdate.model.track import Found
@@ -72,6 +73,9 @@ def assemble(
         less = "builds are less confined, because this kernel has no Landlock"
         log.write(Event(UNCONFINED, f"{name}: {less}", name))
 
+    def note(what: str) -> None:
+        log.write(Event(REHEARSED, f"{name}: in the rehearsal, {what}", name))
+
     def damaged(error: DamagedStateError) -> None:
         kept = f"kept as {app_paths.state}.damaged"
         log.write(Event(STATE_RENEWED, f"{name}: {error.message}; {kept}", name))
@@ -97,6 +101,14 @@ def assemble(
             hooks=host_hooks(paths, name),
             snapshots=SharedSnapshots(
                 app_paths, lambda: shared.owner(services, settings.services).user
+            ),
+            rehearsals=SystemdRehearsals(
+                paths,
+                settings,
+                services,
+                Clock(),
+                lambda probe: probe_user(services, probe) if probe.type == "command" else None,
+                note,
             ),
             place=place,
             probe=lambda probe: attempt(probe, settings.path, probe_user(services, probe)),

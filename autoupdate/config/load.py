@@ -209,6 +209,13 @@ def build(app: str, merged: dict[str, Value]) -> Settings:
             f"{where}: health.first is {first}, which is not one of services",
             f"services are: {', '.join(services) or 'none'}",
         )
+    for name in found["rehearse"]["services"]:
+        if name not in (*services, "auto", "off"):
+            where = merged["rehearse.services"].origin
+            raise ConfigurationError(
+                f"{where}: rehearse.services has {name}, which is not one of services",
+                f"services are: {', '.join(services) or 'none'}",
+            )
     return Settings(
         app=app,
         **found[""],

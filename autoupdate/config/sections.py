@@ -100,6 +100,11 @@ class Rehearse(NamedTuple):
     timeout: float
     smoke: bool
     smoke_ignore: tuple[str, ...] = ()
+    services: tuple[str, ...] = ("off",)
+    """Names, or one of the words `auto` and `off`."""
+    time: float = 0.0
+    shared: str = "empty"
+    shared_max: int = 0
 
 
 class Start(NamedTuple):

@@ -31,6 +31,7 @@ from autoupdate.config.values import (
     optional_service,
     pattern,
     proxy_url,
+    rehearsed_services,
     relative_paths,
     secret_file,
     service_names,
@@ -267,13 +268,27 @@ SETTINGS = (
     Setting("rehearse.commands", commands, [],
             "Commands that must succeed in the new release before the switch. `{python}` stands for"
             " the release's interpreter, `{release}` for its directory."),
-    Setting("rehearse.timeout", limit, "5min", "Time limit for the whole rehearsal."),
+    Setting("rehearse.timeout", limit, "5min",
+            "Time limit for these commands and the imports of rehearse.smoke together."),
     Setting("rehearse.smoke", boolean, True,
             "Import each console script of the app in the new release. One that cannot be imported"
             " fails the update if the deployed release can import it, or if the unit of a service"
             " starts it; otherwise it is a warning."),
     Setting("rehearse.smoke_ignore", texts, [],
             "Names of console scripts that may fail to import, as nobody uses them on this host."),
+    Setting("rehearse.services", rehearsed_services, "auto",
+            "Services that are started from the new release in parallel with those that run, in a"
+            " sandbox without a network, before the switch. `auto`: those that an update would"
+            " restart; a list: these; `off`: none. A service that fails there is held against the"
+            " commit only if the deployed release does not fail in the same sandbox."),
+    Setting("rehearse.time", limit, "20s",
+            "How long these services are watched after they are up; the update takes so much"
+            " longer, while production runs."),
+    Setting("rehearse.shared", one_of("copy", "empty"), "copy",
+            "What these services find in the shared paths: a copy, which is removed afterwards, or"
+            " nothing."),
+    Setting("rehearse.shared_max", size, "256MiB",
+            "If the shared paths are larger than this, they are empty in a rehearsal."),
     Setting("start.update", boolean, True,
             "Update before a service starts. `false`: only finish or undo an interrupted run."),
     Setting("start.if_update_fails", one_of("block", "start"), "block",

@@ -312,6 +312,15 @@ def optional_service(value: Any) -> str:
     return "" if value == "" else service_names([value])[0]
 
 
+def rehearsed_services(value: Any) -> tuple[str, ...]:
+    """Accept "auto", "off", or a list of names of service units; return a word as a list of one."""
+    if value in ("auto", "off"):
+        return (value,)
+    if isinstance(value, str):
+        raise ValueError('must be "auto", "off", or a list such as ["app.service"]')
+    return service_names(value)
+
+
 def optional_path(value: Any) -> str:
     """Accept an absolute path, or an empty string."""
     return absolute_path(value) if value != "" else ""

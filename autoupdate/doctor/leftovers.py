@@ -9,6 +9,7 @@ from autoupdate.config import applied
 from autoupdate.doctor.case import Case
 from autoupdate.doctor.finding import Finding, command, rest_of
 from autoupdate.host.links import is_managed
+from autoupdate.host.runtime_files import is_running
 from autoupdate.records import unremoved
 
 
@@ -28,6 +29,8 @@ def leftovers(case: Case) -> Iterator[Finding]:
             what = f"is the former name of {case.settings.app}, and nothing needs it any more"
             yield Finding(case.paths.app(name).home, what, (remove,), asks=True)
     again = rest_of(case.settings.app)
+    if os.path.lexists(case.app.rehearsal) and not is_running(case.app):
+        yield Finding(case.app.rehearsal, "is left of a rehearsal whose run was killed", (again,))
     for place, (why, advice) in unremoved.read(case.app).items():
         if not os.path.lexists(place):
             continue

@@ -71,17 +71,28 @@ def too_early(app: App, commit: str, release: str, longest: float) -> Outcome | 
     return Outcome(Result.DEFERRED, Exit.DONE, reason, commit, release, advice)
 
 
+def was_only_rehearsed(records: Records, since: str) -> bool:
+    """Return whether a run that ended since then found the newest commit bad in its rehearsal.
+
+    The good release is deployed, and the commit has been dealt with as if it was rolled back.
+    """
+    last = records.history(1)
+    ended = bool(last) and last[0].finished_at >= since
+    return ended and last[0].step == Step.REHEARSE and not stuck(records)
+
+
 def stuck(records: Records) -> str:
     """Return why no release could be made of upstream's newest commit; empty if one could.
 
-    Empty also for a commit that was rolled back: the good release is deployed again.
+    Empty also for a commit that was rolled back, or failed in its rehearsal: the good release is
+    deployed.
     """
     candidate = records.candidate()
     if candidate is None:
         return ""
     for failed in records.quarantined():
         if failed.commit == candidate.commit:
-            if failed.step == Step.PROBATION:
+            if failed.step in (Step.REHEARSE, Step.PROBATION):
                 return ""
             return f"commit {short(failed.commit)} is in quarantine: {why_kept_out(failed)}"
     attempts = records.attempts(candidate.commit)

@@ -2,13 +2,54 @@
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from autoupdate.config.sections import Probe
 from autoupdate.host.process import Identity, NotStartedError, TimedOutError, base_environment, run
 
 # At most this much of a page is read, in bytes.
 LONGEST_BODY = 1_000_000
+
+
+class Clock(Protocol):
+    """Time that only goes forward, in seconds."""
+
+    def monotonic(self) -> float:
+        """Return the seconds since some fixed moment."""
+
+
+class Probing:
+    """One probe over some time: when it is due, whether it passed, how often it failed."""
+
+    def __init__(self, probe: Probe, attempt: Callable[[Probe], str], clock: Clock) -> None:
+        self.probe = probe
+        self.attempt = attempt
+        self.clock = clock
+        self.begin()
+
+    def begin(self) -> None:
+        """Start over, as after a start of the service."""
+        self.due = self.clock.monotonic()
+        self.counts_from = self.due + self.probe.grace
+        self.passed = False
+        self.failures = 0
+
+    def look(self) -> str:
+        """Try the probe if it is due; return what was wrong if it has failed too often."""
+        if self.clock.monotonic() < self.due:
+            return ""
+        seen = self.attempt(self.probe)
+        now = self.clock.monotonic()
+        self.due = now + self.probe.interval
+        if not seen:
+            self.passed, self.failures = True, 0
+        elif self.passed or now >= self.counts_from:
+            self.failures += 1
+            if self.failures > self.probe.retries:
+                return seen
+        return ""
 
 
 def describe(probe: Probe) -> str:

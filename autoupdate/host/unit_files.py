@@ -16,6 +16,7 @@ class Directive(NamedTuple):
     key: str
     value: str
     text: str
+    section: str = ""
 
 
 def unit_files(paths: Paths, suffix: str) -> dict[str, str]:
@@ -42,8 +43,11 @@ def directives(file: str) -> list[Directive]:
     """Return the assignments of a unit file; a file that cannot be read has none."""
     found: list[Directive] = []
     text: list[str] = []
+    section = ""
     for number, line in enumerate(lines(file), start=1):
         comment = re.match(r"\s*[#;]", line)
+        if not text and (header := re.fullmatch(r"\[(.+)\]\s*", line)):
+            section = header[1]
         if comment or (not text and "=" not in line):
             continue
         text.append(line)
@@ -51,7 +55,7 @@ def directives(file: str) -> list[Directive]:
             whole = "\n".join(text)
             key, _, value = re.sub(r"\\\n", " ", whole).partition("=")
             begin = number - len(text) + 1
-            found.append(Directive(file, begin, key.strip(), value.strip(), whole))
+            found.append(Directive(file, begin, key.strip(), value.strip(), whole, section))
             text = []
     return found
 

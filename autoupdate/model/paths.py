@@ -61,6 +61,11 @@ class Paths:
             *(f"{self.root}/{other}/systemd/system" for other in others),
         )
 
+    @property
+    def runtime_units(self) -> str:
+        """Directory of units that last until the next boot."""
+        return f"{self.root}/run/systemd/system"
+
     def keys(self, name: str) -> str:
         """Return the directory of an app's trusted keys."""
         return f"{self.etc}/keys/{name}"
@@ -197,6 +202,11 @@ class AppPaths:
     def snapshots(self) -> str:
         """Directory of the copies of shared files, one subdirectory for each transaction."""
         return f"{self.home}/snapshots"
+
+    @property
+    def rehearsal(self) -> str:
+        """Directory of what rehearsed services use, removed at the end of each rehearsal."""
+        return f"{self.home}/rehearsal"
 
     @property
     def relocation(self) -> str:

@@ -28,7 +28,8 @@ SELECT * FROM (SELECT * FROM transactions WHERE result = 'updated' AND "trigger"
     "candidate": "SELECT * FROM candidate",
     "hold": "SELECT * FROM hold",
     "pin": "SELECT * FROM pin",
-    "remembered": "SELECT * FROM remembered WHERE name = 'network trouble'",
+    "remembered": "SELECT * FROM remembered WHERE name = 'network trouble'"
+    " OR name LIKE 'cannot-rehearse %'",
     "trusted": """
 SELECT * FROM trusted
 WHERE "commit" IN (SELECT "commit" FROM releases UNION SELECT "commit" FROM candidate)""",

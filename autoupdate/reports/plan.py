@@ -33,6 +33,8 @@ from autoupdate.update.check import claim_path, look_upstream
 from autoupdate.update.failure import refuse_failed_environment
 from autoupdate.update.fetch import fetch_safely, why, with_sound_mirror
 from autoupdate.update.probation import ours, refuse_dynamic_users, try_probes
+from autoupdate.update.rehearsal.choice import choose
+from autoupdate.update.rehearsal.choice import in_words as in_words_of_choice
 from autoupdate.update.retention import find_staged
 from autoupdate.worker.building import Plan
 
@@ -233,6 +235,8 @@ class Planner:
         plan = Plan(made.key, made.interpreter, made.reused, made.free, made.asked)
         check_space(app.records.releases(), plan)
         self.passed(f"{made.free >> 20:,} MiB free")
+        self.asking = "rehearsal"
+        self.passed(in_words_of_choice(choose(app)))
 
     def ask(self, gates: tuple[Gate, ...]) -> None:
         """Ask some gates about the commit."""

@@ -20,6 +20,7 @@ from autoupdate.records import pin as pins
 from autoupdate.records.records import Records
 from autoupdate.records.rows import Release, Transaction
 from autoupdate.update.probation import left_broken
+from autoupdate.update.rehearsal.choice import known_faults
 
 
 def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str, Any]:
@@ -55,6 +56,9 @@ def status(settings: Settings, paths: AppPaths, services: Services) -> dict[str,
         "last_run": last._asdict() if last else None,
         "last_success_at": records.last_success_at() if records else None,
         "network_trouble": trouble._asdict() if trouble else None,
+        "rehearsal": {
+            "left_out": [item._asdict() for item in known_faults(records)] if records else [],
+        },
         "hold": hold._asdict() if hold else None,
         "pin": pin._asdict() if pin else None,
         "quarantine": [
@@ -126,7 +130,8 @@ def state(
         return where_pinned(records, pin.commit, current)
     behind = candidate and current and candidate.commit != current.commit
     if candidate and quarantined(records, candidate.commit):
-        return "rolled-back" if behind and not stuck(records) else "failed"
+        is_old = behind and not stuck(records) and not failed_before(records, candidate.commit)
+        return "rolled-back" if is_old else "failed"
     if last and last.result == Result.ROLLED_BACK and behind:
         return "rolled-back"
     if last and last.result == Result.DEFERRED and (behind or not candidate):
@@ -145,6 +150,13 @@ def where_pinned(records: Records, commit: str, current: Release | None) -> str:
 def quarantined(records: Records, commit: str) -> bool:
     """Return whether a commit is in quarantine."""
     return commit in {item.commit for item in records.quarantined()}
+
+
+def failed_before(records: Records, commit: str) -> bool:
+    """Return whether a commit in quarantine failed its rehearsal, so that none was rolled back."""
+    return any(
+        (item.commit, item.step) == (commit, Step.REHEARSE) for item in records.quarantined()
+    )
 
 
 def now() -> str:

@@ -12,7 +12,7 @@ from autoupdate.config.claims import refuse_conflicts
 from autoupdate.config.load import is_name, load, read
 from autoupdate.config.run_from import adoption, located
 from autoupdate.config.sections import Settings
-from autoupdate.gates.attempts import stuck
+from autoupdate.gates.attempts import stuck, was_only_rehearsed
 from autoupdate.gates.runnable import useless_current
 from autoupdate.host import runtime_files
 from autoupdate.host.clock import Clock
@@ -162,6 +162,10 @@ def pass_gate(
             # Not the fault of any commit: the service starts on what is deployed.
             tell(paths, settings.app, STARTED_OLD, f"{settings.app}: not updated, because the"
                  f" {probe}; the service starts on what is deployed")  # fmt: skip
+            return 0
+        if _ask(app.state, lambda records: was_only_rehearsed(records, before), False):
+            tell(paths, settings.app, STARTED_OLD,
+                 f"{settings.app}: {fault}; the service starts on what is deployed")  # fmt: skip
             return 0
         if conflict := conflict_with_another(paths, settings.app):
             return start_on_deployed(paths, settings.app, app, conflict)

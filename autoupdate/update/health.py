@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from autoupdate.config.sections import Health, Probe
-from autoupdate.host.probes import describe
+from autoupdate.host.probes import Probing, describe
 from autoupdate.host.services import Service, Services
 from autoupdate.host.unit_times import Times
 
@@ -160,37 +160,6 @@ def was_stopped(services: Services, service: Service) -> bool:
     return service.active == "inactive" and services.was_told_to_stop(service)
 
 
-class Probing:
-    """One probe over the soak time: when it is due, whether it passed, how often it failed."""
-
-    def __init__(self, probe: Probe, attempt: Attempt, clock: Clock) -> None:
-        self.probe = probe
-        self.attempt = attempt
-        self.clock = clock
-        self.begin()
-
-    def begin(self) -> None:
-        """Start over, as after a start of the service."""
-        self.due = self.clock.monotonic()
-        self.counts_from = self.due + self.probe.grace
-        self.passed = False
-        self.failures = 0
-
-    def look(self) -> None:
-        """Try the probe if it is due. Raises UnhealthyError when it has failed too often."""
-        if self.clock.monotonic() < self.due:
-            return
-        seen = self.attempt(self.probe)
-        now = self.clock.monotonic()
-        self.due = now + self.probe.interval
-        if not seen:
-            self.passed, self.failures = True, 0
-        elif self.passed or now >= self.counts_from:
-            self.failures += 1
-            if self.failures > self.probe.retries:
-                raise ProbeFailedError(self.probe, seen)
-
-
 class Watching:
     """One service over the soak time; an administrator may restart or stop it meanwhile."""
 
@@ -273,7 +242,7 @@ def soak(
             if probing.probe.service in down:
                 probing.begin()
             else:
-                probing.look()
+                look(probing)
         stopped = {name for name, watching in watched.items() if watching.stopped}
         well = all(
             (probing.passed and not probing.failures) or probing.probe.service in stopped
@@ -284,11 +253,17 @@ def soak(
         clock.sleep(LOOK_EVERY)
 
 
+def look(probing: Probing) -> None:
+    """Try a probe if it is due. Raises ProbeFailedError when it has failed too often."""
+    if seen := probing.look():
+        raise ProbeFailedError(probing.probe, seen)
+
+
 def try_probe(probe: Probe, attempt: Attempt, clock: Clock) -> None:
     """Try a probe on what runs until it passes. Raises ProbeFailedError if it fails too often."""
     probing = Probing(probe, attempt, clock)
     while not probing.passed:
-        probing.look()
+        look(probing)
         if not probing.passed:
             clock.sleep(LOOK_EVERY)
 

@@ -28,6 +28,8 @@ def recover(app: App) -> Outcome | None:
     for cure in app.cures:
         if outcome := cure(app):
             return outcome
+    if app.host.rehearsals.clean():
+        app.tell(RECOVERED, f"{app.name}: what an interrupted rehearsal left was removed")
     transaction = app.records.unfinished()
     if transaction is None:
         sweep(app)

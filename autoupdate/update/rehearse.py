@@ -1,9 +1,10 @@
-"""rehearse: tests the new release before it is deployed."""
+"""rehearse: tests the new release, then its services in a sandbox, before it is deployed."""
 
 from autoupdate.app import App
 from autoupdate.model.events import REHEARSED
 from autoupdate.model.steps import Step
 from autoupdate.records.rows import Release, Transaction
+from autoupdate.update.rehearsal.services import rehearse_services
 
 
 def rehearse(app: App, transaction: Transaction, release: Release) -> Release:
@@ -17,4 +18,5 @@ def rehearse(app: App, transaction: Transaction, release: Release) -> Release:
     ):  # fmt: skip
         app.tell(REHEARSED, f"{app.name}: release {release.id}: {warning}",
                  commit=release.commit, release=release.id)  # fmt: skip
+    rehearse_services(app, release)
     return release

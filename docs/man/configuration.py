@@ -35,6 +35,7 @@ TYPES: dict[values.Check, str] = {
     values.optional_service: "unit name",
     values.pattern: "regular expression",
     values.proxy_url: "URL",
+    values.rehearsed_services: '"auto", "off" or list of unit names',
     values.relative_paths: "list of relative paths",
     values.nested_paths: "list of relative paths",
     values.link_patterns: "list of relative paths or globs",

@@ -35,6 +35,7 @@ from tests.unit.effects import (
     FakeClock,
     FakeHooks,
     FakeLog,
+    FakeRehearsals,
     FakeServices,
     FakeSnapshots,
     FakeTransientUnits,
@@ -79,6 +80,7 @@ class World:
         self.snapshots = FakeSnapshots(self.effect)
         self.transient_units = FakeTransientUnits(self.effect)
         self.hooks = FakeHooks(self.effect)
+        self.rehearsals = FakeRehearsals(self)
 
         self.units = FakeUnits(self.effect)
         self.processes: list[Process] = []
@@ -126,7 +128,7 @@ class World:
             ask_upstream=self.check, trusted_keys=lambda: self.keys, worker=self.worker,
             host=Host(
                 services=self.services, transient_units=self.transient_units, hooks=self.hooks,
-                snapshots=self.snapshots, place=place_link, probe=probe,
+                snapshots=self.snapshots, rehearsals=self.rehearsals, place=place_link, probe=probe,
                 noexec=lambda _: self.noexec,
                 provide_shared=provide_shared, hand_over_shared=hand_over_shared,
             ),
@@ -193,6 +195,8 @@ class World:
         twin.worker = copy.copy(self.worker)
         twin.worker.world, twin.worker.calls, twin.worker.fetched = twin, [], []
         twin.worker.inspected = set(self.worker.inspected)
+        twin.rehearsals = copy.copy(self.rehearsals)
+        twin.rehearsals.world, twin.rehearsals.performed = twin, []
         twin.services = copy.copy(self.services)
         twin.services.world, twin.services.units = twin, dict(self.services.units)
         return twin

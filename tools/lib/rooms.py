@@ -14,6 +14,8 @@ ROOMS = (
 # Folders inside a room, from the top down; "." is what lies in the room itself.
 INNER = {
     "cli": ("verbs", "render", "."),
+    "update": (".", "rehearsal"),
+    "host": ("rehearsal", "."),
     "worker": (".", "repository", "environment", "packages", "signatures"),
 }
 

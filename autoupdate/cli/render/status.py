@@ -59,6 +59,9 @@ def status(facts: dict[str, Any], now: str) -> str:
         if item["retry_at"]:
             lines.append(fact("", f"tried again {until(item['retry_at'], now)}"))
         lines.append(fact("", in_text(item["reason"])))
+    for item in facts["rehearsal"]["left_out"]:
+        lines.append(fact("rehearsal", f"without {item['name']}, since {ago(item['since'], now)}"))
+        lines.append(fact("", in_text(item["about"])))
     for name, service in facts["services"].items():
         lines.append(about_service(name, service))
     for place in dict.fromkeys(item["runs_from"] for item in facts["services"].values()):

@@ -182,7 +182,7 @@ def test_shape_of_status(world: World) -> None:
     assert set(told) == {
         "app", "network_trouble", "settings_fault", "state", "watched", "interrupted", "current",
         "previous", "candidate",
-        "last_run", "last_success_at", "hold", "pin", "quarantine", "services",
+        "last_run", "last_success_at", "rehearsal", "hold", "pin", "quarantine", "services",
     }  # fmt: skip
     assert (told["app"], told["state"]) == (APP, "current")
     assert set(told["current"]) == RELEASE | {"trusted", "trust_reason"}

@@ -261,3 +261,26 @@ def test_name_that_no_app_can_have(paths: Paths, name: str) -> None:
 def test_setting_without_default(paths: Paths) -> None:
     write(f"{paths.etc}/apps/demo.toml", "keep = 2")
     assert "demo: upstream.url is not set, and has no default" in refusal(paths)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('"auto"', ""),
+        ('"off"', ""),
+        ('["web.service"]', ""),
+        ("[]", ""),
+        ('"on"', "auto"),
+        ('["other.service"]', "not one of services"),
+        ('["web"]', "not a service unit"),
+    ],
+)
+def test_services_of_rehearsals(paths: Paths, value: str, said: str) -> None:
+    text = f'services = ["web.service"]\n{BASE}[rehearse]\nservices = {value}\n'
+    write(f"{paths.etc}/apps/demo.toml", text)
+    if not said:
+        assert load.load(paths, "demo").rehearse.time == 20.0
+        return
+    with pytest.raises(ConfigurationError, match=said) as raised:
+        load.load(paths, "demo")
+    assert "rehearse.services" in str(raised.value)

@@ -27,7 +27,7 @@ def test_settings_in_the_guide_exist() -> None:
     guide = (DOCS / "operation.md").read_text()
     keys = {setting.key for setting in SETTINGS}
     blocks = re.findall(r"(?:^    \[[a-z]+\]\n(?:    [a-z_]+ = .*\n)+)", guide, re.MULTILINE)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         for section, values in tomllib.loads(block).items():
             assert {f"{section}.{name}" for name in values} <= keys

@@ -26,6 +26,9 @@ url = "{url}"
 [build]
 extra_requirements = []    # the real application needs some, the demo does not
 
+[rehearse]
+services = "off"     # by default, services are tried before the switch: here, a roll back is shown
+
 [start]
 fresh_for = "1s"     # by default, starts within a minute share one check
 

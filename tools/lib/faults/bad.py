@@ -1,5 +1,6 @@
 """Bad commits: where each one fails, with which reason, and how long the service is away."""
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tools.lib.hosts.host import HostError
 
 FAULT = "bad commit"
 KINDS = tuple(Broken)
+REHEARSED = ", rehearsed"
 # Otherwise these would take half an hour.
 ENDLESS = (Broken.BUILD_HANGS, Broken.BUILD_FORKS)
 
@@ -59,23 +61,25 @@ class Prober:
 
 
 def bad_commits(release: str, deb: Path) -> Iterator[Cell]:
-    """Deploy each bad commit, each on a new host."""
-    for broken in KINDS:
-        made = Cell(release, FAULT, broken.value)
+    """Deploy each bad commit, without and with a rehearsal of the services, each on a new host."""
+    for broken, rehearsed in itertools.product(KINDS, (False, True)):
+        made = Cell(release, FAULT, broken.value + (REHEARSED if rehearsed else ""))
         began = time.monotonic()
         # A small file system, so that it is full soon.
         with opened(release, deb, volume=Volume) as scene:
             try:
-                bring_in(scene, broken, made)
+                bring_in(scene, broken, made, rehearsed=rehearsed)
             except (AssertionError, CommandFailedError, HostError) as error:
                 made.wrong.append(f"given up: {str(error)[:1500]}")
         made.seconds = time.monotonic() - began
         yield made
 
 
-def bring_in(scene: Scene, broken: Broken, made: Cell) -> None:
+def bring_in(scene: Scene, broken: Broken, made: Cell, *, rehearsed: bool) -> None:
     """Run with one bad commit upstream, and check the result."""
     scene.app.watch_strictly("20s" if broken in ENDLESS else "5min")
+    if rehearsed:
+        scene.app.rehearse("6s")
     good, bad = scene.good, scene.commit(broken)
     with Prober(scene.app, scene.versions[good]) as prober:
         scene.host.systemctl("start", RUN, check=False, timeout=300)
@@ -84,7 +88,10 @@ def bring_in(scene: Scene, broken: Broken, made: Cell) -> None:
     facts, status = scene.facts(), scene.status()[0]
     reasons = {row[0]: row[1] for row in facts["quarantine"]}
     taken = scene.host.run("autoupdatectl", "history", "--limit=1").stdout.splitlines()
-    step = "probation" if status["last_run"]["result"] == "rolled-back" else "build"
+    failed_in = status["last_run"]["reason"].partition("failed in step ")[2].partition(":")[0]
+    step = failed_in or "probation"
+    if rehearsed and prober.away:
+        made.wrong.append(f"the service was away for {prober.away:.2f} s")
     made.happened = f"{step}; {prober.away:.2f} s; {reasons.get(bad, 'not in quarantine')}"
     if status["current"]["commit"] != good or scene.serving() != scene.versions[good]:
         made.wrong.append(f"the good release is not back: {status}")

@@ -110,7 +110,8 @@ BAD = """\
 Each bad commit is deployed by `systemctl start autoupdate@ipfs-accelerate` on its own host, with
 the state on a small file system. Services are watched for 4 s and probed. *away* is how long the
 HTTP service did not answer from the good release, when asked about every 10 ms. It includes the
-restarts and the time for which the bad release was watched.
+restarts and the time for which the bad release was watched. With *rehearsed*, the services of
+the new release were tried in a sandbox for 6 s before the switch (`rehearse.services = "auto"`).
 """
 
 

@@ -51,11 +51,17 @@ class Application:
         lines += ["[upstream]\n", f'url = "{url}"\n', "[health]\n", f'soak = "{soak}"\n']
         # What the real application needs besides its requirements, the demo does not.
         lines += ["[build]\n", "extra_requirements = []\n"]
+        # It would make each update longer; tests of rehearsals turn it on.
+        lines += ["[rehearse]\n", 'services = "off"\n']
         self.host.write(CONFIGURATION, "".join(lines))
 
     def configure_more(self, toml: str, name: str = "50-test") -> None:
         """Write a file that is read after the administrator's file and overrides it."""
         self.host.write(f"{CONFIGURATION}.d/{name}.toml", toml)
+
+    def rehearse(self, time: str = "6s") -> None:
+        """Rehearse services before each switch, for a short time."""
+        self.configure_more(f'[rehearse]\nservices = "auto"\ntime = "{time}"\n', "60-rehearse")
 
     def watch_strictly(self, build_timeout: str = "5min") -> None:
         """Watch long enough to see a crash after some seconds; probe both web services."""

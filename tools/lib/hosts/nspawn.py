@@ -31,6 +31,8 @@ def start(name: str, root: Path, console: Path) -> subprocess.Popen[bytes]:
         "--resolv-conf=replace-host",
         "--timezone=off",
         "--link-journal=no",
+        # Otherwise systemd cannot bring up the loopback of a private network.
+        "--capability=CAP_NET_ADMIN",
         # As on a real host; systemd-nspawn forbids these to its containers by default.
         "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self",
         *binds,

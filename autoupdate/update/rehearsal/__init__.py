@@ -1,0 +1,1 @@
+"""The rehearsal of services: which take part, and whose fault it is if one fails."""
