@@ -98,6 +98,6 @@ def bring_in(scene: Scene, broken: Broken, made: Cell, *, rehearsed: bool) -> No
     if bad not in reasons:
         made.wrong.append(f"the commit is not in quarantine: {taken}")
     logged = scene.host.read("/var/log/autoupdate/auto-update.log")
-    if bad not in logged or status["last_run"]["reason"][:80] not in logged:
+    if bad[:12] not in logged or status["last_run"]["reason"][:80] not in logged:
         made.wrong.append("the log file does not tell")
     made.wrong += incomplete(scene, facts) + traces(scene, facts)
