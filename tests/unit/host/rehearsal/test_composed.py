@@ -87,8 +87,10 @@ WantedBy=multi-user.target
 
 
 def test_directories_that_systemd_would_make_are_thrown_away(
-    plan: composed.Plan, tmp_path: Path
+    plan: composed.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Only root may give a directory away.
+    monkeypatch.setattr(os, "chown", lambda *_: None)
     of = unit(tmp_path, "[Service]\nStateDirectory=x\nDeviceAllow=/dev/dri rw\n", User="app",
               RuntimeDirectory="x y:z", RuntimeDirectoryMode="0750")  # fmt: skip
     made = lines(plan, of)
