@@ -139,12 +139,8 @@ def make_room(app: App) -> bool:
 
 def empty_trash(app: App) -> None:
     """Remove what is in the trash, and report what cannot be removed."""
-    left = trash.empty(app.paths)
-    for place, remaining in left.items():
+    for place, remaining in trash.empty(app.paths).items():
         report(app, place, f"{os.path.basename(place)}, which is no longer needed,", remaining)
-    for place in unremoved.read(app.paths):
-        if place.startswith(f"{app.paths.trash}/") and place not in left:
-            unremoved.forget(app.paths, place)
 
 
 def report(app: App, place: str, what: str, left: tuple[Remaining, ...], release: str = "") -> None:

@@ -14,12 +14,13 @@ from autoupdate.worker.removal import Remaining, explained, remove_tree
 
 def throw_away(paths: AppPaths, place: str) -> tuple[Remaining, ...]:
     """Move something into the trash, if it exists; return why that failed, if it did."""
+    if not os.path.lexists(place):
+        return ()
     try:
         os.makedirs(paths.trash, mode=0o700, exist_ok=True)
         os.rename(place, f"{paths.trash}/{unused_name(paths, os.path.basename(place))}")
-    except FileNotFoundError:
-        return ()
     except OSError as error:
+        remove_if_empty(paths)
         return (explained(place, place, error),)
     return ()
 
@@ -34,11 +35,8 @@ def unused_name(paths: AppPaths, name: str) -> str:
 
 
 def is_empty(paths: AppPaths) -> bool:
-    """Return whether there is nothing to remove."""
-    try:
-        return not os.listdir(paths.trash)
-    except FileNotFoundError:
-        return True
+    """Return whether there is nothing to remove, not even the directory of a killed run."""
+    return not os.path.lexists(paths.trash)
 
 
 def empty(paths: AppPaths) -> dict[str, tuple[Remaining, ...]]:
@@ -51,10 +49,15 @@ def empty(paths: AppPaths) -> dict[str, tuple[Remaining, ...]]:
         for place in sorted(entries):
             if remaining := remove_tree(place):
                 left[place] = remaining
+    remove_if_empty(paths)
+    return left
+
+
+def remove_if_empty(paths: AppPaths) -> None:
+    """Remove the directory itself: that it exists means that there is something to remove."""
     with suppress(OSError):
         # Unless something is left, or has just come.
         os.rmdir(paths.trash)
-    return left
 
 
 def contents(paths: AppPaths) -> set[str]:

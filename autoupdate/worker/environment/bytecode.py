@@ -1,6 +1,7 @@
 """Compiles modules before a release is switched to, so that its services start faster."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 
 from autoupdate.worker.packages.uv import Command
@@ -28,14 +29,15 @@ def compile_listed(command: Command, release: str, modules: Sequence[str]) -> No
     lines = "".join(f"{module}\n" for module in modules if "\n" not in module)
     if not lines:
         return
-    listed = f"{release}/.venv/modules"
-    with open(listed, "x", encoding="utf-8", errors="surrogateescape") as stream:
-        stream.write(lines)
     together = ["-j0"] if len(modules) > MANY_FILES else []
-    python = f"{release}/.venv/bin/python"
-    words = [python, "-I", "-S", "-m", "compileall", "-q", *together, "-i", listed]
-    command(["nice", "-n", "10", *words], "/", {})
-    os.unlink(listed)
+    # A package may have installed files of any name there.
+    with tempfile.NamedTemporaryFile("w", dir=f"{release}/.venv", encoding="utf-8",
+                                     errors="surrogateescape") as listed:  # fmt: skip
+        listed.write(lines)
+        listed.flush()
+        python = f"{release}/.venv/bin/python"
+        words = [python, "-I", "-S", "-m", "compileall", "-q", *together, "-i", listed.name]
+        command(["nice", "-n", "10", *words], "/", {})
 
 
 def imported_places(release: str, facts: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import struct
+import tempfile
 from collections.abc import Iterator, Sequence
 
 # Magic number, flags (0: by time and size), time of the source, its size (PEP 552).
@@ -72,13 +73,25 @@ def _copy(module: str, former: str, suffix: str) -> bool:
     if os.path.islink(cache):
         return False
     os.makedirs(cache, exist_ok=True)
-    target = os.open(
-        f"{cache}/{name.removesuffix('.py')}{suffix}",
-        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644,
-    )  # fmt: skip
-    with open(target, "wb") as stream:
-        stream.write(HEADER.pack(magic, flags, *_recorded(facts)) + compiled[HEADER.size :])
+    target = f"{cache}/{name.removesuffix('.py')}{suffix}"
+    _write(target, HEADER.pack(magic, flags, *_recorded(facts)) + compiled[HEADER.size :])
     return True
+
+
+def _write(file: str, content: bytes) -> None:
+    """Write a file as a whole: half a module with the right header would never be compiled again.
+
+    Raises OSError.
+    """
+    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(file))
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+            os.fchmod(stream.fileno(), 0o644)
+        os.rename(temporary, file)
+    except OSError:
+        os.unlink(temporary)
+        raise
 
 
 def _recorded(facts: os.stat_result) -> tuple[int, int]:

@@ -1,13 +1,16 @@
 """Compiled modules are taken over from the release before, if they are those of the same source."""
 
+import errno
 import importlib.util
 import os
 import py_compile
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from autoupdate.worker.environment.bytecode import compile_listed
 from autoupdate.worker.environment.compiled import take_over
 
 INTERPRETER = f"/usr/bin/python3 Python {sys.version_info[0]}.{sys.version_info[1]}.1"
@@ -87,6 +90,34 @@ def test_a_module_that_is_checked_by_its_hash(trees: tuple[Path, Path]) -> None:
     mode = py_compile.PycInvalidationMode.CHECKED_HASH
     py_compile.compile(str(trees[1] / "app/same.py"), invalidation_mode=mode, doraise=True)
     assert left(trees) == ["changed.py", "same.py"]
+
+
+def test_a_full_disk_leaves_no_half_module(
+    trees: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its header would be right, so that nobody compiled it again, and no import could read it."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "rename", fail)
+    assert left(trees) == ["changed.py", "same.py"]
+    assert os.listdir(trees[0] / "app/__pycache__") == []
+
+
+def test_a_package_may_have_a_file_of_any_name(tmp_path: Path) -> None:
+    """Such as a directory of data in the environment."""
+    (tmp_path / ".venv/modules").mkdir(parents=True)
+    listed: list[str] = []
+
+    def command(words: Sequence[str], directory: str, more: dict[str, str]) -> tuple[int, str]:
+        assert (directory, more) == ("/", {})
+        listed.extend(Path(words[-1]).read_text().splitlines())
+        return 0, ""
+
+    compile_listed(command, str(tmp_path), ["/r/a.py", "/r/line\nfeed.py", "/r/b.py"])
+    assert listed == ["/r/a.py", "/r/b.py"]
+    assert os.listdir(tmp_path / ".venv") == ["modules"]
 
 
 def test_links_and_pipes_of_upstream(trees: tuple[Path, Path], tmp_path: Path) -> None:
