@@ -35,7 +35,6 @@ from tests.unit.effects import (
     FakeClock,
     FakeHooks,
     FakeLog,
-    FakeRehearsals,
     FakeServices,
     FakeSnapshots,
     FakeTransientUnits,
@@ -44,6 +43,7 @@ from tests.unit.effects import (
     Killed,
     commit,
 )
+from tests.unit.fake_rehearsals import FakeRehearsals
 from tests.unit.fake_worker import FakeWorker
 
 

@@ -3,158 +3,31 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from autoupdate.adoption import gate_drop_in, renameat2
 from autoupdate.adoption import rename as renames
-from autoupdate.cli.main import main
-from autoupdate.cli.verbs import forget as forgetting
-from autoupdate.cli.verbs import rename as verb
-from autoupdate.cli.verbs import status as looking
+from autoupdate.adoption import renameat2
 from autoupdate.config import renamed
 from autoupdate.config.load import apps, foreign, load
-from autoupdate.config.run_from import GATE
-from autoupdate.host import runtime_files
 from autoupdate.host.links import is_managed
 from autoupdate.model.errors import ConfigurationError, Exit
-from autoupdate.model.events import STEERED
-from autoupdate.model.paths import AppPaths
-from autoupdate.records import unremoved
 from autoupdate.service_start import gate
+from tests.unit.adoption.renaming import (
+    AGAIN,
+    SHOP,
+    Call,
+    Units,
+    assert_renamed,
+    settings,
+    steered,
+    write,
+)
 from tests.unit.conftest import Journal
 from tests.unit.effects import APP, Killed, commit
 from tests.unit.guard import GUARD
 from tests.unit.world import World
-
-SHOP = "shop"
-WANTS = "etc/systemd/system/timers.target.wants"
-AGAIN = f"autoupdatectl rename {APP} {SHOP}"
-Call = Callable[..., int]
-
-
-class Units:
-    """Enables and disables timers as systemctl does, by links."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.reloads = 0
-
-    def switch(self, unit: str, *, on: bool, now: bool = True) -> None:
-        """Enable or disable a unit."""
-        assert now
-        link = self.world.root / WANTS / unit
-        if on and not link.is_symlink():
-            link.symlink_to("/usr/lib/systemd/system/any.timer")
-        elif not on:
-            link.unlink(missing_ok=True)
-
-    def reload(self) -> None:
-        """Reload unit files."""
-        self.world.effect("reload")
-        self.reloads += 1
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what the services of the world have."""
-        return getattr(self.world.services, name)
-
-
-@pytest.fixture
-def units(world: World, monkeypatch: pytest.MonkeyPatch, journal: Journal) -> Units:
-    """Return the service manager, in place of that of the host."""
-    made = Units(world)
-    for module in (verb, forgetting):
-        monkeypatch.setattr(module, "Systemd", lambda: made)
-        monkeypatch.setattr(module, "SystemdTransientUnits", lambda: world.transient_units)
-    monkeypatch.setattr(looking, "Systemd", lambda: made)
-    monkeypatch.setattr(forgetting, "processes_in", lambda _: [])
-    assert journal.entries == []
-    return made
-
-
-@pytest.fixture
-def call(world: World, units: Units) -> Call:
-    """Return what types a command."""
-    assert units.reloads == 0
-    return lambda *words: main(list(words), world.all_paths)
-
-
-@pytest.fixture
-def deployed(world: World, units: Units) -> World:
-    """Return a world with an app that is deployed, and has everything that can have its name."""
-    world.deploy(1)
-    paths = world.all_paths
-    write(f"{paths.etc}/apps/{APP}.toml", settings(world))
-    write(f"{paths.etc}/apps/{APP}.toml.d/10-keep.toml", "keep = 4\n")
-    write(f"{paths.keys(APP)}/author.asc", "key")
-    write(f"{paths.hooks(APP)}/pre-update.d/10-ask", "#!/bin/sh\n")
-    write(f"{paths.administrators_units}/autoupdate@{APP}.timer.d/often.conf", "[Timer]\n")
-    write(f"{world.root}/metrics/autoupdate-{APP}.prom", "")
-    (world.root / WANTS).mkdir(parents=True)
-    units.switch("autoupdate.timer", on=True)
-    gate_drop_in.enable(paths, world.units, "web.service", APP)
-    unremoved.note(world.paths, f"{world.paths.releases}/old", "busy", f"rm {world.paths.home}/x")
-    script = f"{world.paths.release(world.release_of(1))}/.venv/bin/serve"
-    write(script, f"#!{world.paths.release(world.release_of(1))}/.venv/bin/python\n")
-    return world
-
-
-def settings(world: World) -> str:
-    """Return the settings of the app."""
-    return (
-        f'path = "{world.settings.path}"\nservices = ["web.service"]\n'
-        f'[upstream]\nurl = "https://x/y"\n[metrics]\ntextfile = "{world.root}/metrics"\n'
-    )
-
-
-def write(file: str, text: str) -> None:
-    """Write a file."""
-    os.makedirs(os.path.dirname(file), exist_ok=True)
-    Path(file).write_text(text)
-
-
-def left_with(world: World, name: str) -> list[str]:
-    """Return the paths of the administrator that have a name."""
-    return sorted(
-        os.path.relpath(f"{place}/{found}", world.root)
-        for top in ("etc", "run", "metrics")
-        for place, directories, files in os.walk(world.root / top)
-        for found in [*directories, *files]
-        if name in found
-    )
-
-
-def steered(journal: Journal) -> list[tuple[str, str]]:
-    """Return the app and the message of what administrators did."""
-    return [
-        (entry["AUTOUPDATE_APP"], entry["MESSAGE"])
-        for entry in journal.entries
-        if entry["AUTOUPDATE_EVENT"] == STEERED.name
-    ]
-
-
-def assert_renamed(world: World) -> None:
-    """Check that nothing but the link to the directory has the old name."""
-    paths, new = world.all_paths, world.all_paths.app(SHOP)
-    assert left_with(world, APP) == []
-    assert os.readlink(world.paths.home) == SHOP
-    assert os.path.isdir(new.home)
-    assert not os.path.islink(new.home)
-    assert os.readlink(world.settings.path) == new.current
-    assert world.at_path() == commit(1)
-    found = load(paths, SHOP)
-    assert (found.keep, found.path) == (4, world.settings.path)
-    assert Path(paths.keys(SHOP), "author.asc").exists()
-    assert Path(paths.hooks(SHOP), "pre-update.d/10-ask").exists()
-    drop_in = Path(paths.administrators_units, "web.service.d", gate_drop_in.NAME)
-    assert drop_in.read_text() == gate_drop_in.text(paths, SHOP)
-    assert os.listdir(world.root / WANTS) == [f"autoupdate@{SHOP}.timer"]
-    assert Path(paths.administrators_units, f"autoupdate@{SHOP}.timer.d/often.conf").exists()
-    assert unremoved.read(new) == {f"{new.releases}/old": ("busy", f"rm {new.home}/x")}
-    assert apps(paths) == [SHOP]
 
 
 def test_everything_gets_the_new_name(
@@ -407,153 +280,3 @@ def test_forgotten_with_all_its_names(deployed: World, call: Call) -> None:
         deployed.services.change(name, active="inactive", sub="dead")
     assert call("forget", "--yes", "--shared", SHOP) == Exit.DONE
     assert os.listdir(os.path.dirname(deployed.paths.home)) == []
-
-
-Change = Callable[[World], Any]
-
-
-def unit(name: str, text: str) -> Change:
-    """Return what writes a unit file of the administrator."""
-    return lambda world: write(f"{world.all_paths.administrators_units}/{name}", text)
-
-
-def under(of: Callable[[AppPaths], str], name: str = APP) -> Change:
-    """Return what writes a file of an app."""
-    return lambda world: write(of(world.all_paths.app(name)), "{}")
-
-
-def unfinished(world: World) -> None:
-    """Begin an update that does not end."""
-    world.records.begin("timer", commit(2), "", world.clock.now())
-
-
-def without_path(world: World) -> None:
-    """Take the path from the settings."""
-    write(f"{world.all_paths.etc}/apps/{APP}.toml", '[upstream]\nurl = "https://x/y"\n')
-
-
-def without_settings(world: World) -> None:
-    """Remove the settings."""
-    os.unlink(f"{world.all_paths.etc}/apps/{APP}.toml")
-    shutil.rmtree(f"{world.all_paths.etc}/apps/{APP}.toml.d")
-
-
-REFUSED: dict[str, tuple[Change, tuple[str, str], str, str]] = {
-    "no valid name": (lambda _: None, (APP, "../x"), "cannot be the name of an app", ""),
-    "the same name": (lambda _: None, (APP, APP), "has this name already", "another name"),
-    "an unknown app": (lambda _: None, ("other", SHOP), "there is no app other", "other.toml"),
-    "settings of the new name": (
-        lambda world: write(f"{world.all_paths.etc}/apps/{SHOP}.toml", settings(world)),
-        (APP, SHOP), f"there is an app {SHOP}", f"autoupdatectl status {SHOP}",
-    ),
-    "a state of the new name": (
-        under(lambda place: place.state, SHOP), (APP, SHOP), f"lib/autoupdate/{SHOP} already",
-        "give another name",
-    ),
-    "keys of the new name": (
-        lambda world: write(f"{world.all_paths.keys(SHOP)}/a.asc", ""),
-        (APP, SHOP), f"keys/{SHOP} already exists", "give another name",
-    ),
-    "an app of the package": (
-        lambda world: write(f"{world.all_paths.vendor}/apps/{APP}.toml", ""),
-        (APP, SHOP), "come with the package", f"apps/{SHOP}.toml",
-    ),
-    "a state without settings": (
-        without_settings, (APP, SHOP), "has a state, but no settings",
-        f"autoupdatectl forget {APP}",
-    ),
-    "no path": (without_path, (APP, SHOP), "path is not set", 'write path = "'),
-    "an unfinished update": (
-        unfinished, (APP, SHOP), "an update has not ended", f"autoupdatectl run {APP}",
-    ),
-    "an interrupted adoption": (
-        under(lambda place: place.relocation), (APP, SHOP), "an adoption or its return",
-        f"autoupdatectl run {APP}",
-    ),
-    "a gate by hand": (
-        unit("api.service", f"[Service]\nExecStartPre=+{GATE} {APP}\n"), (APP, SHOP),
-        f"api.service asks the gate of {APP}", f"autoupdatectl gate enable api.service {APP}",
-    ),
-    "a gate in a drop-in by hand": (
-        unit("api.service.d/x.conf", f"[Service]\nExecStartPre=+{GATE} {APP}\n"), (APP, SHOP),
-        f"api.service.d/x.conf asks the gate of {APP}", f"gate enable api.service {APP}",
-    ),
-    "a changed gate": (
-        unit(f"api.service.d/{gate_drop_in.NAME}", f"[Service]\nExecStartPre=+{GATE} {APP}\n"),
-        (APP, SHOP), "of an older version", f"autoupdatectl gate enable api.service {APP}",
-    ),
-    "a setting that names its keys": (
-        lambda world: write(
-            f"{world.all_paths.etc}/apps/{APP}.toml.d/20.toml",
-            f'[upstream]\nurl = "https://x/y"\n# {world.all_paths.keys(APP)}/deploy\n',
-        ),
-        (APP, SHOP), "20.toml names ", "put what it names to where",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_refused(
-    deployed: World, call: Call, capsys: pytest.CaptureFixture[str], case: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    prepare, names, said, typed = REFUSED[case]
-    monkeypatch.setattr(
-        verb, "located", lambda found, *_: found._replace(path=deployed.settings.path)
-    )
-    prepare(deployed)
-    assert call("rename", *names) == Exit.USAGE
-    shown = capsys.readouterr().err
-    assert said in shown, shown
-    assert typed in shown, shown
-    assert os.path.isdir(deployed.paths.home)
-    assert not os.path.islink(deployed.paths.home)
-    assert not os.path.exists(deployed.paths.renaming)
-    assert os.readlink(deployed.settings.path) == deployed.paths.current
-
-
-def test_others_gates_and_apps_are_left_alone(deployed: World, call: Call) -> None:
-    """Names may begin in the same way."""
-    more = f"{APP}-2"
-    unit("api.service", f"[Service]\nExecStartPre=+{GATE} {more}\n#{GATE} {APP}\n")(deployed)
-    write(f"{deployed.all_paths.keys(more)}/a.asc", "")
-    assert call("rename", APP, SHOP) == Exit.DONE
-    assert Path(deployed.all_paths.keys(more), "a.asc").exists()
-
-
-def test_back_to_a_former_name(
-    deployed: World, call: Call, capsys: pytest.CaptureFixture[str]
-) -> None:
-    call("rename", APP, SHOP)
-    assert call("rename", SHOP, APP) == Exit.USAGE
-    assert f"{APP} is a former name of {SHOP}" in capsys.readouterr().err
-
-
-def test_a_mount_point(
-    deployed: World, call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os.path, "ismount", lambda place: place == deployed.paths.home)
-    assert call("rename", APP, SHOP) == Exit.USAGE
-    assert "is a mount point" in capsys.readouterr().err
-
-
-def test_while_a_run_is_under_way(deployed: World, call: Call) -> None:
-    with runtime_files.exclusive(deployed.paths, APP, wait=False):
-        assert call("rename", APP, SHOP) == Exit.BUSY
-    assert not os.path.islink(deployed.paths.home)
-
-
-def test_what_cannot_be_moved_is_told(
-    deployed: World, call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted", "/etc/autoupdate/keys")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(renames, "move", fail)
-        assert call("rename", APP, SHOP) == Exit.FAILED
-    shown = capsys.readouterr().err
-    assert "the rename has not ended: /etc/autoupdate/keys: Operation not permitted" in shown
-    assert f"fix that, then type again: {AGAIN}" in shown
-    assert call("rename", APP, SHOP) == Exit.DONE
-    assert_renamed(deployed)
